@@ -1,0 +1,10 @@
+//! Refiner keeps the state of agent loops, and serves it over the Model Context Protocol.
+//!
+//! The layers, each of which uses only those above it in this list:
+//!
+//! - [`model`]: what the state of a loop is and how it changes; pure.
+//! - `storage`: where entries are kept, so that an acknowledged one cannot be lost.
+//! - `service`: the one place that decides what is done.
+//! - `mcp` and `cli`: the faces.
+
+pub mod model;

@@ -1,0 +1,147 @@
+//! The briefing: where an artifact stands and what may come next. It ends every answer, so that a
+//! model that lost its memory needs one call.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::document::ConvergenceStatus;
+use super::journal::Snapshot;
+use super::refusal::Unmet;
+use super::step::{Event, prospect};
+use super::workflow::{Finalize, Workflow};
+use super::{Document, Version};
+
+/// Where an artifact stands and what may come next.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Briefing {
+    /// The artifact.
+    pub name: String,
+    /// Its workflow.
+    pub workflow: String,
+    /// The newest version; pass it as `expected_version` to notice what others wrote.
+    pub version: Version,
+    /// The number of the cycle.
+    pub cycle: u64,
+    /// The present phase.
+    pub phase: String,
+    /// How the cycle stands or ended.
+    pub status: ConvergenceStatus,
+    /// The present pass of the loop.
+    pub iteration: IterationNumber,
+    /// What to do.
+    pub next: Next,
+    /// What the caller should know beside.
+    pub warnings: Vec<String>,
+}
+
+/// The present pass of the loop and the last one.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct IterationNumber {
+    /// The present pass, 0 before the first.
+    pub current: u32,
+    /// The pass after which the loop ends in any case.
+    pub max: u32,
+}
+
+/// What to do next.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Next {
+    /// The prompt that explains the phase; `load_state` with `with_prompt` renders it.
+    pub prompt: Option<String>,
+    /// What to do, in a sentence or two.
+    pub instruction: String,
+    /// The events that `transition` takes here.
+    pub events: Vec<EventAhead>,
+}
+
+/// An event that the present phase knows.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct EventAhead {
+    /// Its name.
+    pub event: String,
+    /// Where it leads as things stand.
+    pub to: String,
+    /// Whether its guard holds as things stand.
+    pub allowed: bool,
+    /// What does not hold.
+    pub unmet: Vec<Unmet>,
+    /// Whether only a person may send it.
+    pub needs_human: bool,
+}
+
+/// Returns the briefing of a state.
+pub fn briefing(workflow: &Workflow, snapshot: &Snapshot, warnings: Vec<String>) -> Briefing {
+    let document = &snapshot.document;
+    Briefing {
+        name: document.artifact_name.to_string(),
+        workflow: document.workflow.to_string(),
+        version: snapshot.version,
+        cycle: document.cycle,
+        phase: document.phase.clone(),
+        status: document.convergence_status,
+        iteration: IterationNumber {
+            current: document.current_iteration,
+            max: document.max_iterations,
+        },
+        next: next(workflow, document),
+        warnings,
+    }
+}
+
+fn next(workflow: &Workflow, document: &Document) -> Next {
+    let phase = workflow.phase(&document.phase);
+    let events = match phase {
+        Some(phase) if !document.is_finalized() => workflow
+            .events(phase)
+            .map(|(event, candidates)| {
+                let prospect = prospect(
+                    workflow,
+                    document,
+                    candidates,
+                    &Event {
+                        name: event.to_owned(),
+                        ..Event::default()
+                    },
+                );
+                EventAhead {
+                    event: event.to_owned(),
+                    to: prospect.candidate.target.clone(),
+                    allowed: prospect.allowed,
+                    unmet: if prospect.allowed {
+                        Vec::new()
+                    } else {
+                        prospect.unmet
+                    },
+                    needs_human: prospect.candidate.needs_human,
+                }
+            })
+            .collect(),
+        _ => Vec::new(),
+    };
+    Next {
+        prompt: phase
+            .and_then(|phase| phase.meta.prompt.clone())
+            .filter(|_| !document.is_finalized()),
+        instruction: instruction(workflow, document),
+        events,
+    }
+}
+
+fn instruction(workflow: &Workflow, document: &Document) -> String {
+    let name = &document.artifact_name;
+    if document.is_finalized() {
+        return format!(
+            "This cycle is closed. init_state with name {name:?} begins the next one.",
+            name = name.as_str()
+        );
+    }
+    let Some(phase) = workflow.phase(&document.phase) else {
+        return String::new();
+    };
+    match (phase.is_final(), workflow.definition.finalize) {
+        (true, Finalize::Final) if phase.meta.instruction.is_empty() => {
+            "The loop has ended. Call finalize to archive the cycle.".to_owned()
+        }
+        _ => phase.meta.instruction.clone(),
+    }
+}

@@ -1,0 +1,243 @@
+//! Constraints: what must hold before a loop may end.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::refusal::{Refusal, Violation};
+use super::{Time, limits};
+
+/// How much a violated constraint weighs.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Severity {
+    /// Would be nice.
+    Low,
+    /// Should hold.
+    Medium,
+    /// Must hold unless the iterations run out.
+    High,
+    /// Must hold; the loop cannot converge without it.
+    Blocking,
+}
+
+/// Whether a constraint holds, as far as is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Nobody looked yet. Counts as violated.
+    #[default]
+    Unchecked,
+    /// It holds.
+    Satisfied,
+    /// It does not hold.
+    Violated,
+    /// It holds in part. Counts as violated.
+    PartiallySatisfied,
+}
+
+/// A condition on what the loop makes.
+///
+/// Its definition comes from the caller; `status`, `validated`, `last_checked` and `details` are
+/// the server's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Constraint {
+    /// The id, unique in the artifact.
+    pub id: String,
+    /// What must hold, in words.
+    pub description: String,
+    /// How much a violation weighs.
+    pub severity: Severity,
+    /// The kind of constraint, free to choose.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// How it is measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Map<String, Value>>,
+    /// A metric, an operator and a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_metric: Option<Map<String, Value>>,
+    /// Whether it holds.
+    #[serde(default)]
+    pub status: Status,
+    /// True when it was found to hold.
+    #[serde(default)]
+    pub validated: bool,
+    /// When somebody looked last.
+    #[serde(default)]
+    pub last_checked: Option<Time>,
+    /// What was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
+}
+
+/// The fields of a constraint that only the server sets.
+const OWNED_BY_SERVER: [&str; 4] = ["status", "validated", "last_checked", "details"];
+
+/// Parses constraints as a caller gives them, or says where each one is wrong.
+///
+/// `pointer` is the place of the list in the caller's argument.
+pub fn parse_definitions(list: &[Value], pointer: &str) -> Result<Vec<Constraint>, Refusal> {
+    let mut violations = Vec::new();
+    let mut parsed: Vec<Constraint> = Vec::new();
+    for (index, value) in list.iter().enumerate() {
+        let place = format!("{pointer}/{index}");
+        match parse_definition(value) {
+            Ok(one) if parsed.iter().any(|other| other.id == one.id) => {
+                violations.push(Violation {
+                    pointer: format!("{place}/id"),
+                    message: format!("the id {:?} is used twice", one.id),
+                });
+            }
+            Ok(one) => parsed.push(one),
+            Err(message) => violations.push(Violation {
+                pointer: place,
+                message,
+            }),
+        }
+    }
+    if list.len() > limits::CONSTRAINTS_MAX {
+        return Err(Refusal::TooLarge {
+            what: "the list of constraints".into(),
+            actual: list.len(),
+            limit: limits::CONSTRAINTS_MAX,
+            unit: "constraints",
+        });
+    }
+    match violations.is_empty() {
+        true => Ok(parsed),
+        false => Err(Refusal::SchemaViolation {
+            what: "constraints".into(),
+            violations,
+        }),
+    }
+}
+
+fn parse_definition(value: &Value) -> Result<Constraint, String> {
+    if let Some(field) = OWNED_BY_SERVER
+        .iter()
+        .find(|field| value.get(**field).is_some())
+    {
+        return Err(format!("{field} is set by the server: leave it out"));
+    }
+    let constraint: Constraint =
+        serde_json::from_value(value.clone()).map_err(|e| e.to_string())?;
+    let id_characters = constraint.id.chars().count();
+    match id_characters {
+        1..=64 => Ok(constraint),
+        _ => Err("id has 1 to 64 characters".into()),
+    }
+}
+
+impl Constraint {
+    /// Returns whether it holds. What is partial, unchecked or stale does not.
+    pub fn holds(&self) -> bool {
+        self.status == Status::Satisfied
+    }
+
+    /// Records what an assessment found.
+    pub fn assess(&mut self, status: Status, details: Option<String>, now: Time) {
+        self.status = status;
+        self.validated = status == Status::Satisfied;
+        self.last_checked = Some(now);
+        self.details = details;
+    }
+
+    /// Returns this definition with what the server knows of an older one by the same id.
+    #[must_use]
+    pub fn with_findings_of(mut self, older: Option<&Self>) -> Self {
+        if let Some(older) = older {
+            self.status = older.status;
+            self.validated = older.validated;
+            self.last_checked = older.last_checked;
+            self.details.clone_from(&older.details);
+        }
+        self
+    }
+}
+
+/// Returns why a new list of definitions would loosen an older one, or `None` when it only adds or
+/// tightens: after the specification, dropping a constraint or lowering its severity needs a
+/// person.
+pub fn loosening(older: &[Constraint], newer: &[Constraint]) -> Option<String> {
+    older
+        .iter()
+        .find_map(|old| match newer.iter().find(|new| new.id == old.id) {
+            None => Some(format!("dropping the constraint {:?}", old.id)),
+            Some(new) if new.severity < old.severity => Some(format!(
+                "lowering the severity of the constraint {:?}",
+                old.id
+            )),
+            Some(new)
+                if (&new.validation, &new.target_metric)
+                    != (&old.validation, &old.target_metric) =>
+            {
+                Some(format!(
+                    "changing how the constraint {:?} is measured",
+                    old.id
+                ))
+            }
+            Some(_) => None,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn one(id: &str, severity: &str) -> Value {
+        json!({"id": id, "description": "d", "severity": severity})
+    }
+
+    #[test]
+    fn a_definition_names_the_place_that_is_wrong() {
+        let list = [
+            one("a", "blocking"),
+            one("a", "low"),
+            json!({"id": "b", "severity": "low"}),
+            json!({"id": "c", "description": "d", "severity": "urgent"}),
+            json!({"id": "d", "description": "d", "severity": "low", "status": "satisfied"}),
+            json!({"id": "", "description": "d", "severity": "low"}),
+            json!("e"),
+        ];
+        let Err(Refusal::SchemaViolation { violations, .. }) =
+            parse_definitions(&list, "/constraints")
+        else {
+            panic!("accepted");
+        };
+        let places: Vec<_> = violations.iter().map(|v| v.pointer.as_str()).collect();
+        let expected = [1, 2, 3, 4, 5, 6].map(|i| match i {
+            1 => "/constraints/1/id".to_owned(),
+            i => format!("/constraints/{i}"),
+        });
+        assert_eq!(places, expected);
+    }
+
+    #[test]
+    fn tightening_is_free_and_loosening_is_named() {
+        let parse = |list: &[Value]| parse_definitions(list, "").unwrap();
+        let old = parse(&[one("a", "high"), one("b", "low")]);
+        assert_eq!(
+            loosening(
+                &old,
+                &parse(&[one("a", "blocking"), one("b", "low"), one("c", "low")])
+            ),
+            None
+        );
+        assert!(
+            loosening(&old, &parse(&[one("a", "high")]))
+                .unwrap()
+                .contains("\"b\"")
+        );
+        assert!(
+            loosening(&old, &parse(&[one("a", "low"), one("b", "low")]))
+                .unwrap()
+                .contains("severity")
+        );
+    }
+}

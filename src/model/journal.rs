@@ -1,0 +1,612 @@
+//! The journal of an artifact: entries folded into the newest state, and new ones made from it.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::entry::{Base, BlobReference, Draft, Entry, FORMAT, Logs, Payload, Section};
+use super::idempotency::{IdempotencyKey, RememberedKeys};
+use super::{Digest, Document, Name, Refusal, Time, Version, document, frame, limits, patch};
+
+/// An artifact's state at one version. Immutable and shared.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The version.
+    pub version: Version,
+    /// When it was accepted.
+    pub at: Time,
+    /// The document.
+    pub document: Document,
+    /// The same document as JSON.
+    pub value: Value,
+    /// The digest of the document.
+    pub digest: Digest,
+}
+
+/// Why a line cannot follow the ones before it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// The line is JSON but no entry.
+    #[error("the line is no entry: {0}")]
+    NotAnEntry(String),
+    /// A version is missing or there twice.
+    #[error("version {found} stands where {expected} belongs")]
+    WrongVersion {
+        /// The version that belongs there.
+        expected: Version,
+        /// The version that stands there.
+        found: Version,
+    },
+    /// The line does not name the one before it.
+    #[error("version {0} does not follow the line before it")]
+    BrokenChain(Version),
+    /// The patch does not apply.
+    #[error("the patch of version {version} does not apply: {reason}")]
+    BadPatch {
+        /// The version.
+        version: Version,
+        /// Why.
+        reason: String,
+    },
+    /// The document is not the one that the entry describes.
+    #[error("the document at version {0} is not the one that was saved")]
+    WrongDocument(Version),
+    /// A blob is missing or is not what its name says.
+    #[error("the blob {blob} of version {version} is missing or damaged")]
+    MissingBlob {
+        /// The version.
+        version: Version,
+        /// The blob.
+        blob: Digest,
+    },
+    /// Written by a newer program.
+    #[error("the journal has format {found}, and this program knows up to {FORMAT}")]
+    NewerFormat {
+        /// The format found.
+        found: u32,
+    },
+    /// The segment belongs to another artifact.
+    #[error("the segment belongs to the artifact {0}")]
+    WrongArtifact(Name),
+}
+
+/// Loads a blob by its digest, checked against it.
+pub type LoadBlob<'a> = &'a dyn Fn(Digest) -> Option<Vec<u8>>;
+
+/// The fold of an artifact's entries: all that is needed to accept the next one.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    name: Name,
+    version: Version,
+    line: Digest,
+    at: Time,
+    value: Value,
+    digest: Digest,
+    keys: RememberedKeys,
+    logs: Logs,
+}
+
+impl Journal {
+    /// Returns the journal of an artifact that has no entry yet.
+    pub fn new(name: Name) -> Self {
+        Self {
+            name,
+            version: 0,
+            line: Digest::ZERO,
+            at: Time::from_millis(0),
+            value: Value::Null,
+            digest: Digest::of_json(&Value::Null),
+            keys: RememberedKeys::default(),
+            logs: Logs::default(),
+        }
+    }
+
+    /// Reads the first line of a segment.
+    pub fn from_base(name: &Name, line: &[u8], blobs: LoadBlob<'_>) -> Result<Self, Damage> {
+        #[derive(serde::Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let not_an_entry = |e: serde_json::Error| Damage::NotAnEntry(e.to_string());
+        let Format { format } = serde_json::from_slice(line).map_err(not_an_entry)?;
+        if format > FORMAT {
+            return Err(Damage::NewerFormat { found: format });
+        }
+        let base: Base = serde_json::from_slice(line).map_err(not_an_entry)?;
+        if base.artifact != *name {
+            return Err(Damage::WrongArtifact(base.artifact));
+        }
+        let value = loaded(base.document, base.base, blobs)?;
+        if Digest::of_json(&value) != base.digest {
+            return Err(Damage::WrongDocument(base.base));
+        }
+        Ok(Self {
+            name: base.artifact,
+            version: base.base,
+            line: base.previous,
+            at: base.at,
+            value,
+            digest: base.digest,
+            keys: base.keys,
+            logs: base.logs,
+        })
+    }
+
+    /// Takes the next line in, or says why it cannot be the next. Returns its entry.
+    ///
+    /// The document's digest is not compared here, since that would cost the whole document for
+    /// every line; [`Journal::check_document`] does it once at the end.
+    pub fn replay(&mut self, line: &[u8], blobs: LoadBlob<'_>) -> Result<Entry, Damage> {
+        let mut entry: Entry =
+            serde_json::from_slice(line).map_err(|e| Damage::NotAnEntry(e.to_string()))?;
+        if entry.version != self.version + 1 {
+            return Err(Damage::WrongVersion {
+                expected: self.version + 1,
+                found: entry.version,
+            });
+        }
+        if entry.previous != self.line {
+            return Err(Damage::BrokenChain(entry.version));
+        }
+        let patch = loaded(entry.patch, entry.version, blobs)?;
+        json_patch::patch(&mut self.value, &patch).map_err(|error| Damage::BadPatch {
+            version: entry.version,
+            reason: error.to_string(),
+        })?;
+        entry.patch = Payload::Inline(patch);
+        self.advance(&entry, frame::digest(line));
+        Ok(entry)
+    }
+
+    /// Fails when the document is not the one whose digest the last entry has.
+    pub fn check_document(&self) -> Result<(), Damage> {
+        match Digest::of_json(&self.value) == self.digest {
+            true => Ok(()),
+            false => Err(Damage::WrongDocument(self.version)),
+        }
+    }
+
+    fn advance(&mut self, entry: &Entry, line: Digest) {
+        self.version = entry.version;
+        self.line = line;
+        self.at = entry.at;
+        self.digest = entry.document;
+        if let Some(key) = &entry.idempotency {
+            self.keys.remember(entry.version, key.clone());
+        }
+        self.keys.forget_before(entry.version);
+        self.logs = logs_after(&self.logs, entry);
+    }
+
+    /// Returns the newest version, 0 when there is no entry yet.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Returns the digest of the newest line.
+    pub fn line(&self) -> Digest {
+        self.line
+    }
+
+    /// Returns how long the readable logs are.
+    pub fn logs(&self) -> &Logs {
+        &self.logs
+    }
+
+    /// Returns the state at the newest version, or `None` when there is no entry yet.
+    pub fn snapshot(&self) -> Result<Option<Arc<Snapshot>>, Damage> {
+        if self.version == 0 {
+            return Ok(None);
+        }
+        let document = Document::from_value(self.value.clone())
+            .map_err(|error| Damage::NotAnEntry(error.to_string()))?;
+        Ok(Some(Arc::new(Snapshot {
+            version: self.version,
+            at: self.at,
+            document,
+            value: self.value.clone(),
+            digest: self.digest,
+        })))
+    }
+
+    /// Returns the first line of a segment that goes on from here, with its document as a blob if
+    /// that is large.
+    pub fn to_base(&self) -> (Vec<u8>, Option<Vec<u8>>) {
+        let (document, blob) = stored(self.value.clone());
+        let base = Base {
+            format: FORMAT,
+            artifact: self.name.clone(),
+            base: self.version,
+            previous: self.line,
+            at: self.at,
+            keys: self.keys.clone(),
+            logs: self.logs.clone(),
+            document,
+            digest: self.digest,
+        };
+        (encode(&base), blob)
+    }
+}
+
+/// The logs are of one cycle: the entry that opens a cycle begins them anew.
+fn logs_after(logs: &Logs, entry: &Entry) -> Logs {
+    let mut logs = logs.clone();
+    if entry.operation == OPENING_OPERATION {
+        logs.clear();
+    }
+    entry.sections.iter().for_each(|section| logs.add(section));
+    logs
+}
+
+/// The operation whose entries begin a cycle.
+pub const OPENING_OPERATION: &str = "init_state";
+
+/// A turn at writing: sees the newest state and drafts what comes next, entry by entry.
+///
+/// A provider makes one under whatever protects its compare-and-append, hands it to the deciders,
+/// and stores its lines as one unit. Until then nothing has happened: dropping a turn forgets it.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    journal: &'a Journal,
+    flushed: Version,
+    newest: Option<Arc<Snapshot>>,
+    staged: Vec<Staged>,
+}
+
+/// An entry that was drafted, as it will be stored.
+#[derive(Debug)]
+pub struct Staged {
+    /// The entry.
+    pub entry: Entry,
+    /// Its line.
+    pub line: Vec<u8>,
+    /// What must be on the disk before the line is.
+    pub blobs: Vec<Vec<u8>>,
+    /// The state after it.
+    pub snapshot: Arc<Snapshot>,
+}
+
+impl<'a> Turn<'a> {
+    /// Begins a turn. `newest` is the state of `journal`; `flushed` goes into every entry.
+    pub fn new(journal: &'a Journal, newest: Option<Arc<Snapshot>>, flushed: Version) -> Self {
+        debug_assert_eq!(
+            newest.as_ref().map_or(0, |newest| newest.version),
+            journal.version
+        );
+        Self {
+            journal,
+            flushed,
+            newest,
+            staged: Vec::new(),
+        }
+    }
+
+    /// Returns the newest state, drafts of this turn included.
+    pub fn newest(&self) -> Option<&Arc<Snapshot>> {
+        self.newest.as_ref()
+    }
+
+    /// Returns the number that the next entry will have.
+    pub fn next_version(&self) -> Version {
+        self.newest.as_ref().map_or(0, |newest| newest.version) + 1
+    }
+
+    /// Returns the version that a call with this key made, drafts of this turn included.
+    pub fn find_key(&self, key: &IdempotencyKey) -> Result<Option<Version>, Refusal> {
+        let mut drafted = RememberedKeys::default();
+        for staged in &self.staged {
+            if let Some(key) = &staged.entry.idempotency {
+                drafted.remember(staged.entry.version, key.clone());
+            }
+        }
+        match drafted.find(key)? {
+            Some(version) => Ok(Some(version)),
+            None => self.journal.keys.find(key),
+        }
+    }
+
+    /// Drafts the next entry. Refuses a document that could not be read back.
+    pub fn append(&mut self, draft: Draft) -> Result<Arc<Snapshot>, Refusal> {
+        let value = draft.document.to_value();
+        document::check_size(&value)?;
+        let old = self
+            .newest
+            .as_ref()
+            .map_or(&Value::Null, |newest| &newest.value);
+        let (patch, patch_blob) = stored(patch::diff(old, &value));
+        let mut blobs = draft.blobs;
+        let named: Vec<Digest> = blobs.iter().map(|blob| Digest::of(blob)).collect();
+        blobs.extend(patch_blob);
+        let entry = Entry {
+            version: self.next_version(),
+            previous: self.last_line(),
+            flushed: self.flushed,
+            at: draft.at,
+            actor: draft.actor,
+            operation: draft.operation.to_owned(),
+            summary: draft.summary,
+            phase: draft.document.phase.clone(),
+            idempotency: draft.idempotency,
+            patch,
+            sections: draft.sections,
+            blobs: named,
+            document: Digest::of_json(&value),
+        };
+        let snapshot = Arc::new(Snapshot {
+            version: entry.version,
+            at: entry.at,
+            document: draft.document,
+            digest: entry.document,
+            value,
+        });
+        let line = encode(&entry);
+        self.staged.push(Staged {
+            entry,
+            line,
+            blobs,
+            snapshot: Arc::clone(&snapshot),
+        });
+        self.newest = Some(Arc::clone(&snapshot));
+        Ok(snapshot)
+    }
+
+    fn last_line(&self) -> Digest {
+        self.staged
+            .last()
+            .map_or(self.journal.line, |staged| frame::digest(&staged.line))
+    }
+
+    /// Ends the turn and returns what it drafted.
+    pub fn into_staged(self) -> Vec<Staged> {
+        self.staged
+    }
+}
+
+impl Journal {
+    /// Takes entries in that were stored just now.
+    pub fn accept(&mut self, staged: &[Staged]) {
+        for one in staged {
+            self.advance(&one.entry, frame::digest(&one.line));
+        }
+        if let Some(last) = staged.last() {
+            self.value = last.snapshot.value.clone();
+        }
+    }
+}
+
+/// Returns the sections of an entry for one cycle's logs: whether the logs begin anew, and what is
+/// added.
+pub fn log_change(entry: &Entry) -> (bool, &[Section]) {
+    (entry.operation == OPENING_OPERATION, &entry.sections)
+}
+
+fn encode<T: serde::Serialize>(line: &T) -> Vec<u8> {
+    frame::encode(&serde_json::to_string(line).expect("a line is made of what JSON can hold"))
+}
+
+/// Returns a payload as it is stored: in the line, or as a blob when it is large.
+fn stored<T: serde::Serialize>(value: T) -> (Payload<T>, Option<Vec<u8>>) {
+    let bytes = serde_json::to_vec(&value).expect("a payload is made of what JSON can hold");
+    if bytes.len() <= limits::INLINE_PAYLOAD_BYTES_MAX {
+        return (Payload::Inline(value), None);
+    }
+    let reference = BlobReference {
+        blob: Digest::of(&bytes),
+        bytes: bytes.len(),
+    };
+    (Payload::Blob(reference), Some(bytes))
+}
+
+/// Returns a payload as it was before it was stored.
+fn loaded<T: serde::de::DeserializeOwned>(
+    payload: Payload<T>,
+    version: Version,
+    blobs: LoadBlob<'_>,
+) -> Result<T, Damage> {
+    match payload {
+        Payload::Inline(value) => Ok(value),
+        Payload::Blob(BlobReference { blob, .. }) => blobs(blob)
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .ok_or(Damage::MissingBlob { version, blob }),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::{Map, json};
+
+    use super::super::document::tests::empty;
+    use super::*;
+
+    /// A draft that sets `data.value`, for tests of other modules.
+    pub(crate) fn draft(name: &str, value: &Value) -> Draft {
+        let mut document = empty(name);
+        document.data = Map::from_iter([("value".to_owned(), value.clone())]);
+        Draft {
+            at: Time::from_millis(1),
+            actor: "test 1.0".into(),
+            operation: "save_state",
+            summary: Map::new(),
+            idempotency: None,
+            document,
+            sections: Vec::new(),
+            blobs: Vec::new(),
+        }
+    }
+
+    fn no_blobs(_: Digest) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn name() -> Name {
+        Name::parse("a").unwrap()
+    }
+
+    /// A journal with that many entries, and their lines.
+    fn journal_of(entries: usize) -> (Journal, Vec<Staged>) {
+        let mut journal = Journal::new(name());
+        let mut turn = Turn::new(&journal, None, 0);
+        for i in 0..entries {
+            turn.append(draft("a", &json!(i))).unwrap();
+        }
+        let staged = turn.into_staged();
+        journal.accept(&staged);
+        (journal, staged)
+    }
+
+    #[test]
+    fn replaying_the_lines_gives_the_state_that_was_accepted() {
+        let (journal, staged) = journal_of(5);
+        let mut replayed = Journal::new(name());
+        for one in &staged {
+            replayed.replay(&one.line, &no_blobs).unwrap();
+        }
+        replayed.check_document().unwrap();
+        assert_eq!(replayed.version(), 5);
+        assert_eq!(replayed.line(), journal.line());
+        let snapshot = replayed.snapshot().unwrap().unwrap();
+        assert_eq!(snapshot.value, staged[4].snapshot.value);
+        assert_eq!(snapshot.document.data["value"], 4);
+    }
+
+    #[test]
+    fn a_segment_goes_on_from_its_base() {
+        let (journal, _) = journal_of(3);
+        let (base, blob) = journal.to_base();
+        assert!(blob.is_none());
+        let reopened = Journal::from_base(&name(), &base, &no_blobs).unwrap();
+        let mut turn = Turn::new(&journal, journal.snapshot().unwrap(), 3);
+        turn.append(draft("a", &json!("next"))).unwrap();
+        let staged = turn.into_staged();
+        let mut going_on = reopened.clone();
+        let entry = going_on.replay(&staged[0].line, &no_blobs).unwrap();
+        assert_eq!((entry.version, entry.flushed), (4, 3));
+    }
+
+    #[test]
+    fn a_line_that_is_missing_repeated_or_changed_is_named() {
+        let (_, staged) = journal_of(3);
+        let start = || {
+            let mut journal = Journal::new(name());
+            journal.replay(&staged[0].line, &no_blobs).unwrap();
+            journal
+        };
+        assert_eq!(
+            start().replay(&staged[2].line, &no_blobs),
+            Err(Damage::WrongVersion {
+                expected: 2,
+                found: 3
+            })
+        );
+        assert_eq!(
+            start().replay(&staged[0].line, &no_blobs),
+            Err(Damage::WrongVersion {
+                expected: 2,
+                found: 1
+            })
+        );
+        let mut forged = staged[1].entry.clone();
+        forged.previous = Digest::ZERO;
+        assert_eq!(
+            start().replay(&encode(&forged), &no_blobs),
+            Err(Damage::BrokenChain(2))
+        );
+        assert!(matches!(
+            start().replay(b"{}", &no_blobs),
+            Err(Damage::NotAnEntry(_))
+        ));
+    }
+
+    #[test]
+    fn a_document_that_was_not_the_one_saved_is_noticed() {
+        let (_, staged) = journal_of(1);
+        let mut forged = staged[0].entry.clone();
+        forged.document = Digest::ZERO;
+        let mut journal = Journal::new(name());
+        journal.replay(&encode(&forged), &no_blobs).unwrap();
+        assert_eq!(journal.check_document(), Err(Damage::WrongDocument(1)));
+    }
+
+    #[test]
+    fn a_base_of_a_newer_format_is_refused_by_its_number() {
+        let (journal, _) = journal_of(1);
+        let text = String::from_utf8(journal.to_base().0).unwrap();
+        let newer = text.replace("\"format\":1", "\"format\":2");
+        assert_eq!(
+            Journal::from_base(&name(), newer.as_bytes(), &no_blobs).unwrap_err(),
+            Damage::NewerFormat { found: 2 }
+        );
+        let other = Name::parse("b").unwrap();
+        assert_eq!(
+            Journal::from_base(&other, text.as_bytes(), &no_blobs).unwrap_err(),
+            Damage::WrongArtifact(name())
+        );
+    }
+
+    #[test]
+    fn a_large_payload_is_a_blob_and_comes_back() {
+        let mut turn_journal = Journal::new(name());
+        let large = "x".repeat(limits::INLINE_PAYLOAD_BYTES_MAX);
+        let mut turn = Turn::new(&turn_journal, None, 0);
+        turn.append(draft("a", &json!(large))).unwrap();
+        let staged = turn.into_staged();
+        assert!(
+            staged[0].line.len() < 1000,
+            "{} bytes",
+            staged[0].line.len()
+        );
+        turn_journal.accept(&staged);
+        let load = |digest| {
+            staged[0]
+                .blobs
+                .iter()
+                .find(|blob| Digest::of(blob) == digest)
+                .cloned()
+        };
+        let mut replayed = Journal::new(name());
+        replayed.replay(&staged[0].line, &load).unwrap();
+        assert_eq!(
+            replayed.snapshot().unwrap().unwrap().document.data["value"],
+            large
+        );
+        let mut without = Journal::new(name());
+        assert!(matches!(
+            without.replay(&staged[0].line, &no_blobs),
+            Err(Damage::MissingBlob { .. })
+        ));
+        let (base, blob) = turn_journal.to_base();
+        let load = |_| blob.clone();
+        assert_eq!(
+            Journal::from_base(&name(), &base, &load).unwrap().version(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_key_is_found_in_the_same_turn_and_after_it() {
+        let mut journal = Journal::new(name());
+        let key = IdempotencyKey::new("k".into(), Digest::ZERO).unwrap();
+        let mut turn = Turn::new(&journal, None, 0);
+        turn.append(Draft {
+            idempotency: Some(key.clone()),
+            ..draft("a", &json!(1))
+        })
+        .unwrap();
+        assert_eq!(turn.find_key(&key), Ok(Some(1)));
+        let staged = turn.into_staged();
+        journal.accept(&staged);
+        let turn = Turn::new(&journal, journal.snapshot().unwrap(), 1);
+        assert_eq!(turn.find_key(&key), Ok(Some(1)));
+    }
+
+    #[test]
+    fn a_lone_small_save_costs_its_patch_and_at_most_400_bytes() {
+        let (journal, _) = journal_of(1);
+        let mut turn = Turn::new(&journal, journal.snapshot().unwrap(), 1);
+        turn.append(draft("a", &json!("changed"))).unwrap();
+        let staged = turn.into_staged().remove(0);
+        let patch = serde_json::to_vec(&staged.entry.patch).unwrap().len();
+        let overhead = staged.line.len() - patch;
+        assert!(overhead <= 400, "{overhead} bytes beside the patch");
+    }
+}

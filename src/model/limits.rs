@@ -1,0 +1,49 @@
+//! The limits on everything that a caller can make large. Each is named in the refusal that it
+//! causes, and in README.md.
+
+/// Bytes of a whole document in its canonical JSON form.
+pub const DOCUMENT_BYTES_MAX: usize = 4 << 20;
+
+/// Levels of objects and arrays in a document. serde_json reads no more than 128, and answers wrap
+/// the document in a few levels of their own.
+pub const DOCUMENT_DEPTH_MAX: usize = 64;
+
+/// Bytes of one call's line on stdio, the default of the MCP SDKs for one message.
+pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
+
+/// Bytes above which a payload of an entry is stored as a blob instead of in the entry's line.
+pub const INLINE_PAYLOAD_BYTES_MAX: usize = 64 << 10;
+
+/// Characters of an idempotency key.
+pub const IDEMPOTENCY_KEY_CHARACTERS_MAX: usize = 128;
+
+/// Operations of an artifact whose idempotency keys are remembered.
+pub const IDEMPOTENCY_KEYS_REMEMBERED: u64 = 1024;
+
+/// Characters of a note, a label, a reason or a summary.
+pub const TEXT_CHARACTERS_MAX: usize = 4096;
+
+/// Characters of a client's name and version as kept in the journal.
+pub const ACTOR_CHARACTERS_MAX: usize = 128;
+
+/// Goals of an artifact.
+pub const GOALS_MAX: usize = 100;
+
+/// Constraints of an artifact.
+pub const CONSTRAINTS_MAX: usize = 200;
+
+/// What `max_iterations` may be set to.
+pub const ITERATIONS_MAX: u32 = 1000;
+
+/// Iterations of a loop when nobody says otherwise.
+pub const ITERATIONS_DEFAULT: u32 = 5;
+
+/// Checkpoints and iterations that a document lists. Older ones are in the journal, and a
+/// checkpoint's id leads to its version however old it is.
+pub const LISTED_MAX: usize = 100;
+
+/// Bytes of a document or of selected parts in one answer, about 20,000 tokens.
+pub const ANSWER_BYTES_MAX: usize = 64 << 10;
+
+/// Items of one page of a listing.
+pub const PAGE_MAX: usize = 100;

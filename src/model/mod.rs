@@ -1,0 +1,44 @@
+//! Layer 1: what the state of a loop is and how it changes.
+//!
+//! Everything here is pure and synchronous. No function of this module touches a file, a clock, a
+//! source of randomness, the environment or an async runtime: time and ids are passed in, so that
+//! every run can be replayed and every test is deterministic.
+#![warn(missing_docs)]
+
+pub mod briefing;
+pub mod checkpoint;
+pub mod constraint;
+pub mod digest;
+pub mod document;
+pub mod entry;
+pub mod frame;
+pub mod guard;
+pub mod idempotency;
+pub mod iteration;
+pub mod journal;
+pub mod limits;
+pub mod name;
+pub mod patch;
+pub mod projection;
+pub mod prompt;
+pub mod refusal;
+pub mod schema;
+pub mod sections;
+pub mod step;
+pub mod taxonomy;
+pub mod time;
+pub mod workflow;
+
+pub use digest::Digest;
+pub use document::Document;
+pub use entry::{Draft, Entry};
+pub use journal::{Snapshot, Turn};
+pub use name::Name;
+pub use refusal::Refusal;
+pub use time::Time;
+pub use workflow::Workflow;
+
+/// The number of an entry in its artifact's journal: 1 for the first, without gaps, never reused.
+///
+/// 0 stands for "nothing written yet".
+pub type Version = u64;

@@ -1,0 +1,204 @@
+//! Projections: files made from the state for people and other programs.
+//!
+//! They are derived and can always be made again. Each JSON projection carries the digest of its
+//! own content, by which a file that a person edited is told from one that this program wrote at
+//! an older version.
+
+use serde_json::{Map, Value, json};
+
+use super::journal::Snapshot;
+use super::{Digest, Document, Time, Version};
+
+/// The copy of the document. Written after all others: its version says how far they all are.
+pub const STATE_FILE: &str = "state.json";
+
+/// The constraints by themselves.
+pub const CONSTRAINTS_FILE: &str = "constraints.json";
+
+/// Fields of a projection that its digest does not cover.
+const BESIDE_CONTENT: [&str; 3] = ["digest", "updated_at", "version"];
+
+/// What a projection on the disk turns out to be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Origin {
+    /// This program wrote it, from a state with this digest.
+    Ours {
+        /// The version, for `state.json`.
+        version: Option<Version>,
+        /// The digest of its content.
+        digest: Digest,
+    },
+    /// What a power cut leaves: empty, filled with zeros, or cut short.
+    PowerCut,
+    /// Somebody else wrote it.
+    Edited,
+}
+
+/// Returns the JSON projections of a state, in the order in which they are written.
+pub fn json_files(snapshot: &Snapshot) -> [(&'static str, Vec<u8>); 2] {
+    let constraints = json!({
+        "artifact_name": snapshot.document.artifact_name,
+        "constraints": snapshot.document.constraints,
+    });
+    [
+        (CONSTRAINTS_FILE, sealed(constraints, None)),
+        (
+            STATE_FILE,
+            sealed(
+                snapshot.value.clone(),
+                Some((snapshot.version, snapshot.at)),
+            ),
+        ),
+    ]
+}
+
+fn sealed(mut content: Value, version: Option<(Version, Time)>) -> Vec<u8> {
+    let digest = Digest::of_json(&content);
+    content["digest"] = json!(digest);
+    if let Some((version, at)) = version {
+        content["version"] = json!(version);
+        content["updated_at"] = json!(at);
+    }
+    let mut bytes = serde_json::to_vec_pretty(&content).expect("a JSON value can be written");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// Returns what a JSON projection on the disk turns out to be.
+pub fn origin(bytes: &[u8]) -> Origin {
+    match serde_json::from_slice::<Map<String, Value>>(bytes) {
+        Ok(content) => origin_of_content(content),
+        Err(_) if is_power_cut(bytes) => Origin::PowerCut,
+        Err(_) => Origin::Edited,
+    }
+}
+
+fn origin_of_content(mut content: Map<String, Value>) -> Origin {
+    let digest = content
+        .get("digest")
+        .and_then(Value::as_str)
+        .and_then(Digest::parse);
+    let version = content.get("version").and_then(Value::as_u64);
+    BESIDE_CONTENT
+        .iter()
+        .for_each(|field| drop(content.remove(*field)));
+    match digest == Some(Digest::of_json(&Value::Object(content))) {
+        true => Origin::Ours {
+            version,
+            digest: digest.unwrap_or(Digest::ZERO),
+        },
+        false => Origin::Edited,
+    }
+}
+
+/// Returns whether JSON that does not parse was cut short rather than edited: it is empty, it ends
+/// in zeros, or nothing is wrong with it before its end.
+fn is_power_cut(bytes: &[u8]) -> bool {
+    let last_line = bytes
+        .rsplit(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default()
+        .len();
+    let lines = bytes.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let fails_at_end = |error: &serde_json::Error| {
+        error.is_eof() || (error.line(), error.column()) >= (lines, last_line)
+    };
+    let parsed = serde_json::from_slice::<serde::de::IgnoredAny>(bytes);
+    bytes.last().is_none_or(|last| *last == 0) || parsed.is_err_and(|error| fails_at_end(&error))
+}
+
+/// Reads `state.json` back, when this program wrote it.
+pub fn read_state(bytes: &[u8]) -> Option<Snapshot> {
+    let Origin::Ours {
+        version: Some(version),
+        digest,
+    } = origin(bytes)
+    else {
+        return None;
+    };
+    let mut content: Map<String, Value> = serde_json::from_slice(bytes).ok()?;
+    let at = serde_json::from_value(content.get("updated_at")?.clone()).ok()?;
+    BESIDE_CONTENT
+        .iter()
+        .for_each(|field| drop(content.remove(*field)));
+    let value = Value::Object(content);
+    let document = Document::from_value(value.clone()).ok()?;
+    Some(Snapshot {
+        version,
+        at,
+        document,
+        value,
+        digest,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::document::tests::empty;
+    use super::*;
+
+    fn snapshot() -> Snapshot {
+        let document = empty("a");
+        let value = document.to_value();
+        Snapshot {
+            version: 7,
+            at: Time::from_millis(5),
+            digest: Digest::of_json(&value),
+            document,
+            value,
+        }
+    }
+
+    fn state_file() -> Vec<u8> {
+        json_files(&snapshot())[1].1.clone()
+    }
+
+    #[test]
+    fn a_state_file_reads_back_as_the_state_it_was_made_from() {
+        let read = read_state(&state_file()).unwrap();
+        assert_eq!(
+            (read.version, read.at, read.digest),
+            (7, Time::from_millis(5), snapshot().digest)
+        );
+        assert_eq!(read.document, snapshot().document);
+    }
+
+    #[test]
+    fn an_edited_file_is_told_from_one_that_a_power_cut_left() {
+        let whole = state_file();
+        assert!(matches!(
+            origin(&whole),
+            Origin::Ours {
+                version: Some(7),
+                ..
+            }
+        ));
+        let edited = String::from_utf8(whole.clone())
+            .unwrap()
+            .replace("\"open\"", "\"done\"");
+        assert_eq!(origin(edited.as_bytes()), Origin::Edited);
+        assert_eq!(origin(b"my notes"), Origin::Edited);
+        assert_eq!(origin(b"{}"), Origin::Edited);
+        assert_eq!(origin(b""), Origin::PowerCut);
+        assert_eq!(origin(&[0; 4096]), Origin::PowerCut);
+        for cut in 1..whole.len() - 2 {
+            assert_eq!(
+                origin(&whole[..cut]),
+                Origin::PowerCut,
+                "{:?}",
+                std::str::from_utf8(&whole[..cut])
+            );
+        }
+        let mut zeroed = whole.clone();
+        zeroed[100..].fill(0);
+        assert_eq!(origin(&zeroed), Origin::PowerCut);
+    }
+
+    #[test]
+    fn an_edited_version_does_not_vouch_for_anything() {
+        let edited = String::from_utf8(state_file())
+            .unwrap()
+            .replace("\"cycle\": 1", "\"cycle\": 2");
+        assert!(read_state(edited.as_bytes()).is_none());
+    }
+}

@@ -1,0 +1,287 @@
+//! The text that transitions add to the readable logs; the forms are the seed "Phase 5: Persist"'s
+//! and CONTRACT.md's.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::document::{ConvergenceStatus, Document};
+use super::entry::{LogFile, Section};
+use super::iteration::{Choice, Iteration};
+use super::taxonomy;
+
+/// Characters of one line that a caller's text may take.
+const LINE_CHARACTERS_MAX: usize = 500;
+/// Lines of one list.
+const LINES_MAX: usize = 50;
+
+/// Returns what an iteration adds to both logs.
+pub fn of_iteration(
+    document: &Document,
+    iteration: &Iteration,
+    status: Option<ConvergenceStatus>,
+) -> Vec<Section> {
+    vec![
+        Section {
+            log: LogFile::RefinementLog,
+            text: refinement_log(document, iteration, status),
+        },
+        Section {
+            log: LogFile::Decisions,
+            text: decision(document, iteration),
+        },
+    ]
+}
+
+/// Returns what a person's decision adds to `decisions.md`.
+pub fn of_human_decision(
+    document: &Document,
+    event: &str,
+    reason: Option<&str>,
+    at: super::Time,
+) -> Section {
+    let reason = reason.map_or_else(|| "none given".to_owned(), one_line);
+    let text = format!(
+        "### Iteration {} — {event} by a person — {at}\n\n- **Phase**: {}\n- **Reason**: {reason}\n\n",
+        document.current_iteration, document.phase,
+    );
+    Section {
+        log: LogFile::Decisions,
+        text,
+    }
+}
+
+fn refinement_log(
+    document: &Document,
+    iteration: &Iteration,
+    status: Option<ConvergenceStatus>,
+) -> String {
+    let results = |phase: &str, field: &str| {
+        list(
+            document
+                .results
+                .get(phase)
+                .and_then(|result| result.get(field)),
+        )
+    };
+    let constraints = document.constraints.iter().map(|one| {
+        let word = if one.holds() { "satisfied" } else { "violated" };
+        let details = one.details.as_deref().unwrap_or(&one.description);
+        format!("{}: {word} — {}", one.id, one_line(details))
+    });
+    let mut text = format!(
+        "## Iteration {} — {}\n\n",
+        iteration.iteration, iteration.at
+    );
+    if status == Some(ConvergenceStatus::MaxIterationsExceeded) {
+        text += "> Maximum iterations reached — forcing termination\n\n";
+    }
+    part(
+        &mut text,
+        "Actions Taken",
+        results("execution_results", "actions"),
+    );
+    part(&mut text, "Constraint Status", constraints.collect());
+    part(
+        &mut text,
+        "Reflection Summary",
+        vec![
+            format!("Convergence: {}", iteration.decision),
+            format!("Reason: {}", one_line(&iteration.reason)),
+        ],
+    );
+    part(
+        &mut text,
+        "Files Modified",
+        results("execution_results", "files_modified"),
+    );
+    part(
+        &mut text,
+        "Content Type",
+        vec![
+            format!(
+                "Type: {}",
+                document.content_type.as_deref().unwrap_or("not given")
+            ),
+            format!(
+                "Evaluation: {}",
+                taxonomy::evaluation(document.content_type.as_deref())
+            ),
+        ],
+    );
+    text
+}
+
+fn decision(document: &Document, iteration: &Iteration) -> String {
+    let focus = document
+        .constraints
+        .iter()
+        .filter(|one| !one.holds())
+        .map(|one| one.id.as_str());
+    let focus = match iteration.decision {
+        Choice::Continue => focus.take(LINES_MAX).collect::<Vec<_>>().join(", "),
+        Choice::Terminate => "none, the loop has ended".to_owned(),
+    };
+    format!(
+        "### Iteration {} Decision\n\n\
+         - **Decision**: {}\n\
+         - **Iteration**: {} of {}\n\
+         - **Blocking violations remaining**: {}\n\
+         - **Rationale**: {}\n\
+         - **Next focus**: {focus}\n\n",
+        iteration.iteration,
+        iteration.decision,
+        iteration.iteration,
+        document.max_iterations,
+        iteration.constraints.blocking_violated,
+        one_line(&iteration.reason),
+    )
+}
+
+fn part(text: &mut String, heading: &str, lines: Vec<String>) {
+    let lines = if lines.is_empty() {
+        vec!["none reported".to_owned()]
+    } else {
+        lines
+    };
+    let _ = write!(text, "### {heading}\n\n");
+    for line in lines.iter().take(LINES_MAX) {
+        let _ = writeln!(text, "- {line}");
+    }
+    if lines.len() > LINES_MAX {
+        let _ = writeln!(text, "- … and {} more", lines.len() - LINES_MAX);
+    }
+    text.push('\n');
+}
+
+/// Returns a list of a caller's texts; what is no text appears as JSON.
+fn list(value: Option<&Value>) -> Vec<String> {
+    match value {
+        Some(Value::Array(items)) => items.iter().map(line_of).collect(),
+        Some(Value::Null) | None => Vec::new(),
+        Some(other) => vec![line_of(other)],
+    }
+}
+
+fn line_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => one_line(text),
+        other => one_line(&other.to_string()),
+    }
+}
+
+/// Returns a caller's text as a part of one line, so that it cannot forge headings of the log.
+fn one_line(text: &str) -> String {
+    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match joined.char_indices().nth(LINE_CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}…", &joined[..end]),
+        None => joined,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::Time;
+    use super::super::constraint::{Status, parse_definitions};
+    use super::super::document::tests::empty;
+    use super::super::iteration::Counts;
+    use super::*;
+
+    fn example() -> (Document, Iteration) {
+        let mut document = empty("report");
+        document.content_type = Some("direct:content".into());
+        document.constraints = parse_definitions(
+            &[
+                json!({"id": "links", "description": "links resolve", "severity": "blocking"}),
+                json!({"id": "length", "description": "short", "severity": "high"}),
+            ],
+            "",
+        )
+        .unwrap();
+        document.constraints[0].assess(
+            Status::Satisfied,
+            Some("all 3 resolve".into()),
+            Time::from_millis(0),
+        );
+        document.results.insert(
+            "execution_results".into(),
+            json!({"actions": ["fixed a link\n## Iteration 9 — forged"], "files_modified": ["report.md"]}),
+        );
+        let iteration = Iteration {
+            iteration: 2,
+            at: Time::from_millis(0),
+            constraints: Counts::of(&document.constraints),
+            decision: Choice::Continue,
+            reason: "length is violated".into(),
+        };
+        (document, iteration)
+    }
+
+    #[test]
+    fn an_iteration_is_logged_in_the_form_of_the_seed() {
+        let (document, iteration) = example();
+        let sections = of_iteration(&document, &iteration, None);
+        insta::assert_snapshot!(sections[0].text, @r"
+        ## Iteration 2 — 1970-01-01T00:00:00.000Z
+
+        ### Actions Taken
+
+        - fixed a link ## Iteration 9 — forged
+
+        ### Constraint Status
+
+        - links: satisfied — all 3 resolve
+        - length: violated — short
+
+        ### Reflection Summary
+
+        - Convergence: continue
+        - Reason: length is violated
+
+        ### Files Modified
+
+        - report.md
+
+        ### Content Type
+
+        - Type: direct:content
+        - Evaluation: output_inspection
+        ");
+        insta::assert_snapshot!(sections[1].text, @r"
+        ### Iteration 2 Decision
+
+        - **Decision**: continue
+        - **Iteration**: 2 of 5
+        - **Blocking violations remaining**: 0
+        - **Rationale**: length is violated
+        - **Next focus**: length
+        ");
+    }
+
+    #[test]
+    fn a_callers_text_cannot_forge_a_heading() {
+        let (document, iteration) = example();
+        let text = &of_iteration(&document, &iteration, None)[0].text;
+        assert_eq!(
+            text.lines().filter(|line| line.starts_with("## ")).count(),
+            1
+        );
+    }
+
+    #[test]
+    fn running_out_of_iterations_is_a_warning_in_the_log() {
+        let (document, iteration) = example();
+        let sections = of_iteration(
+            &document,
+            &iteration,
+            Some(ConvergenceStatus::MaxIterationsExceeded),
+        );
+        assert!(
+            sections[0]
+                .text
+                .contains("Maximum iterations reached — forcing termination")
+        );
+    }
+}
