@@ -8,3 +8,4 @@
 //! - `mcp` and `cli`: the faces.
 
 pub mod model;
+pub mod storage;

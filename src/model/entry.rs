@@ -131,8 +131,11 @@ impl LogFile {
 /// How long each readable log of the present cycle is, and what it holds, so that a log that was
 /// edited, cut or lost is noticed without reading the journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Logs(BTreeMap<LogFile, LogExtent>);
+pub struct Logs {
+    /// The version that began the cycle.
+    pub since: Version,
+    extents: BTreeMap<LogFile, LogExtent>,
+}
 
 /// The length and the checksum of a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,23 +149,26 @@ pub struct LogExtent {
 impl Logs {
     /// Returns the extent of one log.
     pub fn extent(&self, log: LogFile) -> LogExtent {
-        self.0.get(&log).copied().unwrap_or_default()
+        self.extents.get(&log).copied().unwrap_or_default()
     }
 
-    /// Takes account of a section.
-    pub fn add(&mut self, section: &Section) {
-        let extent = self.0.entry(section.log).or_default();
-        let mut hasher = crc32fast::Hasher::new_with_initial(extent.crc);
-        hasher.update(section.text.as_bytes());
-        *extent = LogExtent {
-            bytes: extent.bytes + section.text.len() as u64,
-            crc: hasher.finalize(),
-        };
-    }
-
-    /// Begins the logs anew, for a new cycle.
-    pub fn clear(&mut self) {
-        self.0.clear();
+    /// Takes account of an entry. The one that opens a cycle begins the logs anew.
+    pub fn take_in(&mut self, entry: &Entry) {
+        if entry.opens_cycle() {
+            *self = Self {
+                since: entry.version,
+                extents: BTreeMap::new(),
+            };
+        }
+        for section in &entry.sections {
+            let extent = self.extents.entry(section.log).or_default();
+            let mut hasher = crc32fast::Hasher::new_with_initial(extent.crc);
+            hasher.update(section.text.as_bytes());
+            *extent = LogExtent {
+                bytes: extent.bytes + section.text.len() as u64,
+                crc: hasher.finalize(),
+            };
+        }
     }
 }
 
@@ -197,7 +203,23 @@ pub struct Draft {
     pub blobs: Vec<Vec<u8>>,
 }
 
+/// The operation whose entries open a cycle.
+pub const OPENING_OPERATION: &str = "init_state";
+
 impl Entry {
+    /// Returns whether a cycle begins with this entry.
+    pub fn opens_cycle(&self) -> bool {
+        self.operation == OPENING_OPERATION
+    }
+
+    /// Returns what the entry adds to a readable log.
+    pub fn text_for(&self, log: LogFile) -> impl Iterator<Item = &str> {
+        self.sections
+            .iter()
+            .filter(move |section| section.log == log)
+            .map(|section| section.text.as_str())
+    }
+
     /// Returns the places of the document that the entry touches, two levels deep. Empty when its
     /// patch is stored as a blob that was not loaded.
     pub fn changed_places(&self) -> Vec<String> {

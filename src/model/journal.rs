@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::entry::{Base, BlobReference, Draft, Entry, FORMAT, Logs, Payload, Section};
+use super::entry::{Base, BlobReference, Draft, Entry, FORMAT, Logs, Payload};
 use super::idempotency::{IdempotencyKey, RememberedKeys};
 use super::{Digest, Document, Name, Refusal, Time, Version, document, frame, limits, patch};
 
@@ -175,7 +175,7 @@ impl Journal {
             self.keys.remember(entry.version, key.clone());
         }
         self.keys.forget_before(entry.version);
-        self.logs = logs_after(&self.logs, entry);
+        self.logs.take_in(entry);
     }
 
     /// Returns the newest version, 0 when there is no entry yet.
@@ -186,6 +186,11 @@ impl Journal {
     /// Returns the digest of the newest line.
     pub fn line(&self) -> Digest {
         self.line
+    }
+
+    /// Returns the digest of the newest document.
+    pub fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// Returns how long the readable logs are.
@@ -227,19 +232,6 @@ impl Journal {
         (encode(&base), blob)
     }
 }
-
-/// The logs are of one cycle: the entry that opens a cycle begins them anew.
-fn logs_after(logs: &Logs, entry: &Entry) -> Logs {
-    let mut logs = logs.clone();
-    if entry.operation == OPENING_OPERATION {
-        logs.clear();
-    }
-    entry.sections.iter().for_each(|section| logs.add(section));
-    logs
-}
-
-/// The operation whose entries begin a cycle.
-pub const OPENING_OPERATION: &str = "init_state";
 
 /// A turn at writing: sees the newest state and drafts what comes next, entry by entry.
 ///
@@ -372,12 +364,6 @@ impl Journal {
             self.value = last.snapshot.value.clone();
         }
     }
-}
-
-/// Returns the sections of an entry for one cycle's logs: whether the logs begin anew, and what is
-/// added.
-pub fn log_change(entry: &Entry) -> (bool, &[Section]) {
-    (entry.operation == OPENING_OPERATION, &entry.sections)
 }
 
 fn encode<T: serde::Serialize>(line: &T) -> Vec<u8> {

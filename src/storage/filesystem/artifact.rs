@@ -1,0 +1,428 @@
+//! An artifact of the workspace, open in this process.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::fs::{self, File, Fs, Mode, Stat};
+use super::layout;
+use super::projections::Projections;
+use super::segment;
+use super::writer::{self, Fault, Writer, doing};
+use super::{Decide, Newest, Sizes};
+use crate::model::Name;
+use crate::model::entry::Entry;
+use crate::model::frame;
+use crate::model::journal::{Journal, Turn};
+use crate::model::projection::STATE_FILE;
+
+/// How long to wait for another process that holds a lock. It holds it for the time of one write.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of a segment's end that a quick opening reads.
+const TAIL_BYTES: u64 = 128 << 10;
+
+/// An open artifact.
+#[derive(Debug)]
+pub(super) struct Artifact {
+    name: Name,
+    fs: Arc<dyn Fs>,
+    sizes: Sizes,
+    /// Held through a whole append, flush included.
+    open: Mutex<Open>,
+    /// Held for a look only, so that reading does not wait for a flush.
+    published: Mutex<Option<Published>>,
+}
+
+/// What is held while working on an artifact.
+#[derive(Debug, Default)]
+struct Open {
+    lock: Option<Arc<dyn File>>,
+    writer: Option<Writer>,
+    projections: Projections,
+    read_only: Option<String>,
+}
+
+/// The state that callers see, and what would look different if it were not the newest any more.
+#[derive(Debug)]
+struct Published {
+    newest: Newest,
+    segment: Arc<dyn File>,
+    path: String,
+    id: u64,
+    end: u64,
+    next: String,
+    state_file: Option<Stat>,
+}
+
+impl Artifact {
+    pub(super) fn new(name: Name, fs: Arc<dyn Fs>, sizes: Sizes) -> Self {
+        Self {
+            name,
+            fs,
+            sizes,
+            open: Mutex::default(),
+            published: Mutex::default(),
+        }
+    }
+
+    /// Returns the newest state if a look at the disk shows that nothing has happened since it was
+    /// published. Takes four system calls and waits for nothing.
+    pub(super) fn current(&self) -> Option<Newest> {
+        let published = hold_briefly(&self.published);
+        let published = published.as_ref()?;
+        let unchanged = published
+            .segment
+            .stat()
+            .is_ok_and(|stat| stat.bytes == published.end)
+            && self
+                .fs
+                .stat(&published.path)
+                .is_ok_and(|stat| stat.id == published.id)
+            && self.fs.stat(&published.next).is_err()
+            && self.fs.stat(&self.state_path()).ok() == published.state_file;
+        unchanged.then(|| published.newest.clone())
+    }
+
+    /// Returns the newest state, after making sure that it is on the disk.
+    pub(super) fn newest(&self) -> Result<Option<Newest>, Fault> {
+        if let Some(newest) = self.current() {
+            return Ok(Some(newest));
+        }
+        let mut open = self.hold();
+        if open.writer.is_none()
+            && self.open_quickly()?
+            && let Some(newest) = self.current()
+        {
+            return Ok(Some(newest));
+        }
+        match self.exists()? {
+            true => self.commit(&mut open, None),
+            false => Ok(None),
+        }
+    }
+
+    /// Lets `decide` draft entries and stores them. See [`super::super::Provider::append`].
+    pub(super) fn append(&self, decide: &mut Decide) -> Result<Option<Newest>, Fault> {
+        let mut open = self.hold();
+        match self.exists()? || self.would_write(decide) {
+            true => self.commit(&mut open, Some(decide)),
+            false => Ok(None),
+        }
+    }
+
+    /// Returns whether `decide` drafts anything for an artifact that does not exist, so that none
+    /// is made for a caller who only got its name wrong.
+    fn would_write(&self, decide: &mut Decide) -> bool {
+        let journal = Journal::new(self.name.clone());
+        let mut turn = Turn::new(&journal, None, 0);
+        decide(&mut turn);
+        !turn.into_staged().is_empty()
+    }
+
+    /// Keeps up with other processes, stores what `decide` drafts, if anything, makes everything
+    /// durable that the answer will depend on, and publishes it.
+    fn commit(
+        &self,
+        open: &mut Open,
+        decide: Option<&mut Decide>,
+    ) -> Result<Option<Newest>, Fault> {
+        let lock = self.acquire(open)?;
+        let mut stored = self.write(open, decide);
+        drop(lock);
+        if let (Ok(()), Some(writer)) = (&stored, &mut open.writer)
+            && !writer.is_flushed()
+        {
+            let flushed = writer.flush();
+            if open.read_only.is_none() && flushed.is_err() {
+                open.writer = None;
+                stored = flushed;
+            }
+        }
+        if open.writer.is_none() {
+            *hold_briefly(&self.published) = None;
+        }
+        stored?;
+        let warnings = self.project(open);
+        Ok(self.publish(open, warnings))
+    }
+
+    /// Brings the writer up to date and writes what `decide` drafts. The lock is held. After an
+    /// error that leaves anything in doubt, there is no writer any more.
+    fn write(&self, open: &mut Open, decide: Option<&mut Decide>) -> Result<(), Fault> {
+        let kept_up = self.keep_up(open)?;
+        let Some(mut writer) = open.writer.take() else {
+            let Some(decide) = decide else { return Ok(()) };
+            writable(open, None)?;
+            let writer = writer::create(&self.fs, &self.name)?;
+            return self.draft_and_append(open, writer, decide, KeptUp::Foreign);
+        };
+        let Some(decide) = decide else {
+            let in_doubt =
+                !writer.is_flushed() && open.read_only.is_none() && writer.damage().is_none();
+            let mut poisoned = false;
+            let rewritten = if in_doubt {
+                writer.append(Vec::new(), self.sizes, &mut poisoned)
+            } else {
+                Ok(())
+            };
+            open.writer = (!poisoned).then_some(writer);
+            return rewritten;
+        };
+        if let Err(fault) = writable(open, writer.damage()) {
+            open.writer = Some(writer);
+            return Err(fault);
+        }
+        self.draft_and_append(open, writer, decide, kept_up)
+    }
+
+    fn draft_and_append(
+        &self,
+        open: &mut Open,
+        mut writer: Writer,
+        decide: &mut Decide,
+        kept_up: KeptUp,
+    ) -> Result<(), Fault> {
+        let mut turn = writer.turn();
+        decide(&mut turn);
+        let staged = turn.into_staged();
+        let mut poisoned = false;
+        let result = match staged.is_empty() && writer.is_flushed() {
+            true => Ok(()),
+            false => writer.append(staged, self.sizes, &mut poisoned),
+        };
+        if result.is_ok() && kept_up == KeptUp::Nothing {
+            self.expect_own(&writer);
+        }
+        open.writer = (!poisoned).then_some(writer);
+        result
+    }
+
+    /// Lets callers go on seeing the published state while this process's own lines are flushed:
+    /// they are not acknowledged yet. Not when others appended, whose lines may be.
+    fn expect_own(&self, writer: &Writer) {
+        let segment = writer.segment();
+        if let Some(published) = hold_briefly(&self.published)
+            .as_mut()
+            .filter(|published| published.id == segment.id)
+        {
+            let version = writer.newest().map_or(0, |newest| newest.version);
+            published.end = segment.end;
+            published.next = layout::segment(&self.name, version + 1);
+        }
+    }
+
+    /// Takes in what other processes appended, opening the journal if need be.
+    fn keep_up(&self, open: &mut Open) -> Result<KeptUp, Fault> {
+        let end = open.writer.as_ref().map(|writer| writer.segment().end);
+        let kept = match &mut open.writer {
+            Some(writer) => writer.catch_up()?,
+            None => false,
+        };
+        if !kept {
+            open.writer = None;
+            open.writer = Writer::open(&self.fs, &self.name, open.read_only.is_none())?;
+            return Ok(KeptUp::Foreign);
+        }
+        let unchanged = open.writer.as_ref().map(|writer| writer.segment().end) == end;
+        Ok(if unchanged {
+            KeptUp::Nothing
+        } else {
+            KeptUp::Foreign
+        })
+    }
+
+    fn publish(&self, open: &Open, mut warnings: Vec<String>) -> Option<Newest> {
+        let writer = open.writer.as_ref()?;
+        let snapshot = Arc::clone(writer.newest()?);
+        let standing = standing_warnings(writer, open.read_only.as_deref());
+        let segment = writer.segment();
+        warnings.extend(standing.iter().cloned());
+        *hold_briefly(&self.published) = Some(Published {
+            newest: Newest {
+                snapshot: Arc::clone(&snapshot),
+                warnings: standing,
+            },
+            segment: Arc::clone(&segment.file),
+            path: segment.path.clone(),
+            id: segment.id,
+            end: segment.end,
+            next: layout::segment(&self.name, snapshot.version + 1),
+            state_file: self.fs.stat(&self.state_path()).ok(),
+        });
+        Some(Newest { snapshot, warnings })
+    }
+
+    /// Makes the projections follow the state that is on the disk now. What goes wrong is a
+    /// warning: the state itself is safe.
+    fn project(&self, open: &mut Open) -> Vec<String> {
+        let Some(writer) = open
+            .writer
+            .as_mut()
+            .filter(|writer| writer.damage().is_none() && open.read_only.is_none())
+        else {
+            return Vec::new();
+        };
+        let Some(snapshot) = writer.newest().cloned() else {
+            return Vec::new();
+        };
+        let (logs, changes) = writer.logs();
+        let history = super::history::History::new(self.fs.as_ref(), &self.name);
+        let warnings = open.projections.follow(&history, &snapshot, logs, changes);
+        if warnings.is_empty() {
+            writer.projected();
+        }
+        warnings
+    }
+
+    /// Publishes the state without reading the journal, when `state.json` has the version and the
+    /// digest of the journal's last entry: then that entry is on the disk, and nothing has to be
+    /// written or locked.
+    fn open_quickly(&self) -> Result<bool, Fault> {
+        let Some(snapshot) = writer::read_state_file(self.fs.as_ref(), &self.name)? else {
+            return Ok(false);
+        };
+        let state_file = self.fs.stat(&self.state_path()).ok();
+        let folder = layout::journal(&self.name);
+        let segments =
+            segment::list(self.fs.as_ref(), &self.name).map_err(doing("list", &folder))?;
+        let Some(first) = segments
+            .last()
+            .copied()
+            .filter(|first| *first <= snapshot.version)
+        else {
+            return Ok(false);
+        };
+        let path = layout::segment(&self.name, first);
+        let file = self
+            .fs
+            .open(&path, Mode::Read)
+            .map_err(doing("open", &path))?;
+        let (stat, last) = last_entry(file.as_ref()).map_err(doing("read", &path))?;
+        if !last.is_some_and(|last| {
+            (last.version, last.document) == (snapshot.version, snapshot.digest)
+        }) {
+            return Ok(false);
+        }
+        let next = layout::segment(&self.name, snapshot.version + 1);
+        let newest = Newest {
+            snapshot: Arc::new(snapshot),
+            warnings: Vec::new(),
+        };
+        *hold_briefly(&self.published) = Some(Published {
+            newest,
+            segment: Arc::from(file),
+            path,
+            id: stat.id,
+            end: stat.bytes,
+            next,
+            state_file,
+        });
+        Ok(true)
+    }
+
+    /// Takes the lock, or finds out that the workspace cannot be written to.
+    fn acquire(&self, open: &mut Open) -> Result<Option<Lock>, Fault> {
+        let path = layout::lock(&self.name);
+        if open.lock.is_none() {
+            match open_lock(self.fs.as_ref(), &path) {
+                Ok(file) => open.lock = Some(Arc::from(file)),
+                Err(error) if is_read_only(&error) => open.read_only = Some(error.to_string()),
+                Err(error) => return Err(doing("open", &path)(error)),
+            }
+        }
+        let Some(file) = &open.lock else {
+            return Ok(None);
+        };
+        file.lock(LOCK_TIMEOUT)
+            .map_err(doing("wait for the lock", &path))?;
+        Ok(Some(Lock(Arc::clone(file))))
+    }
+
+    /// Returns whether the artifact has a journal.
+    fn exists(&self) -> Result<bool, Fault> {
+        let folder = layout::journal(&self.name);
+        fs::exists(self.fs.as_ref(), &folder).map_err(doing("look for", &folder))
+    }
+
+    /// A panic while this was held may have left anything in memory, so that is dropped.
+    fn hold(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(|poisoned| {
+            let mut open = poisoned.into_inner();
+            *open = Open::default();
+            self.open.clear_poison();
+            open
+        })
+    }
+
+    fn state_path(&self) -> String {
+        layout::in_artifact(&self.name, STATE_FILE)
+    }
+}
+
+/// What keeping up with other processes brought.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KeptUp {
+    Nothing,
+    Foreign,
+}
+
+/// The lock, held. Given back when dropped, also by a panic.
+struct Lock(Arc<dyn File>);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // An error here means that the file is gone, and the lock with it.
+        drop(self.0.unlock());
+    }
+}
+
+/// Fails when nothing may be written.
+fn writable(open: &Open, damage: Option<&str>) -> Result<(), Fault> {
+    match (damage, &open.read_only) {
+        (Some(damage), _) => Err(Fault::Corrupt(damage.to_owned())),
+        (None, Some(reason)) => Err(Fault::ReadOnly(reason.clone())),
+        (None, None) => Ok(()),
+    }
+}
+
+fn standing_warnings(writer: &Writer, read_only: Option<&str>) -> Vec<String> {
+    let damage = writer
+        .damage()
+        .map(|damage| format!("the journal is damaged and is not written to: {damage}"));
+    let read_only = read_only.map(|reason| format!("the workspace is read-only: {reason}"));
+    damage.into_iter().chain(read_only).collect()
+}
+
+/// Returns the last entry of a segment, when it ends with a good line that is not too long to find
+/// quickly, and the format is one that this program knows.
+fn last_entry(file: &dyn File) -> std::io::Result<(Stat, Option<Entry>)> {
+    let stat = file.stat()?;
+    let head = file.read_at(0, 64)?;
+    let from = stat.bytes.saturating_sub(TAIL_BYTES);
+    let tail = file.read_at(from, usize::try_from(stat.bytes - from).unwrap_or_default())?;
+    let line = frame::last_line(&tail).filter(|_| frame::is_of_known_format(&head));
+    Ok((
+        stat,
+        line.and_then(|line| serde_json::from_slice(line).ok()),
+    ))
+}
+
+fn open_lock(fs: &dyn Fs, path: &str) -> std::io::Result<Box<dyn File>> {
+    match fs.open(path, Mode::Create) {
+        Err(error) if fs::is_absent(&error) => {
+            super::make_workspace(fs)?;
+            fs.open(path, Mode::Create)
+        }
+        result => result,
+    }
+}
+
+fn is_read_only(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
+}
+
+/// Locks for a section that cannot panic half-way.
+fn hold_briefly<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

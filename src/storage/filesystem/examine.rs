@@ -1,0 +1,277 @@
+//! Looking at everything that is stored of an artifact, for `refiner doctor`.
+
+use super::super::{Finding, FindingSeverity};
+use super::fs::{self, Fs};
+use super::history::History;
+use super::layout;
+use super::segment::{self, Scanned};
+use super::writer::{Fault, doing};
+use crate::model::entry::{LogExtent, LogFile, Logs};
+use crate::model::journal::Damage;
+use crate::model::projection::{self, CONSTRAINTS_FILE, Origin, STATE_FILE};
+use crate::model::{Digest, Name, Version};
+
+/// Returns what is wrong with an artifact, worst first. Changes nothing.
+pub(super) fn examine(fs: &dyn Fs, name: &Name) -> Result<Vec<Finding>, Fault> {
+    let mut examination = Examination {
+        fs,
+        name,
+        findings: Vec::new(),
+    };
+    let newest = examination.journal()?;
+    if let Some((version, logs)) = newest {
+        examination.state_file(version)?;
+        examination.constraints_file()?;
+        examination.logs(&logs)?;
+    }
+    examination.kept()?;
+    examination.findings.sort_by(|one, other| {
+        other
+            .severity
+            .cmp(&one.severity)
+            .then(one.place.cmp(&other.place))
+    });
+    Ok(examination.findings)
+}
+
+struct Examination<'a> {
+    fs: &'a dyn Fs,
+    name: &'a Name,
+    findings: Vec<Finding>,
+}
+
+impl Examination<'_> {
+    fn note(&mut self, severity: FindingSeverity, place: &str, problem: String, advice: &str) {
+        let finding = Finding {
+            severity,
+            place: place.to_owned(),
+            problem,
+            advice: advice.to_owned(),
+        };
+        self.findings.push(finding);
+    }
+
+    /// Reads every segment. Returns the newest good version and the logs there.
+    fn journal(&mut self) -> Result<Option<(Version, Logs)>, Fault> {
+        let folder = layout::journal(self.name);
+        let segments = segment::list(self.fs, self.name).map_err(doing("list", &folder))?;
+        let last = segments.last().copied();
+        let mut before: Option<(Version, Digest, Digest)> = None;
+        let mut newest = None;
+        for first in segments {
+            let path = layout::segment(self.name, first);
+            let bytes = fs::read(self.fs, &path)
+                .map_err(doing("read", &path))?
+                .unwrap_or_default();
+            let blobs = |digest| segment::load_blob(self.fs, self.name, digest);
+            match segment::scan(self.name, &bytes, &blobs) {
+                Ok(scanned) => {
+                    self.segment(&path, &bytes, &scanned, before, Some(first) == last);
+                    before = Some((
+                        scanned.journal.version(),
+                        scanned.journal.line(),
+                        scanned.journal.digest(),
+                    ));
+                    newest = Some((scanned.journal.version(), scanned.journal.logs().clone()));
+                }
+                Err(damage @ Damage::NewerFormat { .. }) => return Err(Fault::NewerFormat(damage)),
+                Err(damage) => {
+                    self.note(
+                        FindingSeverity::Error,
+                        &path,
+                        format!("the first line is damaged: {damage}"),
+                        KEEP,
+                    );
+                    before = None;
+                }
+            }
+        }
+        Ok(newest)
+    }
+
+    fn segment(
+        &mut self,
+        path: &str,
+        bytes: &[u8],
+        scanned: &Scanned,
+        before: Option<(Version, Digest, Digest)>,
+        is_last: bool,
+    ) {
+        if let Err(damage) = check_documents(self.fs, self.name, bytes, scanned) {
+            self.note(FindingSeverity::Error, path, damage.to_string(), KEEP);
+        }
+        if let Some((version, _, document)) = before
+            && (version, document) != (scanned.base.version, scanned.base.document)
+        {
+            let problem = format!(
+                "it builds on version {}, and the segment before it ends with another version {version}",
+                scanned.base.version
+            );
+            self.note(FindingSeverity::Error, path, problem, KEEP);
+        }
+        let Some(bad) = &scanned.bad else { return };
+        let next = scanned.journal.version() + 1;
+        let acknowledged = !is_last || bad.later_flushed >= next;
+        match acknowledged {
+            true => self.note(
+                FindingSeverity::Error,
+                path,
+                format!(
+                    "version {next} is damaged ({}) at byte {}; {} good lines follow",
+                    bad.reason, scanned.end, bad.good_lines_after
+                ),
+                KEEP,
+            ),
+            false => self.note(
+                FindingSeverity::Warning,
+                path,
+                format!(
+                    "{} bytes after version {} are no whole line ({})",
+                    bytes.len() - scanned.end,
+                    next - 1,
+                    bad.reason
+                ),
+                "a crash left them; they were never acknowledged and the next write cuts them off",
+            ),
+        }
+    }
+
+    fn state_file(&mut self, newest: Version) -> Result<(), Fault> {
+        let path = layout::in_artifact(self.name, STATE_FILE);
+        let content = fs::read(self.fs, &path).map_err(doing("read", &path))?;
+        let history = History::new(self.fs, self.name);
+        match content.as_deref().map(projection::origin) {
+            None => self.note(
+                FindingSeverity::Warning,
+                &path,
+                "it is missing".into(),
+                REMADE,
+            ),
+            Some(Origin::PowerCut) => self.note(
+                FindingSeverity::Warning,
+                &path,
+                "it was cut short".into(),
+                REMADE,
+            ),
+            Some(Origin::Edited) => self.note(
+                FindingSeverity::Warning,
+                &path,
+                "it was changed by somebody else".into(),
+                SET_ASIDE,
+            ),
+            Some(Origin::Ours { version, digest }) => {
+                let version = version.unwrap_or(0);
+                if version > newest {
+                    let problem = format!(
+                        "it has version {version}, and the journal ends at version {newest}"
+                    );
+                    self.note(FindingSeverity::Error, &path, problem, "what was stored is missing from the journal; bring the journal back from a backup, or remove state.json if it comes from elsewhere");
+                } else if history
+                    .at(version, newest)?
+                    .is_some_and(|snapshot| snapshot.digest != digest)
+                {
+                    self.note(
+                        FindingSeverity::Warning,
+                        &path,
+                        format!("it is not what the journal has at version {version}"),
+                        SET_ASIDE,
+                    );
+                } else if version < newest {
+                    self.note(
+                        FindingSeverity::Note,
+                        &path,
+                        format!("it lags behind, at version {version} of {newest}"),
+                        REMADE,
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn constraints_file(&mut self) -> Result<(), Fault> {
+        let path = layout::in_artifact(self.name, CONSTRAINTS_FILE);
+        let content = fs::read(self.fs, &path).map_err(doing("read", &path))?;
+        match content.as_deref().map(projection::origin) {
+            None => self.note(
+                FindingSeverity::Warning,
+                &path,
+                "it is missing".into(),
+                REMADE,
+            ),
+            Some(Origin::PowerCut) => self.note(
+                FindingSeverity::Warning,
+                &path,
+                "it was cut short".into(),
+                REMADE,
+            ),
+            Some(Origin::Edited) => self.note(
+                FindingSeverity::Warning,
+                &path,
+                "it was changed by somebody else".into(),
+                SET_ASIDE,
+            ),
+            Some(Origin::Ours { .. }) => {}
+        }
+        Ok(())
+    }
+
+    fn logs(&mut self, logs: &Logs) -> Result<(), Fault> {
+        for log in LogFile::ALL {
+            let path = layout::in_artifact(self.name, log.file_name());
+            let content = fs::read(self.fs, &path)
+                .map_err(doing("read", &path))?
+                .unwrap_or_default();
+            if LogExtent::of(&content) != logs.extent(log) {
+                self.note(
+                    FindingSeverity::Warning,
+                    &path,
+                    "it is not what the journal says".into(),
+                    SET_ASIDE,
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn kept(&mut self) -> Result<(), Fault> {
+        let folder = layout::kept(self.name);
+        let names = match self.fs.list(&folder) {
+            Err(error) if fs::is_absent(&error) => Vec::new(),
+            result => result.map_err(doing("list", &folder))?,
+        };
+        for file in names {
+            let place = format!("{folder}/{file}");
+            self.note(
+                FindingSeverity::Note,
+                &place,
+                "it was found in place of a readable copy".into(),
+                "look whether you need it, and remove it",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Compares the document after every line with the digest that its entry has.
+fn check_documents(
+    fs: &dyn Fs,
+    name: &Name,
+    bytes: &[u8],
+    scanned: &Scanned,
+) -> Result<(), Damage> {
+    let blobs = |digest| segment::load_blob(fs, name, digest);
+    let mut journal =
+        crate::model::journal::Journal::from_base(name, &bytes[..scanned.base.end], &blobs)?;
+    let mut start = scanned.base.end;
+    for line in &scanned.lines {
+        journal.replay(&bytes[start..line.end], &blobs)?;
+        journal.check_document()?;
+        start = line.end;
+    }
+    Ok(())
+}
+
+const KEEP: &str = "every byte is kept and nothing more is written to this journal; bring it back from a backup, or begin a new artifact from what `refiner show` still reads";
+const REMADE: &str = "it is made again with the next operation";
+const SET_ASIDE: &str = "the journal counts; it is made again with the next operation, and what stands there now is kept under kept/";

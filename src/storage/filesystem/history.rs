@@ -1,0 +1,123 @@
+//! Reading what was: entries and states of earlier versions. No lock is needed, since only what is
+//! on the disk already is read.
+
+use std::io;
+
+use super::fs::{self, Fs};
+use super::layout;
+use super::segment;
+use super::writer::{Fault, doing};
+use crate::model::entry::Entry;
+use crate::model::frame::{self, Scan};
+use crate::model::journal::{Damage, Journal, Snapshot};
+use crate::model::{Name, Version};
+
+/// The history of an artifact.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct History<'a> {
+    pub(super) fs: &'a dyn Fs,
+    pub(super) name: &'a Name,
+}
+
+impl<'a> History<'a> {
+    pub(super) fn new(fs: &'a dyn Fs, name: &'a Name) -> Self {
+        Self { fs, name }
+    }
+
+    /// Returns the entries after a version up to another, at most `limit`. Reads as many segments
+    /// as they are in.
+    pub(super) fn read(
+        &self,
+        after: Version,
+        up_to: Version,
+        limit: usize,
+    ) -> Result<Vec<Entry>, Fault> {
+        let mut entries = Vec::new();
+        for (first, last) in self.segments(up_to)? {
+            if last <= after || entries.len() >= limit {
+                continue;
+            }
+            self.walk(first, last, &mut |entry| {
+                if entry.version > after && entries.len() < limit {
+                    entries.push(entry);
+                }
+                entries.len() < limit
+            })?;
+        }
+        Ok(entries)
+    }
+
+    /// Returns the state at a version, or `None` when there is no such version up to `newest`.
+    pub(super) fn at(&self, version: Version, newest: Version) -> Result<Option<Snapshot>, Fault> {
+        let mut segments = self.segments(newest)?.into_iter();
+        let Some((first, last)) =
+            segments.find(|(first, last)| (*first..=*last).contains(&version))
+        else {
+            return Ok(None);
+        };
+        let journal = self.walk(first, last, &mut |entry| entry.version < version)?;
+        if journal.version() != version {
+            return Err(Fault::Corrupt(format!(
+                "{}: version {version} is missing",
+                layout::segment(self.name, first)
+            )));
+        }
+        let checked = journal.check_document().and_then(|()| journal.snapshot());
+        let snapshot = checked.map_err(|damage| Fault::Corrupt(damage.to_string()))?;
+        Ok(snapshot.map(std::sync::Arc::unwrap_or_clone))
+    }
+
+    /// Returns the first and the last version of each segment.
+    fn segments(&self, newest: Version) -> Result<Vec<(Version, Version)>, Fault> {
+        let folder = layout::journal(self.name);
+        let firsts = segment::list(self.fs, self.name).map_err(doing("list", &folder))?;
+        let lasts = firsts.iter().skip(1).map(|next| next - 1).chain([newest]);
+        Ok(firsts.iter().copied().zip(lasts).collect())
+    }
+
+    /// Folds the lines of a segment until `visit` returns false, and returns the fold.
+    fn walk(
+        &self,
+        first: Version,
+        last: Version,
+        visit: &mut dyn FnMut(Entry) -> bool,
+    ) -> Result<Journal, Fault> {
+        let path = layout::segment(self.name, first);
+        let bytes = fs::read(self.fs, &path)
+            .map_err(doing("read", &path))?
+            .unwrap_or_default();
+        let blobs = |digest| segment::load_blob(self.fs, self.name, digest);
+        let corrupt = |damage: Damage| match damage {
+            Damage::NewerFormat { .. } => Fault::NewerFormat(damage),
+            damage => Fault::Corrupt(format!("{path}: {damage}")),
+        };
+        let Scan::Line(base) = frame::scan(&bytes) else {
+            return Err(Fault::Corrupt(format!("{path}: its first line is damaged")));
+        };
+        let mut journal = Journal::from_base(self.name, base, &blobs).map_err(corrupt)?;
+        let mut end = base.len();
+        while journal.version() < last {
+            let line = match frame::scan(&bytes[end..]) {
+                Scan::Line(line) => line,
+                Scan::End => break,
+                Scan::Bad(reason) => {
+                    return Err(Fault::Corrupt(format!(
+                        "{path}: version {} is damaged ({reason})",
+                        journal.version() + 1
+                    )));
+                }
+            };
+            end += line.len();
+            let entry = journal.replay(line, &blobs).map_err(corrupt)?;
+            if !visit(entry) {
+                break;
+            }
+        }
+        Ok(journal)
+    }
+}
+
+/// Turns what went wrong into an I/O error, where only a warning can come of it.
+pub(super) fn as_io(fault: Fault) -> io::Error {
+    io::Error::other(fault)
+}

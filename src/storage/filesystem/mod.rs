@@ -1,0 +1,367 @@
+//! The filesystem provider: the default.
+//!
+//! What it promises and how is written in ARCHITECTURE.md, *The filesystem provider*. In short:
+//! an artifact's journal is a row of segments of framed lines ([`segment`]); one writer per process
+//! and artifact keeps up with other processes, appends under a lock and flushes without it
+//! ([`writer`]); projections follow ([`projections`]). All of it reaches the disk through one small
+//! trait ([`fs`]), so that the same code runs on a simulated disk in the crash tests.
+
+mod artifact;
+mod disk;
+mod examine;
+mod fs;
+mod history;
+pub mod layout;
+mod projections;
+mod registry;
+mod segment;
+#[cfg(test)]
+mod simulation;
+mod writer;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use self::artifact::Artifact;
+use self::disk::Disk;
+use self::fs::Fs;
+use self::history::History;
+use self::registry::{Registered, Registry};
+use self::writer::Fault;
+use super::{Decide, Error, Finding, Newest, Provider};
+use crate::model::entry::Entry;
+use crate::model::journal::Snapshot;
+use crate::model::{Digest, Name, Version};
+
+/// How large a segment may become before the next one is begun.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    segment_bytes_max: u64,
+    segment_entries_max: usize,
+}
+
+const SIZES: Sizes = Sizes {
+    segment_bytes_max: 4 << 20,
+    segment_entries_max: 4096,
+};
+
+/// Artifacts that a process keeps open. Each takes its document twice and two open files.
+const OPEN_MAX: usize = 256;
+
+/// How long changes of the registry are collected.
+const REGISTRY_PAUSE: Duration = Duration::from_millis(200);
+
+/// Journals in a project's `.refiner` folder. Any number of processes may share it.
+#[derive(Clone, Debug)]
+pub struct Filesystem {
+    store: Arc<Store>,
+    project: PathBuf,
+}
+
+/// The provider without its async surface: every method blocks.
+#[derive(Debug)]
+pub(crate) struct Store {
+    fs: Arc<dyn Fs>,
+    sizes: Sizes,
+    artifacts: Mutex<OpenArtifacts>,
+    registry: Registry,
+    registered: Mutex<HashMap<Name, Registered>>,
+}
+
+#[derive(Debug, Default)]
+struct OpenArtifacts {
+    by_name: HashMap<Name, (u64, Arc<Artifact>)>,
+    uses: u64,
+}
+
+impl Filesystem {
+    /// Opens the workspace of a project. The workspace's folder is made with the first artifact;
+    /// the project's must exist.
+    pub fn open(project: &Path) -> io::Result<Self> {
+        let disk = Disk::open(project)?;
+        Ok(Self {
+            store: Arc::new(Store::new(Arc::new(disk), SIZES)),
+            project: project.to_owned(),
+        })
+    }
+
+    /// Returns the project's folder.
+    pub fn project(&self) -> &Path {
+        &self.project
+    }
+
+    /// Runs a blocking operation where it keeps no other task waiting. It ends even if the caller
+    /// goes away: a commit does not depend on who waits for it.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Error> {
+        let store = Arc::clone(&self.store);
+        let done = tokio::task::spawn_blocking(move || work(&store)).await;
+        done.map_err(|_| Error::Stopped)?.map_err(Error::from)
+    }
+
+    /// Writes the registry a moment later.
+    fn write_registry_soon(&self) {
+        let this = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(REGISTRY_PAUSE).await;
+            this.settle().await;
+        });
+    }
+}
+
+impl Store {
+    pub(crate) fn new(fs: Arc<dyn Fs>, sizes: Sizes) -> Self {
+        Self {
+            fs,
+            sizes,
+            artifacts: Mutex::default(),
+            registry: Registry::default(),
+            registered: Mutex::default(),
+        }
+    }
+
+    fn artifact(&self, name: &Name) -> Arc<Artifact> {
+        let mut open = self
+            .artifacts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        open.uses += 1;
+        let uses = open.uses;
+        if let Some((used, artifact)) = open.by_name.get_mut(name) {
+            *used = uses;
+            return Arc::clone(artifact);
+        }
+        if open.by_name.len() >= OPEN_MAX {
+            open.close_least_used();
+        }
+        let artifact = Arc::new(Artifact::new(
+            name.clone(),
+            Arc::clone(&self.fs),
+            self.sizes,
+        ));
+        open.by_name
+            .insert(name.clone(), (uses, Arc::clone(&artifact)));
+        artifact
+    }
+
+    fn append(&self, name: &Name, mut decide: Decide) -> Result<(Option<Newest>, bool), Fault> {
+        let newest = self.artifact(name).append(&mut decide)?;
+        let registry_waits = newest
+            .as_ref()
+            .is_some_and(|newest| self.register(name, &newest.snapshot));
+        Ok((newest, registry_waits))
+    }
+
+    /// Notes an artifact for the registry if it is new or in another phase.
+    fn register(&self, name: &Name, snapshot: &Snapshot) -> bool {
+        let now = Registered::of(&snapshot.document);
+        let mut registered = self
+            .registered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if registered.get(name) == Some(&now) {
+            return false;
+        }
+        registered.insert(name.clone(), now.clone());
+        drop(registered);
+        self.registry.note(name, now)
+    }
+
+    fn read(&self, name: &Name, after: Version, limit: usize) -> Result<Vec<Entry>, Fault> {
+        let Some(newest) = self.artifact(name).newest()? else {
+            return Ok(Vec::new());
+        };
+        History::new(self.fs.as_ref(), name).read(after, newest.snapshot.version, limit)
+    }
+
+    fn at(&self, name: &Name, version: Version) -> Result<Option<Snapshot>, Fault> {
+        let Some(newest) = self.artifact(name).newest()? else {
+            return Ok(None);
+        };
+        if newest.snapshot.version == version {
+            return Ok(Some(Snapshot::clone(&newest.snapshot)));
+        }
+        History::new(self.fs.as_ref(), name).at(version, newest.snapshot.version)
+    }
+
+    fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Fault> {
+        let mut names = self.names()?;
+        names.retain(|name| after.is_none_or(|after| name > after));
+        let existing = names.into_iter().filter(|name| {
+            segment::list(self.fs.as_ref(), name).is_ok_and(|segments| !segments.is_empty())
+        });
+        Ok(existing.take(limit).collect())
+    }
+
+    fn names(&self) -> Result<Vec<Name>, Fault> {
+        let names = match self.fs.list(layout::ARTIFACTS) {
+            Err(error) if fs::is_absent(&error) => Vec::new(),
+            result => result.map_err(writer::doing("list", layout::ARTIFACTS))?,
+        };
+        let mut names: Vec<Name> = names
+            .iter()
+            .filter_map(|name| Name::parse(name).ok())
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Writes the registry. It is a projection: what goes wrong is logged and made good by the next
+    /// change, or by `doctor`.
+    fn write_registry(&self) {
+        let all = || {
+            let names = self.names().unwrap_or_default();
+            let newest = names.into_iter().filter_map(|name| {
+                let newest = self.artifact(&name).newest().ok()??;
+                Some((name, Registered::of(&newest.snapshot.document)))
+            });
+            newest.collect::<BTreeMap<_, _>>()
+        };
+        if let Err(error) = self.registry.write(self.fs.as_ref(), &all) {
+            tracing::warn!(%error, "registry.json was not written");
+        }
+    }
+}
+
+/// Makes the folders of a workspace. Their names become durable with the first artifact's.
+fn make_workspace(fs: &dyn Fs) -> io::Result<()> {
+    fs.create_dir(layout::WORKSPACE)?;
+    if !fs::exists(fs, layout::GITIGNORE)? {
+        fs::write_replaceable(fs, layout::GITIGNORE, layout::GITIGNORE_TEXT.as_bytes())?;
+    }
+    fs.create_dir(layout::ARTIFACTS)?;
+    fs.create_dir(layout::LOCKS)
+}
+
+impl OpenArtifacts {
+    /// Closes the artifact that was used least recently of those that nobody uses now.
+    fn close_least_used(&mut self) {
+        let idle = self
+            .by_name
+            .iter()
+            .filter(|(_, (_, artifact))| Arc::strong_count(artifact) == 1);
+        let oldest = idle
+            .min_by_key(|(_, (used, _))| *used)
+            .map(|(name, _)| name.clone());
+        if let Some(name) = oldest {
+            self.by_name.remove(&name);
+        }
+    }
+}
+
+impl fmt::Display for Filesystem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "filesystem ({})",
+            self.project.join(layout::WORKSPACE).display()
+        )
+    }
+}
+
+#[async_trait]
+impl Provider for Filesystem {
+    async fn append(&self, name: &Name, decide: Decide) -> Result<Option<Newest>, Error> {
+        let name = name.clone();
+        let (newest, registry_waits) = self
+            .blocking(move |store| store.append(&name, decide))
+            .await?;
+        if registry_waits {
+            self.write_registry_soon();
+        }
+        Ok(newest)
+    }
+
+    async fn newest(&self, name: &Name) -> Result<Option<Newest>, Error> {
+        let artifact = self.store.artifact(name);
+        match artifact.current() {
+            Some(newest) => Ok(Some(newest)),
+            None => self.blocking(move |_| artifact.newest()).await,
+        }
+    }
+
+    async fn read(&self, name: &Name, after: Version, limit: usize) -> Result<Vec<Entry>, Error> {
+        let name = name.clone();
+        self.blocking(move |store| store.read(&name, after, limit))
+            .await
+    }
+
+    async fn at(&self, name: &Name, version: Version) -> Result<Option<Snapshot>, Error> {
+        let name = name.clone();
+        self.blocking(move |store| store.at(&name, version)).await
+    }
+
+    async fn blob(&self, name: &Name, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
+        let name = name.clone();
+        self.blocking(move |store| Ok(segment::load_blob(store.fs.as_ref(), &name, digest)))
+            .await
+    }
+
+    async fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error> {
+        let after = after.cloned();
+        self.blocking(move |store| store.list(after.as_ref(), limit))
+            .await
+    }
+
+    async fn examine(&self, name: &Name) -> Result<Vec<Finding>, Error> {
+        let name = name.clone();
+        self.blocking(move |store| examine::examine(store.fs.as_ref(), &name))
+            .await
+    }
+
+    async fn settle(&self) {
+        let written = self.blocking(|store| {
+            store.write_registry();
+            Ok(())
+        });
+        if written.await.is_err() {
+            tracing::warn!("registry.json was not written");
+        }
+    }
+
+    fn volatile(&self) -> bool {
+        false
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Disk { doing, source } => Self::Unavailable { doing, source },
+            Fault::Corrupt(damage) => Self::Corrupt { damage },
+            Fault::NewerFormat(damage) => Self::NewerFormat(damage),
+            Fault::ReadOnly(reason) => Self::ReadOnly { reason },
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A provider on a fresh folder, with segments of at most that many entries.
+    pub(crate) fn fresh(segment_entries_max: usize) -> (tempfile::TempDir, Filesystem) {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::open(folder.path()).unwrap();
+        let store = Arc::new(Store::new(
+            Arc::new(disk),
+            Sizes {
+                segment_entries_max,
+                ..SIZES
+            },
+        ));
+        let provider = Filesystem {
+            store,
+            project: folder.path().to_owned(),
+        };
+        (folder, provider)
+    }
+}

@@ -1,0 +1,156 @@
+//! Segments: the files of a journal, and what of one is good.
+
+use std::io;
+
+use super::fs::{Fs, TEMPORARY_SUFFIX, is_absent};
+use super::layout;
+use crate::model::entry::Entry;
+use crate::model::frame::{self, Scan};
+use crate::model::journal::{Damage, Journal, LoadBlob};
+use crate::model::{Digest, Name, Version};
+
+/// Returns the first versions of an artifact's segments, in order. Empty when it has no journal.
+pub(super) fn list(fs: &dyn Fs, name: &Name) -> io::Result<Vec<Version>> {
+    let names = match fs.list(&layout::journal(name)) {
+        Ok(names) => names,
+        Err(error) if is_absent(&error) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut versions: Vec<Version> = names
+        .iter()
+        .filter_map(|name| layout::segment_version(name))
+        .collect();
+    versions.sort_unstable();
+    Ok(versions)
+}
+
+/// Removes what a crash left of a segment that was never finished. Only for the holder of the lock.
+pub(super) fn remove_unfinished(fs: &dyn Fs, name: &Name) -> io::Result<()> {
+    let folder = layout::journal(name);
+    for file in fs
+        .list(&folder)?
+        .iter()
+        .filter(|file| file.ends_with(TEMPORARY_SUFFIX))
+    {
+        fs.remove(&format!("{folder}/{file}"))?;
+    }
+    Ok(())
+}
+
+/// What was read of a segment, up to its end or to the first line that is not good.
+#[derive(Debug)]
+pub(super) struct Scanned {
+    /// The version that its first line builds on, the digest of the document there, and the place
+    /// after that line.
+    pub(super) base: Base,
+    /// The fold of its good lines.
+    pub(super) journal: Journal,
+    /// Its good lines after the first.
+    pub(super) lines: Vec<Line>,
+    /// The place after the last good line.
+    pub(super) end: usize,
+    /// What comes after, if anything.
+    pub(super) bad: Option<Bad>,
+}
+
+/// What the lines of a segment build on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Base {
+    pub(super) version: Version,
+    pub(super) document: Digest,
+    pub(super) end: usize,
+}
+
+/// A good line of a segment.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// Its entry.
+    pub(super) entry: Entry,
+    /// The place after it.
+    pub(super) end: usize,
+}
+
+/// A line that is not good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Bad {
+    /// What is wrong with it.
+    pub(super) reason: String,
+    /// The highest version that a good line after it says was on the disk; 0 when there is none.
+    pub(super) later_flushed: Version,
+    /// How many good lines come after it.
+    pub(super) good_lines_after: usize,
+}
+
+/// Reads a segment. Fails when its first line cannot be read, on which all others build.
+pub(super) fn scan(name: &Name, bytes: &[u8], blobs: LoadBlob<'_>) -> Result<Scanned, Damage> {
+    let base = match frame::scan(bytes) {
+        Scan::Line(line) => line,
+        Scan::End => return Err(Damage::NotAnEntry("the segment is empty".into())),
+        Scan::Bad(reason) => return Err(Damage::NotAnEntry(reason.into())),
+    };
+    let journal = Journal::from_base(name, base, blobs)?;
+    Ok(scan_on(journal, bytes, base.len(), blobs))
+}
+
+/// Reads the lines from a place of a segment on, on top of a journal.
+pub(super) fn scan_on(
+    mut journal: Journal,
+    bytes: &[u8],
+    start: usize,
+    blobs: LoadBlob<'_>,
+) -> Scanned {
+    let base = Base {
+        version: journal.version(),
+        document: journal.digest(),
+        end: start,
+    };
+    let (mut lines, mut end) = (Vec::new(), start);
+    let reason = loop {
+        let line = match frame::scan(&bytes[end..]) {
+            Scan::Line(line) => line,
+            Scan::End => break None,
+            Scan::Bad(reason) => break Some(reason.to_owned()),
+        };
+        match journal.replay(line, blobs) {
+            Ok(entry) => {
+                end += line.len();
+                lines.push(Line { entry, end });
+            }
+            Err(damage) => break Some(damage.to_string()),
+        }
+    };
+    let bad = reason.map(|reason| look_beyond(&bytes[end..], reason));
+    Scanned {
+        base,
+        journal,
+        lines,
+        end,
+        bad,
+    }
+}
+
+/// Looks for good lines after a bad one, since what they say was on the disk must not be cut.
+fn look_beyond(bytes: &[u8], reason: String) -> Bad {
+    let mut bad = Bad {
+        reason,
+        later_flushed: 0,
+        good_lines_after: 0,
+    };
+    let mut at = 1.min(bytes.len());
+    while let Some((offset, line)) = frame::resume(&bytes[at..]) {
+        at += offset + line.len();
+        if let Ok(entry) = serde_json::from_slice::<Entry>(line) {
+            bad.later_flushed = bad.later_flushed.max(entry.flushed);
+            bad.good_lines_after += 1;
+        }
+    }
+    bad
+}
+
+/// Reads a blob, if it is there and is what its name says.
+pub(super) fn load_blob(fs: &dyn Fs, name: &Name, digest: Digest) -> Option<Vec<u8>> {
+    let bytes = super::fs::read(fs, &layout::blob(name, digest))
+        .ok()
+        .flatten()?;
+    (Digest::of(&bytes) == digest).then_some(bytes)
+}

@@ -1,0 +1,169 @@
+//! The memory provider: journals in the process, gone with it. For tests, and for hosts that want
+//! nothing on disk; never chosen by itself.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+
+use super::{Decide, Error, Finding, Newest, Provider};
+use crate::model::entry::Entry;
+use crate::model::journal::{Journal, Snapshot, Turn};
+use crate::model::{Digest, Name, Version};
+
+/// Journals in the process.
+#[derive(Debug, Default)]
+pub struct Memory {
+    artifacts: Mutex<BTreeMap<Name, Artifact>>,
+}
+
+#[derive(Debug)]
+struct Artifact {
+    journal: Journal,
+    lines: Vec<Vec<u8>>,
+    blobs: HashMap<Digest, Vec<u8>>,
+    newest: Option<Arc<Snapshot>>,
+}
+
+impl Artifact {
+    fn new(name: &Name) -> Self {
+        Self {
+            journal: Journal::new(name.clone()),
+            lines: Vec::new(),
+            blobs: HashMap::new(),
+            newest: None,
+        }
+    }
+
+    /// Folds the first lines again.
+    fn replay(&self, name: &Name, up_to: Version) -> Result<(Journal, Vec<Entry>), Error> {
+        let mut journal = Journal::new(name.clone());
+        let blobs = |digest: Digest| self.blobs.get(&digest).cloned();
+        let lines = self
+            .lines
+            .iter()
+            .take(usize::try_from(up_to).unwrap_or(usize::MAX));
+        let entries = lines
+            .map(|line| journal.replay(line, &blobs))
+            .collect::<Result<_, _>>();
+        let entries = entries.map_err(|damage| Error::Corrupt {
+            damage: damage.to_string(),
+        })?;
+        Ok((journal, entries))
+    }
+}
+
+impl Memory {
+    /// Locks for a short section without any I/O. A panic of `decide` leaves nothing half done,
+    /// since a turn touches the artifact only after it, so a poisoned lock is sound.
+    fn artifacts(&self) -> MutexGuard<'_, BTreeMap<Name, Artifact>> {
+        self.artifacts
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("memory")
+    }
+}
+
+#[async_trait]
+impl Provider for Memory {
+    async fn append(&self, name: &Name, mut decide: Decide) -> Result<Option<Newest>, Error> {
+        let mut artifacts = self.artifacts();
+        let mut fresh = Artifact::new(name);
+        let artifact = artifacts.get_mut(name).unwrap_or(&mut fresh);
+        let mut turn = Turn::new(
+            &artifact.journal,
+            artifact.newest.clone(),
+            artifact.journal.version(),
+        );
+        decide(&mut turn);
+        let staged = turn.into_staged();
+        artifact.journal.accept(&staged);
+        for one in staged {
+            artifact
+                .blobs
+                .extend(one.blobs.into_iter().map(|blob| (Digest::of(&blob), blob)));
+            artifact.lines.push(one.line);
+            artifact.newest = Some(one.snapshot);
+        }
+        let newest = artifact.newest.clone().map(|snapshot| Newest {
+            snapshot,
+            warnings: Vec::new(),
+        });
+        if newest.is_some() {
+            artifacts.entry(name.clone()).or_insert(fresh);
+        }
+        Ok(newest)
+    }
+
+    async fn newest(&self, name: &Name) -> Result<Option<Newest>, Error> {
+        let newest = self
+            .artifacts()
+            .get(name)
+            .and_then(|artifact| artifact.newest.clone());
+        Ok(newest.map(|snapshot| Newest {
+            snapshot,
+            warnings: Vec::new(),
+        }))
+    }
+
+    async fn read(&self, name: &Name, after: Version, limit: usize) -> Result<Vec<Entry>, Error> {
+        let artifacts = self.artifacts();
+        let Some(artifact) = artifacts.get(name) else {
+            return Ok(Vec::new());
+        };
+        let up_to = after.saturating_add(limit as u64);
+        let (_, mut entries) = artifact.replay(name, up_to)?;
+        entries.retain(|entry| entry.version > after);
+        Ok(entries)
+    }
+
+    async fn at(&self, name: &Name, version: Version) -> Result<Option<Snapshot>, Error> {
+        let artifacts = self.artifacts();
+        let Some(artifact) = artifacts.get(name) else {
+            return Ok(None);
+        };
+        if version == 0 || version > artifact.journal.version() {
+            return Ok(None);
+        }
+        let (journal, _) = artifact.replay(name, version)?;
+        let snapshot = journal.snapshot().map_err(|damage| Error::Corrupt {
+            damage: damage.to_string(),
+        })?;
+        Ok(snapshot.map(Arc::unwrap_or_clone))
+    }
+
+    async fn blob(&self, name: &Name, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self
+            .artifacts()
+            .get(name)
+            .and_then(|artifact| artifact.blobs.get(&digest).cloned()))
+    }
+
+    async fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error> {
+        let artifacts = self.artifacts();
+        let names = artifacts
+            .keys()
+            .filter(|name| after.is_none_or(|after| *name > after));
+        Ok(names.take(limit).cloned().collect())
+    }
+
+    async fn examine(&self, name: &Name) -> Result<Vec<Finding>, Error> {
+        let artifacts = self.artifacts();
+        let Some(artifact) = artifacts.get(name) else {
+            return Ok(Vec::new());
+        };
+        artifact.replay(name, Version::MAX).map(|_| Vec::new())
+    }
+
+    async fn settle(&self) {}
+
+    fn volatile(&self) -> bool {
+        true
+    }
+}

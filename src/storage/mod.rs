@@ -1,0 +1,146 @@
+//! Layer 2: where entries are kept, so that an acknowledged one cannot be lost.
+#![warn(missing_docs)]
+
+#[cfg(test)]
+mod conformance;
+pub mod filesystem;
+pub mod memory;
+
+use std::fmt::{Debug, Display};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::model::entry::Entry;
+use crate::model::journal::{Damage, Snapshot, Turn};
+use crate::model::{Digest, Name, Version};
+
+/// A place where the journals of artifacts are kept.
+///
+/// # Contract
+///
+/// The minimum that a store of journals has to do. Every sentence below has a check in
+/// `storage/conformance.rs` that runs on every provider. Conveniences are functions over
+/// `&dyn Provider` and not default methods, so that no provider gets one wrong by silence.
+///
+/// - Entries of one artifact are numbered from 1 without gaps, whoever writes them and from however
+///   many processes.
+/// - What a call returned is durable, unless the provider is [volatile](Provider::volatile): no
+///   answer, and no refusal that was decided in a turn, depends on an entry that could still be
+///   lost.
+/// - Artifacts do not affect each other.
+///
+/// Providers are shared by all tasks of a process.
+#[async_trait]
+pub trait Provider: Debug + Display + Send + Sync + 'static {
+    /// Lets `decide` draft entries on top of the newest state, and appends what it drafted.
+    ///
+    /// This is the compare-and-append: between the state that `decide` sees and its entries nobody
+    /// else's come. The entries become durable before this returns, all of them or, after an
+    /// error, possibly none; after [`Error::Unavailable`] which of the two is unknown. `decide` may
+    /// be called more than once; only its last call counts. When it drafts nothing, nothing is
+    /// written, and an artifact that does not exist is not made.
+    ///
+    /// Returns the newest state, or `None` when the artifact does not exist.
+    async fn append(&self, name: &Name, decide: Decide) -> Result<Option<Newest>, Error>;
+
+    /// Returns the newest state, or `None` when the artifact does not exist.
+    ///
+    /// It holds everything that any process was told to be stored before this was called.
+    async fn newest(&self, name: &Name) -> Result<Option<Newest>, Error>;
+
+    /// Returns the entries after a version, oldest first, at most `limit`. Their patches are whole.
+    /// Empty at the end, and for an artifact that does not exist.
+    async fn read(&self, name: &Name, after: Version, limit: usize) -> Result<Vec<Entry>, Error>;
+
+    /// Returns the state at a version, or `None` when there is no such version.
+    async fn at(&self, name: &Name, version: Version) -> Result<Option<Snapshot>, Error>;
+
+    /// Returns a blob that an entry of the artifact brought, or `None`.
+    async fn blob(&self, name: &Name, digest: Digest) -> Result<Option<Vec<u8>>, Error>;
+
+    /// Returns the names of existing artifacts after a name, in order, at most `limit`.
+    async fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error>;
+
+    /// Looks at everything that is stored of an artifact, and returns what is wrong with it.
+    async fn examine(&self, name: &Name) -> Result<Vec<Finding>, Error>;
+
+    /// Completes what was put off, such as a listing for people.
+    async fn settle(&self);
+
+    /// Returns whether everything is gone when the process ends.
+    fn volatile(&self) -> bool;
+}
+
+/// Drafts entries on top of a state. See [`Provider::append`].
+pub type Decide = Box<dyn FnMut(&mut Turn<'_>) + Send>;
+
+/// The newest state of an artifact.
+#[derive(Clone, Debug)]
+pub struct Newest {
+    /// The state.
+    pub snapshot: Arc<Snapshot>,
+    /// What callers should know about how it is stored.
+    pub warnings: Vec<String>,
+}
+
+/// Something that is wrong with what is stored.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: FindingSeverity,
+    /// Where, as a path below the workspace's folder.
+    pub place: String,
+    /// What is wrong.
+    pub problem: String,
+    /// What follows from it, and what to do.
+    pub advice: String,
+}
+
+/// How bad a finding is.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum FindingSeverity {
+    /// Good to know.
+    Note,
+    /// Something derived is not as it should be, and can be made again.
+    Warning,
+    /// Something that cannot be made again is damaged.
+    Error,
+}
+
+/// Why a provider did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The storage failed. An append may or may not have happened.
+    #[error("{doing}")]
+    Unavailable {
+        /// What was being done.
+        doing: String,
+        /// What went wrong.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The storage can be read but not written. Nothing was written.
+    #[error("{reason}")]
+    ReadOnly {
+        /// Why.
+        reason: String,
+    },
+    /// The journal is damaged where entries were acknowledged. Nothing was written.
+    #[error("{damage}")]
+    Corrupt {
+        /// Where, and in what way.
+        damage: String,
+    },
+    /// The journal was written by a newer program. Nothing was written.
+    #[error("{0}")]
+    NewerFormat(Damage),
+    /// The task that did the work panicked or was stopped.
+    #[error("a storage task ended early")]
+    Stopped,
+}
