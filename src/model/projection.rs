@@ -91,8 +91,8 @@ fn origin_of_content(mut content: Map<String, Value>) -> Origin {
     }
 }
 
-/// Returns whether JSON that does not parse was cut short rather than edited: it is empty, it ends
-/// in zeros, or nothing is wrong with it before its end.
+/// Returns whether JSON that does not parse was cut short rather than edited: it is empty, it has
+/// zeros in it, or nothing is wrong with it before its end.
 fn is_power_cut(bytes: &[u8]) -> bool {
     let last_line = bytes
         .rsplit(|byte| *byte == b'\n')
@@ -104,7 +104,7 @@ fn is_power_cut(bytes: &[u8]) -> bool {
         error.is_eof() || (error.line(), error.column()) >= (lines, last_line)
     };
     let parsed = serde_json::from_slice::<serde::de::IgnoredAny>(bytes);
-    bytes.last().is_none_or(|last| *last == 0) || parsed.is_err_and(|error| fails_at_end(&error))
+    bytes.is_empty() || bytes.contains(&0) || parsed.is_err_and(|error| fails_at_end(&error))
 }
 
 /// Reads `state.json` back, when this program wrote it.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::fs::{self, File, Fs, Mode, Stat};
 use super::layout;
+use super::plant::{Plant, planted};
 use super::projections::Projections;
 use super::segment;
 use super::writer::{self, Fault, Writer, doing};
@@ -126,15 +127,20 @@ impl Artifact {
         open: &mut Open,
         decide: Option<&mut Decide>,
     ) -> Result<Option<Newest>, Fault> {
-        let lock = self.acquire(open)?;
+        let reading = decide.is_none();
+        let lock = match reading && planted(Plant::CutWithoutLock) {
+            true => None,
+            false => self.acquire(open)?,
+        };
         let mut stored = self.write(open, decide);
         drop(lock);
         if let (Ok(()), Some(writer)) = (&stored, &mut open.writer)
             && !writer.is_flushed()
+            && !(reading && planted(Plant::AnswerUnflushed))
         {
             let flushed = writer.flush();
             if open.read_only.is_none() && flushed.is_err() {
-                open.writer = None;
+                open.writer = open.writer.take().filter(|_| planted(Plant::NoPoisoning));
                 stored = flushed;
             }
         }
@@ -298,9 +304,11 @@ impl Artifact {
             .open(&path, Mode::Read)
             .map_err(doing("open", &path))?;
         let (stat, last) = last_entry(file.as_ref()).map_err(doing("read", &path))?;
-        if !last.is_some_and(|last| {
-            (last.version, last.document) == (snapshot.version, snapshot.digest)
-        }) {
+        if !planted(Plant::TrustProjections)
+            && !last.is_some_and(|last| {
+                (last.version, last.document) == (snapshot.version, snapshot.digest)
+            })
+        {
             return Ok(false);
         }
         let next = layout::segment(&self.name, snapshot.version + 1);

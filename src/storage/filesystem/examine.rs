@@ -4,7 +4,7 @@ use super::super::{Finding, FindingSeverity};
 use super::fs::{self, Fs};
 use super::history::History;
 use super::layout;
-use super::segment::{self, Scanned};
+use super::segment::{self, Blobs, Scanned};
 use super::writer::{Fault, doing};
 use crate::model::entry::{LogExtent, LogFile, Logs};
 use crate::model::journal::Damage;
@@ -63,8 +63,10 @@ impl Examination<'_> {
             let bytes = fs::read(self.fs, &path)
                 .map_err(doing("read", &path))?
                 .unwrap_or_default();
-            let blobs = |digest| segment::load_blob(self.fs, self.name, digest);
-            match segment::scan(self.name, &bytes, &blobs) {
+            let blobs = Blobs::new(self.fs, self.name);
+            let scanned = segment::scan(self.name, &bytes, &|digest| blobs.load(digest));
+            blobs.check()?;
+            match scanned {
                 Ok(scanned) => {
                     self.segment(&path, &bytes, &scanned, before, Some(first) == last);
                     before = Some((
@@ -260,7 +262,7 @@ fn check_documents(
     bytes: &[u8],
     scanned: &Scanned,
 ) -> Result<(), Damage> {
-    let blobs = |digest| segment::load_blob(fs, name, digest);
+    let blobs = |digest| segment::load_blob(fs, name, digest).ok().flatten();
     let mut journal =
         crate::model::journal::Journal::from_base(name, &bytes[..scanned.base.end], &blobs)?;
     let mut start = scanned.base.end;

@@ -7,6 +7,8 @@ use std::fmt::Debug;
 use std::io;
 use std::time::Duration;
 
+use super::plant::{Plant, planted};
+
 /// A workspace's folder. Paths are relative to it, with `/` between their parts.
 pub(crate) trait Fs: Debug + Send + Sync {
     /// Opens a file.
@@ -127,6 +129,9 @@ pub(crate) fn write_durably(fs: &dyn Fs, path: &str, content: &[u8]) -> io::Resu
         return Err(error);
     }
     fs.rename(&temporary, path)?;
+    if planted(Plant::NoNameFlush) {
+        return Ok(());
+    }
     fs.flush_dir(parent(path))
 }
 

@@ -5,11 +5,11 @@ use std::io;
 
 use super::fs::{self, Fs};
 use super::layout;
-use super::segment;
+use super::segment::{self, Blobs};
 use super::writer::{Fault, doing};
 use crate::model::entry::Entry;
 use crate::model::frame::{self, Scan};
-use crate::model::journal::{Damage, Journal, Snapshot};
+use crate::model::journal::{Damage, Journal, LoadBlob, Snapshot};
 use crate::model::{Name, Version};
 
 /// The history of an artifact.
@@ -67,10 +67,28 @@ impl<'a> History<'a> {
         Ok(snapshot.map(std::sync::Arc::unwrap_or_clone))
     }
 
+    /// Returns the version that began the cycle in which a version is.
+    pub(super) fn cycle_start(&self, version: Version) -> Result<Version, Fault> {
+        for (first, last) in self.segments(version)?.into_iter().rev() {
+            let mut start = None;
+            self.walk(first, last, &mut |entry| {
+                start = Some(entry.version)
+                    .filter(|_| entry.opens_cycle())
+                    .or(start);
+                entry.version < version
+            })?;
+            if let Some(start) = start {
+                return Ok(start);
+            }
+        }
+        Ok(1)
+    }
+
     /// Returns the first and the last version of each segment.
     fn segments(&self, newest: Version) -> Result<Vec<(Version, Version)>, Fault> {
         let folder = layout::journal(self.name);
-        let firsts = segment::list(self.fs, self.name).map_err(doing("list", &folder))?;
+        let mut firsts = segment::list(self.fs, self.name).map_err(doing("list", &folder))?;
+        firsts.retain(|first| *first <= newest);
         let lasts = firsts.iter().skip(1).map(|next| next - 1).chain([newest]);
         Ok(firsts.iter().copied().zip(lasts).collect())
     }
@@ -86,15 +104,28 @@ impl<'a> History<'a> {
         let bytes = fs::read(self.fs, &path)
             .map_err(doing("read", &path))?
             .unwrap_or_default();
-        let blobs = |digest| segment::load_blob(self.fs, self.name, digest);
+        let blobs = Blobs::new(self.fs, self.name);
+        let result = self.walk_lines(&path, &bytes, last, &|digest| blobs.load(digest), visit);
+        blobs.check()?;
+        result
+    }
+
+    fn walk_lines(
+        &self,
+        path: &str,
+        bytes: &[u8],
+        last: Version,
+        blobs: LoadBlob<'_>,
+        visit: &mut dyn FnMut(Entry) -> bool,
+    ) -> Result<Journal, Fault> {
         let corrupt = |damage: Damage| match damage {
             Damage::NewerFormat { .. } => Fault::NewerFormat(damage),
             damage => Fault::Corrupt(format!("{path}: {damage}")),
         };
-        let Scan::Line(base) = frame::scan(&bytes) else {
+        let Scan::Line(base) = frame::scan(bytes) else {
             return Err(Fault::Corrupt(format!("{path}: its first line is damaged")));
         };
-        let mut journal = Journal::from_base(self.name, base, &blobs).map_err(corrupt)?;
+        let mut journal = Journal::from_base(self.name, base, blobs).map_err(corrupt)?;
         let mut end = base.len();
         while journal.version() < last {
             let line = match frame::scan(&bytes[end..]) {
@@ -108,7 +139,7 @@ impl<'a> History<'a> {
                 }
             };
             end += line.len();
-            let entry = journal.replay(line, &blobs).map_err(corrupt)?;
+            let entry = journal.replay(line, blobs).map_err(corrupt)?;
             if !visit(entry) {
                 break;
             }

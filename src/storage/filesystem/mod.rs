@@ -12,6 +12,7 @@ mod examine;
 mod fs;
 mod history;
 pub mod layout;
+mod plant;
 mod projections;
 mod registry;
 mod segment;
@@ -301,8 +302,12 @@ impl Provider for Filesystem {
 
     async fn blob(&self, name: &Name, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
         let name = name.clone();
-        self.blocking(move |store| Ok(segment::load_blob(store.fs.as_ref(), &name, digest)))
-            .await
+        self.blocking(move |store| {
+            let path = layout::blob(&name, digest);
+            segment::load_blob(store.fs.as_ref(), &name, digest)
+                .map_err(writer::doing("read", &path))
+        })
+        .await
     }
 
     async fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error> {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::fs::{self, File, Mode, Stat};
 use super::history::{History, as_io};
 use super::layout;
+use super::plant::{Plant, planted};
 use super::writer::LogChanges;
 use crate::model::entry::{LogExtent, LogFile, Logs};
 use crate::model::journal::Snapshot;
@@ -84,6 +85,9 @@ impl Projections {
         let Some(lock) = self.lock.clone() else {
             return Ok(());
         };
+        if planted(Plant::OlderProjection) {
+            return self.project(round);
+        }
         lock.lock(LOCK_TIMEOUT)?;
         let result = self.project(round);
         let released = lock.unlock();
@@ -107,6 +111,9 @@ impl Projections {
 
     /// Returns whether another process projected a newer state already.
     fn is_newer_there(&self, round: &Round<'_>) -> io::Result<bool> {
+        if planted(Plant::OlderProjection) {
+            return Ok(false);
+        }
         if self.is_as_known(STATE_FILE, round)? {
             return Ok(self.version > round.snapshot.version);
         }
@@ -192,9 +199,7 @@ impl Projections {
         round: &mut Round<'_>,
     ) -> io::Result<()> {
         let whole = log_text(log, round.logs.since, round.snapshot.version, round)?;
-        if let Some(there) = there
-            .filter(|there| !ours && !is_remnant(there, &whole) && !is_archived(log, there, round))
-        {
+        if let Some(there) = there.filter(|there| !ours && !is_remnant(log, there, &whole, round)) {
             keep_aside(log.file_name(), there, round)?;
         }
         let path = path(round, log.file_name());
@@ -219,31 +224,31 @@ impl Projections {
         Ok(())
     }
 
-    /// Makes the readable copy of the last finalized cycle, if there is none yet.
+    /// Makes the readable copies of finalized cycles that have none yet, oldest first, so that where
+    /// there is one there are all before it.
     fn archive(&mut self, round: &Round<'_>) -> io::Result<()> {
         let document = &round.snapshot.document;
-        let (cycle, version) = match document.is_finalized() {
+        let (last, mut end) = match document.is_finalized() {
             true => (document.cycle, round.snapshot.version),
             false => (
                 document.cycle.saturating_sub(1),
                 round.logs.since.saturating_sub(1),
             ),
         };
-        if cycle <= self.archived {
-            return Ok(());
-        }
         let (fs, name) = (round.history.fs, round.history.name);
-        let folder = layout::archive(name, cycle);
-        if !fs::exists(fs, &folder)? {
-            let snapshot = round
-                .history
-                .at(version, round.snapshot.version)
-                .map_err(as_io)?;
-            let snapshot = snapshot
-                .ok_or_else(|| io::Error::other(format!("version {version} is missing")))?;
-            write_archive(&folder, &snapshot, round)?;
+        let mut missing = Vec::new();
+        for cycle in (self.archived + 1..=last).rev() {
+            if fs::exists(fs, &layout::archive(name, cycle))? {
+                break;
+            }
+            let since = round.history.cycle_start(end).map_err(as_io)?;
+            missing.push((cycle, since, end));
+            end = since.saturating_sub(1);
         }
-        self.archived = cycle;
+        for (cycle, since, end) in missing.into_iter().rev() {
+            write_archive(cycle, since, end, round)?;
+        }
+        self.archived = self.archived.max(last);
         Ok(())
     }
 }
@@ -261,44 +266,35 @@ fn missing_end(log: LogFile, there: &[u8], round: &Round<'_>) -> Option<(u64, St
     })
 }
 
-/// Writes a cycle's readable copy under another name first, so that it is there whole or not.
-fn write_archive(folder: &str, snapshot: &Snapshot, round: &Round<'_>) -> io::Result<()> {
+/// Writes a cycle's readable copy under another name first, so that it is there whole or not. It is
+/// flushed, unlike other projections: only its presence is looked at later.
+fn write_archive(cycle: u64, since: Version, end: Version, round: &Round<'_>) -> io::Result<()> {
     let (fs, name) = (round.history.fs, round.history.name);
-    let unfinished = format!(
-        "{}/.{}{}",
-        layout::history(name),
-        snapshot.document.cycle,
-        fs::TEMPORARY_SUFFIX
-    );
-    for made in [layout::HISTORY, &layout::history(name), &unfinished] {
+    let snapshot = round
+        .history
+        .at(end, round.snapshot.version)
+        .map_err(as_io)?;
+    let snapshot = snapshot.ok_or_else(|| io::Error::other(format!("version {end} is missing")))?;
+    let cycles = layout::history(name);
+    let unfinished = format!("{cycles}/.{cycle}{}", fs::TEMPORARY_SUFFIX);
+    for made in [layout::HISTORY, &cycles, &unfinished] {
         fs.create_dir(made)?;
     }
-    let since = cycle_start(snapshot, round)?;
-    for (file, content) in projection::json_files(snapshot) {
-        fs::write_replaceable(fs, &format!("{unfinished}/{file}"), &content)?;
+    for (file, content) in projection::json_files(&snapshot) {
+        fs::write_durably(fs, &format!("{unfinished}/{file}"), &content)?;
     }
     for log in LogFile::ALL {
-        let text = log_text(log, since, snapshot.version, round)?;
-        fs::write_replaceable(
+        let text = log_text(log, since, end, round)?;
+        fs::write_durably(
             fs,
             &format!("{unfinished}/{}", log.file_name()),
             text.as_bytes(),
         )?;
     }
-    fs.rename(&unfinished, folder)
-}
-
-/// Returns the version that began the cycle of a state.
-fn cycle_start(snapshot: &Snapshot, round: &Round<'_>) -> io::Result<Version> {
-    if snapshot.version >= round.logs.since {
-        return Ok(round.logs.since);
-    }
-    let entries = round
-        .history
-        .read(0, snapshot.version, usize::MAX)
-        .map_err(as_io)?;
-    let opening = entries.iter().rev().find(|entry| entry.opens_cycle());
-    Ok(opening.map_or(1, |entry| entry.version))
+    fs.rename(&unfinished, &layout::archive(name, cycle))?;
+    [&cycles, layout::HISTORY, layout::WORKSPACE]
+        .iter()
+        .try_for_each(|folder| fs.flush_dir(folder))
 }
 
 /// Returns the text of a log from the version that began the cycle on.
@@ -330,26 +326,24 @@ fn is_ours(file: &str, content: &[u8], round: &Round<'_>) -> bool {
     }
 }
 
-/// Returns whether a log is what a crash leaves of the right one: its beginning, possibly followed
-/// by zeros.
-fn is_remnant(there: &[u8], whole: &str) -> bool {
-    let zeros = there.iter().rev().take_while(|byte| **byte == 0).count();
-    whole.as_bytes().starts_with(&there[..there.len() - zeros])
-}
-
-/// Returns whether a log is that of the cycle before, which is archived.
-fn is_archived(log: LogFile, there: &[u8], round: &Round<'_>) -> bool {
-    let before = round.snapshot.document.cycle.saturating_sub(1);
-    let archived = format!(
-        "{}/{}",
-        layout::archive(round.history.name, before),
-        log.file_name()
-    );
-    fs::read(round.history.fs, &archived)
-        .ok()
-        .flatten()
-        .as_deref()
-        == Some(there)
+/// Returns whether a log is what a crash leaves: the beginning of this cycle's or of an earlier
+/// one's. A log of ours has no zeros.
+fn is_remnant(log: LogFile, there: &[u8], whole: &str, round: &Round<'_>) -> bool {
+    let begins = |whole: &[u8]| whole.starts_with(there);
+    let archived = |cycle: u64| {
+        let path = format!(
+            "{}/{}",
+            layout::archive(round.history.name, cycle),
+            log.file_name()
+        );
+        fs::read(round.history.fs, &path).ok().flatten()
+    };
+    there.contains(&0)
+        || begins(whole.as_bytes())
+        || (1..round.snapshot.document.cycle)
+            .rev()
+            .filter_map(archived)
+            .any(|earlier| begins(&earlier))
 }
 
 /// Keeps what somebody else wrote in place of a projection.

@@ -1,9 +1,11 @@
 //! Segments: the files of a journal, and what of one is good.
 
+use std::cell::RefCell;
 use std::io;
 
 use super::fs::{Fs, TEMPORARY_SUFFIX, is_absent};
 use super::layout;
+use super::writer::{Fault, doing};
 use crate::model::entry::Entry;
 use crate::model::frame::{self, Scan};
 use crate::model::journal::{Damage, Journal, LoadBlob};
@@ -75,6 +77,9 @@ pub(super) struct Line {
 pub(super) struct Bad {
     /// What is wrong with it.
     pub(super) reason: String,
+    /// Whether its bytes are not what was written, as an interrupted write leaves them. A line that
+    /// is whole and still cannot follow the ones before it is no such thing.
+    pub(super) torn: bool,
     /// The highest version that a good line after it says was on the disk; 0 when there is none.
     pub(super) later_flushed: Version,
     /// How many good lines come after it.
@@ -109,17 +114,17 @@ pub(super) fn scan_on(
         let line = match frame::scan(&bytes[end..]) {
             Scan::Line(line) => line,
             Scan::End => break None,
-            Scan::Bad(reason) => break Some(reason.to_owned()),
+            Scan::Bad(reason) => break Some((reason.to_owned(), true)),
         };
         match journal.replay(line, blobs) {
             Ok(entry) => {
                 end += line.len();
                 lines.push(Line { entry, end });
             }
-            Err(damage) => break Some(damage.to_string()),
+            Err(damage) => break Some((damage.to_string(), false)),
         }
     };
-    let bad = reason.map(|reason| look_beyond(&bytes[end..], reason));
+    let bad = reason.map(|(reason, torn)| look_beyond(&bytes[end..], reason, torn));
     Scanned {
         base,
         journal,
@@ -130,9 +135,10 @@ pub(super) fn scan_on(
 }
 
 /// Looks for good lines after a bad one, since what they say was on the disk must not be cut.
-fn look_beyond(bytes: &[u8], reason: String) -> Bad {
+fn look_beyond(bytes: &[u8], reason: String, torn: bool) -> Bad {
     let mut bad = Bad {
         reason,
+        torn,
         later_flushed: 0,
         good_lines_after: 0,
     };
@@ -147,10 +153,46 @@ fn look_beyond(bytes: &[u8], reason: String) -> Bad {
     bad
 }
 
+/// Reads the blobs of an artifact while its lines are read.
+///
+/// A blob that is missing or damaged makes its line unreadable. A disk that fails does not, and
+/// must not be mistaken for it: what cannot be read now may be readable later. So a failure is kept
+/// until [`Blobs::check`].
+#[derive(Debug)]
+pub(super) struct Blobs<'a> {
+    fs: &'a dyn Fs,
+    name: &'a Name,
+    failure: RefCell<Option<io::Error>>,
+}
+
+impl<'a> Blobs<'a> {
+    pub(super) fn new(fs: &'a dyn Fs, name: &'a Name) -> Self {
+        Self {
+            fs,
+            name,
+            failure: RefCell::new(None),
+        }
+    }
+
+    /// Returns a blob if it is there and is what its name says.
+    pub(super) fn load(&self, digest: Digest) -> Option<Vec<u8>> {
+        load_blob(self.fs, self.name, digest).unwrap_or_else(|error| {
+            self.failure.replace(Some(error));
+            None
+        })
+    }
+
+    /// Fails when the disk failed meanwhile, so that nothing is concluded from what was not read.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        let folder = layout::blobs(self.name);
+        self.failure
+            .take()
+            .map_or(Ok(()), |error| Err(doing("read a blob in", &folder)(error)))
+    }
+}
+
 /// Reads a blob, if it is there and is what its name says.
-pub(super) fn load_blob(fs: &dyn Fs, name: &Name, digest: Digest) -> Option<Vec<u8>> {
-    let bytes = super::fs::read(fs, &layout::blob(name, digest))
-        .ok()
-        .flatten()?;
-    (Digest::of(&bytes) == digest).then_some(bytes)
+pub(super) fn load_blob(fs: &dyn Fs, name: &Name, digest: Digest) -> io::Result<Option<Vec<u8>>> {
+    let bytes = super::fs::read(fs, &layout::blob(name, digest))?;
+    Ok(bytes.filter(|bytes| Digest::of(bytes) == digest))
 }

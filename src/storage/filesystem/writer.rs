@@ -19,7 +19,8 @@ use std::sync::Arc;
 use super::Sizes;
 use super::fs::{self, File, Fs, Mode};
 use super::layout;
-use super::segment::{self, Bad, Scanned};
+use super::plant::{Plant, planted};
+use super::segment::{self, Bad, Blobs, Scanned};
 use crate::model::entry::{Entry, Logs};
 use crate::model::journal::{Damage, Journal, Snapshot, Staged, Turn};
 use crate::model::projection;
@@ -106,8 +107,10 @@ impl Writer {
         let mode = if writable { Mode::Write } else { Mode::Read };
         let file = fs.open(&path, mode).map_err(doing("open", &path))?;
         let bytes = fs::read_all(file.as_ref()).map_err(doing("read", &path))?;
-        let blobs = |digest| segment::load_blob(fs.as_ref(), name, digest);
-        let scanned = match segment::scan(name, &bytes, &blobs) {
+        let blobs = Blobs::new(fs.as_ref(), name);
+        let scanned = segment::scan(name, &bytes, &|digest| blobs.load(digest));
+        blobs.check()?;
+        let scanned = match scanned {
             Ok(scanned) => scanned,
             Err(damage @ Damage::NewerFormat { .. }) => return Err(Fault::NewerFormat(damage)),
             Err(damage) => return Err(Fault::Corrupt(format!("{path}: {damage}"))),
@@ -125,7 +128,7 @@ impl Writer {
         let mut writer = Self::from_scan(fs, name, segment, scanned, &bytes, state.as_ref())?;
         match writer.judge(bad, state) {
             Verdict::Whole => {}
-            Verdict::Cut if writable => writer.cut(tail)?,
+            Verdict::Cut if writable && !planted(Plant::NoCut) => writer.cut(tail)?,
             Verdict::Cut => {}
             Verdict::Damaged(damage) => writer.damage = Some(damage),
         }
@@ -184,6 +187,7 @@ impl Writer {
         let (version, next) = (self.journal.version(), self.journal.version() + 1);
         let lost = state.filter(|state| state.version > version);
         match (lost, bad) {
+            (_, Some(_)) if planted(Plant::CutAnyBadLine) => Verdict::Cut,
             (Some(state), bad) => {
                 let stored = format!("state.json says that version {} was stored", state.version);
                 self.newest = Some(Arc::new(state));
@@ -200,6 +204,9 @@ impl Writer {
                 "version {next} is damaged ({}), and a later entry says that version {} was stored",
                 bad.reason, bad.later_flushed
             )),
+            (None, Some(bad)) if !bad.torn => {
+                Verdict::Damaged(format!("version {next} cannot be read ({})", bad.reason))
+            }
             (None, Some(_)) => Verdict::Cut,
             (None, None) => Verdict::Whole,
         }
@@ -261,9 +268,10 @@ impl Writer {
             appended.and_then(|bytes| self.segment.file.read_at(self.segment.end, bytes));
         let appended = appended.map_err(doing("read", &self.segment.path))?;
         let fs = Arc::clone(&self.fs);
-        let blobs = |digest| segment::load_blob(fs.as_ref(), &self.name, digest);
+        let blobs = Blobs::new(fs.as_ref(), &self.name);
         let journal = std::mem::replace(&mut self.journal, Journal::new(self.name.clone()));
-        let scanned = segment::scan_on(journal, &appended, 0, &blobs);
+        let scanned = segment::scan_on(journal, &appended, 0, &|digest| blobs.load(digest));
+        blobs.check()?;
         if scanned.bad.is_some() || scanned.journal.check_document().is_err() {
             return Ok(false);
         }
@@ -381,10 +389,13 @@ impl Writer {
         if self.names_unverified {
             flush_names(self.fs.as_ref(), &self.name)?;
         }
-        self.segment
-            .file
-            .flush()
-            .map_err(doing("flush", &self.segment.path))?;
+        if !planted(Plant::NoFlush) {
+            let flushed = self.segment.file.flush();
+            if flushed.is_err() && planted(Plant::NoPoisoning) {
+                self.trust(self.journal.version());
+            }
+            flushed.map_err(doing("flush", &self.segment.path))?;
+        }
         self.names_unverified = false;
         self.trust(self.journal.version());
         Ok(())
@@ -493,7 +504,10 @@ fn vouched_for(scanned: &Scanned, state: Option<&Snapshot>) -> Version {
     let highest = marked
         .max(by_state.map_or(0, |state| state.version))
         .max(scanned.base.version);
-    highest.min(scanned.journal.version())
+    match planted(Plant::TrustPageCache) {
+        true => scanned.journal.version(),
+        false => highest.min(scanned.journal.version()),
+    }
 }
 
 /// Makes the journal of an artifact that has none. Only for the holder of the lock.
@@ -551,7 +565,8 @@ fn create_segment(
 fn store_blob(fs: &dyn Fs, name: &Name, blob: &[u8]) -> Result<(), Fault> {
     let digest = Digest::of(blob);
     let (folder, path) = (layout::blobs(name), layout::blob(name, digest));
-    if segment::load_blob(fs, name, digest).is_some() {
+    let there = segment::load_blob(fs, name, digest).map_err(doing("read", &path))?;
+    if there.is_some() {
         return fs.flush_dir(&folder).map_err(doing("flush", &folder));
     }
     fs.create_dir(&folder).map_err(doing("make", &folder))?;

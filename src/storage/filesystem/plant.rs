@@ -1,0 +1,56 @@
+//! Planted bugs, by which the crash tests are tested: each turns one precaution of the store off,
+//! and the crash tests must fail. Outside tests there are none, and the checks compile to nothing.
+
+/// A precaution that a test can turn off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plant {
+    /// Content is not flushed before it is acknowledged.
+    NoFlush,
+    /// Names are not flushed before what relies on them is acknowledged.
+    NoNameFlush,
+    /// After a failed flush the writer goes on as if nothing had happened.
+    NoPoisoning,
+    /// What is read back is taken to be on the disk.
+    TrustPageCache,
+    /// A state is answered that may not be on the disk yet.
+    AnswerUnflushed,
+    /// Every bad line is taken for a torn end.
+    CutAnyBadLine,
+    /// A torn end is left where it is.
+    NoCut,
+    /// A reader cuts what it takes for a torn end without holding the lock.
+    CutWithoutLock,
+    /// A projection is replaced by an older one.
+    OlderProjection,
+    /// `state.json` is believed without a look at the journal.
+    TrustProjections,
+}
+
+#[cfg(not(test))]
+#[inline]
+pub(super) const fn planted(_: Plant) -> bool {
+    false
+}
+
+#[cfg(test)]
+pub(super) use self::testing::planted;
+
+#[cfg(test)]
+pub(super) mod testing {
+    use std::cell::Cell;
+
+    use super::Plant;
+
+    thread_local! {
+        static PLANTED: Cell<Option<Plant>> = const { Cell::new(None) };
+    }
+
+    /// Turns a precaution off in this thread, or all on.
+    pub(in super::super) fn plant(plant: Option<Plant>) {
+        PLANTED.set(plant);
+    }
+
+    pub(in super::super) fn planted(plant: Plant) -> bool {
+        PLANTED.get() == Some(plant)
+    }
+}

@@ -1,0 +1,690 @@
+//! A simulated disk, shared by simulated processes.
+//!
+//! A file has the content that processes see and the content that is on the medium. Writes change
+//! the first and mark pages dirty; a flush copies dirty pages to the second. Folders do the same
+//! with names. At a power cut every dirty page and every name decides for itself whether it made
+//! it, files that grew have zeros where nothing was written, or garbage where that could do harm,
+//! and a page may be torn at a sector. A flush that fails marks pages clean without having copied them, as Linux does, so
+//! that trying again succeeds and proves nothing.
+//!
+//! Processes are threads that take turns: before every operation the scheduler, which is seeded,
+//! decides whose it is. So a run is repeated by its seed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::super::fs::{File, Fs, Mode, Stat};
+
+pub(super) const PAGE: usize = 4096;
+const SECTOR: usize = 512;
+/// Turns that a process waits for a lock before it gives up.
+const LOCK_TURNS_MAX: u32 = 20_000;
+
+/// A random number generator: small, seeded, and the same on every machine.
+#[derive(Clone, Debug)]
+pub(super) struct Random(u64);
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub(super) fn next(&mut self) -> u64 {
+        // xorshift64*, by Sebastiano Vigna.
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    /// A number below `limit`.
+    pub(super) fn below(&mut self, limit: usize) -> usize {
+        (self.next() >> 11) as usize % limit.max(1)
+    }
+
+    pub(super) fn chance(&mut self, one_in: usize) -> bool {
+        self.below(one_in) == 0
+    }
+}
+
+/// What goes wrong, at which operation, counted over all processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Nothing.
+    None,
+    /// The power fails before the operation.
+    PowerCut { at: usize },
+    /// The process that is about to do the operation is killed.
+    Kill { at: usize },
+    /// The operation fails, and has had part of its effect if it is a write.
+    Error { at: usize },
+    /// From the operation on, there is room for nothing until that many writes have failed.
+    Full { at: usize, writes: usize },
+}
+
+#[derive(Debug)]
+enum Inode {
+    File(FileContent),
+    Folder(FolderContent),
+}
+
+#[derive(Debug, Default, Clone)]
+struct FileContent {
+    seen: Vec<u8>,
+    stored: Vec<u8>,
+    dirty: BTreeSet<usize>,
+    modified: u128,
+    /// Whether what a power cut did not write may be anything and not only zeros.
+    may_be_garbled: bool,
+}
+
+#[derive(Debug, Default, Clone)]
+struct FolderContent {
+    seen: BTreeMap<String, u64>,
+    stored: BTreeMap<String, u64>,
+    pending: Vec<(String, Option<u64>)>,
+}
+
+#[derive(Debug)]
+struct World {
+    inodes: BTreeMap<u64, Inode>,
+    last_inode: u64,
+    clock: u128,
+    operations: usize,
+    /// The kinds of the operations, for choosing what may go wrong with each.
+    kinds: Vec<Kind>,
+    fault: Fault,
+    full_writes_left: usize,
+    random: Random,
+    power: bool,
+    killed: BTreeSet<usize>,
+    locks: HashMap<u64, usize>,
+    turn: usize,
+    running: BTreeSet<usize>,
+}
+
+/// What an operation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Look,
+    Write,
+    Flush,
+    Name,
+    Lock,
+}
+
+/// The disk.
+#[derive(Clone, Debug)]
+pub(super) struct SimulatedDisk {
+    world: Arc<Mutex<World>>,
+    turned: Arc<Condvar>,
+}
+
+/// The disk as one process sees it.
+#[derive(Clone, Debug)]
+pub(super) struct Process {
+    disk: SimulatedDisk,
+    id: usize,
+}
+
+const ROOT: u64 = 1;
+thread_local! { static TRACE: std::cell::RefCell<String> = std::cell::RefCell::new(String::new()); }
+fn trace(t: String) {
+    TRACE.with(|c| *c.borrow_mut() = t);
+}
+
+impl SimulatedDisk {
+    pub(super) fn new(seed: u64, fault: Fault) -> Self {
+        let world = World {
+            inodes: BTreeMap::from([(ROOT, Inode::Folder(FolderContent::default()))]),
+            last_inode: ROOT,
+            clock: 0,
+            operations: 0,
+            kinds: Vec::new(),
+            fault,
+            full_writes_left: 0,
+            random: Random::new(seed),
+            power: true,
+            killed: BTreeSet::new(),
+            locks: HashMap::new(),
+            turn: 0,
+            running: BTreeSet::new(),
+        };
+        Self {
+            world: Arc::new(Mutex::new(world)),
+            turned: Arc::new(Condvar::new()),
+        }
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts processes, by number, that take turns from now on.
+    pub(super) fn start(&self, processes: usize) -> Vec<Process> {
+        let mut world = self.world();
+        world.running = (0..processes).collect();
+        world.turn = 0;
+        (0..processes)
+            .map(|id| Process {
+                disk: self.clone(),
+                id,
+            })
+            .collect()
+    }
+
+    /// The kinds of the operations so far.
+    pub(super) fn kinds(&self) -> Vec<Kind> {
+        self.world().kinds.clone()
+    }
+
+    /// Lets the power fail, if it did not, and come back: what was not flushed decides for itself
+    /// whether it is still there.
+    pub(super) fn restart(&self) {
+        let mut world = self.world();
+        let World {
+            inodes,
+            random,
+            locks,
+            ..
+        } = &mut *world;
+        for inode in inodes.values_mut() {
+            match inode {
+                Inode::File(file) => file.lose_power(random),
+                Inode::Folder(folder) => folder.lose_power(random),
+            }
+        }
+        locks.clear();
+        world.power = true;
+        drop(world);
+        self.calm();
+    }
+
+    /// Lets nothing go wrong any more, and forgets who was killed.
+    pub(super) fn calm(&self) {
+        let mut world = self.world();
+        world.fault = Fault::None;
+        world.full_writes_left = 0;
+        world.killed.clear();
+    }
+
+    /// Damages the medium: flips a bit of a stored file.
+    pub(super) fn flip_bit(&self, path: &str, byte: usize) {
+        let mut world = self.world();
+        let id = world.find(path).expect("the file exists");
+        let Some(Inode::File(file)) = world.inodes.get_mut(&id) else {
+            panic!("{path} is no file")
+        };
+        file.seen[byte] ^= 4;
+        file.stored = file.seen.clone();
+    }
+}
+
+impl FileContent {
+    fn lose_power(&mut self, random: &mut Random) {
+        let mut kept = std::mem::take(&mut self.stored);
+        let grown = self.seen.len() > kept.len();
+        let length = match random.below(3) {
+            0 => kept.len(),
+            1 => self.seen.len(),
+            _ if grown => kept.len() + random.below(self.seen.len() - kept.len()),
+            _ => self.seen.len(),
+        };
+        let garbage = self.may_be_garbled && random.chance(4);
+        let old_length = kept.len();
+        kept.resize(length, 0);
+        if garbage && length > old_length {
+            kept[old_length..]
+                .iter_mut()
+                .for_each(|byte| *byte = random.next().to_le_bytes()[3]);
+        }
+        for page in std::mem::take(&mut self.dirty) {
+            let (start, end) = (
+                page * PAGE,
+                ((page + 1) * PAGE).min(length).min(self.seen.len()),
+            );
+            let end = match random.below(4) {
+                0 | 1 => end,
+                2 => (start + random.below(PAGE / SECTOR) * SECTOR).min(end),
+                _ => start,
+            };
+            if start < end {
+                kept[start..end].copy_from_slice(&self.seen[start..end]);
+            }
+        }
+        self.seen.clone_from(&kept);
+        self.stored = kept;
+    }
+}
+
+impl FolderContent {
+    fn bind(&mut self, name: &str, inode: Option<u64>) {
+        match inode {
+            Some(inode) => drop(self.seen.insert(name.to_owned(), inode)),
+            None => drop(self.seen.remove(name)),
+        }
+        self.pending.push((name.to_owned(), inode));
+    }
+
+    fn lose_power(&mut self, random: &mut Random) {
+        let pending = std::mem::take(&mut self.pending);
+        let names: BTreeSet<&String> = pending.iter().map(|(name, _)| name).collect();
+        for name in names {
+            let changes: Vec<_> = pending
+                .iter()
+                .filter(|(one, _)| one == name)
+                .map(|(_, inode)| *inode)
+                .collect();
+            match random.below(changes.len() + 1) {
+                0 => {}
+                made_it => match changes[made_it - 1] {
+                    Some(inode) => drop(self.stored.insert(name.clone(), inode)),
+                    None => drop(self.stored.remove(name)),
+                },
+            }
+        }
+        self.seen.clone_from(&self.stored);
+    }
+}
+
+impl World {
+    fn find(&self, path: &str) -> io::Result<u64> {
+        let mut id = ROOT;
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            let Some(Inode::Folder(folder)) = self.inodes.get(&id) else {
+                return Err(io::ErrorKind::NotADirectory.into());
+            };
+            id = *folder.seen.get(part).ok_or(io::ErrorKind::NotFound)?;
+        }
+        Ok(id)
+    }
+
+    fn folder(&mut self, path: &str) -> io::Result<&mut FolderContent> {
+        let id = self.find(path)?;
+        match self.inodes.get_mut(&id) {
+            Some(Inode::Folder(folder)) => Ok(folder),
+            _ => Err(io::ErrorKind::NotADirectory.into()),
+        }
+    }
+
+    fn file(&mut self, id: u64) -> &mut FileContent {
+        match self.inodes.get_mut(&id) {
+            Some(Inode::File(file)) => file,
+            _ => panic!("inode {id} is no file"),
+        }
+    }
+
+    fn make(&mut self, path: &str, inode: Inode) -> io::Result<u64> {
+        self.last_inode += 1;
+        let id = self.last_inode;
+        let (parent, name) = split(path);
+        self.folder(parent)?.bind(name, Some(id));
+        self.inodes.insert(id, inode);
+        Ok(id)
+    }
+
+    /// Counts an operation and lets happen what is to go wrong with it. `Ok(true)` means that it
+    /// has to fail after part of its effect.
+    fn begin(&mut self, process: usize, kind: Kind) -> io::Result<bool> {
+        if !self.power || self.killed.contains(&process) {
+            return Err(io::Error::other("the process is dead"));
+        }
+        let index = self.operations;
+        self.operations += 1;
+        self.kinds.push(kind);
+        self.clock += 1;
+        match self.fault {
+            Fault::PowerCut { at } if at == index => {
+                self.power = false;
+                Err(io::Error::other("the power failed"))
+            }
+            Fault::Kill { at } if at == index => {
+                self.killed.insert(process);
+                self.locks.retain(|_, holder| *holder != process);
+                Err(io::Error::other("killed"))
+            }
+            Fault::Error { at } if at == index && kind != Kind::Lock => Ok(true),
+            Fault::Full { at, writes } if at == index => {
+                self.full_writes_left = writes;
+                Ok(false)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn is_full(&mut self) -> bool {
+        let full = self.full_writes_left > 0;
+        self.full_writes_left = self.full_writes_left.saturating_sub(1);
+        full
+    }
+
+    fn stat(&self, id: u64) -> Stat {
+        match &self.inodes[&id] {
+            Inode::File(file) => Stat {
+                bytes: file.seen.len() as u64,
+                id,
+                modified: file.modified,
+            },
+            Inode::Folder(_) => Stat {
+                bytes: 0,
+                id,
+                modified: 0,
+            },
+        }
+    }
+
+    fn hand_over(&mut self) {
+        let others: Vec<usize> = self.running.iter().copied().collect();
+        if !others.is_empty() {
+            self.turn = others[self.random.below(others.len())];
+        }
+    }
+}
+
+fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+fn failed() -> io::Error {
+    io::Error::other("input/output error")
+}
+
+fn full() -> io::Error {
+    io::ErrorKind::StorageFull.into()
+}
+
+impl Process {
+    /// Waits until it is this process's turn.
+    fn wait(&self) -> MutexGuard<'_, World> {
+        let mut world = self.disk.world();
+        while world.turn != self.id && world.running.len() > 1 {
+            world = self
+                .disk
+                .turned
+                .wait(world)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        world
+    }
+
+    /// Does an operation when it is this process's turn, and hands the turn on.
+    fn turn<T>(
+        &self,
+        kind: Kind,
+        work: impl FnOnce(&mut World, bool) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut world = self.wait();
+        let at = world.operations;
+        let result = world
+            .begin(self.id, kind)
+            .and_then(|fails| work(&mut world, fails));
+        if std::env::var("TRACE").is_ok() {
+            println!(
+                "{at} p{} {kind:?} {} {}",
+                self.id,
+                result.is_ok(),
+                TRACE.with(|t| t.borrow().clone())
+            );
+            trace(String::new());
+        }
+        world.hand_over();
+        drop(world);
+        self.disk.turned.notify_all();
+        result
+    }
+
+    /// Ends the process: it takes no more turns, and its locks are free.
+    pub(super) fn end(&self) {
+        let mut world = self.wait();
+        world.running.remove(&self.id);
+        world.locks.retain(|_, holder| *holder != self.id);
+        world.hand_over();
+        drop(world);
+        self.disk.turned.notify_all();
+    }
+}
+
+impl Fs for Process {
+    fn open(&self, path: &str, mode: Mode) -> io::Result<Box<dyn File>> {
+        trace(format!("open {}", path));
+        let creates = matches!(mode, Mode::Create | Mode::CreateNew);
+        let kind = if creates { Kind::Name } else { Kind::Look };
+        let inode = self.turn(kind, |world, fails| {
+            if fails {
+                return Err(failed());
+            }
+            match world.find(path) {
+                Ok(_) if mode == Mode::CreateNew => Err(io::ErrorKind::AlreadyExists.into()),
+                Ok(id) => Ok(id),
+                Err(error) if error.kind() == io::ErrorKind::NotFound && creates => {
+                    if world.is_full() {
+                        return Err(full());
+                    }
+                    let may_be_garbled = path.contains("/journal/") || path.contains("/blobs/");
+                    world.make(
+                        path,
+                        Inode::File(FileContent {
+                            may_be_garbled,
+                            ..FileContent::default()
+                        }),
+                    )
+                }
+                Err(error) => Err(error),
+            }
+        })?;
+        Ok(Box::new(SimulatedFile {
+            process: self.clone(),
+            inode,
+        }))
+    }
+
+    fn stat(&self, path: &str) -> io::Result<Stat> {
+        self.turn(Kind::Look, |world, fails| match fails {
+            true => Err(failed()),
+            false => world.find(path).map(|id| world.stat(id)),
+        })
+    }
+
+    fn list(&self, path: &str) -> io::Result<Vec<String>> {
+        trace(format!("list {}", path));
+        self.turn(Kind::Look, |world, fails| match fails {
+            true => Err(failed()),
+            false => Ok(world.folder(path)?.seen.keys().cloned().collect()),
+        })
+    }
+
+    fn create_dir(&self, path: &str) -> io::Result<()> {
+        trace(format!("create_dir {}", path));
+        self.turn(Kind::Name, |world, fails| {
+            if fails {
+                return Err(failed());
+            }
+            match world.find(path) {
+                Ok(_) => Ok(()),
+                Err(_) if world.is_full() => Err(full()),
+                Err(_) => world
+                    .make(path, Inode::Folder(FolderContent::default()))
+                    .map(drop),
+            }
+        })
+    }
+
+    fn flush_dir(&self, path: &str) -> io::Result<()> {
+        trace(format!("flush_dir {}", path));
+        self.turn(Kind::Flush, |world, fails| {
+            if fails {
+                return Err(failed());
+            }
+            let folder = world.folder(path)?;
+            folder.pending.clear();
+            folder.stored = folder.seen.clone();
+            Ok(())
+        })
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        trace(format!("rename {}", from));
+        self.turn(Kind::Name, |world, fails| {
+            if fails {
+                return Err(failed());
+            }
+            let id = world.find(from)?;
+            let ((from, from_name), (to, to_name)) = (split(from), split(to));
+            world.folder(to)?.bind(to_name, Some(id));
+            world.folder(from)?.bind(from_name, None);
+            Ok(())
+        })
+    }
+
+    fn exchange(&self, one: &str, other: &str) -> io::Result<()> {
+        trace(format!("exchange {}", one));
+        self.turn(Kind::Name, |world, fails| {
+            if fails {
+                return Err(failed());
+            }
+            let (one_id, other_id) = (world.find(one)?, world.find(other)?);
+            let ((one, one_name), (other, other_name)) = (split(one), split(other));
+            world.folder(one)?.bind(one_name, Some(other_id));
+            world.folder(other)?.bind(other_name, Some(one_id));
+            Ok(())
+        })
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        trace(format!("remove {}", path));
+        self.turn(Kind::Name, |world, fails| {
+            if fails {
+                return Err(failed());
+            }
+            world.find(path)?;
+            let (parent, name) = split(path);
+            world.folder(parent)?.bind(name, None);
+            Ok(())
+        })
+    }
+}
+
+#[derive(Debug)]
+struct SimulatedFile {
+    process: Process,
+    inode: u64,
+}
+
+impl SimulatedFile {
+    /// Writes in one turn.
+    fn put(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.process.turn(Kind::Write, |world, fails| {
+            let outcome = match (fails, world.is_full()) {
+                (true, _) => Err(failed()),
+                (_, true) => Err(full()),
+                _ => Ok(()),
+            };
+            let part = if outcome.is_err() {
+                world.random.below(bytes.len() + 1)
+            } else {
+                bytes.len()
+            };
+            let modified = world.clock;
+            world
+                .file(self.inode)
+                .put(offset as usize, &bytes[..part], modified);
+            outcome
+        })
+    }
+}
+
+impl FileContent {
+    fn put(&mut self, offset: usize, bytes: &[u8], modified: u128) {
+        if bytes.is_empty() {
+            return;
+        }
+        let end = offset + bytes.len();
+        self.seen.resize(self.seen.len().max(end), 0);
+        self.seen[offset..end].copy_from_slice(bytes);
+        self.dirty.extend(offset / PAGE..=(end - 1) / PAGE);
+        self.modified = modified;
+    }
+}
+
+impl File for SimulatedFile {
+    fn stat(&self) -> io::Result<Stat> {
+        self.process.turn(Kind::Look, |world, fails| match fails {
+            true => Err(failed()),
+            false => Ok(world.stat(self.inode)),
+        })
+    }
+
+    fn read_at(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        self.process.turn(Kind::Look, |world, fails| {
+            if fails {
+                return Err(failed());
+            }
+            let content = &world.file(self.inode).seen;
+            let start = (offset as usize).min(content.len());
+            Ok(content[start..(start + bytes).min(content.len())].to_vec())
+        })
+    }
+
+    /// A write of more than a page takes two turns, so that others can see half of it.
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let half = if bytes.len() > 64 { bytes.len() / 2 } else { 0 };
+        if half > 0 {
+            self.put(offset, &bytes[..half])?;
+        }
+        self.put(offset + half as u64, &bytes[half..])
+    }
+
+    fn truncate(&self, bytes: u64) -> io::Result<()> {
+        self.process.turn(Kind::Write, |world, fails| {
+            if fails {
+                return Err(failed());
+            }
+            let modified = world.clock;
+            let file = world.file(self.inode);
+            file.seen.resize(bytes as usize, 0);
+            file.dirty.retain(|page| page * PAGE < bytes as usize);
+            file.modified = modified;
+            Ok(())
+        })
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.process.turn(Kind::Flush, |world, fails| {
+            let file = world.file(self.inode);
+            let dirty = std::mem::take(&mut file.dirty);
+            if fails {
+                return Err(failed());
+            }
+            file.stored.resize(file.seen.len(), 0);
+            for page in dirty {
+                let (start, end) = (page * PAGE, ((page + 1) * PAGE).min(file.seen.len()));
+                file.stored[start..end].copy_from_slice(&file.seen[start..end]);
+            }
+            Ok(())
+        })
+    }
+
+    fn lock(&self, _timeout: Duration) -> io::Result<()> {
+        for _ in 0..LOCK_TURNS_MAX {
+            let taken = self.process.turn(Kind::Lock, |world, _| {
+                let holder = *world.locks.entry(self.inode).or_insert(self.process.id);
+                Ok(holder == self.process.id)
+            })?;
+            if taken {
+                return Ok(());
+            }
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        self.process.turn(Kind::Lock, |world, _| {
+            world
+                .locks
+                .retain(|inode, holder| (*inode, *holder) != (self.inode, self.process.id));
+            Ok(())
+        })
+    }
+}
