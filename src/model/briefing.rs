@@ -98,20 +98,13 @@ fn next(workflow: &Workflow, document: &Document) -> Next {
                     workflow,
                     document,
                     candidates,
-                    &Event {
-                        name: event.to_owned(),
-                        ..Event::default()
-                    },
+                    &Event { name: event.to_owned(), ..Event::default() },
                 );
                 EventAhead {
                     event: event.to_owned(),
                     to: prospect.candidate.target.clone(),
                     allowed: prospect.allowed,
-                    unmet: if prospect.allowed {
-                        Vec::new()
-                    } else {
-                        prospect.unmet
-                    },
+                    unmet: if prospect.allowed { Vec::new() } else { prospect.unmet },
                     needs_human: prospect.candidate.needs_human,
                 }
             })

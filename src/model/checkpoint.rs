@@ -31,11 +31,7 @@ pub fn checkpoint_id(version: Version) -> String {
 
 /// Returns the version that a caller means by a number or by a checkpoint's id.
 pub fn version_of(reference: &str) -> Option<Version> {
-    reference
-        .strip_prefix("cp-")
-        .unwrap_or(reference)
-        .parse()
-        .ok()
+    reference.strip_prefix("cp-").unwrap_or(reference).parse().ok()
 }
 
 #[cfg(test)]

@@ -93,10 +93,7 @@ pub fn parse_definitions(list: &[Value], pointer: &str) -> Result<Vec<Constraint
                 });
             }
             Ok(one) => parsed.push(one),
-            Err(message) => violations.push(Violation {
-                pointer: place,
-                message,
-            }),
+            Err(message) => violations.push(Violation { pointer: place, message }),
         }
     }
     if list.len() > limits::CONSTRAINTS_MAX {
@@ -109,18 +106,12 @@ pub fn parse_definitions(list: &[Value], pointer: &str) -> Result<Vec<Constraint
     }
     match violations.is_empty() {
         true => Ok(parsed),
-        false => Err(Refusal::SchemaViolation {
-            what: "constraints".into(),
-            violations,
-        }),
+        false => Err(Refusal::SchemaViolation { what: "constraints".into(), violations }),
     }
 }
 
 fn parse_definition(value: &Value) -> Result<Constraint, String> {
-    if let Some(field) = OWNED_BY_SERVER
-        .iter()
-        .find(|field| value.get(**field).is_some())
-    {
+    if let Some(field) = OWNED_BY_SERVER.iter().find(|field| value.get(**field).is_some()) {
         return Err(format!("{field} is set by the server: leave it out"));
     }
     let constraint: Constraint =
@@ -163,25 +154,18 @@ impl Constraint {
 /// tightens: after the specification, dropping a constraint or lowering its severity needs a
 /// person.
 pub fn loosening(older: &[Constraint], newer: &[Constraint]) -> Option<String> {
-    older
-        .iter()
-        .find_map(|old| match newer.iter().find(|new| new.id == old.id) {
-            None => Some(format!("dropping the constraint {:?}", old.id)),
-            Some(new) if new.severity < old.severity => Some(format!(
-                "lowering the severity of the constraint {:?}",
-                old.id
-            )),
-            Some(new)
-                if (&new.validation, &new.target_metric)
-                    != (&old.validation, &old.target_metric) =>
-            {
-                Some(format!(
-                    "changing how the constraint {:?} is measured",
-                    old.id
-                ))
-            }
-            Some(_) => None,
-        })
+    older.iter().find_map(|old| match newer.iter().find(|new| new.id == old.id) {
+        None => Some(format!("dropping the constraint {:?}", old.id)),
+        Some(new) if new.severity < old.severity => {
+            Some(format!("lowering the severity of the constraint {:?}", old.id))
+        }
+        Some(new)
+            if (&new.validation, &new.target_metric) != (&old.validation, &old.target_metric) =>
+        {
+            Some(format!("changing how the constraint {:?} is measured", old.id))
+        }
+        Some(_) => None,
+    })
 }
 
 #[cfg(test)]
@@ -223,17 +207,10 @@ mod tests {
         let parse = |list: &[Value]| parse_definitions(list, "").unwrap();
         let old = parse(&[one("a", "high"), one("b", "low")]);
         assert_eq!(
-            loosening(
-                &old,
-                &parse(&[one("a", "blocking"), one("b", "low"), one("c", "low")])
-            ),
+            loosening(&old, &parse(&[one("a", "blocking"), one("b", "low"), one("c", "low")])),
             None
         );
-        assert!(
-            loosening(&old, &parse(&[one("a", "high")]))
-                .unwrap()
-                .contains("\"b\"")
-        );
+        assert!(loosening(&old, &parse(&[one("a", "high")])).unwrap().contains("\"b\""));
         assert!(
             loosening(&old, &parse(&[one("a", "low"), one("b", "low")]))
                 .unwrap()

@@ -36,9 +36,7 @@ impl Digest {
 
     /// Parses 64 hexadecimal digits.
     pub fn parse(hex: &str) -> Option<Self> {
-        blake3::Hash::from_hex(hex)
-            .ok()
-            .map(|hash| Self(*hash.as_bytes()))
+        blake3::Hash::from_hex(hex).ok().map(|hash| Self(*hash.as_bytes()))
     }
 }
 
@@ -77,11 +75,7 @@ mod tests {
     fn the_digest_of_a_value_does_not_depend_on_the_order_of_its_keys() {
         let one: Value = serde_json::from_str(r#"{"a":1,"b":{"x":1,"y":2}}"#).unwrap();
         let two: Value = serde_json::from_str(r#"{"b":{"y":2,"x":1},"a":1}"#).unwrap();
-        assert_eq!(
-            one.to_string(),
-            two.to_string(),
-            "serde_json keeps keys sorted"
-        );
+        assert_eq!(one.to_string(), two.to_string(), "serde_json keeps keys sorted");
         assert_eq!(Digest::of_json(&one), Digest::of_json(&two));
         assert_ne!(Digest::of_json(&one), Digest::of_json(&json!({"a":1})));
     }

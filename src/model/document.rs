@@ -177,10 +177,7 @@ fn definition_of(constraint: &Constraint) -> Value {
 
 /// Refuses what a caller must not write: the server's fields by name, and unknown ones.
 pub fn check_writable(fields: &Map<String, Value>, argument: &str) -> Result<(), Refusal> {
-    let Some(field) = fields
-        .keys()
-        .find(|field| !WRITABLE.contains(&field.as_str()))
-    else {
+    let Some(field) = fields.keys().find(|field| !WRITABLE.contains(&field.as_str())) else {
         return Ok(());
     };
     let known = SERVER_OWNED.contains(&field.as_str()) || DERIVED.contains(&field.as_str());
@@ -326,9 +323,7 @@ pub(crate) mod tests {
 
     #[test]
     fn every_field_is_either_the_callers_or_the_servers() {
-        let Value::Object(fields) = empty("a").to_value() else {
-            panic!("not an object")
-        };
+        let Value::Object(fields) = empty("a").to_value() else { panic!("not an object") };
         for field in fields.keys() {
             let owners = WRITABLE.contains(&field.as_str()) as u8
                 + SERVER_OWNED.contains(&field.as_str()) as u8;
@@ -342,18 +337,11 @@ pub(crate) mod tests {
             let fields = Map::from_iter([((*field).to_owned(), json!(1))]);
             let refusal = check_writable(&fields, "patch").expect_err(field);
             assert!(refusal.to_string().contains(field), "{refusal}");
-            assert!(
-                refusal.to_string().contains("belongs to the server"),
-                "{refusal}"
-            );
+            assert!(refusal.to_string().contains("belongs to the server"), "{refusal}");
         }
         let refusal =
             check_writable(&Map::from_iter([("todo".to_owned(), json!(1))]), "patch").unwrap_err();
-        assert!(
-            refusal.hint().contains(r#"{"patch":{"data":{"todo":"#),
-            "{}",
-            refusal.hint()
-        );
+        assert!(refusal.hint().contains(r#"{"patch":{"data":{"todo":"#), "{}", refusal.hint());
     }
 
     #[test]
@@ -367,17 +355,7 @@ pub(crate) mod tests {
         let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
         assert_eq!(check_size(&nested(limits::DOCUMENT_DEPTH_MAX)), Ok(()));
         let refusal = check_size(&nested(limits::DOCUMENT_DEPTH_MAX + 1)).unwrap_err();
-        assert!(
-            matches!(
-                refusal,
-                Refusal::TooLarge {
-                    actual: 65,
-                    limit: 64,
-                    ..
-                }
-            ),
-            "{refusal:?}"
-        );
+        assert!(matches!(refusal, Refusal::TooLarge { actual: 65, limit: 64, .. }), "{refusal:?}");
     }
 
     #[test]
@@ -385,9 +363,7 @@ pub(crate) mod tests {
         let text = |bytes: usize| json!("x".repeat(bytes - 2));
         assert_eq!(check_size(&text(limits::DOCUMENT_BYTES_MAX)), Ok(()));
         assert_eq!(
-            check_size(&text(limits::DOCUMENT_BYTES_MAX + 1))
-                .unwrap_err()
-                .code(),
+            check_size(&text(limits::DOCUMENT_BYTES_MAX + 1)).unwrap_err().code(),
             "too_large"
         );
     }

@@ -155,10 +155,7 @@ impl Logs {
     /// Takes account of an entry. The one that opens a cycle begins the logs anew.
     pub fn take_in(&mut self, entry: &Entry) {
         if entry.opens_cycle() {
-            *self = Self {
-                since: entry.version,
-                extents: BTreeMap::new(),
-            };
+            *self = Self { since: entry.version, extents: BTreeMap::new() };
         }
         for section in &entry.sections {
             let extent = self.extents.entry(section.log).or_default();
@@ -175,10 +172,7 @@ impl Logs {
 impl LogExtent {
     /// Returns the extent of some text.
     pub fn of(text: &[u8]) -> Self {
-        Self {
-            bytes: text.len() as u64,
-            crc: crc32fast::hash(text),
-        }
+        Self { bytes: text.len() as u64, crc: crc32fast::hash(text) }
     }
 }
 

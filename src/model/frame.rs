@@ -37,13 +37,8 @@ pub enum Scan<'a> {
 /// When the text is not an object with at least one field, or is too long for a line. Both are
 /// bugs: lines are made of entries, and what is large goes into blobs.
 pub fn encode(object: &str) -> Vec<u8> {
-    let fields = object
-        .strip_prefix('{')
-        .expect("a line is made of a JSON object");
-    assert!(
-        fields.len() > 1 && !object.contains('\n'),
-        "a line has fields and no newline"
-    );
+    let fields = object.strip_prefix('{').expect("a line is made of a JSON object");
+    assert!(fields.len() > 1 && !object.contains('\n'), "a line has fields and no newline");
     let length = HEAD_BYTES + fields.len() + 1;
     assert!(length <= LINE_BYTES_MAX, "a line of {length} bytes");
     let mut line = Vec::with_capacity(length);
@@ -65,11 +60,7 @@ pub fn scan(bytes: &[u8]) -> Scan<'_> {
         return Scan::Bad("zeros");
     }
     let Some(length) = stated_length(bytes) else {
-        return Scan::Bad(if bytes.len() < HEAD_BYTES {
-            "cut short"
-        } else {
-            "not a line"
-        });
+        return Scan::Bad(if bytes.len() < HEAD_BYTES { "cut short" } else { "not a line" });
     };
     match bytes.get(..length) {
         None => Scan::Bad("cut short"),
@@ -80,25 +71,17 @@ pub fn scan(bytes: &[u8]) -> Scan<'_> {
 
 /// Returns the place of the first good line at or after the first byte, and the line.
 pub fn resume(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let starts = bytes
-        .windows(START.len())
-        .enumerate()
-        .filter(|(_, window)| *window == START);
-    starts
-        .map(|(at, _)| at)
-        .find_map(|at| match scan(&bytes[at..]) {
-            Scan::Line(line) => Some((at, line)),
-            Scan::End | Scan::Bad(_) => None,
-        })
+    let starts = bytes.windows(START.len()).enumerate().filter(|(_, window)| *window == START);
+    starts.map(|(at, _)| at).find_map(|at| match scan(&bytes[at..]) {
+        Scan::Line(line) => Some((at, line)),
+        Scan::End | Scan::Bad(_) => None,
+    })
 }
 
 /// Returns the last line, when the bytes end with a good one that begins within them.
 pub fn last_line(bytes: &[u8]) -> Option<&[u8]> {
     let start = bytes.len().checked_sub(1)?;
-    let start = bytes[..start]
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |at| at + 1);
+    let start = bytes[..start].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     match scan(&bytes[start..]) {
         Scan::Line(line) if line.len() == bytes.len() - start => Some(line),
         _ => None,
@@ -107,14 +90,9 @@ pub fn last_line(bytes: &[u8]) -> Option<&[u8]> {
 
 /// Returns whether the first bytes of a segment say that it has a format this program knows.
 pub fn is_of_known_format(head: &[u8]) -> bool {
-    let field = head
-        .get(HEAD_BYTES..)
-        .and_then(|fields| fields.strip_prefix(b"\"format\":"));
-    let digits = field.map(|rest| {
-        rest.split(|byte| !byte.is_ascii_digit())
-            .next()
-            .unwrap_or_default()
-    });
+    let field = head.get(HEAD_BYTES..).and_then(|fields| fields.strip_prefix(b"\"format\":"));
+    let digits =
+        field.map(|rest| rest.split(|byte| !byte.is_ascii_digit()).next().unwrap_or_default());
     let format = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u32>().ok());
     format.is_some_and(|format| format <= super::entry::FORMAT)
 }
@@ -140,9 +118,7 @@ fn is_whole(line: &[u8]) -> bool {
 
 fn checksum(bytes: &[u8]) -> [u8; 8] {
     let hex = format!("{:08x}", crc32fast::hash(bytes));
-    hex.into_bytes()
-        .try_into()
-        .expect("32 bits are eight hexadecimal digits")
+    hex.into_bytes().try_into().expect("32 bits are eight hexadecimal digits")
 }
 
 #[cfg(test)]
@@ -150,12 +126,7 @@ mod tests {
     use super::*;
 
     fn three_lines() -> Vec<u8> {
-        [
-            encode(r#"{"n":1}"#),
-            encode(r#"{"n":22}"#),
-            encode(r#"{"n":333}"#),
-        ]
-        .concat()
+        [encode(r#"{"n":1}"#), encode(r#"{"n":22}"#), encode(r#"{"n":333}"#)].concat()
     }
 
     fn count(mut bytes: &[u8]) -> usize {
@@ -195,10 +166,7 @@ mod tests {
             for bit in 0..8 {
                 let mut flipped = whole.clone();
                 flipped[at] ^= 1 << bit;
-                assert!(
-                    matches!(scan(&flipped), Scan::Bad(_)),
-                    "byte {at}, bit {bit}"
-                );
+                assert!(matches!(scan(&flipped), Scan::Bad(_)), "byte {at}, bit {bit}");
                 let (resumed, _) = resume(&flipped[1..]).expect("the second line is still there");
                 assert_eq!(resumed + 1, first, "byte {at}, bit {bit}");
             }
@@ -216,16 +184,9 @@ mod tests {
         let whole = three_lines();
         let last = encode(r#"{"n":333}"#);
         assert_eq!(last_line(&whole), Some(&last[..]));
-        assert_eq!(
-            last_line(&whole[whole.len() - last.len()..]),
-            Some(&last[..])
-        );
+        assert_eq!(last_line(&whole[whole.len() - last.len()..]), Some(&last[..]));
         assert_eq!(last_line(&whole[..whole.len() - 1]), None, "a torn end");
-        assert_eq!(
-            last_line(&whole[whole.len() - 10..]),
-            None,
-            "it begins before the bytes"
-        );
+        assert_eq!(last_line(&whole[whole.len() - 10..]), None, "it begins before the bytes");
         assert_eq!(last_line(&[]), None);
     }
 }

@@ -65,23 +65,13 @@ impl Guard {
         let compile = |(index, text): (usize, &String)| {
             Part::compile(text, known).map_err(|reason| (index, reason))
         };
-        let parts = parts
-            .iter()
-            .enumerate()
-            .map(compile)
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            name: name.to_owned(),
-            parts,
-        })
+        let parts = parts.iter().enumerate().map(compile).collect::<Result<_, _>>()?;
+        Ok(Self { name: name.to_owned(), parts })
     }
 
     /// Returns the parts that do not hold. A part that fails to evaluate does not hold.
     pub fn unmet(&self, facts: Facts<'_>) -> Vec<Unmet> {
-        self.parts
-            .iter()
-            .filter_map(|part| part.unmet(&self.name, facts))
-            .collect()
+        self.parts.iter().filter_map(|part| part.unmet(&self.name, facts)).collect()
     }
 }
 
@@ -98,19 +88,12 @@ impl Part {
             ));
         }
         if let Some(function) = seen.functions.iter().find(|f| !is_known_function(f)) {
-            return Err(format!(
-                "unknown function {function}; known: {}",
-                FUNCTIONS.join(", ")
-            ));
+            return Err(format!("unknown function {function}; known: {}", FUNCTIONS.join(", ")));
         }
         if let Some(variable) = seen.variables.iter().find(|variable| !known(variable)) {
             return Err(format!("undeclared variable {variable}"));
         }
-        Ok(Self {
-            text: text.to_owned(),
-            program,
-            variables: seen.variables,
-        })
+        Ok(Self { text: text.to_owned(), program, variables: seen.variables })
     }
 
     fn unmet(&self, guard: &str, facts: Facts<'_>) -> Option<Unmet> {
@@ -165,12 +148,8 @@ impl Seen {
             }
             Expr::Call(call) => {
                 self.functions.insert(call.func_name.clone());
-                call.target
-                    .iter()
-                    .for_each(|target| self.visit(target, macros));
-                call.args
-                    .iter()
-                    .for_each(|argument| self.visit(argument, macros));
+                call.target.iter().for_each(|target| self.visit(target, macros));
+                call.args.iter().for_each(|argument| self.visit(argument, macros));
             }
             Expr::Comprehension(comprehension) => {
                 self.visit(&comprehension.iter_range, macros);
@@ -189,20 +168,13 @@ impl Seen {
                 }
                 self.locals.truncate(outer);
             }
-            Expr::List(list) => list
-                .elements
-                .iter()
-                .for_each(|item| self.visit(item, macros)),
+            Expr::List(list) => list.elements.iter().for_each(|item| self.visit(item, macros)),
             Expr::Select(select) => self.visit(&select.operand, macros),
-            Expr::Map(map) => map
-                .entries
-                .iter()
-                .for_each(|entry| self.visit_entry(&entry.expr, macros)),
+            Expr::Map(map) => {
+                map.entries.iter().for_each(|entry| self.visit_entry(&entry.expr, macros))
+            }
             Expr::Struct(fields) => {
-                fields
-                    .entries
-                    .iter()
-                    .for_each(|entry| self.visit_entry(&entry.expr, macros));
+                fields.entries.iter().for_each(|entry| self.visit_entry(&entry.expr, macros));
             }
             Expr::Unspecified | Expr::Literal(_) | Expr::Ident(_) => {}
         }
@@ -227,21 +199,14 @@ fn is_known_function(name: &str) -> bool {
 /// Refuses a text that could exhaust the stack of the parser or of the interpreter.
 fn check_text(text: &str) -> Result<(), String> {
     if text.len() > TEXT_BYTES_MAX {
-        return Err(format!(
-            "{} bytes long, and {TEXT_BYTES_MAX} is the limit",
-            text.len()
-        ));
+        return Err(format!("{} bytes long, and {TEXT_BYTES_MAX} is the limit", text.len()));
     }
     let (tokens, nesting) = tokens_and_nesting(text);
     if nesting > NESTING_MAX {
-        return Err(format!(
-            "nested {nesting} deep, and {NESTING_MAX} is the limit"
-        ));
+        return Err(format!("nested {nesting} deep, and {NESTING_MAX} is the limit"));
     }
     match tokens > TOKENS_MAX {
-        true => Err(format!(
-            "{tokens} tokens long, and {TOKENS_MAX} is the limit"
-        )),
+        true => Err(format!("{tokens} tokens long, and {TOKENS_MAX} is the limit")),
         false => Ok(()),
     }
 }
@@ -324,15 +289,9 @@ mod tests {
 
     #[test]
     fn the_part_that_does_not_hold_is_named_with_the_values_it_saw() {
-        let parts = [
-            "size(violated) == 0".to_owned(),
-            "last || !strict".to_owned(),
-        ];
+        let parts = ["size(violated) == 0".to_owned(), "last || !strict".to_owned()];
         let guard = Guard::compile("converged", &parts, &any_name).unwrap();
-        let unmet = unmet(
-            &guard,
-            &json!({"violated": ["a"], "last": true, "strict": true}),
-        );
+        let unmet = unmet(&guard, &json!({"violated": ["a"], "last": true, "strict": true}));
         assert_eq!(unmet.len(), 1);
         assert_eq!(unmet[0].guard, "converged");
         assert_eq!(unmet[0].needs, "size(violated) == 0");
@@ -347,11 +306,7 @@ mod tests {
             let unmet = unmet(&guard, &json!({"result": result}));
             assert!(unmet[0].saw.contains_key("error"), "{unmet:?}");
         }
-        assert_eq!(
-            unmet(&compile("1").unwrap(), &json!({})).len(),
-            1,
-            "not a truth value"
-        );
+        assert_eq!(unmet(&compile("1").unwrap(), &json!({})).len(), 1, "not a truth value");
     }
 
     #[test]
@@ -388,16 +343,8 @@ mod tests {
             format!("1{} == 1", times("+1", TOKENS_MAX / 2 - 2)),
             format!("true{}", times("||true", TOKENS_MAX / 3 - 1)),
             format!("{}true", times("a?b:", TOKENS_MAX / 4 - 1)),
-            format!(
-                "{}1{} == 1",
-                times("[", NESTING_MAX),
-                times("]", NESTING_MAX)
-            ),
-            format!(
-                "{}1{} == 1",
-                times("size(", NESTING_MAX),
-                times(")", NESTING_MAX)
-            ),
+            format!("{}1{} == 1", times("[", NESTING_MAX), times("]", NESTING_MAX)),
+            format!("{}1{} == 1", times("size(", NESTING_MAX), times(")", NESTING_MAX)),
         ];
         for shape in shapes {
             match compile(&shape) {
@@ -416,16 +363,8 @@ mod tests {
             compile("constrains.all(c, true)").unwrap_err().1,
             "undeclared variable constrains"
         );
-        assert_eq!(
-            compile("size(c) == 0").unwrap_err().1,
-            "undeclared variable c"
-        );
-        assert!(
-            compile("now() == 1")
-                .unwrap_err()
-                .1
-                .contains("unknown function now")
-        );
+        assert_eq!(compile("size(c) == 0").unwrap_err().1, "undeclared variable c");
+        assert!(compile("now() == 1").unwrap_err().1.contains("unknown function now"));
         assert!(compile("size(constraints) ==").is_err());
     }
 

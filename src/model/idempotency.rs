@@ -22,10 +22,7 @@ impl IdempotencyKey {
             1..=limits::IDEMPOTENCY_KEY_CHARACTERS_MAX => Ok(Self { key, call }),
             length => Err(Refusal::argument(
                 format!("idempotency_key has {length} characters"),
-                format!(
-                    "use 1 to {} characters",
-                    limits::IDEMPOTENCY_KEY_CHARACTERS_MAX
-                ),
+                format!("use 1 to {} characters", limits::IDEMPOTENCY_KEY_CHARACTERS_MAX),
             )),
         }
     }
@@ -48,11 +45,7 @@ impl RememberedKeys {
     /// Forgets what is too old when a version is the newest.
     pub fn forget_before(&mut self, newest: Version) {
         let oldest = newest.saturating_sub(limits::IDEMPOTENCY_KEYS_REMEMBERED - 1);
-        if self
-            .0
-            .first_key_value()
-            .is_some_and(|(version, _)| *version < oldest)
-        {
+        if self.0.first_key_value().is_some_and(|(version, _)| *version < oldest) {
             self.0 = self.0.split_off(&oldest);
         }
     }
@@ -89,10 +82,7 @@ mod tests {
         keys.remember(7, key("k", "save 1"));
         assert_eq!(keys.find(&key("k", "save 1")), Ok(Some(7)));
         assert_eq!(keys.find(&key("other", "save 1")), Ok(None));
-        assert_eq!(
-            keys.find(&key("k", "save 2")).unwrap_err().code(),
-            "invalid_argument"
-        );
+        assert_eq!(keys.find(&key("k", "save 2")).unwrap_err().code(), "invalid_argument");
     }
 
     #[test]

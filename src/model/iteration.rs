@@ -57,10 +57,7 @@ impl Counts {
     /// Counts.
     pub fn of(constraints: &[Constraint]) -> Self {
         let violated = |severity| {
-            constraints
-                .iter()
-                .filter(|one| one.severity == severity && !one.holds())
-                .count()
+            constraints.iter().filter(|one| one.severity == severity && !one.holds()).count()
         };
         Self {
             total: constraints.len(),

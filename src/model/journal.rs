@@ -140,10 +140,7 @@ impl Journal {
         let mut entry: Entry =
             serde_json::from_slice(line).map_err(|e| Damage::NotAnEntry(e.to_string()))?;
         if entry.version != self.version + 1 {
-            return Err(Damage::WrongVersion {
-                expected: self.version + 1,
-                found: entry.version,
-            });
+            return Err(Damage::WrongVersion { expected: self.version + 1, found: entry.version });
         }
         if entry.previous != self.line {
             return Err(Damage::BrokenChain(entry.version));
@@ -261,16 +258,8 @@ pub struct Staged {
 impl<'a> Turn<'a> {
     /// Begins a turn. `newest` is the state of `journal`; `flushed` goes into every entry.
     pub fn new(journal: &'a Journal, newest: Option<Arc<Snapshot>>, flushed: Version) -> Self {
-        debug_assert_eq!(
-            newest.as_ref().map_or(0, |newest| newest.version),
-            journal.version
-        );
-        Self {
-            journal,
-            flushed,
-            newest,
-            staged: Vec::new(),
-        }
+        debug_assert_eq!(newest.as_ref().map_or(0, |newest| newest.version), journal.version);
+        Self { journal, flushed, newest, staged: Vec::new() }
     }
 
     /// Returns the newest state, drafts of this turn included.
@@ -301,10 +290,7 @@ impl<'a> Turn<'a> {
     pub fn append(&mut self, draft: Draft) -> Result<Arc<Snapshot>, Refusal> {
         let value = draft.document.to_value();
         document::check_size(&value)?;
-        let old = self
-            .newest
-            .as_ref()
-            .map_or(&Value::Null, |newest| &newest.value);
+        let old = self.newest.as_ref().map_or(&Value::Null, |newest| &newest.value);
         let (patch, patch_blob) = stored(patch::diff(old, &value));
         let mut blobs = draft.blobs;
         let named: Vec<Digest> = blobs.iter().map(|blob| Digest::of(blob)).collect();
@@ -332,20 +318,13 @@ impl<'a> Turn<'a> {
             value,
         });
         let line = encode(&entry);
-        self.staged.push(Staged {
-            entry,
-            line,
-            blobs,
-            snapshot: Arc::clone(&snapshot),
-        });
+        self.staged.push(Staged { entry, line, blobs, snapshot: Arc::clone(&snapshot) });
         self.newest = Some(Arc::clone(&snapshot));
         Ok(snapshot)
     }
 
     fn last_line(&self) -> Digest {
-        self.staged
-            .last()
-            .map_or(self.journal.line, |staged| frame::digest(&staged.line))
+        self.staged.last().map_or(self.journal.line, |staged| frame::digest(&staged.line))
     }
 
     /// Ends the turn and returns what it drafted.
@@ -376,10 +355,7 @@ fn stored<T: serde::Serialize>(value: T) -> (Payload<T>, Option<Vec<u8>>) {
     if bytes.len() <= limits::INLINE_PAYLOAD_BYTES_MAX {
         return (Payload::Inline(value), None);
     }
-    let reference = BlobReference {
-        blob: Digest::of(&bytes),
-        bytes: bytes.len(),
-    };
+    let reference = BlobReference { blob: Digest::of(&bytes), bytes: bytes.len() };
     (Payload::Blob(reference), Some(bytes))
 }
 
@@ -479,28 +455,16 @@ pub(crate) mod tests {
         };
         assert_eq!(
             start().replay(&staged[2].line, &no_blobs),
-            Err(Damage::WrongVersion {
-                expected: 2,
-                found: 3
-            })
+            Err(Damage::WrongVersion { expected: 2, found: 3 })
         );
         assert_eq!(
             start().replay(&staged[0].line, &no_blobs),
-            Err(Damage::WrongVersion {
-                expected: 2,
-                found: 1
-            })
+            Err(Damage::WrongVersion { expected: 2, found: 1 })
         );
         let mut forged = staged[1].entry.clone();
         forged.previous = Digest::ZERO;
-        assert_eq!(
-            start().replay(&encode(&forged), &no_blobs),
-            Err(Damage::BrokenChain(2))
-        );
-        assert!(matches!(
-            start().replay(b"{}", &no_blobs),
-            Err(Damage::NotAnEntry(_))
-        ));
+        assert_eq!(start().replay(&encode(&forged), &no_blobs), Err(Damage::BrokenChain(2)));
+        assert!(matches!(start().replay(b"{}", &no_blobs), Err(Damage::NotAnEntry(_))));
     }
 
     #[test]
@@ -536,25 +500,12 @@ pub(crate) mod tests {
         let mut turn = Turn::new(&turn_journal, None, 0);
         turn.append(draft("a", &json!(large))).unwrap();
         let staged = turn.into_staged();
-        assert!(
-            staged[0].line.len() < 1000,
-            "{} bytes",
-            staged[0].line.len()
-        );
+        assert!(staged[0].line.len() < 1000, "{} bytes", staged[0].line.len());
         turn_journal.accept(&staged);
-        let load = |digest| {
-            staged[0]
-                .blobs
-                .iter()
-                .find(|blob| Digest::of(blob) == digest)
-                .cloned()
-        };
+        let load = |digest| staged[0].blobs.iter().find(|blob| Digest::of(blob) == digest).cloned();
         let mut replayed = Journal::new(name());
         replayed.replay(&staged[0].line, &load).unwrap();
-        assert_eq!(
-            replayed.snapshot().unwrap().unwrap().document.data["value"],
-            large
-        );
+        assert_eq!(replayed.snapshot().unwrap().unwrap().document.data["value"], large);
         let mut without = Journal::new(name());
         assert!(matches!(
             without.replay(&staged[0].line, &no_blobs),
@@ -562,10 +513,7 @@ pub(crate) mod tests {
         ));
         let (base, blob) = turn_journal.to_base();
         let load = |_| blob.clone();
-        assert_eq!(
-            Journal::from_base(&name(), &base, &load).unwrap().version(),
-            1
-        );
+        assert_eq!(Journal::from_base(&name(), &base, &load).unwrap().version(), 1);
     }
 
     #[test]
@@ -573,11 +521,7 @@ pub(crate) mod tests {
         let mut journal = Journal::new(name());
         let key = IdempotencyKey::new("k".into(), Digest::ZERO).unwrap();
         let mut turn = Turn::new(&journal, None, 0);
-        turn.append(Draft {
-            idempotency: Some(key.clone()),
-            ..draft("a", &json!(1))
-        })
-        .unwrap();
+        turn.append(Draft { idempotency: Some(key.clone()), ..draft("a", &json!(1)) }).unwrap();
         assert_eq!(turn.find_key(&key), Ok(Some(1)));
         let staged = turn.into_staged();
         journal.accept(&staged);

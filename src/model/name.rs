@@ -29,10 +29,7 @@ impl Name {
     pub fn parse(given: &str) -> Result<Self, Refusal> {
         match broken_rule(given) {
             None => Ok(Self(given.to_owned())),
-            Some(rule) => Err(Refusal::InvalidName {
-                given: shortened(given),
-                rule: rule.into(),
-            }),
+            Some(rule) => Err(Refusal::InvalidName { given: shortened(given), rule: rule.into() }),
         }
     }
 
@@ -53,10 +50,7 @@ fn broken_rule(name: &str) -> Option<&'static str> {
     if !(first.is_ascii_lowercase() || first.is_ascii_digit()) {
         return Some("it must begin with a lower-case letter or a digit");
     }
-    if !name
-        .bytes()
-        .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'))
-    {
+    if !name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-')) {
         return Some("only lower-case letters, digits, '.', '_' and '-' are allowed");
     }
     if name.ends_with('.') {
@@ -68,8 +62,7 @@ fn broken_rule(name: &str) -> Option<&'static str> {
 fn is_reserved(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or(name);
     let numbered = |prefix: &&str| {
-        stem.strip_prefix(*prefix)
-            .is_some_and(|rest| matches!(rest.as_bytes(), [b'0'..=b'9']))
+        stem.strip_prefix(*prefix).is_some_and(|rest| matches!(rest.as_bytes(), [b'0'..=b'9']))
     };
     RESERVED.contains(&stem) || RESERVED_NUMBERED.iter().any(numbered)
 }
@@ -119,20 +112,8 @@ mod tests {
 
     #[test]
     fn a_name_is_accepted_when_it_is_safe_as_a_file_name_everywhere() {
-        for good in [
-            "a",
-            "logo",
-            "0",
-            "my-logo_v1.2",
-            "console",
-            "com",
-            "com10",
-            &"a".repeat(64),
-        ] {
-            assert_eq!(
-                Name::parse(good).map(|name| name.to_string()),
-                Ok(good.to_owned())
-            );
+        for good in ["a", "logo", "0", "my-logo_v1.2", "console", "com", "com10", &"a".repeat(64)] {
+            assert_eq!(Name::parse(good).map(|name| name.to_string()), Ok(good.to_owned()));
         }
     }
 
@@ -145,10 +126,7 @@ mod tests {
         ];
         for name in bad {
             let refusal = Name::parse(name).expect_err(name);
-            assert!(
-                matches!(refusal, Refusal::InvalidName { .. }),
-                "{name:?}: {refusal:?}"
-            );
+            assert!(matches!(refusal, Refusal::InvalidName { .. }), "{name:?}: {refusal:?}");
         }
     }
 

@@ -45,20 +45,14 @@ pub fn apply(value: &Value, patch: &[PatchOperation]) -> Result<Value, String> {
 
 /// Returns the places that a patch touches, two levels deep, in order and each once.
 pub fn changed_places(patch: &[PatchOperation]) -> Vec<String> {
-    let mut places: Vec<String> = patch
-        .iter()
-        .map(|one| shallow(one.path().as_str()))
-        .collect();
+    let mut places: Vec<String> = patch.iter().map(|one| shallow(one.path().as_str())).collect();
     places.sort();
     places.dedup();
     places
 }
 
 fn shallow(pointer: &str) -> String {
-    let end = pointer
-        .match_indices('/')
-        .nth(2)
-        .map_or(pointer.len(), |(at, _)| at);
+    let end = pointer.match_indices('/').nth(2).map_or(pointer.len(), |(at, _)| at);
     pointer[..end].to_owned()
 }
 
@@ -73,9 +67,7 @@ mod tests {
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
-            any::<f64>()
-                .prop_filter("JSON has no NaN", |f| f.is_finite())
-                .prop_map(Value::from),
+            any::<f64>().prop_filter("JSON has no NaN", |f| f.is_finite()).prop_map(Value::from),
             "[a-z/~\"\\\\\u{0}é🚀]{0,4}".prop_map(Value::from),
         ];
         leaf.prop_recursive(4, 32, 5, |inner| {

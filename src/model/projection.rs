@@ -42,13 +42,7 @@ pub fn json_files(snapshot: &Snapshot) -> [(&'static str, Vec<u8>); 2] {
     });
     [
         (CONSTRAINTS_FILE, sealed(constraints, None)),
-        (
-            STATE_FILE,
-            sealed(
-                snapshot.value.clone(),
-                Some((snapshot.version, snapshot.at)),
-            ),
-        ),
+        (STATE_FILE, sealed(snapshot.value.clone(), Some((snapshot.version, snapshot.at)))),
     ]
 }
 
@@ -74,19 +68,11 @@ pub fn origin(bytes: &[u8]) -> Origin {
 }
 
 fn origin_of_content(mut content: Map<String, Value>) -> Origin {
-    let digest = content
-        .get("digest")
-        .and_then(Value::as_str)
-        .and_then(Digest::parse);
+    let digest = content.get("digest").and_then(Value::as_str).and_then(Digest::parse);
     let version = content.get("version").and_then(Value::as_u64);
-    BESIDE_CONTENT
-        .iter()
-        .for_each(|field| drop(content.remove(*field)));
+    BESIDE_CONTENT.iter().for_each(|field| drop(content.remove(*field)));
     match digest == Some(Digest::of_json(&Value::Object(content))) {
-        true => Origin::Ours {
-            version,
-            digest: digest.unwrap_or(Digest::ZERO),
-        },
+        true => Origin::Ours { version, digest: digest.unwrap_or(Digest::ZERO) },
         false => Origin::Edited,
     }
 }
@@ -94,11 +80,7 @@ fn origin_of_content(mut content: Map<String, Value>) -> Origin {
 /// Returns whether JSON that does not parse was cut short rather than edited: it is empty, it has
 /// zeros in it, or nothing is wrong with it before its end.
 fn is_power_cut(bytes: &[u8]) -> bool {
-    let last_line = bytes
-        .rsplit(|byte| *byte == b'\n')
-        .next()
-        .unwrap_or_default()
-        .len();
+    let last_line = bytes.rsplit(|byte| *byte == b'\n').next().unwrap_or_default().len();
     let lines = bytes.iter().filter(|byte| **byte == b'\n').count() + 1;
     let fails_at_end = |error: &serde_json::Error| {
         error.is_eof() || (error.line(), error.column()) >= (lines, last_line)
@@ -109,27 +91,15 @@ fn is_power_cut(bytes: &[u8]) -> bool {
 
 /// Reads `state.json` back, when this program wrote it.
 pub fn read_state(bytes: &[u8]) -> Option<Snapshot> {
-    let Origin::Ours {
-        version: Some(version),
-        digest,
-    } = origin(bytes)
-    else {
+    let Origin::Ours { version: Some(version), digest } = origin(bytes) else {
         return None;
     };
     let mut content: Map<String, Value> = serde_json::from_slice(bytes).ok()?;
     let at = serde_json::from_value(content.get("updated_at")?.clone()).ok()?;
-    BESIDE_CONTENT
-        .iter()
-        .for_each(|field| drop(content.remove(*field)));
+    BESIDE_CONTENT.iter().for_each(|field| drop(content.remove(*field)));
     let value = Value::Object(content);
     let document = Document::from_value(value.clone()).ok()?;
-    Some(Snapshot {
-        version,
-        at,
-        document,
-        value,
-        digest,
-    })
+    Some(Snapshot { version, at, document, value, digest })
 }
 
 #[cfg(test)]
@@ -166,16 +136,8 @@ mod tests {
     #[test]
     fn an_edited_file_is_told_from_one_that_a_power_cut_left() {
         let whole = state_file();
-        assert!(matches!(
-            origin(&whole),
-            Origin::Ours {
-                version: Some(7),
-                ..
-            }
-        ));
-        let edited = String::from_utf8(whole.clone())
-            .unwrap()
-            .replace("\"open\"", "\"done\"");
+        assert!(matches!(origin(&whole), Origin::Ours { version: Some(7), .. }));
+        let edited = String::from_utf8(whole.clone()).unwrap().replace("\"open\"", "\"done\"");
         assert_eq!(origin(edited.as_bytes()), Origin::Edited);
         assert_eq!(origin(b"my notes"), Origin::Edited);
         assert_eq!(origin(b"{}"), Origin::Edited);
@@ -196,9 +158,8 @@ mod tests {
 
     #[test]
     fn an_edited_version_does_not_vouch_for_anything() {
-        let edited = String::from_utf8(state_file())
-            .unwrap()
-            .replace("\"cycle\": 1", "\"cycle\": 2");
+        let edited =
+            String::from_utf8(state_file()).unwrap().replace("\"cycle\": 1", "\"cycle\": 2");
         assert!(read_state(edited.as_bytes()).is_none());
     }
 }

@@ -35,10 +35,7 @@ pub fn render(
     snapshot: &Snapshot,
     briefing: &Briefing,
 ) -> Result<String, Unrenderable> {
-    let failed = |reason: String| Unrenderable {
-        prompt: prompt.to_owned(),
-        reason,
-    };
+    let failed = |reason: String| Unrenderable { prompt: prompt.to_owned(), reason };
     let template = workflow
         .prompts
         .get(prompt)
@@ -47,18 +44,15 @@ pub fn render(
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
     environment.add_filter("json", |value: Value| json!(value).to_string());
-    let state = Value::from(Serde(
-        snapshot.document.to_view(snapshot.version, snapshot.at),
-    ));
+    let state = Value::from(Serde(snapshot.document.to_view(snapshot.version, snapshot.at)));
     let briefing = Value::from(Serde(briefing));
     let rendered = environment
         .render_str(template, context! { state, briefing })
         .map_err(|error| failed(format!("{error:#}")))?;
     match rendered.len() > RENDERED_BYTES_MAX {
-        true => Err(failed(format!(
-            "{} bytes, and {RENDERED_BYTES_MAX} is the limit",
-            rendered.len()
-        ))),
+        true => {
+            Err(failed(format!("{} bytes, and {RENDERED_BYTES_MAX} is the limit", rendered.len())))
+        }
         false => Ok(rendered),
     }
 }

@@ -71,10 +71,7 @@ pub enum Refusal {
         message: String,
     },
     /// The event is known, but what it needs does not hold.
-    #[error(
-        "{event} is not possible in phase {from} yet: {}",
-        unmet_summary(unmet)
-    )]
+    #[error("{event} is not possible in phase {from} yet: {}", unmet_summary(unmet))]
     GuardFailed {
         /// The present phase.
         from: String,
@@ -183,10 +180,7 @@ pub struct Unmet {
 impl Refusal {
     /// Returns a refusal of one argument.
     pub fn argument(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::InvalidArgument {
-            message: message.into(),
-            hint: hint.into(),
-        }
+        Self::InvalidArgument { message: message.into(), hint: hint.into() }
     }
 
     /// Returns the stable code of the situation.
@@ -261,12 +255,7 @@ impl Refusal {
             Self::Conflict { expected, current } => {
                 json!({ "expected": expected, "current": current })
             }
-            Self::InvalidTransition {
-                from,
-                event,
-                allowed,
-                ..
-            } => {
+            Self::InvalidTransition { from, event, allowed, .. } => {
                 json!({ "from": from, "event": event, "allowed": allowed })
             }
             Self::GuardFailed { from, event, unmet } => {
@@ -282,11 +271,7 @@ fn summary(violations: &[Violation]) -> String {
     let Some(first) = violations.first() else {
         return "unknown".into();
     };
-    let place = if first.pointer.is_empty() {
-        "/"
-    } else {
-        &first.pointer
-    };
+    let place = if first.pointer.is_empty() { "/" } else { &first.pointer };
     match violations.len() - 1 {
         0 => format!("{place}: {}", first.message),
         more => format!("{place}: {} (and {more} more)", first.message),
@@ -294,9 +279,5 @@ fn summary(violations: &[Violation]) -> String {
 }
 
 fn unmet_summary(unmet: &[Unmet]) -> String {
-    unmet
-        .iter()
-        .map(|part| part.needs.as_str())
-        .collect::<Vec<_>>()
-        .join("; ")
+    unmet.iter().map(|part| part.needs.as_str()).collect::<Vec<_>>().join("; ")
 }

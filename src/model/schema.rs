@@ -101,9 +101,6 @@ mod tests {
         }));
         let places: Vec<_> = violations.iter().map(|v| v.pointer.as_str()).collect();
         assert!(places.contains(&"/version"), "{violations:?}");
-        assert!(
-            places.contains(&"/states/a/on/go/0/actions/0"),
-            "{violations:?}"
-        );
+        assert!(places.contains(&"/states/a/on/go/0/actions/0"), "{violations:?}");
     }
 }

@@ -22,14 +22,8 @@ pub fn of_iteration(
     status: Option<ConvergenceStatus>,
 ) -> Vec<Section> {
     vec![
-        Section {
-            log: LogFile::RefinementLog,
-            text: refinement_log(document, iteration, status),
-        },
-        Section {
-            log: LogFile::Decisions,
-            text: decision(document, iteration),
-        },
+        Section { log: LogFile::RefinementLog, text: refinement_log(document, iteration, status) },
+        Section { log: LogFile::Decisions, text: decision(document, iteration) },
     ]
 }
 
@@ -45,10 +39,7 @@ pub fn of_human_decision(
         "### Iteration {} — {event} by a person — {at}\n\n- **Phase**: {}\n- **Reason**: {reason}\n\n",
         document.current_iteration, document.phase,
     );
-    Section {
-        log: LogFile::Decisions,
-        text,
-    }
+    Section { log: LogFile::Decisions, text }
 }
 
 fn refinement_log(
@@ -57,30 +48,18 @@ fn refinement_log(
     status: Option<ConvergenceStatus>,
 ) -> String {
     let results = |phase: &str, field: &str| {
-        list(
-            document
-                .results
-                .get(phase)
-                .and_then(|result| result.get(field)),
-        )
+        list(document.results.get(phase).and_then(|result| result.get(field)))
     };
     let constraints = document.constraints.iter().map(|one| {
         let word = if one.holds() { "satisfied" } else { "violated" };
         let details = one.details.as_deref().unwrap_or(&one.description);
         format!("{}: {word} — {}", one.id, one_line(details))
     });
-    let mut text = format!(
-        "## Iteration {} — {}\n\n",
-        iteration.iteration, iteration.at
-    );
+    let mut text = format!("## Iteration {} — {}\n\n", iteration.iteration, iteration.at);
     if status == Some(ConvergenceStatus::MaxIterationsExceeded) {
         text += "> Maximum iterations reached — forcing termination\n\n";
     }
-    part(
-        &mut text,
-        "Actions Taken",
-        results("execution_results", "actions"),
-    );
+    part(&mut text, "Actions Taken", results("execution_results", "actions"));
     part(&mut text, "Constraint Status", constraints.collect());
     part(
         &mut text,
@@ -90,34 +69,20 @@ fn refinement_log(
             format!("Reason: {}", one_line(&iteration.reason)),
         ],
     );
-    part(
-        &mut text,
-        "Files Modified",
-        results("execution_results", "files_modified"),
-    );
+    part(&mut text, "Files Modified", results("execution_results", "files_modified"));
     part(
         &mut text,
         "Content Type",
         vec![
-            format!(
-                "Type: {}",
-                document.content_type.as_deref().unwrap_or("not given")
-            ),
-            format!(
-                "Evaluation: {}",
-                taxonomy::evaluation(document.content_type.as_deref())
-            ),
+            format!("Type: {}", document.content_type.as_deref().unwrap_or("not given")),
+            format!("Evaluation: {}", taxonomy::evaluation(document.content_type.as_deref())),
         ],
     );
     text
 }
 
 fn decision(document: &Document, iteration: &Iteration) -> String {
-    let focus = document
-        .constraints
-        .iter()
-        .filter(|one| !one.holds())
-        .map(|one| one.id.as_str());
+    let focus = document.constraints.iter().filter(|one| !one.holds()).map(|one| one.id.as_str());
     let focus = match iteration.decision {
         Choice::Continue => focus.take(LINES_MAX).collect::<Vec<_>>().join(", "),
         Choice::Terminate => "none, the loop has ended".to_owned(),
@@ -139,11 +104,7 @@ fn decision(document: &Document, iteration: &Iteration) -> String {
 }
 
 fn part(text: &mut String, heading: &str, lines: Vec<String>) {
-    let lines = if lines.is_empty() {
-        vec!["none reported".to_owned()]
-    } else {
-        lines
-    };
+    let lines = if lines.is_empty() { vec!["none reported".to_owned()] } else { lines };
     let _ = write!(text, "### {heading}\n\n");
     for line in lines.iter().take(LINES_MAX) {
         let _ = writeln!(text, "- {line}");
@@ -264,24 +225,14 @@ mod tests {
     fn a_callers_text_cannot_forge_a_heading() {
         let (document, iteration) = example();
         let text = &of_iteration(&document, &iteration, None)[0].text;
-        assert_eq!(
-            text.lines().filter(|line| line.starts_with("## ")).count(),
-            1
-        );
+        assert_eq!(text.lines().filter(|line| line.starts_with("## ")).count(), 1);
     }
 
     #[test]
     fn running_out_of_iterations_is_a_warning_in_the_log() {
         let (document, iteration) = example();
-        let sections = of_iteration(
-            &document,
-            &iteration,
-            Some(ConvergenceStatus::MaxIterationsExceeded),
-        );
-        assert!(
-            sections[0]
-                .text
-                .contains("Maximum iterations reached — forcing termination")
-        );
+        let sections =
+            of_iteration(&document, &iteration, Some(ConvergenceStatus::MaxIterationsExceeded));
+        assert!(sections[0].text.contains("Maximum iterations reached — forcing termination"));
     }
 }

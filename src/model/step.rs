@@ -136,32 +136,20 @@ pub fn prospect<'a>(
     let facts = |name: &str| fact(workflow, document, event, name);
     let mut unmet = Vec::new();
     for candidate in candidates {
-        let missing = workflow
-            .guard(candidate)
-            .map_or_else(Vec::new, |guard| guard.unmet(&facts));
+        let missing = workflow.guard(candidate).map_or_else(Vec::new, |guard| guard.unmet(&facts));
         if missing.is_empty() {
-            return Prospect {
-                candidate,
-                allowed: true,
-                unmet,
-            };
+            return Prospect { candidate, allowed: true, unmet };
         }
         unmet.extend(missing);
     }
-    Prospect {
-        candidate: &candidates[0],
-        allowed: false,
-        unmet,
-    }
+    Prospect { candidate: &candidates[0], allowed: false, unmet }
 }
 
 /// Returns the value of a name that a guard uses.
 fn fact(workflow: &Workflow, document: &Document, event: &Event, name: &str) -> Option<Value> {
     let violated = |severity: Severity| -> Vec<&str> {
-        let violated = document
-            .constraints
-            .iter()
-            .filter(|one| one.severity == severity && !one.holds());
+        let violated =
+            document.constraints.iter().filter(|one| one.severity == severity && !one.holds());
         violated.map(|one| one.id.as_str()).collect()
     };
     Some(match name {
@@ -192,10 +180,7 @@ fn fact(workflow: &Workflow, document: &Document, event: &Event, name: &str) -> 
 
 fn present_phase<'a>(workflow: &'a Workflow, document: &Document) -> Result<&'a Phase, Refusal> {
     if let Some(at) = document.finalized_at {
-        return Err(Refusal::Finalized {
-            name: document.artifact_name.to_string(),
-            at,
-        });
+        return Err(Refusal::Finalized { name: document.artifact_name.to_string(), at });
     }
     workflow
         .phase(&document.phase)
@@ -209,20 +194,15 @@ fn candidates<'a>(
     event: &str,
 ) -> Result<&'a [Candidate], Refusal> {
     let known = workflow.events(phase).find(|(name, _)| *name == event);
-    known
-        .map(|(_, candidates)| candidates)
-        .ok_or_else(|| Refusal::InvalidTransition {
-            from: document.phase.clone(),
-            event: event.to_owned(),
-            allowed: workflow
-                .events(phase)
-                .map(|(name, _)| name.to_owned())
-                .collect(),
-            message: match phase.is_final() {
-                true => format!("the loop has ended in {}", document.phase),
-                false => format!("the phase {} knows no event {event:?}", document.phase),
-            },
-        })
+    known.map(|(_, candidates)| candidates).ok_or_else(|| Refusal::InvalidTransition {
+        from: document.phase.clone(),
+        event: event.to_owned(),
+        allowed: workflow.events(phase).map(|(name, _)| name.to_owned()).collect(),
+        message: match phase.is_final() {
+            true => format!("the loop has ended in {}", document.phase),
+            false => format!("the phase {} knows no event {event:?}", document.phase),
+        },
+    })
 }
 
 fn check_result(phase: &Phase, event: &Event) -> Result<(), Refusal> {
@@ -261,9 +241,7 @@ impl Stepping<'_> {
     fn leave(&mut self, phase: &Phase) {
         let document = &mut self.document;
         if let (Some(place), Some(result)) = (&phase.meta.result_at, &self.event.result) {
-            document
-                .results
-                .insert(place.clone(), Value::Object(result.clone()));
+            document.results.insert(place.clone(), Value::Object(result.clone()));
         }
         if self.event.name == COMPLETE && !document.phases_completed.contains(&document.phase) {
             document.phases_completed.push(document.phase.clone());
@@ -312,19 +290,12 @@ impl Stepping<'_> {
     }
 
     fn target_status(&self) -> Option<ConvergenceStatus> {
-        self.workflow
-            .phase(self.target)
-            .and_then(|phase| phase.meta.status)
+        self.workflow.phase(self.target).and_then(|phase| phase.meta.status)
     }
 
     fn checkpoint(&mut self) {
         let label = self.document.phase.clone();
-        add_checkpoint(
-            &mut self.document,
-            label,
-            self.occasion.version,
-            self.occasion.now,
-        );
+        add_checkpoint(&mut self.document, label, self.occasion.version, self.occasion.now);
     }
 
     fn record_iteration(&mut self) {
@@ -334,11 +305,7 @@ impl Stepping<'_> {
             (Some(_), Some(target)) => target.meta.reason.clone(),
             _ => format!("not converged: {}", needs(&self.unmet)),
         };
-        let choice = if status.is_some() {
-            Choice::Terminate
-        } else {
-            Choice::Continue
-        };
+        let choice = if status.is_some() { Choice::Terminate } else { Choice::Continue };
         let iteration = Iteration {
             iteration: self.document.current_iteration,
             at: self.occasion.now,
@@ -346,14 +313,10 @@ impl Stepping<'_> {
             decision: choice,
             reason: reason.clone(),
         };
-        self.sections
-            .extend(sections::of_iteration(&self.document, &iteration, status));
+        self.sections.extend(sections::of_iteration(&self.document, &iteration, status));
         push_listed(&mut self.document.iteration_history, iteration);
-        self.decision = Some(Decision {
-            decision: choice,
-            reason,
-            unmet: std::mem::take(&mut self.unmet),
-        });
+        self.decision =
+            Some(Decision { decision: choice, reason, unmet: std::mem::take(&mut self.unmet) });
     }
 
     /// Takes what the specification decides: goals, constraints, whether a person approves.
@@ -422,10 +385,7 @@ pub fn parse_goals(value: &Value, pointer: &str) -> Result<Vec<String>, Refusal>
     let goals: Vec<String> =
         serde_json::from_value(value.clone()).map_err(|error| Refusal::SchemaViolation {
             what: "goals".into(),
-            violations: vec![Violation {
-                pointer: pointer.into(),
-                message: error.to_string(),
-            }],
+            violations: vec![Violation { pointer: pointer.into(), message: error.to_string() }],
         })?;
     match goals.len() > limits::GOALS_MAX {
         true => Err(Refusal::TooLarge {
@@ -485,17 +445,12 @@ fn findings(
             Ok(finding) => format!("there is no constraint {:?}", finding.id),
             Err(error) => error.to_string(),
         };
-        violations.push(Violation {
-            pointer: format!("/result/constraints/{index}"),
-            message: problem,
-        });
+        violations
+            .push(Violation { pointer: format!("/result/constraints/{index}"), message: problem });
     }
     match violations.is_empty() {
         true => Ok(findings),
-        false => Err(Refusal::SchemaViolation {
-            what: "the reflection".into(),
-            violations,
-        }),
+        false => Err(Refusal::SchemaViolation { what: "the reflection".into(), violations }),
     }
 }
 

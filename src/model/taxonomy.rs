@@ -4,15 +4,8 @@
 use super::Refusal;
 
 /// The domains that an artifact may belong to.
-pub const ARTIFACT_TYPES: [&str; 7] = [
-    "logo",
-    "ui",
-    "a2ui",
-    "image",
-    "content",
-    "code",
-    "meta-prompt",
-];
+pub const ARTIFACT_TYPES: [&str; 7] =
+    ["logo", "ui", "a2ui", "image", "content", "code", "meta-prompt"];
 
 /// What may be made.
 pub const CONTENT_TYPES: [&str; 13] = [

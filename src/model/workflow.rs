@@ -193,14 +193,8 @@ pub const DOCUMENT_VARIABLES: [&str; 15] = [
 ];
 
 /// The values that are derived for guards; see [`super::step::facts`].
-pub const DERIVED_VARIABLES: [&str; 6] = [
-    "blocking_violated",
-    "constraints",
-    "event",
-    "high_violated",
-    "last_iteration",
-    "result",
-];
+pub const DERIVED_VARIABLES: [&str; 6] =
+    ["blocking_violated", "constraints", "event", "high_violated", "last_iteration", "result"];
 
 impl Phase {
     /// Returns whether the loop ends here.
@@ -259,18 +253,12 @@ impl Workflow {
 
     /// Returns the compiled guard of a candidate.
     pub fn guard(&self, candidate: &Candidate) -> Option<&Guard> {
-        candidate
-            .guard
-            .as_ref()
-            .and_then(|name| self.guards.get(name))
+        candidate.guard.as_ref().and_then(|name| self.guards.get(name))
     }
 }
 
 fn violation(pointer: impl Into<String>, message: impl Into<String>) -> Violation {
-    Violation {
-        pointer: pointer.into(),
-        message: message.into(),
-    }
+    Violation { pointer: pointer.into(), message: message.into() }
 }
 
 fn compile_guards(definition: &Definition) -> (BTreeMap<String, Guard>, Vec<Violation>) {
@@ -293,15 +281,9 @@ fn compile_guards(definition: &Definition) -> (BTreeMap<String, Guard>, Vec<Viol
 
 /// Every list of candidates with its pointer.
 fn candidate_lists(definition: &Definition) -> impl Iterator<Item = (String, &Vec<Candidate>)> {
-    let common = definition
-        .on
-        .iter()
-        .map(|(event, list)| (format!("/on/{event}"), list));
+    let common = definition.on.iter().map(|(event, list)| (format!("/on/{event}"), list));
     let own = definition.states.iter().flat_map(|(phase, state)| {
-        state
-            .on
-            .iter()
-            .map(move |(event, list)| (format!("/states/{phase}/on/{event}"), list))
+        state.on.iter().map(move |(event, list)| (format!("/states/{phase}/on/{event}"), list))
     });
     common.chain(own)
 }
@@ -309,10 +291,7 @@ fn candidate_lists(definition: &Definition) -> impl Iterator<Item = (String, &Ve
 fn check_targets(definition: &Definition) -> Vec<Violation> {
     let mut violations = Vec::new();
     if !definition.states.contains_key(&definition.initial) {
-        violations.push(violation(
-            "/initial",
-            format!("there is no phase {}", definition.initial),
-        ));
+        violations.push(violation("/initial", format!("there is no phase {}", definition.initial)));
     }
     for (pointer, list) in candidate_lists(definition) {
         for (index, candidate) in list.iter().enumerate() {
@@ -323,10 +302,8 @@ fn check_targets(definition: &Definition) -> Vec<Violation> {
                     format!("there is no phase {}", candidate.target),
                 ));
             }
-            if let Some(guard) = candidate
-                .guard
-                .as_ref()
-                .filter(|guard| !definition.guards.contains_key(*guard))
+            if let Some(guard) =
+                candidate.guard.as_ref().filter(|guard| !definition.guards.contains_key(*guard))
             {
                 violations.push(violation(
                     format!("{place}/guard"),
@@ -346,10 +323,7 @@ fn check_targets(definition: &Definition) -> Vec<Violation> {
 
 /// Finds prompts that are used but not described, and prompts that are described but have no text.
 fn check_prompts(definition: &Definition, texts: &BTreeMap<String, String>) -> Vec<Violation> {
-    let whole = definition
-        .prompt
-        .iter()
-        .map(|prompt| ("/prompt".to_owned(), prompt));
+    let whole = definition.prompt.iter().map(|prompt| ("/prompt".to_owned(), prompt));
     let of_phases = definition.states.iter().filter_map(|(phase, state)| {
         let prompt = state.meta.prompt.as_ref()?;
         Some((format!("/states/{phase}/meta/prompt"), prompt))
@@ -360,15 +334,9 @@ fn check_prompts(definition: &Definition, texts: &BTreeMap<String, String>) -> V
         .map(|(pointer, prompt)| {
             violation(pointer, format!("{prompt} is not described under /prompts"))
         });
-    let textless = definition
-        .prompts
-        .keys()
-        .filter(|prompt| !texts.contains_key(*prompt))
-        .map(|prompt| {
-            violation(
-                format!("/prompts/{prompt}"),
-                format!("there is no file {prompt}.md"),
-            )
+    let textless =
+        definition.prompts.keys().filter(|prompt| !texts.contains_key(*prompt)).map(|prompt| {
+            violation(format!("/prompts/{prompt}"), format!("there is no file {prompt}.md"))
         });
     undescribed.chain(textless).collect()
 }
@@ -386,10 +354,7 @@ fn check_reach(definition: &Definition) -> Vec<Violation> {
         definition.finalize == Finalize::Final && !reach(definition, phase).iter().any(ends)
     });
     let dead = dead.map(|phase| {
-        violation(
-            format!("/states/{phase}"),
-            "no final phase can be reached from here",
-        )
+        violation(format!("/states/{phase}"), "no final phase can be reached from here")
     });
     unreachable.chain(dead).collect()
 }
@@ -397,10 +362,7 @@ fn check_reach(definition: &Definition) -> Vec<Violation> {
 fn reach(definition: &Definition, from: &str) -> BTreeSet<String> {
     let mut reached = BTreeSet::from([from.to_owned()]);
     let mut open = VecDeque::from([from.to_owned()]);
-    while let Some(phase) = open
-        .pop_front()
-        .and_then(|name| definition.states.get(&name))
-    {
+    while let Some(phase) = open.pop_front().and_then(|name| definition.states.get(&name)) {
         let common = definition.on.values().filter(|_| !phase.is_final());
         for candidate in phase.on.values().chain(common).flatten() {
             if reached.insert(candidate.target.clone()) {
@@ -416,10 +378,7 @@ mod tests {
     use super::*;
 
     fn bundle(workflow: Value) -> Bundle {
-        Bundle {
-            workflow,
-            prompts: BTreeMap::from([("p".to_owned(), "text".to_owned())]),
-        }
+        Bundle { workflow, prompts: BTreeMap::from([("p".to_owned(), "text".to_owned())]) }
     }
 
     fn small() -> Value {
@@ -453,14 +412,9 @@ mod tests {
     fn every_kind_of_mistake_is_named_with_its_place() {
         let check = |pointer: &str, value: Value, expected: &str| {
             let mut workflow = small();
-            *workflow
-                .pointer_mut(pointer)
-                .unwrap_or_else(|| panic!("{pointer}")) = value;
+            *workflow.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer}")) = value;
             let places = places(&workflow);
-            assert!(
-                places.iter().any(|place| place == expected),
-                "{pointer}: {places:?}"
-            );
+            assert!(places.iter().any(|place| place == expected), "{pointer}: {places:?}");
         };
         check("/initial", json!("nowhere"), "/initial");
         check(
@@ -478,31 +432,11 @@ mod tests {
             json!([{"target": "work"}, {"target": "done"}]),
             "/states/work/on/complete/1",
         );
-        check(
-            "/states/work/on/complete",
-            json!([{"target": "work"}]),
-            "/states/work",
-        );
-        check(
-            "/states/work/on/complete",
-            json!([{"target": "work"}]),
-            "/states/done",
-        );
-        check(
-            "/states/work/meta/prompt",
-            json!("missing"),
-            "/states/work/meta/prompt",
-        );
-        check(
-            "/guards/enough",
-            json!(["true", "current_iteraton > 1"]),
-            "/guards/enough/1",
-        );
-        check(
-            "/guards/enough",
-            json!(["current_iteration >"]),
-            "/guards/enough/0",
-        );
+        check("/states/work/on/complete", json!([{"target": "work"}]), "/states/work");
+        check("/states/work/on/complete", json!([{"target": "work"}]), "/states/done");
+        check("/states/work/meta/prompt", json!("missing"), "/states/work/meta/prompt");
+        check("/guards/enough", json!(["true", "current_iteraton > 1"]), "/guards/enough/1");
+        check("/guards/enough", json!(["current_iteration >"]), "/guards/enough/0");
         check("/states/done/meta", json!({}), "/states/done/meta");
         check("/version", json!("one"), "/version");
     }
@@ -525,10 +459,7 @@ mod tests {
         let workflow = Workflow::compile(&bundle(workflow)).unwrap();
         let events = |phase: &str| {
             let phase = workflow.phase(phase).unwrap();
-            workflow
-                .events(phase)
-                .map(|(event, _)| event.to_owned())
-                .collect::<Vec<_>>()
+            workflow.events(phase).map(|(event, _)| event.to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(events("work"), ["complete", "stop"]);
         assert_eq!(events("done"), Vec::<String>::new());

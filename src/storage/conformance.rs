@@ -51,10 +51,7 @@ macro_rules! conformance {
 
 conformance!(memory, ((), crate::storage::memory::Memory::default()));
 conformance!(filesystem, crate::storage::filesystem::tests::fresh(4096));
-conformance!(
-    filesystem_with_short_segments,
-    crate::storage::filesystem::tests::fresh(3)
-);
+conformance!(filesystem_with_short_segments, crate::storage::filesystem::tests::fresh(3));
 
 type Shared = Arc<dyn Provider>;
 
@@ -66,11 +63,7 @@ fn name(text: &str) -> Name {
 async fn put(provider: &dyn Provider, artifact: &str, value: Value) -> Newest {
     let text = artifact.to_owned();
     let decide = move |turn: &mut Turn<'_>| drop(turn.append(draft(&text, &value)).unwrap());
-    provider
-        .append(&name(artifact), Box::new(decide))
-        .await
-        .unwrap()
-        .unwrap()
+    provider.append(&name(artifact), Box::new(decide)).await.unwrap().unwrap()
 }
 
 fn value(newest: &Newest) -> &Value {
@@ -78,19 +71,12 @@ fn value(newest: &Newest) -> &Value {
 }
 
 async fn version(provider: &dyn Provider, artifact: &str) -> Version {
-    provider
-        .newest(&name(artifact))
-        .await
-        .unwrap()
-        .map_or(0, |newest| newest.snapshot.version)
+    provider.newest(&name(artifact)).await.unwrap().map_or(0, |newest| newest.snapshot.version)
 }
 
 async fn versions_count_from_one_without_gaps(provider: Shared) {
     for expected in 1..=10 {
-        assert_eq!(
-            put(&*provider, "a", json!(expected)).await.snapshot.version,
-            expected
-        );
+        assert_eq!(put(&*provider, "a", json!(expected)).await.snapshot.version, expected);
         assert_eq!(version(&*provider, "a").await, expected);
     }
     let entries = provider.read(&name("a"), 0, 100).await.unwrap();
@@ -101,20 +87,15 @@ async fn versions_count_from_one_without_gaps(provider: Shared) {
 async fn a_draft_builds_on_everything_before_it(provider: Shared) {
     for i in 0..10 {
         let decide = move |turn: &mut Turn<'_>| {
-            let before = turn
-                .newest()
-                .map_or(json!([]), |newest| newest.document.data["value"].clone());
+            let before =
+                turn.newest().map_or(json!([]), |newest| newest.document.data["value"].clone());
             let mut list = before.as_array().unwrap().clone();
             assert_eq!(list.len(), i);
             assert_eq!(turn.next_version(), i as Version + 1);
             list.push(json!(i));
             turn.append(draft("a", &json!(list))).unwrap();
         };
-        provider
-            .append(&name("a"), Box::new(decide))
-            .await
-            .unwrap()
-            .unwrap();
+        provider.append(&name("a"), Box::new(decide)).await.unwrap().unwrap();
     }
     let newest = provider.newest(&name("a")).await.unwrap().unwrap();
     assert_eq!(value(&newest), &json!((0..10).collect::<Vec<_>>()));
@@ -126,31 +107,17 @@ async fn several_drafts_of_one_turn_are_stored_together(provider: Shared) {
             assert_eq!(turn.append(draft("a", &json!(i))).unwrap().version, i);
         }
     };
-    let newest = provider
-        .append(&name("a"), Box::new(decide))
-        .await
-        .unwrap()
-        .unwrap();
+    let newest = provider.append(&name("a"), Box::new(decide)).await.unwrap().unwrap();
     assert_eq!((newest.snapshot.version, value(&newest)), (5, &json!(5)));
     assert_eq!(provider.read(&name("a"), 0, 100).await.unwrap().len(), 5);
 }
 
 async fn a_turn_that_drafts_nothing_makes_nothing(provider: Shared) {
-    assert!(
-        provider
-            .append(&name("a"), Box::new(|_| {}))
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(provider.append(&name("a"), Box::new(|_| {})).await.unwrap().is_none());
     assert!(provider.newest(&name("a")).await.unwrap().is_none());
     assert!(provider.list(None, 100).await.unwrap().is_empty());
     put(&*provider, "a", json!(1)).await;
-    let newest = provider
-        .append(&name("a"), Box::new(|_| {}))
-        .await
-        .unwrap()
-        .unwrap();
+    let newest = provider.append(&name("a"), Box::new(|_| {})).await.unwrap().unwrap();
     assert_eq!(newest.snapshot.version, 1);
     assert_eq!(version(&*provider, "a").await, 1);
 }
@@ -159,10 +126,7 @@ async fn a_refused_draft_leaves_nothing_behind(provider: Shared) {
     put(&*provider, "a", json!(1)).await;
     let deep = (0..limits::DOCUMENT_DEPTH_MAX).fold(json!(1), |inner, _| json!([inner]));
     let decide = move |turn: &mut Turn<'_>| {
-        assert!(matches!(
-            turn.append(draft("a", &deep)),
-            Err(Refusal::TooLarge { .. })
-        ));
+        assert!(matches!(turn.append(draft("a", &deep)), Err(Refusal::TooLarge { .. })));
     };
     provider.append(&name("a"), Box::new(decide)).await.unwrap();
     assert_eq!(version(&*provider, "a").await, 1);
@@ -183,11 +147,7 @@ async fn racing_writers_lose_nothing_and_overwrite_nothing(provider: Shared) {
                     list.push(json!(writer * EACH + i));
                     turn.append(draft("a", &json!(list))).unwrap();
                 };
-                provider
-                    .append(&name("a"), Box::new(decide))
-                    .await
-                    .unwrap()
-                    .unwrap();
+                provider.append(&name("a"), Box::new(decide)).await.unwrap().unwrap();
             }
         })
     });
@@ -196,12 +156,8 @@ async fn racing_writers_lose_nothing_and_overwrite_nothing(provider: Shared) {
     }
     let newest = provider.newest(&name("a")).await.unwrap().unwrap();
     assert_eq!(newest.snapshot.version, (WRITERS * EACH) as Version);
-    let values: BTreeSet<u64> = value(&newest)
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| one.as_u64().unwrap())
-        .collect();
+    let values: BTreeSet<u64> =
+        value(&newest).as_array().unwrap().iter().map(|one| one.as_u64().unwrap()).collect();
     assert_eq!(values.len(), WRITERS * EACH);
 }
 
@@ -210,16 +166,11 @@ async fn artifacts_do_not_affect_each_other(provider: Shared) {
     put(&*provider, "b", json!("of b")).await;
     put(&*provider, "a.b", json!("of a.b")).await;
     put(&*provider, "a", json!("of a again")).await;
-    for (artifact, expected, version) in [
-        ("a", "of a again", 2),
-        ("b", "of b", 1),
-        ("a.b", "of a.b", 1),
-    ] {
+    for (artifact, expected, version) in
+        [("a", "of a again", 2), ("b", "of b", 1), ("a.b", "of a.b", 1)]
+    {
         let newest = provider.newest(&name(artifact)).await.unwrap().unwrap();
-        assert_eq!(
-            (value(&newest), newest.snapshot.version),
-            (&json!(expected), version)
-        );
+        assert_eq!((value(&newest), newest.snapshot.version), (&json!(expected), version));
     }
 }
 
@@ -261,16 +212,7 @@ async fn a_large_payload_comes_back_whole(provider: Shared) {
     for value in [json!(0), large.clone(), json!(1), json!(2), json!(3)] {
         put(&*provider, "a", value).await;
     }
-    assert_eq!(
-        provider
-            .at(&name("a"), 2)
-            .await
-            .unwrap()
-            .unwrap()
-            .document
-            .data["value"],
-        large
-    );
+    assert_eq!(provider.at(&name("a"), 2).await.unwrap().unwrap().document.data["value"], large);
     let entries = provider.read(&name("a"), 1, 1).await.unwrap();
     assert_eq!(entries[0].changed_places(), ["/data/value"]);
 }
@@ -281,21 +223,11 @@ async fn a_blob_is_there_when_its_entry_is(provider: Shared) {
     assert_eq!(provider.blob(&name("a"), digest).await.unwrap(), None);
     let brought = content.clone();
     let decide = move |turn: &mut Turn<'_>| {
-        turn.append(Draft {
-            blobs: vec![brought.clone()],
-            ..draft("a", &json!(1))
-        })
-        .unwrap();
+        turn.append(Draft { blobs: vec![brought.clone()], ..draft("a", &json!(1)) }).unwrap();
     };
     provider.append(&name("a"), Box::new(decide)).await.unwrap();
-    assert_eq!(
-        provider.blob(&name("a"), digest).await.unwrap(),
-        Some(content)
-    );
-    assert_eq!(
-        provider.read(&name("a"), 0, 1).await.unwrap()[0].blobs,
-        [digest]
-    );
+    assert_eq!(provider.blob(&name("a"), digest).await.unwrap(), Some(content));
+    assert_eq!(provider.read(&name("a"), 0, 1).await.unwrap()[0].blobs, [digest]);
     assert_eq!(provider.blob(&name("b"), digest).await.unwrap(), None);
 }
 
@@ -304,11 +236,7 @@ async fn an_idempotency_key_is_found_again(provider: Shared) {
     let first = key.clone();
     let decide = move |turn: &mut Turn<'_>| {
         assert_eq!(turn.find_key(&first), Ok(None));
-        turn.append(Draft {
-            idempotency: Some(first.clone()),
-            ..draft("a", &json!(1))
-        })
-        .unwrap();
+        turn.append(Draft { idempotency: Some(first.clone()), ..draft("a", &json!(1)) }).unwrap();
     };
     provider.append(&name("a"), Box::new(decide)).await.unwrap();
     for i in 0..5 {
@@ -323,19 +251,10 @@ async fn names_are_listed_in_order_and_in_pages(provider: Shared) {
         put(&*provider, artifact, json!(1)).await;
     }
     let names = |names: Vec<Name>| names.iter().map(Name::to_string).collect::<Vec<_>>();
-    assert_eq!(
-        names(provider.list(None, 100).await.unwrap()),
-        ["a", "a-1", "b", "c", "d"]
-    );
+    assert_eq!(names(provider.list(None, 100).await.unwrap()), ["a", "a-1", "b", "c", "d"]);
     assert_eq!(names(provider.list(None, 2).await.unwrap()), ["a", "a-1"]);
-    assert_eq!(
-        names(provider.list(Some(&name("a-1")), 2).await.unwrap()),
-        ["b", "c"]
-    );
-    assert_eq!(
-        names(provider.list(Some(&name("zzz")), 2).await.unwrap()),
-        Vec::<String>::new()
-    );
+    assert_eq!(names(provider.list(Some(&name("a-1")), 2).await.unwrap()), ["b", "c"]);
+    assert_eq!(names(provider.list(Some(&name("zzz")), 2).await.unwrap()), Vec::<String>::new());
 }
 
 async fn a_healthy_artifact_is_found_healthy(provider: Shared) {

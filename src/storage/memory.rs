@@ -40,16 +40,9 @@ impl Artifact {
     fn replay(&self, name: &Name, up_to: Version) -> Result<(Journal, Vec<Entry>), Error> {
         let mut journal = Journal::new(name.clone());
         let blobs = |digest: Digest| self.blobs.get(&digest).cloned();
-        let lines = self
-            .lines
-            .iter()
-            .take(usize::try_from(up_to).unwrap_or(usize::MAX));
-        let entries = lines
-            .map(|line| journal.replay(line, &blobs))
-            .collect::<Result<_, _>>();
-        let entries = entries.map_err(|damage| Error::Corrupt {
-            damage: damage.to_string(),
-        })?;
+        let lines = self.lines.iter().take(usize::try_from(up_to).unwrap_or(usize::MAX));
+        let entries = lines.map(|line| journal.replay(line, &blobs)).collect::<Result<_, _>>();
+        let entries = entries.map_err(|damage| Error::Corrupt { damage: damage.to_string() })?;
         Ok((journal, entries))
     }
 }
@@ -58,9 +51,7 @@ impl Memory {
     /// Locks for a short section without any I/O. A panic of `decide` leaves nothing half done,
     /// since a turn touches the artifact only after it, so a poisoned lock is sound.
     fn artifacts(&self) -> MutexGuard<'_, BTreeMap<Name, Artifact>> {
-        self.artifacts
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.artifacts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -76,25 +67,18 @@ impl Provider for Memory {
         let mut artifacts = self.artifacts();
         let mut fresh = Artifact::new(name);
         let artifact = artifacts.get_mut(name).unwrap_or(&mut fresh);
-        let mut turn = Turn::new(
-            &artifact.journal,
-            artifact.newest.clone(),
-            artifact.journal.version(),
-        );
+        let mut turn =
+            Turn::new(&artifact.journal, artifact.newest.clone(), artifact.journal.version());
         decide(&mut turn);
         let staged = turn.into_staged();
         artifact.journal.accept(&staged);
         for one in staged {
-            artifact
-                .blobs
-                .extend(one.blobs.into_iter().map(|blob| (Digest::of(&blob), blob)));
+            artifact.blobs.extend(one.blobs.into_iter().map(|blob| (Digest::of(&blob), blob)));
             artifact.lines.push(one.line);
             artifact.newest = Some(one.snapshot);
         }
-        let newest = artifact.newest.clone().map(|snapshot| Newest {
-            snapshot,
-            warnings: Vec::new(),
-        });
+        let newest =
+            artifact.newest.clone().map(|snapshot| Newest { snapshot, warnings: Vec::new() });
         if newest.is_some() {
             artifacts.entry(name.clone()).or_insert(fresh);
         }
@@ -102,14 +86,8 @@ impl Provider for Memory {
     }
 
     async fn newest(&self, name: &Name) -> Result<Option<Newest>, Error> {
-        let newest = self
-            .artifacts()
-            .get(name)
-            .and_then(|artifact| artifact.newest.clone());
-        Ok(newest.map(|snapshot| Newest {
-            snapshot,
-            warnings: Vec::new(),
-        }))
+        let newest = self.artifacts().get(name).and_then(|artifact| artifact.newest.clone());
+        Ok(newest.map(|snapshot| Newest { snapshot, warnings: Vec::new() }))
     }
 
     async fn read(&self, name: &Name, after: Version, limit: usize) -> Result<Vec<Entry>, Error> {
@@ -132,24 +110,18 @@ impl Provider for Memory {
             return Ok(None);
         }
         let (journal, _) = artifact.replay(name, version)?;
-        let snapshot = journal.snapshot().map_err(|damage| Error::Corrupt {
-            damage: damage.to_string(),
-        })?;
+        let snapshot =
+            journal.snapshot().map_err(|damage| Error::Corrupt { damage: damage.to_string() })?;
         Ok(snapshot.map(Arc::unwrap_or_clone))
     }
 
     async fn blob(&self, name: &Name, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self
-            .artifacts()
-            .get(name)
-            .and_then(|artifact| artifact.blobs.get(&digest).cloned()))
+        Ok(self.artifacts().get(name).and_then(|artifact| artifact.blobs.get(&digest).cloned()))
     }
 
     async fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error> {
         let artifacts = self.artifacts();
-        let names = artifacts
-            .keys()
-            .filter(|name| after.is_none_or(|after| *name > after));
+        let names = artifacts.keys().filter(|name| after.is_none_or(|after| *name > after));
         Ok(names.take(limit).cloned().collect())
     }
 

@@ -11,11 +11,7 @@ fn pmpo() -> Workflow {
     let workflow: Value = serde_json::from_str(TEXT).unwrap();
     let prompts = ["pmpo", "specify", "plan", "execute", "reflect", "persist"];
     let prompts = prompts.map(|name| (name.to_owned(), String::new()));
-    Workflow::compile(&Bundle {
-        workflow,
-        prompts: BTreeMap::from(prompts),
-    })
-    .unwrap()
+    Workflow::compile(&Bundle { workflow, prompts: BTreeMap::from(prompts) }).unwrap()
 }
 
 fn opened() -> Document {
@@ -34,30 +30,16 @@ fn opened() -> Document {
 }
 
 fn complete(result: Value) -> Event {
-    let Value::Object(result) = result else {
-        panic!("a result is an object")
-    };
-    Event {
-        name: COMPLETE.into(),
-        result: Some(result),
-        ..Event::default()
-    }
+    let Value::Object(result) = result else { panic!("a result is an object") };
+    Event { name: COMPLETE.into(), result: Some(result), ..Event::default() }
 }
 
 fn occasion(version: Version) -> Occasion {
-    Occasion {
-        now: Time::from_millis(1000),
-        version,
-        human: false,
-        keeps_checkpoints: true,
-    }
+    Occasion { now: Time::from_millis(1000), version, human: false, keeps_checkpoints: true }
 }
 
 fn human() -> Occasion {
-    Occasion {
-        human: true,
-        ..occasion(1)
-    }
+    Occasion { human: true, ..occasion(1) }
 }
 
 fn taken(document: &Document, event: &Event) -> Step {
@@ -129,11 +111,7 @@ fn the_decision_follows_the_blocking_and_high_constraints_and_the_last_iteration
                 );
                 assert_eq!(
                     step.document.current_iteration,
-                    if expected == "plan" {
-                        iteration + 1
-                    } else {
-                        iteration
-                    }
+                    if expected == "plan" { iteration + 1 } else { iteration }
                 );
             }
         }
@@ -142,53 +120,29 @@ fn the_decision_follows_the_blocking_and_high_constraints_and_the_last_iteration
 
 #[test]
 fn a_loop_that_goes_on_says_which_part_did_not_hold() {
-    let step = taken(
-        &at_persist("violated", "satisfied", 1),
-        &complete(json!({})),
-    );
+    let step = taken(&at_persist("violated", "satisfied", 1), &complete(json!({})));
     let decision = step.decision.unwrap();
     assert!(
-        decision
-            .unmet
-            .iter()
-            .any(|part| part.needs == "size(blocking_violated) == 0"),
+        decision.unmet.iter().any(|part| part.needs == "size(blocking_violated) == 0"),
         "{decision:?}"
     );
     assert!(decision.reason.contains(r#"["b"]"#), "{}", decision.reason);
-    assert_eq!(
-        step.sections
-            .iter()
-            .map(|section| section.log)
-            .collect::<Vec<_>>(),
-        LogFile::ALL
-    );
+    assert_eq!(step.sections.iter().map(|section| section.log).collect::<Vec<_>>(), LogFile::ALL);
 }
 
 #[test]
 fn running_out_of_iterations_is_said_in_the_log() {
-    let step = taken(
-        &at_persist("violated", "satisfied", 5),
-        &complete(json!({})),
-    );
-    assert_eq!(
-        step.document.convergence_status,
-        ConvergenceStatus::MaxIterationsExceeded
-    );
-    assert!(
-        step.sections[0]
-            .text
-            .contains("Maximum iterations reached — forcing termination")
-    );
+    let step = taken(&at_persist("violated", "satisfied", 5), &complete(json!({})));
+    assert_eq!(step.document.convergence_status, ConvergenceStatus::MaxIterationsExceeded);
+    assert!(step.sections[0].text.contains("Maximum iterations reached — forcing termination"));
 }
 
 #[test]
 fn a_constraint_that_the_reflection_leaves_out_counts_as_violated() {
     let mut document = at_persist("satisfied", "satisfied", 1);
     document.phase = "reflect".into();
-    let step = taken(
-        &document,
-        &complete(json!({"constraints": [{"id": "h", "status": "satisfied"}]})),
-    );
+    let step =
+        taken(&document, &complete(json!({"constraints": [{"id": "h", "status": "satisfied"}]})));
     assert_eq!(step.document.constraints[0].status, Status::Unchecked);
     assert_eq!(taken(&step.document, &complete(json!({}))).to, "plan");
 }
@@ -204,18 +158,8 @@ fn a_reflection_that_cannot_be_understood_names_every_place() {
     ]})) else {
         panic!("another refusal");
     };
-    let places: Vec<_> = violations
-        .iter()
-        .map(|violation| violation.pointer.as_str())
-        .collect();
-    assert_eq!(
-        places,
-        [
-            "/result/constraints/1",
-            "/result/constraints/2",
-            "/result/constraints/3"
-        ]
-    );
+    let places: Vec<_> = violations.iter().map(|violation| violation.pointer.as_str()).collect();
+    assert_eq!(places, ["/result/constraints/1", "/result/constraints/2", "/result/constraints/3"]);
 }
 
 #[test]
@@ -232,20 +176,12 @@ fn the_specification_sets_goals_and_constraints_and_asks_for_approval() {
         })),
     );
     assert_eq!(step.document.goals, ["short"]);
-    let ids: Vec<_> = step
-        .document
-        .constraints
-        .iter()
-        .map(|one| one.id.as_str())
-        .collect();
+    let ids: Vec<_> = step.document.constraints.iter().map(|one| one.id.as_str()).collect();
     assert_eq!(ids, ["b", "h", "l", "n"]);
     assert_eq!(step.document.constraints[0].description, "must, reworded");
     let mut reflecting = step.document;
     reflecting.phase = "reflect".into();
-    assert_eq!(
-        taken(&reflecting, &complete(json!({"constraints": []}))).to,
-        "approval"
-    );
+    assert_eq!(taken(&reflecting, &complete(json!({"constraints": []}))).to, "approval");
 }
 
 #[test]
@@ -253,10 +189,7 @@ fn an_event_that_the_phase_does_not_know_is_refused_with_those_it_does() {
     let refusal = step(
         &pmpo(),
         &opened(),
-        &Event {
-            name: "approve".into(),
-            ..Event::default()
-        },
+        &Event { name: "approve".into(), ..Event::default() },
         occasion(1),
     );
     let Err(Refusal::InvalidTransition { from, allowed, .. }) = refusal else {
@@ -277,38 +210,24 @@ fn only_a_person_may_stop_approve_or_reject() {
     ] {
         let mut document = opened();
         document.phase = phase.into();
-        let event = Event {
-            name: event.into(),
-            reason: Some("because".into()),
-            ..Event::default()
-        };
+        let event =
+            Event { name: event.into(), reason: Some("because".into()), ..Event::default() };
         assert_eq!(
-            step(&pmpo(), &document, &event, occasion(1))
-                .unwrap_err()
-                .code(),
+            step(&pmpo(), &document, &event, occasion(1)).unwrap_err().code(),
             "approval_required"
         );
         let step = step(&pmpo(), &document, &event, human()).unwrap();
         assert_eq!(step.to, to);
-        assert!(
-            step.sections[0].text.contains("by a person"),
-            "{:?}",
-            step.sections
-        );
+        assert!(step.sections[0].text.contains("by a person"), "{:?}", step.sections);
         assert!(step.sections[0].text.contains("because"));
     }
 }
 
 #[test]
 fn a_phase_that_keeps_a_result_does_not_complete_without_one() {
-    let event = Event {
-        name: COMPLETE.into(),
-        ..Event::default()
-    };
+    let event = Event { name: COMPLETE.into(), ..Event::default() };
     assert_eq!(
-        step(&pmpo(), &opened(), &event, occasion(1))
-            .unwrap_err()
-            .code(),
+        step(&pmpo(), &opened(), &event, occasion(1)).unwrap_err().code(),
         "invalid_argument"
     );
 }
@@ -321,10 +240,7 @@ fn cost_and_time_add_up_and_the_result_is_kept() {
     document.metrics.cumulative_cost = 1.0;
     let document = taken(&document, &event).document;
     assert_eq!(
-        (
-            document.metrics.cumulative_cost,
-            document.metrics.cumulative_time_seconds
-        ),
+        (document.metrics.cumulative_cost, document.metrics.cumulative_time_seconds),
         (1.5, 2.0)
     );
     assert_eq!(document.results["specification"]["summary"], "s");
@@ -336,31 +252,21 @@ fn a_loop_that_has_ended_takes_no_event() {
     let mut document = opened();
     document.phase = "converged".into();
     assert_eq!(
-        step(&pmpo(), &document, &complete(json!({})), occasion(1))
-            .unwrap_err()
-            .code(),
+        step(&pmpo(), &document, &complete(json!({})), occasion(1)).unwrap_err().code(),
         "invalid_transition"
     );
     document.finalized_at = Some(Time::from_millis(1));
     assert_eq!(
-        step(&pmpo(), &document, &complete(json!({})), occasion(1))
-            .unwrap_err()
-            .code(),
+        step(&pmpo(), &document, &complete(json!({})), occasion(1)).unwrap_err().code(),
         "finalized"
     );
 }
 
 #[test]
 fn a_storage_without_checkpoints_takes_the_step_without_one() {
-    let volatile = Occasion {
-        keeps_checkpoints: false,
-        ..occasion(1)
-    };
+    let volatile = Occasion { keeps_checkpoints: false, ..occasion(1) };
     let step = step(&pmpo(), &opened(), &complete(json!({})), volatile).unwrap();
-    assert_eq!(
-        (step.to.as_str(), step.document.checkpoints.len()),
-        ("plan", 0)
-    );
+    assert_eq!((step.to.as_str(), step.document.checkpoints.len()), ("plan", 0));
 }
 
 #[test]

@@ -57,13 +57,7 @@ struct Published {
 
 impl Artifact {
     pub(super) fn new(name: Name, fs: Arc<dyn Fs>, sizes: Sizes) -> Self {
-        Self {
-            name,
-            fs,
-            sizes,
-            open: Mutex::default(),
-            published: Mutex::default(),
-        }
+        Self { name, fs, sizes, open: Mutex::default(), published: Mutex::default() }
     }
 
     /// Returns the newest state if a look at the disk shows that nothing has happened since it was
@@ -71,14 +65,8 @@ impl Artifact {
     pub(super) fn current(&self) -> Option<Newest> {
         let published = hold_briefly(&self.published);
         let published = published.as_ref()?;
-        let unchanged = published
-            .segment
-            .stat()
-            .is_ok_and(|stat| stat.bytes == published.end)
-            && self
-                .fs
-                .stat(&published.path)
-                .is_ok_and(|stat| stat.id == published.id)
+        let unchanged = published.segment.stat().is_ok_and(|stat| stat.bytes == published.end)
+            && self.fs.stat(&published.path).is_ok_and(|stat| stat.id == published.id)
             && self.fs.stat(&published.next).is_err()
             && self.fs.stat(&self.state_path()).ok() == published.state_file;
         unchanged.then(|| published.newest.clone())
@@ -144,7 +132,7 @@ impl Artifact {
                 stored = flushed;
             }
         }
-        if open.writer.is_none() {
+        if open.writer.as_ref().is_none_or(|writer| writer.damage().is_some()) {
             *hold_briefly(&self.published) = None;
         }
         stored?;
@@ -207,9 +195,8 @@ impl Artifact {
     /// they are not acknowledged yet. Not when others appended, whose lines may be.
     fn expect_own(&self, writer: &Writer) {
         let segment = writer.segment();
-        if let Some(published) = hold_briefly(&self.published)
-            .as_mut()
-            .filter(|published| published.id == segment.id)
+        if let Some(published) =
+            hold_briefly(&self.published).as_mut().filter(|published| published.id == segment.id)
         {
             let version = writer.newest().map_or(0, |newest| newest.version);
             published.end = segment.end;
@@ -230,11 +217,7 @@ impl Artifact {
             return Ok(KeptUp::Foreign);
         }
         let unchanged = open.writer.as_ref().map(|writer| writer.segment().end) == end;
-        Ok(if unchanged {
-            KeptUp::Nothing
-        } else {
-            KeptUp::Foreign
-        })
+        Ok(if unchanged { KeptUp::Nothing } else { KeptUp::Foreign })
     }
 
     fn publish(&self, open: &Open, mut warnings: Vec<String>) -> Option<Newest> {
@@ -244,10 +227,7 @@ impl Artifact {
         let segment = writer.segment();
         warnings.extend(standing.iter().cloned());
         *hold_briefly(&self.published) = Some(Published {
-            newest: Newest {
-                snapshot: Arc::clone(&snapshot),
-                warnings: standing,
-            },
+            newest: Newest { snapshot: Arc::clone(&snapshot), warnings: standing },
             segment: Arc::clone(&segment.file),
             path: segment.path.clone(),
             id: segment.id,
@@ -291,18 +271,12 @@ impl Artifact {
         let folder = layout::journal(&self.name);
         let segments =
             segment::list(self.fs.as_ref(), &self.name).map_err(doing("list", &folder))?;
-        let Some(first) = segments
-            .last()
-            .copied()
-            .filter(|first| *first <= snapshot.version)
+        let Some(first) = segments.last().copied().filter(|first| *first <= snapshot.version)
         else {
             return Ok(false);
         };
         let path = layout::segment(&self.name, first);
-        let file = self
-            .fs
-            .open(&path, Mode::Read)
-            .map_err(doing("open", &path))?;
+        let file = self.fs.open(&path, Mode::Read).map_err(doing("open", &path))?;
         let (stat, last) = last_entry(file.as_ref()).map_err(doing("read", &path))?;
         if !planted(Plant::TrustProjections)
             && !last.is_some_and(|last| {
@@ -312,10 +286,7 @@ impl Artifact {
             return Ok(false);
         }
         let next = layout::segment(&self.name, snapshot.version + 1);
-        let newest = Newest {
-            snapshot: Arc::new(snapshot),
-            warnings: Vec::new(),
-        };
+        let newest = Newest { snapshot: Arc::new(snapshot), warnings: Vec::new() };
         *hold_briefly(&self.published) = Some(Published {
             newest,
             segment: Arc::from(file),
@@ -341,8 +312,7 @@ impl Artifact {
         let Some(file) = &open.lock else {
             return Ok(None);
         };
-        file.lock(LOCK_TIMEOUT)
-            .map_err(doing("wait for the lock", &path))?;
+        file.lock(LOCK_TIMEOUT).map_err(doing("wait for the lock", &path))?;
         Ok(Some(Lock(Arc::clone(file))))
     }
 
@@ -409,10 +379,7 @@ fn last_entry(file: &dyn File) -> std::io::Result<(Stat, Option<Entry>)> {
     let from = stat.bytes.saturating_sub(TAIL_BYTES);
     let tail = file.read_at(from, usize::try_from(stat.bytes - from).unwrap_or_default())?;
     let line = frame::last_line(&tail).filter(|_| frame::is_of_known_format(&head));
-    Ok((
-        stat,
-        line.and_then(|line| serde_json::from_slice(line).ok()),
-    ))
+    Ok((stat, line.and_then(|line| serde_json::from_slice(line).ok())))
 }
 
 fn open_lock(fs: &dyn Fs, path: &str) -> std::io::Result<Box<dyn File>> {

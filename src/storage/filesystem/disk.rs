@@ -21,9 +21,7 @@ pub(crate) struct Disk {
 impl Disk {
     /// Opens an existing folder.
     pub(crate) fn open(path: &std::path::Path) -> io::Result<Self> {
-        Ok(Self {
-            root: Dir::open_ambient_dir(path, ambient_authority())?,
-        })
+        Ok(Self { root: Dir::open_ambient_dir(path, ambient_authority())? })
     }
 
     /// Returns a path as `cap-std` takes it: the folder itself is `.`.
@@ -36,9 +34,7 @@ impl Fs for Disk {
     fn open(&self, path: &str, mode: Mode) -> io::Result<Box<dyn fs::File>> {
         let mut options = OpenOptions::new();
         options.read(true).write(mode != Mode::Read);
-        options
-            .create(mode == Mode::Create)
-            .create_new(mode == Mode::CreateNew);
+        options.create(mode == Mode::Create).create_new(mode == Mode::CreateNew);
         private_file(&mut options);
         let file = self.root.open_with(Self::path(path), &options)?.into_std();
         Ok(Box::new(DiskFile(file)))
@@ -227,21 +223,13 @@ fn stat_of(metadata: &Metadata) -> Stat {
 /// Without a file id a replaced file is told by its time alone.
 #[cfg(not(unix))]
 fn stat_of(metadata: &Metadata) -> Stat {
-    let modified = metadata
-        .modified()
-        .ok()
-        .map(cap_std::time::SystemTime::into_std);
+    let modified = metadata.modified().ok().map(cap_std::time::SystemTime::into_std);
     let since_epoch = modified.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-    Stat {
-        bytes: metadata.len(),
-        id: 0,
-        modified: since_epoch.map_or(0, |time| time.as_nanos()),
-    }
+    Stat { bytes: metadata.len(), id: 0, modified: since_epoch.map_or(0, |time| time.as_nanos()) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::fs::File as _;
     use super::*;
 
     fn disk() -> (tempfile::TempDir, Disk) {
@@ -268,12 +256,8 @@ mod tests {
         let (folder, disk) = disk();
         disk.create_dir("d").unwrap();
         drop(disk.open("d/f", Mode::Create).unwrap());
-        let mode = |path: &str| {
-            std::fs::metadata(folder.path().join(path))
-                .unwrap()
-                .permissions()
-                .mode()
-        };
+        let mode =
+            |path: &str| std::fs::metadata(folder.path().join(path)).unwrap().permissions().mode();
         assert_eq!((mode("d") & 0o777, mode("d/f") & 0o777), (0o700, 0o600));
     }
 

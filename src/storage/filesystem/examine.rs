@@ -13,11 +13,7 @@ use crate::model::{Digest, Name, Version};
 
 /// Returns what is wrong with an artifact, worst first. Changes nothing.
 pub(super) fn examine(fs: &dyn Fs, name: &Name) -> Result<Vec<Finding>, Fault> {
-    let mut examination = Examination {
-        fs,
-        name,
-        findings: Vec::new(),
-    };
+    let mut examination = Examination { fs, name, findings: Vec::new() };
     let newest = examination.journal()?;
     if let Some((version, logs)) = newest {
         examination.state_file(version)?;
@@ -25,12 +21,9 @@ pub(super) fn examine(fs: &dyn Fs, name: &Name) -> Result<Vec<Finding>, Fault> {
         examination.logs(&logs)?;
     }
     examination.kept()?;
-    examination.findings.sort_by(|one, other| {
-        other
-            .severity
-            .cmp(&one.severity)
-            .then(one.place.cmp(&other.place))
-    });
+    examination
+        .findings
+        .sort_by(|one, other| other.severity.cmp(&one.severity).then(one.place.cmp(&other.place)));
     Ok(examination.findings)
 }
 
@@ -42,12 +35,8 @@ struct Examination<'a> {
 
 impl Examination<'_> {
     fn note(&mut self, severity: FindingSeverity, place: &str, problem: String, advice: &str) {
-        let finding = Finding {
-            severity,
-            place: place.to_owned(),
-            problem,
-            advice: advice.to_owned(),
-        };
+        let finding =
+            Finding { severity, place: place.to_owned(), problem, advice: advice.to_owned() };
         self.findings.push(finding);
     }
 
@@ -60,9 +49,7 @@ impl Examination<'_> {
         let mut newest = None;
         for first in segments {
             let path = layout::segment(self.name, first);
-            let bytes = fs::read(self.fs, &path)
-                .map_err(doing("read", &path))?
-                .unwrap_or_default();
+            let bytes = fs::read(self.fs, &path).map_err(doing("read", &path))?.unwrap_or_default();
             let blobs = Blobs::new(self.fs, self.name);
             let scanned = segment::scan(self.name, &bytes, &|digest| blobs.load(digest));
             blobs.check()?;
@@ -143,18 +130,10 @@ impl Examination<'_> {
         let content = fs::read(self.fs, &path).map_err(doing("read", &path))?;
         let history = History::new(self.fs, self.name);
         match content.as_deref().map(projection::origin) {
-            None => self.note(
-                FindingSeverity::Warning,
-                &path,
-                "it is missing".into(),
-                REMADE,
-            ),
-            Some(Origin::PowerCut) => self.note(
-                FindingSeverity::Warning,
-                &path,
-                "it was cut short".into(),
-                REMADE,
-            ),
+            None => self.note(FindingSeverity::Warning, &path, "it is missing".into(), REMADE),
+            Some(Origin::PowerCut) => {
+                self.note(FindingSeverity::Warning, &path, "it was cut short".into(), REMADE)
+            }
             Some(Origin::Edited) => self.note(
                 FindingSeverity::Warning,
                 &path,
@@ -195,18 +174,10 @@ impl Examination<'_> {
         let path = layout::in_artifact(self.name, CONSTRAINTS_FILE);
         let content = fs::read(self.fs, &path).map_err(doing("read", &path))?;
         match content.as_deref().map(projection::origin) {
-            None => self.note(
-                FindingSeverity::Warning,
-                &path,
-                "it is missing".into(),
-                REMADE,
-            ),
-            Some(Origin::PowerCut) => self.note(
-                FindingSeverity::Warning,
-                &path,
-                "it was cut short".into(),
-                REMADE,
-            ),
+            None => self.note(FindingSeverity::Warning, &path, "it is missing".into(), REMADE),
+            Some(Origin::PowerCut) => {
+                self.note(FindingSeverity::Warning, &path, "it was cut short".into(), REMADE)
+            }
             Some(Origin::Edited) => self.note(
                 FindingSeverity::Warning,
                 &path,
@@ -221,9 +192,8 @@ impl Examination<'_> {
     fn logs(&mut self, logs: &Logs) -> Result<(), Fault> {
         for log in LogFile::ALL {
             let path = layout::in_artifact(self.name, log.file_name());
-            let content = fs::read(self.fs, &path)
-                .map_err(doing("read", &path))?
-                .unwrap_or_default();
+            let content =
+                fs::read(self.fs, &path).map_err(doing("read", &path))?.unwrap_or_default();
             if LogExtent::of(&content) != logs.extent(log) {
                 self.note(
                     FindingSeverity::Warning,

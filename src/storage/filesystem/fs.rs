@@ -86,10 +86,7 @@ pub(crate) fn exists(fs: &dyn Fs, path: &str) -> io::Result<bool> {
 
 /// Returns whether an error says that there is nothing by that path.
 pub(crate) fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Reads a whole file, or `None` when there is none.
@@ -120,10 +117,8 @@ pub(crate) fn parent(path: &str) -> &str {
 pub(crate) fn write_durably(fs: &dyn Fs, path: &str, content: &[u8]) -> io::Result<()> {
     let temporary = format!("{path}{TEMPORARY_SUFFIX}");
     let file = fs.open(&temporary, Mode::Create)?;
-    let written = file
-        .truncate(0)
-        .and_then(|()| file.write_at(0, content))
-        .and_then(|()| file.flush());
+    let written =
+        file.truncate(0).and_then(|()| file.write_at(0, content)).and_then(|()| file.flush());
     if let Err(error) = written {
         drop(fs.remove(&temporary));
         return Err(error);

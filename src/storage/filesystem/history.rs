@@ -72,9 +72,7 @@ impl<'a> History<'a> {
         for (first, last) in self.segments(version)?.into_iter().rev() {
             let mut start = None;
             self.walk(first, last, &mut |entry| {
-                start = Some(entry.version)
-                    .filter(|_| entry.opens_cycle())
-                    .or(start);
+                start = Some(entry.version).filter(|_| entry.opens_cycle()).or(start);
                 entry.version < version
             })?;
             if let Some(start) = start {
@@ -101,9 +99,7 @@ impl<'a> History<'a> {
         visit: &mut dyn FnMut(Entry) -> bool,
     ) -> Result<Journal, Fault> {
         let path = layout::segment(self.name, first);
-        let bytes = fs::read(self.fs, &path)
-            .map_err(doing("read", &path))?
-            .unwrap_or_default();
+        let bytes = fs::read(self.fs, &path).map_err(doing("read", &path))?.unwrap_or_default();
         let blobs = Blobs::new(self.fs, self.name);
         let result = self.walk_lines(&path, &bytes, last, &|digest| blobs.load(digest), visit);
         blobs.check()?;

@@ -47,10 +47,7 @@ pub(crate) struct Sizes {
     segment_entries_max: usize,
 }
 
-const SIZES: Sizes = Sizes {
-    segment_bytes_max: 4 << 20,
-    segment_entries_max: 4096,
-};
+const SIZES: Sizes = Sizes { segment_bytes_max: 4 << 20, segment_entries_max: 4096 };
 
 /// Artifacts that a process keeps open. Each takes its document twice and two open files.
 const OPEN_MAX: usize = 256;
@@ -86,10 +83,7 @@ impl Filesystem {
     /// the project's must exist.
     pub fn open(project: &Path) -> io::Result<Self> {
         let disk = Disk::open(project)?;
-        Ok(Self {
-            store: Arc::new(Store::new(Arc::new(disk), SIZES)),
-            project: project.to_owned(),
-        })
+        Ok(Self { store: Arc::new(Store::new(Arc::new(disk), SIZES)), project: project.to_owned() })
     }
 
     /// Returns the project's folder.
@@ -130,10 +124,7 @@ impl Store {
     }
 
     fn artifact(&self, name: &Name) -> Arc<Artifact> {
-        let mut open = self
-            .artifacts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.artifacts.lock().unwrap_or_else(PoisonError::into_inner);
         open.uses += 1;
         let uses = open.uses;
         if let Some((used, artifact)) = open.by_name.get_mut(name) {
@@ -143,31 +134,22 @@ impl Store {
         if open.by_name.len() >= OPEN_MAX {
             open.close_least_used();
         }
-        let artifact = Arc::new(Artifact::new(
-            name.clone(),
-            Arc::clone(&self.fs),
-            self.sizes,
-        ));
-        open.by_name
-            .insert(name.clone(), (uses, Arc::clone(&artifact)));
+        let artifact = Arc::new(Artifact::new(name.clone(), Arc::clone(&self.fs), self.sizes));
+        open.by_name.insert(name.clone(), (uses, Arc::clone(&artifact)));
         artifact
     }
 
     fn append(&self, name: &Name, mut decide: Decide) -> Result<(Option<Newest>, bool), Fault> {
         let newest = self.artifact(name).append(&mut decide)?;
-        let registry_waits = newest
-            .as_ref()
-            .is_some_and(|newest| self.register(name, &newest.snapshot));
+        let registry_waits =
+            newest.as_ref().is_some_and(|newest| self.register(name, &newest.snapshot));
         Ok((newest, registry_waits))
     }
 
     /// Notes an artifact for the registry if it is new or in another phase.
     fn register(&self, name: &Name, snapshot: &Snapshot) -> bool {
         let now = Registered::of(&snapshot.document);
-        let mut registered = self
-            .registered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut registered = self.registered.lock().unwrap_or_else(PoisonError::into_inner);
         if registered.get(name) == Some(&now) {
             return false;
         }
@@ -207,10 +189,7 @@ impl Store {
             Err(error) if fs::is_absent(&error) => Vec::new(),
             result => result.map_err(writer::doing("list", layout::ARTIFACTS))?,
         };
-        let mut names: Vec<Name> = names
-            .iter()
-            .filter_map(|name| Name::parse(name).ok())
-            .collect();
+        let mut names: Vec<Name> = names.iter().filter_map(|name| Name::parse(name).ok()).collect();
         names.sort();
         Ok(names)
     }
@@ -245,13 +224,9 @@ fn make_workspace(fs: &dyn Fs) -> io::Result<()> {
 impl OpenArtifacts {
     /// Closes the artifact that was used least recently of those that nobody uses now.
     fn close_least_used(&mut self) {
-        let idle = self
-            .by_name
-            .iter()
-            .filter(|(_, (_, artifact))| Arc::strong_count(artifact) == 1);
-        let oldest = idle
-            .min_by_key(|(_, (used, _))| *used)
-            .map(|(name, _)| name.clone());
+        let idle =
+            self.by_name.iter().filter(|(_, (_, artifact))| Arc::strong_count(artifact) == 1);
+        let oldest = idle.min_by_key(|(_, (used, _))| *used).map(|(name, _)| name.clone());
         if let Some(name) = oldest {
             self.by_name.remove(&name);
         }
@@ -260,11 +235,7 @@ impl OpenArtifacts {
 
 impl fmt::Display for Filesystem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "filesystem ({})",
-            self.project.join(layout::WORKSPACE).display()
-        )
+        write!(f, "filesystem ({})", self.project.join(layout::WORKSPACE).display())
     }
 }
 
@@ -272,9 +243,8 @@ impl fmt::Display for Filesystem {
 impl Provider for Filesystem {
     async fn append(&self, name: &Name, decide: Decide) -> Result<Option<Newest>, Error> {
         let name = name.clone();
-        let (newest, registry_waits) = self
-            .blocking(move |store| store.append(&name, decide))
-            .await?;
+        let (newest, registry_waits) =
+            self.blocking(move |store| store.append(&name, decide)).await?;
         if registry_waits {
             self.write_registry_soon();
         }
@@ -291,8 +261,7 @@ impl Provider for Filesystem {
 
     async fn read(&self, name: &Name, after: Version, limit: usize) -> Result<Vec<Entry>, Error> {
         let name = name.clone();
-        self.blocking(move |store| store.read(&name, after, limit))
-            .await
+        self.blocking(move |store| store.read(&name, after, limit)).await
     }
 
     async fn at(&self, name: &Name, version: Version) -> Result<Option<Snapshot>, Error> {
@@ -312,14 +281,12 @@ impl Provider for Filesystem {
 
     async fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error> {
         let after = after.cloned();
-        self.blocking(move |store| store.list(after.as_ref(), limit))
-            .await
+        self.blocking(move |store| store.list(after.as_ref(), limit)).await
     }
 
     async fn examine(&self, name: &Name) -> Result<Vec<Finding>, Error> {
         let name = name.clone();
-        self.blocking(move |store| examine::examine(store.fs.as_ref(), &name))
-            .await
+        self.blocking(move |store| examine::examine(store.fs.as_ref(), &name)).await
     }
 
     async fn settle(&self) {
@@ -356,17 +323,8 @@ pub(crate) mod tests {
     pub(crate) fn fresh(segment_entries_max: usize) -> (tempfile::TempDir, Filesystem) {
         let folder = tempfile::tempdir().unwrap();
         let disk = Disk::open(folder.path()).unwrap();
-        let store = Arc::new(Store::new(
-            Arc::new(disk),
-            Sizes {
-                segment_entries_max,
-                ..SIZES
-            },
-        ));
-        let provider = Filesystem {
-            store,
-            project: folder.path().to_owned(),
-        };
+        let store = Arc::new(Store::new(Arc::new(disk), Sizes { segment_entries_max, ..SIZES }));
+        let provider = Filesystem { store, project: folder.path().to_owned() };
         (folder, provider)
     }
 }

@@ -61,17 +61,9 @@ impl Projections {
         logs: &Logs,
         changes: &LogChanges,
     ) -> Vec<String> {
-        let mut round = Round {
-            history,
-            snapshot,
-            logs,
-            changes,
-            warnings: Vec::new(),
-        };
+        let mut round = Round { history, snapshot, logs, changes, warnings: Vec::new() };
         if let Err(error) = self.follow_locked(&mut round) {
-            round
-                .warnings
-                .push(format!("the readable copies lag behind: {error}"));
+            round.warnings.push(format!("the readable copies lag behind: {error}"));
         }
         round.warnings
     }
@@ -142,11 +134,7 @@ impl Projections {
     ) -> io::Result<()> {
         let digest = Digest::of(content);
         if self.is_as_known(file, round)? {
-            if self
-                .known
-                .get(file)
-                .is_some_and(|known| known.content == digest)
-            {
+            if self.known.get(file).is_some_and(|known| known.content == digest) {
                 return Ok(());
             }
         } else if let Some(there) = fs::read(round.history.fs, &path(round, file))? {
@@ -165,12 +153,7 @@ impl Projections {
         let (file, expected) = (log.file_name(), round.logs.extent(log));
         let digest = Digest::of(format!("{}/{}", expected.bytes, expected.crc).as_bytes());
         let as_known = self.is_as_known(file, round)?;
-        if as_known
-            && self
-                .known
-                .get(file)
-                .is_some_and(|known| known.content == digest)
-        {
+        if as_known && self.known.get(file).is_some_and(|known| known.content == digest) {
             return Ok(());
         }
         let there = fs::read(round.history.fs, &path(round, file))?;
@@ -230,10 +213,7 @@ impl Projections {
         let document = &round.snapshot.document;
         let (last, mut end) = match document.is_finalized() {
             true => (document.cycle, round.snapshot.version),
-            false => (
-                document.cycle.saturating_sub(1),
-                round.logs.since.saturating_sub(1),
-            ),
+            false => (document.cycle.saturating_sub(1), round.logs.since.saturating_sub(1)),
         };
         let (fs, name) = (round.history.fs, round.history.name);
         let mut missing = Vec::new();
@@ -257,10 +237,7 @@ impl Projections {
 fn missing_end(log: LogFile, there: &[u8], round: &Round<'_>) -> Option<(u64, String)> {
     let entries = &round.changes.entries;
     (0..entries.len()).find_map(|first| {
-        let text: String = entries[first..]
-            .iter()
-            .flat_map(|entry| entry.text_for(log))
-            .collect();
+        let text: String = entries[first..].iter().flat_map(|entry| entry.text_for(log)).collect();
         let whole = [there, text.as_bytes()].concat();
         (LogExtent::of(&whole) == round.logs.extent(log)).then_some((there.len() as u64, text))
     })
@@ -270,10 +247,7 @@ fn missing_end(log: LogFile, there: &[u8], round: &Round<'_>) -> Option<(u64, St
 /// flushed, unlike other projections: only its presence is looked at later.
 fn write_archive(cycle: u64, since: Version, end: Version, round: &Round<'_>) -> io::Result<()> {
     let (fs, name) = (round.history.fs, round.history.name);
-    let snapshot = round
-        .history
-        .at(end, round.snapshot.version)
-        .map_err(as_io)?;
+    let snapshot = round.history.at(end, round.snapshot.version).map_err(as_io)?;
     let snapshot = snapshot.ok_or_else(|| io::Error::other(format!("version {end} is missing")))?;
     let cycles = layout::history(name);
     let unfinished = format!("{cycles}/.{cycle}{}", fs::TEMPORARY_SUFFIX);
@@ -285,29 +259,17 @@ fn write_archive(cycle: u64, since: Version, end: Version, round: &Round<'_>) ->
     }
     for log in LogFile::ALL {
         let text = log_text(log, since, end, round)?;
-        fs::write_durably(
-            fs,
-            &format!("{unfinished}/{}", log.file_name()),
-            text.as_bytes(),
-        )?;
+        fs::write_durably(fs, &format!("{unfinished}/{}", log.file_name()), text.as_bytes())?;
     }
     fs.rename(&unfinished, &layout::archive(name, cycle))?;
-    [&cycles, layout::HISTORY, layout::WORKSPACE]
-        .iter()
-        .try_for_each(|folder| fs.flush_dir(folder))
+    [&cycles, layout::HISTORY, layout::WORKSPACE].iter().try_for_each(|folder| fs.flush_dir(folder))
 }
 
 /// Returns the text of a log from the version that began the cycle on.
 fn log_text(log: LogFile, since: Version, up_to: Version, round: &Round<'_>) -> io::Result<String> {
     let after = since.saturating_sub(1);
-    let entries = round
-        .history
-        .read(after, up_to, usize::MAX)
-        .map_err(as_io)?;
-    Ok(entries
-        .iter()
-        .flat_map(|entry| entry.text_for(log))
-        .collect())
+    let entries = round.history.read(after, up_to, usize::MAX).map_err(as_io)?;
+    Ok(entries.iter().flat_map(|entry| entry.text_for(log)).collect())
 }
 
 fn path(round: &Round<'_>, file: &str) -> String {
@@ -331,11 +293,7 @@ fn is_ours(file: &str, content: &[u8], round: &Round<'_>) -> bool {
 fn is_remnant(log: LogFile, there: &[u8], whole: &str, round: &Round<'_>) -> bool {
     let begins = |whole: &[u8]| whole.starts_with(there);
     let archived = |cycle: u64| {
-        let path = format!(
-            "{}/{}",
-            layout::archive(round.history.name, cycle),
-            log.file_name()
-        );
+        let path = format!("{}/{}", layout::archive(round.history.name, cycle), log.file_name());
         fs::read(round.history.fs, &path).ok().flatten()
     };
     there.contains(&0)

@@ -77,9 +77,7 @@ impl Registry {
         lock.lock(LOCK_TIMEOUT)?;
         let known =
             fs::read(fs, layout::REGISTRY)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let mut file = known.unwrap_or_else(|| File {
-            artifacts: rebuild(),
-        });
+        let mut file = known.unwrap_or_else(|| File { artifacts: rebuild() });
         file.artifacts.extend(pending);
         let mut bytes = serde_json::to_vec_pretty(&file)?;
         bytes.push(b'\n');

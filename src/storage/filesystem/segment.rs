@@ -18,10 +18,8 @@ pub(super) fn list(fs: &dyn Fs, name: &Name) -> io::Result<Vec<Version>> {
         Err(error) if is_absent(&error) => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let mut versions: Vec<Version> = names
-        .iter()
-        .filter_map(|name| layout::segment_version(name))
-        .collect();
+    let mut versions: Vec<Version> =
+        names.iter().filter_map(|name| layout::segment_version(name)).collect();
     versions.sort_unstable();
     Ok(versions)
 }
@@ -29,11 +27,7 @@ pub(super) fn list(fs: &dyn Fs, name: &Name) -> io::Result<Vec<Version>> {
 /// Removes what a crash left of a segment that was never finished. Only for the holder of the lock.
 pub(super) fn remove_unfinished(fs: &dyn Fs, name: &Name) -> io::Result<()> {
     let folder = layout::journal(name);
-    for file in fs
-        .list(&folder)?
-        .iter()
-        .filter(|file| file.ends_with(TEMPORARY_SUFFIX))
-    {
+    for file in fs.list(&folder)?.iter().filter(|file| file.ends_with(TEMPORARY_SUFFIX)) {
         fs.remove(&format!("{folder}/{file}"))?;
     }
     Ok(())
@@ -104,11 +98,7 @@ pub(super) fn scan_on(
     start: usize,
     blobs: LoadBlob<'_>,
 ) -> Scanned {
-    let base = Base {
-        version: journal.version(),
-        document: journal.digest(),
-        end: start,
-    };
+    let base = Base { version: journal.version(), document: journal.digest(), end: start };
     let (mut lines, mut end) = (Vec::new(), start);
     let reason = loop {
         let line = match frame::scan(&bytes[end..]) {
@@ -125,23 +115,12 @@ pub(super) fn scan_on(
         }
     };
     let bad = reason.map(|(reason, torn)| look_beyond(&bytes[end..], reason, torn));
-    Scanned {
-        base,
-        journal,
-        lines,
-        end,
-        bad,
-    }
+    Scanned { base, journal, lines, end, bad }
 }
 
 /// Looks for good lines after a bad one, since what they say was on the disk must not be cut.
 fn look_beyond(bytes: &[u8], reason: String, torn: bool) -> Bad {
-    let mut bad = Bad {
-        reason,
-        torn,
-        later_flushed: 0,
-        good_lines_after: 0,
-    };
+    let mut bad = Bad { reason, torn, later_flushed: 0, good_lines_after: 0 };
     let mut at = 1.min(bytes.len());
     while let Some((offset, line)) = frame::resume(&bytes[at..]) {
         at += offset + line.len();
@@ -167,11 +146,7 @@ pub(super) struct Blobs<'a> {
 
 impl<'a> Blobs<'a> {
     pub(super) fn new(fs: &'a dyn Fs, name: &'a Name) -> Self {
-        Self {
-            fs,
-            name,
-            failure: RefCell::new(None),
-        }
+        Self { fs, name, failure: RefCell::new(None) }
     }
 
     /// Returns a blob if it is there and is what its name says.
@@ -185,9 +160,7 @@ impl<'a> Blobs<'a> {
     /// Fails when the disk failed meanwhile, so that nothing is concluded from what was not read.
     pub(super) fn check(&self) -> Result<(), Fault> {
         let folder = layout::blobs(self.name);
-        self.failure
-            .take()
-            .map_or(Ok(()), |error| Err(doing("read a blob in", &folder)(error)))
+        self.failure.take().map_or(Ok(()), |error| Err(doing("read a blob in", &folder)(error)))
     }
 }
 

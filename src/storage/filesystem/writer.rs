@@ -81,10 +81,7 @@ pub(super) enum Fault {
 
 /// Adds to an I/O error what was being done.
 pub(super) fn doing<'a>(what: &'a str, path: &'a str) -> impl FnOnce(io::Error) -> Fault + 'a {
-    move |source| Fault::Disk {
-        doing: format!("{what} {path}"),
-        source,
-    }
+    move |source| Fault::Disk { doing: format!("{what} {path}"), source }
 }
 
 impl Writer {
@@ -144,10 +141,7 @@ impl Writer {
         bytes: &[u8],
         state: Option<&Snapshot>,
     ) -> Result<Self, Fault> {
-        let newest = scanned
-            .journal
-            .check_document()
-            .and_then(|()| scanned.journal.snapshot());
+        let newest = scanned.journal.check_document().and_then(|()| scanned.journal.snapshot());
         let newest =
             newest.map_err(|damage| Fault::Corrupt(format!("{}: {damage}", segment.path)))?;
         let verified = vouched_for(&scanned, state);
@@ -158,14 +152,10 @@ impl Writer {
             .last()
             .map_or(base.end, |line| line.end);
         let above = lines.iter().filter(|line| line.entry.version > verified);
-        let unverified_ends = above
-            .map(|line| (line.entry.version, line.end as u64))
-            .collect();
+        let unverified_ends = above.map(|line| (line.entry.version, line.end as u64)).collect();
         let mut log_changes =
             LogChanges::since(state.map_or(0, |state| state.version).max(base.version));
-        lines
-            .into_iter()
-            .for_each(|line| log_changes.add(line.entry));
+        lines.into_iter().for_each(|line| log_changes.add(line.entry));
         Ok(Self {
             name: name.clone(),
             fs: Arc::clone(fs),
@@ -223,16 +213,11 @@ impl Writer {
                 self.journal.version(),
                 crc32fast::hash(tail)
             );
-            self.fs
-                .create_dir(layout::TRASH)
-                .map_err(doing("make", layout::TRASH))?;
+            self.fs.create_dir(layout::TRASH).map_err(doing("make", layout::TRASH))?;
             fs::write_replaceable(self.fs.as_ref(), &kept, tail).map_err(doing("write", &kept))?;
         }
-        let cut = self
-            .segment
-            .file
-            .truncate(self.segment.end)
-            .and_then(|()| self.segment.file.flush());
+        let cut =
+            self.segment.file.truncate(self.segment.end).and_then(|()| self.segment.file.flush());
         cut.map_err(doing("cut the torn end of", path))
     }
 
@@ -245,12 +230,7 @@ impl Writer {
         if !at_path.is_ok_and(|stat| stat.id == self.segment.id) || self.damage.is_some() {
             return Ok(false);
         }
-        let bytes = self
-            .segment
-            .file
-            .stat()
-            .map_err(doing("look at", path))?
-            .bytes;
+        let bytes = self.segment.file.stat().map_err(doing("look at", path))?.bytes;
         if bytes < self.segment.end {
             return Ok(false);
         }
@@ -275,10 +255,8 @@ impl Writer {
         if scanned.bad.is_some() || scanned.journal.check_document().is_err() {
             return Ok(false);
         }
-        self.newest = scanned
-            .journal
-            .snapshot()
-            .map_err(|damage| Fault::Corrupt(damage.to_string()))?;
+        self.newest =
+            scanned.journal.snapshot().map_err(|damage| Fault::Corrupt(damage.to_string()))?;
         self.journal = scanned.journal;
         self.unverified.extend_from_slice(&appended);
         let mut marked = 0;
@@ -303,18 +281,14 @@ impl Writer {
         self.names_unverified = false;
         let start = self.unverified_from();
         let mut trusted = start;
-        while let Some((_, end)) = self
-            .unverified_ends
-            .front()
-            .copied()
-            .filter(|(one, _)| *one <= version)
+        while let Some((_, end)) =
+            self.unverified_ends.front().copied().filter(|(one, _)| *one <= version)
         {
             self.unverified_ends.pop_front();
             trusted = end;
         }
-        let bytes = usize::try_from(trusted - start)
-            .unwrap_or(usize::MAX)
-            .min(self.unverified.len());
+        let bytes =
+            usize::try_from(trusted - start).unwrap_or(usize::MAX).min(self.unverified.len());
         self.unverified.drain(..bytes);
     }
 
@@ -354,9 +328,7 @@ impl Writer {
         }
         let from = self.unverified_from();
         let mut bytes = self.unverified.clone();
-        staged
-            .iter()
-            .for_each(|one| bytes.extend_from_slice(&one.line));
+        staged.iter().for_each(|one| bytes.extend_from_slice(&one.line));
         if let Err(error) = self.segment.file.write_at(from, &bytes) {
             let undone = self
                 .segment
@@ -376,8 +348,7 @@ impl Writer {
         for one in staged {
             self.segment.end += one.line.len() as u64;
             self.segment.entries += 1;
-            self.unverified_ends
-                .push_back((one.entry.version, self.segment.end));
+            self.unverified_ends.push_back((one.entry.version, self.segment.end));
             self.newest = Some(one.snapshot);
             self.log_changes.add(one.entry);
         }
@@ -409,10 +380,7 @@ impl Writer {
     /// Begins the next segment. Everything before it is made durable first, since its first line
     /// builds on all of it.
     fn begin_segment(&mut self) -> Result<(), Fault> {
-        let rewritten = self
-            .segment
-            .file
-            .write_at(self.unverified_from(), &self.unverified);
+        let rewritten = self.segment.file.write_at(self.unverified_from(), &self.unverified);
         rewritten.map_err(doing("write", &self.segment.path))?;
         self.flush()?;
         let first = self.journal.version() + 1;
@@ -470,10 +438,7 @@ pub(super) struct LogChanges {
 
 impl LogChanges {
     fn since(version: Version) -> Self {
-        Self {
-            since: version,
-            entries: Vec::new(),
-        }
+        Self { since: version, entries: Vec::new() }
     }
 
     fn add(&mut self, entry: Entry) {
@@ -486,24 +451,14 @@ impl LogChanges {
 /// Returns the highest version of a segment that was on the disk for certain: a later entry says
 /// so, `state.json` does, or the segment builds on it.
 fn vouched_for(scanned: &Scanned, state: Option<&Snapshot>) -> Version {
-    let document_at = |version: Version| match scanned
-        .lines
-        .iter()
-        .find(|line| line.entry.version == version)
-    {
-        Some(line) => Some(line.entry.document),
-        None => (version == scanned.base.version).then_some(scanned.base.document),
-    };
-    let marked = scanned
-        .lines
-        .iter()
-        .map(|line| line.entry.flushed)
-        .max()
-        .unwrap_or(0);
+    let document_at =
+        |version: Version| match scanned.lines.iter().find(|line| line.entry.version == version) {
+            Some(line) => Some(line.entry.document),
+            None => (version == scanned.base.version).then_some(scanned.base.document),
+        };
+    let marked = scanned.lines.iter().map(|line| line.entry.flushed).max().unwrap_or(0);
     let by_state = state.filter(|state| document_at(state.version) == Some(state.digest));
-    let highest = marked
-        .max(by_state.map_or(0, |state| state.version))
-        .max(scanned.base.version);
+    let highest = marked.max(by_state.map_or(0, |state| state.version)).max(scanned.base.version);
     match planted(Plant::TrustPageCache) {
         true => scanned.journal.version(),
         false => highest.min(scanned.journal.version()),
@@ -512,11 +467,7 @@ fn vouched_for(scanned: &Scanned, state: Option<&Snapshot>) -> Version {
 
 /// Makes the journal of an artifact that has none. Only for the holder of the lock.
 pub(super) fn create(fs: &Arc<dyn Fs>, name: &Name) -> Result<Writer, Fault> {
-    for folder in [
-        layout::ARTIFACTS,
-        &layout::artifact(name),
-        &layout::journal(name),
-    ] {
+    for folder in [layout::ARTIFACTS, &layout::artifact(name), &layout::journal(name)] {
         fs.create_dir(folder).map_err(doing("make", folder))?;
     }
     let journal = Journal::new(name.clone());
@@ -551,13 +502,7 @@ fn create_segment(
     fs::write_durably(fs.as_ref(), &path, &line).map_err(doing("write", &path))?;
     let file = fs.open(&path, Mode::Write).map_err(doing("open", &path))?;
     let id = file.stat().map_err(doing("look at", &path))?.id;
-    Ok(Segment {
-        path,
-        file: Arc::from(file),
-        id,
-        end: line.len() as u64,
-        entries: 0,
-    })
+    Ok(Segment { path, file: Arc::from(file), id, end: line.len() as u64, entries: 0 })
 }
 
 /// Stores a blob durably. One that is there already is checked, and its name flushed again, since

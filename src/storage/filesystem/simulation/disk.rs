@@ -10,7 +10,7 @@
 //! Processes are threads that take turns: before every operation the scheduler, which is seeded,
 //! decides whose it is. So a run is repeated by its seed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,8 +19,6 @@ use super::super::fs::{File, Fs, Mode, Stat};
 
 pub(super) const PAGE: usize = 4096;
 const SECTOR: usize = 512;
-/// Turns that a process waits for a lock before it gives up.
-const LOCK_TURNS_MAX: u32 = 20_000;
 
 /// A random number generator: small, seeded, and the same on every machine.
 #[derive(Clone, Debug)]
@@ -100,7 +98,9 @@ struct World {
     random: Random,
     power: bool,
     killed: BTreeSet<usize>,
-    locks: HashMap<u64, usize>,
+    /// Who holds which lock, and who waits for which.
+    locks: BTreeMap<u64, usize>,
+    waiting: BTreeMap<usize, u64>,
     turn: usize,
     running: BTreeSet<usize>,
 }
@@ -119,8 +119,11 @@ pub(super) enum Kind {
 #[derive(Clone, Debug)]
 pub(super) struct SimulatedDisk {
     world: Arc<Mutex<World>>,
-    turned: Arc<Condvar>,
+    /// One for each process, to be told that it is its turn.
+    turns: Arc<[Condvar; PROCESSES_MAX]>,
 }
+
+const PROCESSES_MAX: usize = 4;
 
 /// The disk as one process sees it.
 #[derive(Clone, Debug)]
@@ -130,10 +133,6 @@ pub(super) struct Process {
 }
 
 const ROOT: u64 = 1;
-thread_local! { static TRACE: std::cell::RefCell<String> = std::cell::RefCell::new(String::new()); }
-fn trace(t: String) {
-    TRACE.with(|c| *c.borrow_mut() = t);
-}
 
 impl SimulatedDisk {
     pub(super) fn new(seed: u64, fault: Fault) -> Self {
@@ -148,14 +147,12 @@ impl SimulatedDisk {
             random: Random::new(seed),
             power: true,
             killed: BTreeSet::new(),
-            locks: HashMap::new(),
+            locks: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             turn: 0,
             running: BTreeSet::new(),
         };
-        Self {
-            world: Arc::new(Mutex::new(world)),
-            turned: Arc::new(Condvar::new()),
-        }
+        Self { world: Arc::new(Mutex::new(world)), turns: Arc::default() }
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
@@ -167,12 +164,7 @@ impl SimulatedDisk {
         let mut world = self.world();
         world.running = (0..processes).collect();
         world.turn = 0;
-        (0..processes)
-            .map(|id| Process {
-                disk: self.clone(),
-                id,
-            })
-            .collect()
+        (0..processes).map(|id| Process { disk: self.clone(), id }).collect()
     }
 
     /// The kinds of the operations so far.
@@ -184,12 +176,7 @@ impl SimulatedDisk {
     /// whether it is still there.
     pub(super) fn restart(&self) {
         let mut world = self.world();
-        let World {
-            inodes,
-            random,
-            locks,
-            ..
-        } = &mut *world;
+        let World { inodes, random, locks, .. } = &mut *world;
         for inode in inodes.values_mut() {
             match inode {
                 Inode::File(file) => file.lose_power(random),
@@ -236,15 +223,10 @@ impl FileContent {
         let old_length = kept.len();
         kept.resize(length, 0);
         if garbage && length > old_length {
-            kept[old_length..]
-                .iter_mut()
-                .for_each(|byte| *byte = random.next().to_le_bytes()[3]);
+            kept[old_length..].iter_mut().for_each(|byte| *byte = random.next().to_le_bytes()[3]);
         }
         for page in std::mem::take(&mut self.dirty) {
-            let (start, end) = (
-                page * PAGE,
-                ((page + 1) * PAGE).min(length).min(self.seen.len()),
-            );
+            let (start, end) = (page * PAGE, ((page + 1) * PAGE).min(length).min(self.seen.len()));
             let end = match random.below(4) {
                 0 | 1 => end,
                 2 => (start + random.below(PAGE / SECTOR) * SECTOR).min(end),
@@ -272,11 +254,8 @@ impl FolderContent {
         let pending = std::mem::take(&mut self.pending);
         let names: BTreeSet<&String> = pending.iter().map(|(name, _)| name).collect();
         for name in names {
-            let changes: Vec<_> = pending
-                .iter()
-                .filter(|(one, _)| one == name)
-                .map(|(_, inode)| *inode)
-                .collect();
+            let changes: Vec<_> =
+                pending.iter().filter(|(one, _)| one == name).map(|(_, inode)| *inode).collect();
             match random.below(changes.len() + 1) {
                 0 => {}
                 made_it => match changes[made_it - 1] {
@@ -342,7 +321,7 @@ impl World {
             }
             Fault::Kill { at } if at == index => {
                 self.killed.insert(process);
-                self.locks.retain(|_, holder| *holder != process);
+                self.release(process);
                 Err(io::Error::other("killed"))
             }
             Fault::Error { at } if at == index && kind != Kind::Lock => Ok(true),
@@ -362,21 +341,30 @@ impl World {
 
     fn stat(&self, id: u64) -> Stat {
         match &self.inodes[&id] {
-            Inode::File(file) => Stat {
-                bytes: file.seen.len() as u64,
-                id,
-                modified: file.modified,
-            },
-            Inode::Folder(_) => Stat {
-                bytes: 0,
-                id,
-                modified: 0,
-            },
+            Inode::File(file) => {
+                Stat { bytes: file.seen.len() as u64, id, modified: file.modified }
+            }
+            Inode::Folder(_) => Stat { bytes: 0, id, modified: 0 },
         }
     }
 
+    /// Gives the locks of a process back, and lets those go on that wait for them.
+    fn release(&mut self, process: usize) {
+        self.locks.retain(|_, holder| *holder != process);
+        let locks = &self.locks;
+        self.waiting.retain(|_, inode| locks.contains_key(inode));
+    }
+
+    /// Decides whose turn it is next: mostly that of the same process, since thread switches take
+    /// most of the time of a run.
     fn hand_over(&mut self) {
-        let others: Vec<usize> = self.running.iter().copied().collect();
+        let ready = |process: &usize| !self.waiting.contains_key(process);
+        let stays = self.running.contains(&self.turn) && ready(&self.turn);
+        if stays && !self.random.chance(3) {
+            return;
+        }
+        let others: Vec<usize> =
+            self.running.iter().copied().filter(|one| !self.waiting.contains_key(one)).collect();
         if !others.is_empty() {
             self.turn = others[self.random.below(others.len())];
         }
@@ -400,13 +388,19 @@ impl Process {
     fn wait(&self) -> MutexGuard<'_, World> {
         let mut world = self.disk.world();
         while world.turn != self.id && world.running.len() > 1 {
-            world = self
-                .disk
-                .turned
-                .wait(world)
-                .unwrap_or_else(PoisonError::into_inner);
+            world = self.disk.turns[self.id].wait(world).unwrap_or_else(PoisonError::into_inner);
         }
         world
+    }
+
+    /// Hands the turn on.
+    fn hand_over(&self, mut world: MutexGuard<'_, World>) {
+        world.hand_over();
+        let next = world.turn;
+        drop(world);
+        if next != self.id {
+            self.disk.turns[next].notify_one();
+        }
     }
 
     /// Does an operation when it is this process's turn, and hands the turn on.
@@ -416,22 +410,8 @@ impl Process {
         work: impl FnOnce(&mut World, bool) -> io::Result<T>,
     ) -> io::Result<T> {
         let mut world = self.wait();
-        let at = world.operations;
-        let result = world
-            .begin(self.id, kind)
-            .and_then(|fails| work(&mut world, fails));
-        if std::env::var("TRACE").is_ok() {
-            println!(
-                "{at} p{} {kind:?} {} {}",
-                self.id,
-                result.is_ok(),
-                TRACE.with(|t| t.borrow().clone())
-            );
-            trace(String::new());
-        }
-        world.hand_over();
-        drop(world);
-        self.disk.turned.notify_all();
+        let result = world.begin(self.id, kind).and_then(|fails| work(&mut world, fails));
+        self.hand_over(world);
         result
     }
 
@@ -439,16 +419,13 @@ impl Process {
     pub(super) fn end(&self) {
         let mut world = self.wait();
         world.running.remove(&self.id);
-        world.locks.retain(|_, holder| *holder != self.id);
-        world.hand_over();
-        drop(world);
-        self.disk.turned.notify_all();
+        world.release(self.id);
+        self.hand_over(world);
     }
 }
 
 impl Fs for Process {
     fn open(&self, path: &str, mode: Mode) -> io::Result<Box<dyn File>> {
-        trace(format!("open {}", path));
         let creates = matches!(mode, Mode::Create | Mode::CreateNew);
         let kind = if creates { Kind::Name } else { Kind::Look };
         let inode = self.turn(kind, |world, fails| {
@@ -465,19 +442,13 @@ impl Fs for Process {
                     let may_be_garbled = path.contains("/journal/") || path.contains("/blobs/");
                     world.make(
                         path,
-                        Inode::File(FileContent {
-                            may_be_garbled,
-                            ..FileContent::default()
-                        }),
+                        Inode::File(FileContent { may_be_garbled, ..FileContent::default() }),
                     )
                 }
                 Err(error) => Err(error),
             }
         })?;
-        Ok(Box::new(SimulatedFile {
-            process: self.clone(),
-            inode,
-        }))
+        Ok(Box::new(SimulatedFile { process: self.clone(), inode }))
     }
 
     fn stat(&self, path: &str) -> io::Result<Stat> {
@@ -488,7 +459,6 @@ impl Fs for Process {
     }
 
     fn list(&self, path: &str) -> io::Result<Vec<String>> {
-        trace(format!("list {}", path));
         self.turn(Kind::Look, |world, fails| match fails {
             true => Err(failed()),
             false => Ok(world.folder(path)?.seen.keys().cloned().collect()),
@@ -496,7 +466,6 @@ impl Fs for Process {
     }
 
     fn create_dir(&self, path: &str) -> io::Result<()> {
-        trace(format!("create_dir {}", path));
         self.turn(Kind::Name, |world, fails| {
             if fails {
                 return Err(failed());
@@ -504,15 +473,12 @@ impl Fs for Process {
             match world.find(path) {
                 Ok(_) => Ok(()),
                 Err(_) if world.is_full() => Err(full()),
-                Err(_) => world
-                    .make(path, Inode::Folder(FolderContent::default()))
-                    .map(drop),
+                Err(_) => world.make(path, Inode::Folder(FolderContent::default())).map(drop),
             }
         })
     }
 
     fn flush_dir(&self, path: &str) -> io::Result<()> {
-        trace(format!("flush_dir {}", path));
         self.turn(Kind::Flush, |world, fails| {
             if fails {
                 return Err(failed());
@@ -525,7 +491,6 @@ impl Fs for Process {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        trace(format!("rename {}", from));
         self.turn(Kind::Name, |world, fails| {
             if fails {
                 return Err(failed());
@@ -539,7 +504,6 @@ impl Fs for Process {
     }
 
     fn exchange(&self, one: &str, other: &str) -> io::Result<()> {
-        trace(format!("exchange {}", one));
         self.turn(Kind::Name, |world, fails| {
             if fails {
                 return Err(failed());
@@ -553,7 +517,6 @@ impl Fs for Process {
     }
 
     fn remove(&self, path: &str) -> io::Result<()> {
-        trace(format!("remove {}", path));
         self.turn(Kind::Name, |world, fails| {
             if fails {
                 return Err(failed());
@@ -581,15 +544,10 @@ impl SimulatedFile {
                 (_, true) => Err(full()),
                 _ => Ok(()),
             };
-            let part = if outcome.is_err() {
-                world.random.below(bytes.len() + 1)
-            } else {
-                bytes.len()
-            };
+            let part =
+                if outcome.is_err() { world.random.below(bytes.len() + 1) } else { bytes.len() };
             let modified = world.clock;
-            world
-                .file(self.inode)
-                .put(offset as usize, &bytes[..part], modified);
+            world.file(self.inode).put(offset as usize, &bytes[..part], modified);
             outcome
         })
     }
@@ -666,24 +624,32 @@ impl File for SimulatedFile {
         })
     }
 
+    /// Times out only when nobody else can go on.
     fn lock(&self, _timeout: Duration) -> io::Result<()> {
-        for _ in 0..LOCK_TURNS_MAX {
+        let id = self.process.id;
+        loop {
             let taken = self.process.turn(Kind::Lock, |world, _| {
-                let holder = *world.locks.entry(self.inode).or_insert(self.process.id);
-                Ok(holder == self.process.id)
+                let holder = *world.locks.entry(self.inode).or_insert(id);
+                if holder == id {
+                    return Ok(true);
+                }
+                world.waiting.insert(id, self.inode);
+                match world.waiting.len() == world.running.len() {
+                    true => Err(io::ErrorKind::TimedOut.into()),
+                    false => Ok(false),
+                }
             })?;
             if taken {
                 return Ok(());
             }
         }
-        Err(io::ErrorKind::TimedOut.into())
     }
 
     fn unlock(&self) -> io::Result<()> {
         self.process.turn(Kind::Lock, |world, _| {
-            world
-                .locks
-                .retain(|inode, holder| (*inode, *holder) != (self.inode, self.process.id));
+            let (inode, id) = (self.inode, self.process.id);
+            world.locks.retain(|one, holder| (*one, *holder) != (inode, id));
+            world.waiting.retain(|_, one| *one != inode);
             Ok(())
         })
     }

@@ -8,9 +8,9 @@ use std::thread;
 use serde_json::{Value, json};
 
 use super::super::plant::{Plant, testing};
-use super::super::{Sizes, Store, history, layout};
+use super::super::{Sizes, Store, fs, history, layout, segment, writer};
 use super::disk::{Fault, Kind, PAGE, Process, Random, SimulatedDisk};
-use crate::model::entry::{LogFile, OPENING_OPERATION, Section};
+use crate::model::entry::{LogFile, OPENING_OPERATION, Payload, Section};
 use crate::model::journal::tests::draft;
 use crate::model::journal::{Snapshot, Turn};
 use crate::model::projection::{self, STATE_FILE};
@@ -18,10 +18,7 @@ use crate::model::{Digest, Draft, Name, Time, Version, limits};
 use crate::storage::{Decide, Finding};
 
 /// Segments of few entries, so that a short run goes through several.
-const SIZES: Sizes = Sizes {
-    segment_bytes_max: 64 << 10,
-    segment_entries_max: 5,
-};
+const SIZES: Sizes = Sizes { segment_bytes_max: 64 << 10, segment_entries_max: 5 };
 
 /// What a run does.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +77,45 @@ pub(super) fn run(plan: Plan) -> Result<Vec<Kind>, String> {
     Ok(kinds)
 }
 
+/// Runs a plan without faults, flips a bit of the newest segment, and fails unless that is reported,
+/// what was stored can still be read, and nothing is written or cut.
+pub(super) fn damage(plan: Plan) -> Result<(), String> {
+    let disk = SimulatedDisk::new(plan.seed, Fault::None);
+    let process = disk.start(1).remove(0);
+    let told = work(plan, &process, 0);
+    let process = disk.start(1).remove(0);
+    let last =
+        segment::list(&process, &name()).map_err(|e| e.to_string())?.pop().ok_or("no segment")?;
+    let path = layout::segment(&name(), last);
+    let whole = fs::read(&process, &path).map_err(|e| e.to_string())?.unwrap_or_default();
+    disk.flip_bit(&path, Random::new(!plan.seed).below(whole.len()));
+    let damaged = fs::read(&process, &path).map_err(|e| e.to_string())?;
+    testing::plant(plan.plant);
+    let store = Store::new(Arc::new(process.clone()), SIZES);
+    let read = store.artifact(&name()).newest();
+    let written = store.append(&name(), save("after", &mut Random::new(1)));
+    let warned = store.artifact(&name()).newest();
+    testing::plant(None);
+    let untouched = fs::read(&process, &path).map_err(|e| e.to_string())? == damaged;
+    if !untouched || !matches!(written, Err(writer::Fault::Corrupt(_))) {
+        return Err(format!("{plan:?}: writing gave {written:?}, untouched: {untouched}"));
+    }
+    let last_told = told.answered.iter().map(|(version, _)| *version).max();
+    for (read, must_warn) in [(read, false), (warned, true)] {
+        match read {
+            Err(writer::Fault::Corrupt(_)) => {}
+            Ok(Some(newest)) if Some(newest.snapshot.version) >= last_told => {
+                let warns = newest.warnings.iter().any(|warning| warning.contains("damaged"));
+                if must_warn && !warns {
+                    return Err(format!("{plan:?}: no warning in {:?}", newest.warnings));
+                }
+            }
+            other => return Err(format!("{plan:?}: reading gave {other:?}")),
+        }
+    }
+    Ok(())
+}
+
 /// One process: saves and reads until its operations are done or it is dead.
 fn work(plan: Plan, process: &Process, number: usize) -> Told {
     testing::plant(plan.plant);
@@ -90,16 +126,14 @@ fn work(plan: Plan, process: &Process, number: usize) -> Told {
     for operation in 0..plan.operations {
         if random.chance(4) {
             if let Ok(Some(newest)) = store.artifact(&name()).newest() {
-                told.answered
-                    .push((newest.snapshot.version, newest.snapshot.digest));
+                told.answered.push((newest.snapshot.version, newest.snapshot.digest));
             }
             continue;
         }
         let token = format!("{number}-{operation}");
         if let Ok((Some(newest), _)) = store.append(&name(), save(&token, &mut random)) {
             told.acknowledged.push((token, newest.snapshot.version));
-            told.answered
-                .push((newest.snapshot.version, newest.snapshot.digest));
+            told.answered.push((newest.snapshot.version, newest.snapshot.digest));
         }
     }
     store.write_registry();
@@ -113,9 +147,9 @@ fn work(plan: Plan, process: &Process, number: usize) -> Told {
 /// pages.
 fn save(token: &str, random: &mut Random) -> Decide {
     let token = token.to_owned();
-    let padding = match random.below(8) {
+    let padding = match random.below(16) {
         0 => limits::INLINE_PAYLOAD_BYTES_MAX + 1,
-        1 => PAGE * 2,
+        1 | 2 => PAGE * 2,
         _ => random.below(200),
     };
     let (section, new_cycle) = (random.chance(3), random.chance(6));
@@ -124,40 +158,25 @@ fn save(token: &str, random: &mut Random) -> Decide {
         let drafted = with_token(before.as_deref(), &token, padding);
         let cycle_open = drafted.document.finalized_at.is_none();
         if new_cycle && cycle_open && before.is_some() {
-            drop(
-                turn.append(finalized(before.as_deref()))
-                    .expect("small enough"),
-            );
+            drop(turn.append(finalized(before.as_deref())).expect("small enough"));
             drop(turn.append(next_cycle(drafted)).expect("small enough"));
             return;
         }
         let sections = match section {
-            true => LogFile::ALL
-                .map(|log| Section {
-                    log,
-                    text: format!("## {token}\n\n"),
-                })
-                .to_vec(),
+            true => {
+                LogFile::ALL.map(|log| Section { log, text: format!("## {token}\n\n") }).to_vec()
+            }
             false => Vec::new(),
         };
-        drop(
-            turn.append(Draft {
-                sections,
-                ..drafted
-            })
-            .expect("small enough"),
-        );
+        drop(turn.append(Draft { sections, ..drafted }).expect("small enough"));
     })
 }
 
 fn with_token(before: Option<&Snapshot>, token: &str, padding: usize) -> Draft {
-    let mut tokens = before.map_or(Vec::new(), tokens_of);
+    let mut tokens = before.map_or(Vec::new(), |before| tokens_of(&before.value));
     tokens.push(token.to_owned());
     let mut drafted = draft("a", &json!(tokens));
-    drafted
-        .document
-        .data
-        .insert("padding".into(), json!("x".repeat(padding)));
+    drafted.document.data.insert("padding".into(), json!("x".repeat(padding)));
     drafted.document.cycle = before.map_or(1, |before| before.document.cycle);
     drafted
 }
@@ -169,41 +188,27 @@ fn finalized(before: Option<&Snapshot>) -> Draft {
         drafted.document = before.document.clone();
     }
     drafted.document.finalized_at = Some(Time::from_millis(2));
-    Draft {
-        operation: "finalize",
-        ..drafted
-    }
+    Draft { operation: "finalize", ..drafted }
 }
 
 fn next_cycle(mut drafted: Draft) -> Draft {
     drafted.document.cycle += 1;
-    Draft {
-        operation: OPENING_OPERATION,
-        ..drafted
-    }
+    Draft { operation: OPENING_OPERATION, ..drafted }
 }
 
-fn tokens_of(snapshot: &Snapshot) -> Vec<String> {
-    let tokens = snapshot
-        .document
-        .data
-        .get("value")
-        .cloned()
-        .unwrap_or_default();
-    serde_json::from_value(tokens).expect("the value is a list of tokens")
+fn tokens_of(document: &Value) -> Vec<String> {
+    serde_json::from_value(document["data"]["value"].clone())
+        .expect("the value is a list of tokens")
 }
 
 /// When nothing went wrong, the projections are at the newest version before anybody asks again.
 fn check_projections_at_rest(disk: &SimulatedDisk, plan: Plan) -> Result<(), String> {
     let process = disk.start(1).remove(0);
-    let bytes = super::super::fs::read(&process, &layout::in_artifact(&name(), STATE_FILE))
-        .map_err(|e| e.to_string())?;
+    let bytes =
+        fs::read(&process, &layout::in_artifact(&name(), STATE_FILE)).map_err(|e| e.to_string())?;
     let state = bytes.and_then(|bytes| projection::read_state(&bytes));
     let newest = history::History::new(&process, &name()).read(0, Version::MAX, usize::MAX);
-    let newest = newest
-        .map_err(|e| e.to_string())?
-        .last()
-        .map(|entry| entry.version);
+    let newest = newest.map_err(|e| e.to_string())?.last().map(|entry| entry.version);
     match state.map(|state| state.version) == newest {
         true => Ok(()),
         false => Err(format!("{plan:?}: state.json is not at {newest:?} at rest")),
@@ -221,16 +226,9 @@ fn check(disk: &SimulatedDisk, plan: Plan, told: &[Told]) -> Result<(), String> 
 fn check_planted(disk: &SimulatedDisk, plan: Plan, told: &[Told]) -> Result<(), String> {
     let store = Store::new(Arc::new(disk.start(1).remove(0)), SIZES);
     let told_anything = told.iter().any(|told| !told.answered.is_empty());
-    let newest = store
-        .artifact(&name())
-        .newest()
-        .map_err(|fault| format!("opening: {fault}"))?;
+    let newest = store.artifact(&name()).newest().map_err(|fault| format!("opening: {fault}"))?;
     let Some(newest) = newest else {
-        return if told_anything {
-            Err("the artifact is gone".into())
-        } else {
-            Ok(())
-        };
+        return if told_anything { Err("the artifact is gone".into()) } else { Ok(()) };
     };
     if !newest.warnings.is_empty() {
         return Err(format!("{:?}", newest.warnings));
@@ -252,32 +250,45 @@ fn check_planted(disk: &SimulatedDisk, plan: Plan, told: &[Told]) -> Result<(), 
     check_at_rest(disk, &after.snapshot)
 }
 
-fn all_states(store: &Store, newest: Version) -> Result<BTreeMap<Version, Snapshot>, String> {
+/// What a version holds.
+#[derive(Debug)]
+struct State {
+    tokens: Vec<String>,
+    digest: Digest,
+}
+
+/// Folds the entries, and compares some of the versions with what reading them gives.
+fn all_states(store: &Store, newest: Version) -> Result<BTreeMap<Version, State>, String> {
+    let entries = store.read(&name(), 0, usize::MAX).map_err(|fault| fault.to_string())?;
     let mut states = BTreeMap::new();
-    for version in 1..=newest {
-        let state = store
-            .at(&name(), version)
-            .map_err(|fault| format!("version {version}: {fault}"))?;
-        states.insert(
-            version,
-            state.ok_or(format!("version {version} is missing"))?,
-        );
+    let mut value = Value::Null;
+    for entry in entries {
+        let Payload::Inline(patch) = &entry.patch else {
+            return Err("a patch was not loaded".into());
+        };
+        json_patch::patch(&mut value, patch).map_err(|e| e.to_string())?;
+        let digest = Digest::of_json(&value);
+        if digest != entry.document || entry.version != states.len() as Version + 1 {
+            return Err(format!("version {} is not what it says", entry.version));
+        }
+        states.insert(entry.version, State { tokens: tokens_of(&value), digest });
     }
-    let entries = store
-        .read(&name(), 0, usize::MAX)
-        .map_err(|fault| fault.to_string())?;
-    let versions: Vec<_> = entries.iter().map(|entry| entry.version).collect();
-    match versions == states.keys().copied().collect::<Vec<_>>() {
+    for version in [1, newest.div_ceil(2), newest] {
+        let read =
+            store.at(&name(), version).map_err(|fault| format!("version {version}: {fault}"))?;
+        if read.map(|read| read.digest) != states.get(&version).map(|state| state.digest) {
+            return Err(format!("version {version} is missing or another"));
+        }
+    }
+    match states.len() as Version == newest {
         true => Ok(states),
-        false => Err(format!("the entries are {versions:?}")),
+        false => Err(format!("{} entries at version {newest}", states.len())),
     }
 }
 
 /// Everything that was acknowledged is there, once, and everything that was answered still holds.
-fn check_told(states: &BTreeMap<Version, Snapshot>, told: &[Told]) -> Result<(), String> {
-    let newest = states
-        .last_key_value()
-        .map_or(Vec::new(), |(_, state)| tokens_of(state));
+fn check_told(states: &BTreeMap<Version, State>, told: &[Told]) -> Result<(), String> {
+    let newest = states.last_key_value().map_or(Vec::new(), |(_, state)| state.tokens.clone());
     for told in told {
         for (token, version) in &told.acknowledged {
             if newest.iter().filter(|one| *one == token).count() != 1 {
@@ -288,21 +299,16 @@ fn check_told(states: &BTreeMap<Version, Snapshot>, told: &[Told]) -> Result<(),
             let state = states
                 .get(version)
                 .ok_or(format!("version {version} was acknowledged and is gone"))?;
-            if tokens_of(state).last() != Some(token) {
+            if state.tokens.last() != Some(token) {
                 return Err(format!(
                     "version {version} was acknowledged for {token} and is {:?}",
-                    tokens_of(state)
+                    state.tokens
                 ));
             }
         }
         for (version, digest) in &told.answered {
-            if states
-                .get(version)
-                .is_none_or(|state| state.digest != *digest)
-            {
-                return Err(format!(
-                    "version {version} was answered and is gone or another now"
-                ));
+            if states.get(version).is_none_or(|state| state.digest != *digest) {
+                return Err(format!("version {version} was answered and is gone or another now"));
             }
         }
     }
@@ -311,10 +317,10 @@ fn check_told(states: &BTreeMap<Version, Snapshot>, told: &[Told]) -> Result<(),
 
 /// Every version has the tokens of the one before it and at most one more: nothing is half there,
 /// twice there or out of order.
-fn check_tokens(states: &BTreeMap<Version, Snapshot>, plan: Plan) -> Result<(), String> {
+fn check_tokens(states: &BTreeMap<Version, State>, plan: Plan) -> Result<(), String> {
     let mut before: Vec<String> = Vec::new();
     for (version, state) in states {
-        let tokens = tokens_of(state);
+        let tokens = state.tokens.clone();
         let grown = tokens.len() - before.len().min(tokens.len());
         if !tokens.starts_with(&before)
             || grown > 1
@@ -337,11 +343,8 @@ fn check_at_rest(disk: &SimulatedDisk, newest: &Snapshot) -> Result<(), String> 
     }
     for (file, expected) in projection::json_files(newest) {
         let path = layout::in_artifact(&name(), file);
-        if super::super::fs::read(&process, &path).map_err(|e| e.to_string())? != Some(expected) {
-            return Err(format!(
-                "{file} is not what version {} gives",
-                newest.version
-            ));
+        if fs::read(&process, &path).map_err(|e| e.to_string())? != Some(expected) {
+            return Err(format!("{file} is not what version {} gives", newest.version));
         }
     }
     check_archive(&process, newest)
@@ -354,13 +357,12 @@ fn check_archive(process: &Process, newest: &Snapshot) -> Result<(), String> {
         return Ok(());
     }
     let path = format!("{}/{STATE_FILE}", layout::archive(&name(), cycle));
-    let archived = super::super::fs::read(process, &path).map_err(|e| e.to_string())?;
+    let archived = fs::read(process, &path).map_err(|e| e.to_string())?;
     let archived = archived.and_then(|bytes| projection::read_state(&bytes));
     match archived {
         Some(state) if state.document.cycle == cycle && state.document.is_finalized() => Ok(()),
-        other => Err(format!(
-            "the archive of cycle {cycle} is {:?}",
-            other.map(|state| state.version)
-        )),
+        other => {
+            Err(format!("the archive of cycle {cycle} is {:?}", other.map(|state| state.version)))
+        }
     }
 }
