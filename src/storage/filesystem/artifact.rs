@@ -41,6 +41,8 @@ struct Open {
     writer: Option<Writer>,
     projections: Projections,
     read_only: Option<String>,
+    /// Whether the journal was found to be damaged from its first line on.
+    unreadable: bool,
 }
 
 /// The state that callers see, and what would look different if it were not the newest any more.
@@ -79,14 +81,26 @@ impl Artifact {
         }
         let mut open = self.hold();
         if open.writer.is_none()
+            && !open.unreadable
             && self.open_quickly()?
             && let Some(newest) = self.current()
         {
             return Ok(Some(newest));
         }
-        match self.exists()? {
-            true => self.commit(&mut open, None),
-            false => Ok(None),
+        if !self.exists()? {
+            return Ok(None);
+        }
+        match self.commit(&mut open, None) {
+            Err(Fault::Corrupt(damage)) => self.salvage(damage).map(Some),
+            result => result,
+        }
+    }
+
+    /// Returns what `state.json` has of a journal that cannot be read at all.
+    fn salvage(&self, damage: String) -> Result<Newest, Fault> {
+        match writer::read_state_file(self.fs.as_ref(), &self.name)? {
+            Some(snapshot) => Ok(Newest { snapshot: Arc::new(snapshot), warnings: vec![damage_warning(&damage)] }),
+            None => Err(Fault::Corrupt(damage)),
         }
     }
 
@@ -213,7 +227,9 @@ impl Artifact {
         };
         if !kept {
             open.writer = None;
-            open.writer = Writer::open(&self.fs, &self.name, open.read_only.is_none())?;
+            let opened = Writer::open(&self.fs, &self.name, open.read_only.is_none());
+            open.unreadable = matches!(opened, Err(Fault::Corrupt(_)));
+            open.writer = opened?;
             return Ok(KeptUp::Foreign);
         }
         let unchanged = open.writer.as_ref().map(|writer| writer.segment().end) == end;
@@ -363,10 +379,12 @@ fn writable(open: &Open, damage: Option<&str>) -> Result<(), Fault> {
     }
 }
 
+fn damage_warning(damage: &str) -> String {
+    format!("the journal is damaged and is not written to: {damage}")
+}
+
 fn standing_warnings(writer: &Writer, read_only: Option<&str>) -> Vec<String> {
-    let damage = writer
-        .damage()
-        .map(|damage| format!("the journal is damaged and is not written to: {damage}"));
+    let damage = writer.damage().map(damage_warning);
     let read_only = read_only.map(|reason| format!("the workspace is read-only: {reason}"));
     damage.into_iter().chain(read_only).collect()
 }

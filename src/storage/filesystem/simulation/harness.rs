@@ -103,7 +103,6 @@ pub(super) fn damage(plan: Plan) -> Result<(), String> {
     let last_told = told.answered.iter().map(|(version, _)| *version).max();
     for (read, must_warn) in [(read, false), (warned, true)] {
         match read {
-            Err(writer::Fault::Corrupt(_)) => {}
             Ok(Some(newest)) if Some(newest.snapshot.version) >= last_told => {
                 let warns = newest.warnings.iter().any(|warning| warning.contains("damaged"));
                 if must_warn && !warns {

@@ -74,12 +74,12 @@ fn survives(processes: usize, seeds: u64) {
 
 #[test]
 fn one_process_survives_every_fault_at_every_operation() {
-    survives(1, seeds(4));
+    survives(1, seeds(3));
 }
 
 #[test]
 fn two_processes_survive_every_fault_at_every_operation() {
-    survives(2, seeds(2));
+    survives(2, seeds(1));
 }
 
 #[test]
