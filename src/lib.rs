@@ -8,4 +8,5 @@
 //! - `mcp` and `cli`: the faces.
 
 pub mod model;
+pub mod service;
 pub mod storage;

@@ -70,7 +70,7 @@ pub struct Constraint {
     #[serde(default)]
     pub last_checked: Option<Time>,
     /// What was found.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub details: Option<String>,
 }
 

@@ -255,6 +255,13 @@ pub struct Staged {
     pub snapshot: Arc<Snapshot>,
 }
 
+/// A place in a turn.
+#[derive(Debug)]
+pub struct Mark {
+    newest: Option<Arc<Snapshot>>,
+    staged: usize,
+}
+
 impl<'a> Turn<'a> {
     /// Begins a turn. `newest` is the state of `journal`; `flushed` goes into every entry.
     pub fn new(journal: &'a Journal, newest: Option<Arc<Snapshot>>, flushed: Version) -> Self {
@@ -325,6 +332,17 @@ impl<'a> Turn<'a> {
 
     fn last_line(&self) -> Digest {
         self.staged.last().map_or(self.journal.line, |staged| frame::digest(&staged.line))
+    }
+
+    /// Returns where the turn stands, to come back to by [`Turn::rewind`].
+    pub fn mark(&self) -> Mark {
+        Mark { newest: self.newest.clone(), staged: self.staged.len() }
+    }
+
+    /// Forgets what was drafted since a mark.
+    pub fn rewind(&mut self, mark: Mark) {
+        self.newest = mark.newest;
+        self.staged.truncate(mark.staged);
     }
 
     /// Ends the turn and returns what it drafted.

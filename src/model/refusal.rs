@@ -124,13 +124,13 @@ pub enum Refusal {
         /// What is counted.
         unit: &'static str,
     },
-    /// The provider cannot do this by its nature.
-    #[error("{operation} is not supported by the {provider} provider")]
+    /// This program or this storage cannot do that by its nature.
+    #[error("{what}")]
     Unsupported {
-        /// What was asked for.
-        operation: String,
-        /// The provider.
-        provider: String,
+        /// What cannot be done, and by whom.
+        what: String,
+        /// What can.
+        hint: String,
     },
     /// The workspace can be read but not written.
     #[error("the workspace is read-only: {reason}")]
@@ -211,7 +211,7 @@ impl Refusal {
     pub fn hint(&self) -> String {
         match self {
             Self::InvalidName { .. } => "use 1 to 64 of a-z 0-9 . _ - , beginning with a letter or a digit, such as \"my-logo\"".into(),
-            Self::InvalidArgument { hint, .. } | Self::NotFound { hint, .. } => hint.clone(),
+            Self::InvalidArgument { hint, .. } | Self::NotFound { hint, .. } | Self::Unsupported { hint, .. } => hint.clone(),
             Self::AlreadyExists { .. } => "choose another name, or call load_state to go on with what exists".into(),
             Self::SchemaViolation { .. } => "correct the places named in violations and call again; nothing was written".into(),
             Self::Conflict { current, .. } => format!(
@@ -227,7 +227,6 @@ impl Refusal {
             Self::ApprovalRequired { command, .. } => format!("ask your user; a person can run: {command}"),
             Self::Finalized { .. } => "call init_state with the same name to begin the next cycle".into(),
             Self::TooLarge { .. } => "send less at once, or keep large content in files under dist/ and save their paths".into(),
-            Self::Unsupported { .. } => "use the filesystem provider for this".into(),
             Self::ReadOnly { .. } => "make .refiner writable for this user, or copy it to where it is".into(),
             Self::StorageUnavailable { .. } => "the outcome is unknown: call again with the same idempotency_key, or load_state first to see whether it was stored".into(),
             Self::StorageCorrupt { name, .. } => format!("every byte is kept and reading still works; a person can run: refiner doctor {name}"),

@@ -99,7 +99,9 @@ impl Artifact {
     /// Returns what `state.json` has of a journal that cannot be read at all.
     fn salvage(&self, damage: String) -> Result<Newest, Fault> {
         match writer::read_state_file(self.fs.as_ref(), &self.name)? {
-            Some(snapshot) => Ok(Newest { snapshot: Arc::new(snapshot), warnings: vec![damage_warning(&damage)] }),
+            Some(snapshot) => {
+                Ok(Newest { snapshot: Arc::new(snapshot), warnings: vec![damage_warning(&damage)] })
+            }
             None => Err(Fault::Corrupt(damage)),
         }
     }

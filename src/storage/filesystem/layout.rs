@@ -21,6 +21,7 @@ pub const WORKSPACE: &str = ".refiner";
 pub(super) const ARTIFACTS: &str = ".refiner/artifacts";
 pub(super) const LOCKS: &str = ".refiner/locks";
 pub(super) const HISTORY: &str = ".refiner/history";
+pub(super) const WORKFLOWS: &str = ".refiner/workflows";
 pub(super) const TRASH: &str = ".refiner/trash";
 pub(super) const GITIGNORE: &str = ".refiner/.gitignore";
 pub(super) const REGISTRY: &str = ".refiner/registry.json";

@@ -18,6 +18,7 @@ mod registry;
 mod segment;
 #[cfg(test)]
 mod simulation;
+mod workflows;
 mod writer;
 
 use std::collections::{BTreeMap, HashMap};

@@ -1,0 +1,106 @@
+//! `checkpoint`: a version with a name.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::write::{Writing, check_text, open_state};
+use super::{Caller, Service};
+use crate::model::briefing::Briefing;
+use crate::model::checkpoint::checkpoint_id;
+use crate::model::journal::Turn;
+use crate::model::{Name, Refusal, Version, step};
+
+/// The arguments of `checkpoint`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Checkpoint {
+    /// Artifact name
+    pub name: Name,
+    /// What to find it by
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Refuse if another version is the newest
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<Version>,
+    /// Same key, same call: done once
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+}
+
+/// The answer of `checkpoint`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Checkpointed {
+    /// The id; `restore` and `load_state` take it.
+    pub checkpoint_id: String,
+    /// The version that it names.
+    pub version: Version,
+    /// The phase at that version.
+    pub phase: String,
+    /// The iteration at that version.
+    pub iteration: u32,
+    /// Where the artifact stands.
+    pub briefing: Briefing,
+}
+
+impl Service {
+    /// Names the present state. Every version can be restored without it; a name makes it easy to
+    /// find.
+    pub async fn checkpoint(
+        &self,
+        arguments: Checkpoint,
+        caller: &Caller,
+    ) -> Result<Checkpointed, Refusal> {
+        let writing = Writing::new("checkpoint", &arguments, arguments.expected_version, caller)?;
+        check_text("label", arguments.label.as_ref())?;
+        if self.provider.volatile() {
+            return Err(Refusal::Unsupported {
+                what: format!(
+                    "a checkpoint is not supported by the {} provider, which forgets with the process",
+                    self.provider
+                ),
+                hint: "use the filesystem provider".into(),
+            });
+        }
+        let (name, clock) = (arguments.name.clone(), Arc::clone(&self.clock));
+        let operation = move |turn: &mut Turn<'_>| {
+            if let Some(version) = writing.repeated(turn)? {
+                return Ok((
+                    None,
+                    version,
+                    Arc::clone(turn.newest().expect("a repeated call made a version")),
+                ));
+            }
+            let (now, version) = (clock.now(), turn.next_version());
+            let mut document = open_state(&arguments.name, turn)?.document.clone();
+            let label = arguments.label.clone().unwrap_or_else(|| document.phase.clone());
+            let summary = json!({ "label": label, "iteration": document.current_iteration });
+            step::add_checkpoint(&mut document, label, version, now);
+            let made = (document.phase.clone(), document.current_iteration);
+            turn.append(writing.draft(now, document, summary))
+                .map(|snapshot| (Some(made), version, snapshot))
+        };
+        let ((made, version, snapshot), warnings) = self.store(&name, operation).await?;
+        let (phase, iteration) = match made {
+            Some(made) => made,
+            None => self.made_before(&name, version).await?,
+        };
+        let briefing = self.brief(&snapshot, warnings).await?;
+        Ok(Checkpointed {
+            checkpoint_id: checkpoint_id(version),
+            version,
+            phase,
+            iteration,
+            briefing,
+        })
+    }
+
+    /// Returns the phase and the iteration of a checkpoint that a repeated call made.
+    async fn made_before(&self, name: &Name, version: Version) -> Result<(String, u32), Refusal> {
+        let entry = self.entry(name, version).await?;
+        let iteration =
+            entry.summary.get("iteration").and_then(serde_json::Value::as_u64).unwrap_or(0);
+        Ok((entry.phase, u32::try_from(iteration).unwrap_or(u32::MAX)))
+    }
+}

@@ -1,0 +1,57 @@
+//! `refiner doctor`: looks at everything that is stored.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Service, listing_refusal, refusal};
+use crate::model::{Name, Refusal};
+use crate::storage::{Finding, FindingSeverity};
+
+/// The arguments of `doctor`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Doctor {
+    /// One artifact; default: all of them
+    pub name: Option<Name>,
+}
+
+/// What `doctor` found.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Diagnosis {
+    /// How many artifacts were looked at.
+    pub artifacts: usize,
+    /// Whether nothing is damaged. Warnings mend themselves.
+    pub healthy: bool,
+    /// What was found, by artifact, worst first.
+    pub findings: Vec<Finding>,
+}
+
+impl Service {
+    /// Looks at everything that is stored, calling `progress` with the number of artifacts seen.
+    /// Changes nothing.
+    pub async fn doctor(
+        &self,
+        arguments: Doctor,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Diagnosis, Refusal> {
+        let mut diagnosis = Diagnosis { artifacts: 0, healthy: true, findings: Vec::new() };
+        for name in self.patients(arguments.name).await? {
+            let findings =
+                self.provider.examine(&name).await.map_err(|error| refusal(&name, &error))?;
+            diagnosis.artifacts += 1;
+            diagnosis.healthy &=
+                !findings.iter().any(|finding| finding.severity == FindingSeverity::Error);
+            diagnosis.findings.extend(findings);
+            progress(diagnosis.artifacts);
+        }
+        Ok(diagnosis)
+    }
+
+    async fn patients(&self, name: Option<Name>) -> Result<Vec<Name>, Refusal> {
+        match name {
+            Some(name) => self.newest(&name).await.map(|_| vec![name]),
+            None => {
+                self.provider.list(None, usize::MAX).await.map_err(|error| listing_refusal(&error))
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! `history`: what was done to an artifact, or what two versions differ in.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{Service, refusal};
+use crate::model::briefing::Briefing;
+use crate::model::document::json_bytes;
+use crate::model::entry::Entry;
+use crate::model::{Name, Refusal, Version, limits, patch};
+
+/// Entries of a page when nobody says otherwise.
+const LIMIT_DEFAULT: usize = 20;
+/// Places of one entry that are named.
+const PLACES_MAX: usize = 20;
+
+/// The arguments of `history`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct History {
+    /// Artifact name
+    pub name: Name,
+    /// Only later versions than this
+    #[serde(default)]
+    pub after: Option<Version>,
+    /// Default 20
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 100))]
+    pub limit: Option<usize>,
+    /// Two versions: answer what changed between them
+    #[serde(default)]
+    #[schemars(length(min = 2, max = 2))]
+    pub diff: Option<Vec<Version>>,
+}
+
+/// The answer of `history`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Recorded {
+    /// What was done, oldest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entries: Option<Vec<HistoryEntry>>,
+    /// Pass it as `after` for the next page; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_after: Option<Version>,
+    /// The RFC 6902 patch between the two versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff: Option<Vec<Map<String, Value>>>,
+    /// Where the artifact stands.
+    pub briefing: Briefing,
+}
+
+/// One accepted operation.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct HistoryEntry {
+    /// The version that it made.
+    pub version: Version,
+    /// When.
+    pub at: String,
+    /// By which client.
+    pub actor: String,
+    /// The operation.
+    pub operation: String,
+    /// What the caller said about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// The phase after it.
+    pub phase: String,
+    /// The places of the document that it changed, two levels deep.
+    pub changed: Vec<String>,
+    /// The digest of the document after it.
+    pub digest: String,
+}
+
+impl Service {
+    /// Returns a page of what was done, or the difference between two versions.
+    pub async fn history(&self, arguments: History) -> Result<Recorded, Refusal> {
+        let newest = self.newest(&arguments.name).await?;
+        let briefing = self.brief(&newest.snapshot, newest.warnings).await?;
+        match arguments.diff.as_deref() {
+            Some([from, to]) => {
+                let diff = self.difference(&arguments.name, *from, *to).await?;
+                Ok(Recorded { entries: None, next_after: None, diff: Some(diff), briefing })
+            }
+            Some(_) => Err(Refusal::argument(
+                "diff takes two versions",
+                "pass diff as a list such as [3, 7]",
+            )),
+            None => {
+                let limit = arguments.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, limits::PAGE_MAX);
+                let after = arguments.after.unwrap_or(0);
+                let entries = self.provider.read(&arguments.name, after, limit).await;
+                let entries = entries.map_err(|error| refusal(&arguments.name, &error))?;
+                let last = entries.last().map(|entry| entry.version);
+                let next_after = last.filter(|last| *last < newest.snapshot.version);
+                let entries = entries.into_iter().map(recorded).collect();
+                Ok(Recorded { entries: Some(entries), next_after, diff: None, briefing })
+            }
+        }
+    }
+
+    async fn difference(
+        &self,
+        name: &Name,
+        from: Version,
+        to: Version,
+    ) -> Result<Vec<Map<String, Value>>, Refusal> {
+        let old = self.version_at(name, &from.to_string()).await?;
+        let new = self.version_at(name, &to.to_string()).await?;
+        let diff = json!(patch::diff(&old.value, &new.value));
+        let bytes = json_bytes(&diff);
+        if bytes > limits::ANSWER_BYTES_MAX {
+            return Err(Refusal::argument(
+                format!(
+                    "the difference has {bytes} bytes, and an answer has room for {}",
+                    limits::ANSWER_BYTES_MAX
+                ),
+                "compare versions that are closer together, or load_state at each with select",
+            ));
+        }
+        serde_json::from_value(diff).map_err(|error| Refusal::Internal(error.to_string()))
+    }
+}
+
+fn recorded(entry: Entry) -> HistoryEntry {
+    let mut changed = entry.changed_places();
+    if changed.len() > PLACES_MAX {
+        let more = changed.len() - PLACES_MAX;
+        changed.truncate(PLACES_MAX);
+        changed.push(format!("… and {more} more"));
+    }
+    let note =
+        ["note", "label", "event"].iter().find_map(|field| entry.summary.get(*field)?.as_str());
+    HistoryEntry {
+        version: entry.version,
+        at: entry.at.to_string(),
+        actor: entry.actor,
+        note: note.map(str::to_owned),
+        operation: entry.operation,
+        phase: entry.phase,
+        changed,
+        digest: entry.document.to_hex(),
+    }
+}

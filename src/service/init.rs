@@ -1,0 +1,310 @@
+//! `init_state`: opens an artifact, or finds where it was left.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::catalog::Known;
+use super::write::{Writing, summary_text};
+use super::{Caller, Service};
+use crate::model::briefing::Briefing;
+use crate::model::constraint::{self, Constraint};
+use crate::model::document::{ConvergenceStatus, Metrics};
+use crate::model::journal::{Snapshot, Turn};
+use crate::model::{Document, Draft, Name, Refusal, Time, Version, limits, step, taxonomy};
+
+/// The arguments of `init_state`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Init {
+    /// Artifact name
+    pub name: Name,
+    /// pmpo (default): a loop with constraints. document: plain durable state
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<String>,
+    /// Domain: logo, ui, a2ui, image, content, code, meta-prompt
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+    /// e.g. direct:svg, direct:content, meta:image-prompt
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// What the result should be
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goals: Option<Vec<String>>,
+    /// {id, description, severity: blocking|high|medium|low}
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constraints: Option<Vec<Map<String, Value>>>,
+    /// Anything to keep from the start
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<Map<String, Value>>,
+    /// Default 5
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_iterations: Option<u32>,
+    /// A person approves every iteration
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requires_approval: Option<bool>,
+    /// Refuse if another version is the newest
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<Version>,
+    /// Same key, same call: done once
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+}
+
+/// The answer of `init_state`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Initialized {
+    /// What happened.
+    pub outcome: Outcome,
+    /// The version that the call made, or the present one.
+    pub version: Version,
+    /// Where the workspace is.
+    pub workspace: String,
+    /// Where the artifact stands.
+    pub briefing: Briefing,
+}
+
+/// What opening an artifact did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Outcome {
+    /// It was made.
+    Created,
+    /// It was there, and goes on where it was left.
+    Resumed,
+    /// It had ended, and a new cycle began.
+    NewCycle,
+}
+
+/// What a caller asked for, checked.
+#[derive(Clone, Debug)]
+struct Wish {
+    name: Name,
+    workflow_given: bool,
+    known: Known,
+    artifact_type: Option<String>,
+    content_type: Option<String>,
+    goals: Option<Vec<String>>,
+    constraints: Option<Vec<Constraint>>,
+    inputs: Map<String, Value>,
+    max_iterations: Option<u32>,
+    requires_approval: bool,
+}
+
+/// What opening decided, before it is stored.
+struct Opening {
+    /// `None` for a repeated call, whose first outcome is in the journal.
+    outcome: Option<Outcome>,
+    version: Version,
+    snapshot: Arc<Snapshot>,
+    warnings: Vec<String>,
+}
+
+impl Service {
+    /// Opens an artifact: makes it, resumes it, or begins its next cycle, seeded from the last one.
+    pub async fn init(&self, arguments: Init, caller: &Caller) -> Result<Initialized, Refusal> {
+        let writing = Writing::new("init_state", &arguments, arguments.expected_version, caller)?;
+        let wish = self.wish(arguments)?;
+        let (clock, name) = (Arc::clone(&self.clock), wish.name.clone());
+        let (opening, warnings) = self
+            .store(&name, move |turn| open(&wish, &writing, turn, clock.now(), &|| clock.new_id()))
+            .await?;
+        let outcome = match opening.outcome {
+            Some(outcome) => outcome,
+            None => self.first_outcome(&name, opening.version).await?,
+        };
+        let warnings = opening.warnings.into_iter().chain(warnings).collect();
+        Ok(Initialized {
+            outcome,
+            version: opening.version,
+            workspace: self.provider.to_string(),
+            briefing: self.brief(&opening.snapshot, warnings).await?,
+        })
+    }
+
+    /// Returns the outcome that a repeated call had the first time.
+    async fn first_outcome(&self, name: &Name, version: Version) -> Result<Outcome, Refusal> {
+        let entry = self.entry(name, version).await?;
+        let outcome = json!(summary_text(&entry.summary, "outcome"));
+        serde_json::from_value(outcome).map_err(|error| Refusal::Internal(error.to_string()))
+    }
+
+    fn wish(&self, arguments: Init) -> Result<Wish, Refusal> {
+        let workflow = arguments.workflow.as_deref().unwrap_or("pmpo");
+        let workflow = Name::parse(workflow).map_err(|_| Refusal::UnknownWorkflow {
+            given: workflow.to_owned(),
+            known: self.catalog.names(),
+        })?;
+        let known = self.catalog.find(&workflow)?;
+        if let Some(artifact_type) = &arguments.artifact_type {
+            taxonomy::check_artifact_type(artifact_type)?;
+        }
+        if let Some(content_type) = &arguments.content_type {
+            taxonomy::check_content_type(content_type)?;
+        }
+        let goals =
+            arguments.goals.map(|goals| step::parse_goals(&json!(goals), "/goals")).transpose()?;
+        let constraints = arguments.constraints.map(|list| {
+            let list: Vec<Value> = list.into_iter().map(Value::Object).collect();
+            constraint::parse_definitions(&list, "/constraints")
+        });
+        Ok(Wish {
+            name: arguments.name,
+            workflow_given: arguments.workflow.is_some(),
+            known,
+            artifact_type: arguments.artifact_type,
+            content_type: arguments.content_type,
+            goals,
+            constraints: constraints.transpose()?,
+            inputs: arguments.inputs.unwrap_or_default(),
+            max_iterations: arguments.max_iterations.map(check_iterations).transpose()?,
+            requires_approval: arguments.requires_approval.unwrap_or(false),
+        })
+    }
+}
+
+fn check_iterations(iterations: u32) -> Result<u32, Refusal> {
+    match (1..=limits::ITERATIONS_MAX).contains(&iterations) {
+        true => Ok(iterations),
+        false => Err(Refusal::argument(
+            format!("max_iterations is {iterations}"),
+            format!("use 1 to {}", limits::ITERATIONS_MAX),
+        )),
+    }
+}
+
+fn open(
+    wish: &Wish,
+    writing: &Writing,
+    turn: &mut Turn<'_>,
+    now: Time,
+    new_id: &dyn Fn() -> String,
+) -> Result<Opening, Refusal> {
+    let repeated = writing.repeated(turn)?;
+    let newest = turn.newest().cloned();
+    if let (Some(version), Some(snapshot)) = (repeated, &newest) {
+        return Ok(Opening {
+            outcome: None,
+            version,
+            snapshot: Arc::clone(snapshot),
+            warnings: Vec::new(),
+        });
+    }
+    let outcome = match &newest {
+        None => Outcome::Created,
+        Some(snapshot) if has_ended(&snapshot.document) => Outcome::NewCycle,
+        Some(snapshot) => return resume(wish, snapshot),
+    };
+    let before = match &newest {
+        Some(snapshot) if !snapshot.document.is_finalized() => {
+            Some(turn.append(closing(writing, snapshot, now))?)
+        }
+        other => other.clone(),
+    };
+    let document = first_document(wish, before.as_deref(), now, new_id());
+    let summary =
+        json!({ "outcome": outcome, "workflow": document.workflow, "cycle": document.cycle });
+    let blobs = vec![wish.known.bundle.to_bytes()];
+    let snapshot = turn.append(Draft { blobs, ..writing.draft(now, document, summary) })?;
+    Ok(Opening {
+        outcome: Some(outcome),
+        version: snapshot.version,
+        snapshot,
+        warnings: Vec::new(),
+    })
+}
+
+/// Returns whether the loop has come to its end, finalized or not.
+fn has_ended(document: &Document) -> bool {
+    document.is_finalized() || document.convergence_status != ConvergenceStatus::Running
+}
+
+/// The entry that finalizes a cycle that ended but was not finalized.
+fn closing(writing: &Writing, snapshot: &Snapshot, now: Time) -> Draft {
+    let document = Document { finalized_at: Some(now), ..snapshot.document.clone() };
+    let summary = json!({ "cycle": document.cycle, "status": document.convergence_status, "by": "init_state" });
+    Draft { operation: "finalize", idempotency: None, ..writing.draft(now, document, summary) }
+}
+
+fn resume(wish: &Wish, snapshot: &Arc<Snapshot>) -> Result<Opening, Refusal> {
+    let running = &snapshot.document.workflow;
+    if wish.workflow_given && *running != wish.known.workflow.definition.id {
+        return Err(Refusal::AlreadyExists {
+            message: format!("{} exists and runs the workflow {running}", wish.name),
+        });
+    }
+    let ignored = wish.goals.is_some() || wish.constraints.is_some() || !wish.inputs.is_empty();
+    let warning = "the artifact exists: goals, constraints and inputs were not applied; save_state changes them";
+    Ok(Opening {
+        outcome: Some(Outcome::Resumed),
+        version: snapshot.version,
+        snapshot: Arc::clone(snapshot),
+        warnings: if ignored { vec![warning.to_owned()] } else { Vec::new() },
+    })
+}
+
+/// The document that a cycle begins with. What the caller does not say comes from the cycle before.
+fn first_document(wish: &Wish, before: Option<&Snapshot>, now: Time, id: String) -> Document {
+    let before = before.map(|before| &before.document);
+    let workflow = &wish.known.workflow;
+    let inherited = |field: fn(&Document) -> Option<String>| before.and_then(field);
+    let constraints =
+        wish.constraints.clone().or_else(|| before.map(|before| unassessed(&before.constraints)));
+    Document {
+        refinement_id: id,
+        artifact_name: wish.name.clone(),
+        artifact_type: wish
+            .artifact_type
+            .clone()
+            .or_else(|| inherited(|before| before.artifact_type.clone())),
+        content_type: wish
+            .content_type
+            .clone()
+            .or_else(|| inherited(|before| before.content_type.clone())),
+        workflow: workflow.definition.id.clone(),
+        definition: workflow.digest,
+        cycle: before.map_or(1, |before| before.cycle + 1),
+        phase: workflow.definition.initial.clone(),
+        started_at: now,
+        finalized_at: None,
+        current_iteration: 0,
+        max_iterations: wish.max_iterations.unwrap_or_else(|| {
+            before.map_or(limits::ITERATIONS_DEFAULT, |before| before.max_iterations)
+        }),
+        convergence_status: ConvergenceStatus::Running,
+        goals: wish
+            .goals
+            .clone()
+            .or_else(|| before.map(|before| before.goals.clone()))
+            .unwrap_or_default(),
+        constraints: constraints.unwrap_or_default(),
+        phases_completed: Vec::new(),
+        iteration_history: Vec::new(),
+        checkpoints: Vec::new(),
+        workflow_triggers: before.map_or(Vec::new(), |before| before.workflow_triggers.clone()),
+        prior_cycle_id: before.map(|before| before.refinement_id.clone()),
+        metrics: Metrics::default(),
+        inputs: wish.inputs.clone(),
+        results: Map::new(),
+        requires_approval: wish.requires_approval
+            || before.is_some_and(|before| before.requires_approval),
+        approval: None,
+        lease: None,
+        last_transition: None,
+        data: Map::new(),
+    }
+}
+
+fn unassessed(constraints: &[Constraint]) -> Vec<Constraint> {
+    let fresh = |one: &Constraint| Constraint {
+        status: constraint::Status::default(),
+        validated: false,
+        last_checked: None,
+        details: None,
+        ..one.clone()
+    };
+    constraints.iter().map(fresh).collect()
+}

@@ -1,0 +1,138 @@
+//! `list_artifacts`: what there is in the workspace.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Service, listing_refusal, refusal};
+use crate::model::document::ConvergenceStatus;
+use crate::model::journal::Snapshot;
+use crate::model::{Name, Refusal, Version, limits};
+
+/// Artifacts of a page when nobody says otherwise.
+const LIMIT_DEFAULT: usize = 50;
+/// Names that are fetched at once.
+const CHUNK: usize = 256;
+
+/// The arguments of `list_artifacts`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct List {
+    /// Only names that begin with this
+    #[serde(default)]
+    pub prefix: Option<String>,
+    /// Only of this workflow
+    #[serde(default)]
+    pub workflow: Option<String>,
+    /// Only in this phase
+    #[serde(default)]
+    pub phase: Option<String>,
+    /// From next_cursor
+    #[serde(default)]
+    pub cursor: Option<String>,
+    /// Default 50
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 100))]
+    pub limit: Option<usize>,
+}
+
+/// The answer of `list_artifacts`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Listed {
+    /// The artifacts, by name.
+    pub artifacts: Vec<Summary>,
+    /// Pass it as `cursor` for the next page; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+    /// What could not be read.
+    pub warnings: Vec<String>,
+}
+
+/// An artifact at a glance.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Summary {
+    /// Its name.
+    pub name: String,
+    /// Its workflow.
+    pub workflow: String,
+    /// Its phase.
+    pub phase: String,
+    /// How its cycle stands or ended.
+    pub status: ConvergenceStatus,
+    /// Whether the cycle is closed.
+    pub finalized: bool,
+    /// Its newest version.
+    pub version: Version,
+    /// The number of its cycle.
+    pub cycle: u64,
+    /// The present pass of its loop.
+    pub iteration: u32,
+    /// When it was last written.
+    pub updated_at: String,
+}
+
+impl Service {
+    /// Returns a page of artifacts, by name.
+    pub async fn list(&self, arguments: List) -> Result<Listed, Refusal> {
+        let limit = arguments.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, limits::PAGE_MAX);
+        let mut after = arguments.cursor.as_deref().map(parse_cursor).transpose()?;
+        let mut listed = Listed { artifacts: Vec::new(), next_cursor: None, warnings: Vec::new() };
+        loop {
+            let names = self.provider.list(after.as_ref(), CHUNK).await;
+            let names = names.map_err(|error| listing_refusal(&error))?;
+            let Some(last) = names.last().cloned() else { return Ok(listed) };
+            for name in names {
+                if !arguments.prefix.as_ref().is_none_or(|prefix| name.as_str().starts_with(prefix))
+                {
+                    continue;
+                }
+                if listed.artifacts.len() == limit {
+                    listed.next_cursor = listed.artifacts.last().map(|last| last.name.clone());
+                    return Ok(listed);
+                }
+                match self.summary(&name, &arguments).await {
+                    Ok(summary) => listed.artifacts.extend(summary),
+                    Err(refusal) => listed.warnings.push(format!("{name}: {refusal}")),
+                }
+            }
+            after = Some(last);
+        }
+    }
+
+    /// Returns an artifact at a glance, unless it is not asked for.
+    async fn summary(&self, name: &Name, arguments: &List) -> Result<Option<Summary>, Refusal> {
+        let newest = self.provider.newest(name).await.map_err(|error| refusal(name, &error))?;
+        let wanted = |snapshot: &Snapshot| {
+            let document = &snapshot.document;
+            arguments
+                .workflow
+                .as_ref()
+                .is_none_or(|workflow| document.workflow.as_str() == workflow)
+                && arguments.phase.as_ref().is_none_or(|phase| document.phase == *phase)
+        };
+        let snapshot = newest.map(|newest| newest.snapshot).filter(|snapshot| wanted(snapshot));
+        Ok(snapshot.map(|snapshot| summary(&snapshot)))
+    }
+}
+
+fn parse_cursor(cursor: &str) -> Result<Name, Refusal> {
+    Name::parse(cursor).map_err(|_| {
+        Refusal::argument(
+            format!("{cursor:?} is no cursor"),
+            "pass the next_cursor of the page before, unchanged",
+        )
+    })
+}
+
+fn summary(snapshot: &Snapshot) -> Summary {
+    let document = &snapshot.document;
+    Summary {
+        name: document.artifact_name.to_string(),
+        workflow: document.workflow.to_string(),
+        phase: document.phase.clone(),
+        status: document.convergence_status,
+        finalized: document.is_finalized(),
+        version: snapshot.version,
+        cycle: document.cycle,
+        iteration: document.current_iteration,
+        updated_at: snapshot.at.to_string(),
+    }
+}

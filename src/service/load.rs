@@ -1,0 +1,238 @@
+//! `load_state`: where an artifact stands, and as much of its document as is asked for.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{Service, refusal};
+use crate::model::briefing::Briefing;
+use crate::model::document::json_bytes;
+use crate::model::journal::Snapshot;
+use crate::model::{Document, Name, Refusal, Version, checkpoint, limits};
+
+/// The arguments of `load_state`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Load {
+    /// Artifact name
+    pub name: Name,
+    /// An earlier version or a checkpoint id; default: the newest
+    #[serde(default)]
+    pub at: Option<String>,
+    /// JSON Pointers into the document, e.g. /data/notes
+    #[serde(default)]
+    pub select: Option<Vec<String>>,
+    /// brief (default) or full
+    #[serde(default)]
+    pub detail: Option<Detail>,
+    /// Add the present phase's prompt
+    #[serde(default)]
+    pub with_prompt: Option<bool>,
+}
+
+/// How much of the document is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Detail {
+    /// What is needed to go on.
+    #[default]
+    Brief,
+    /// All of it.
+    Full,
+}
+
+/// The answer of `load_state`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Loaded {
+    /// The version that is answered.
+    pub version: Version,
+    /// When it was made.
+    pub updated_at: String,
+    /// The document: an outline, or all of it with detail full.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document: Option<Map<String, Value>>,
+    /// The selected parts by pointer; null for what is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selected: Option<Map<String, Value>>,
+    /// The present phase's prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// Where the artifact stands now, whatever version is answered.
+    pub briefing: Briefing,
+}
+
+impl Service {
+    /// Returns where an artifact stands. Changes nothing.
+    pub async fn load(&self, arguments: Load) -> Result<Loaded, Refusal> {
+        let name = &arguments.name;
+        let newest = self.newest(name).await?;
+        let briefing = self.brief(&newest.snapshot, newest.warnings).await?;
+        let earlier = match &arguments.at {
+            Some(at) => Some(self.version_at(name, at).await?),
+            None => None,
+        };
+        let snapshot = earlier.as_ref().unwrap_or(&newest.snapshot);
+        let prompt = match arguments.with_prompt {
+            Some(true) => self.phase_prompt(&newest.snapshot, &briefing).await?,
+            _ => None,
+        };
+        let (document, selected) = match &arguments.select {
+            Some(pointers) => (None, Some(selected(snapshot, pointers)?)),
+            None => (Some(document(snapshot, arguments.detail.unwrap_or_default())?), None),
+        };
+        Ok(Loaded {
+            version: snapshot.version,
+            updated_at: snapshot.at.to_string(),
+            document,
+            selected,
+            prompt,
+            briefing,
+        })
+    }
+
+    /// Returns the state at a version or a checkpoint.
+    pub(super) async fn version_at(
+        &self,
+        name: &Name,
+        reference: &str,
+    ) -> Result<Snapshot, Refusal> {
+        let version = parse_reference(reference)?;
+        let snapshot =
+            self.provider.at(name, version).await.map_err(|error| refusal(name, &error))?;
+        snapshot.ok_or_else(|| Refusal::NotFound {
+            what: format!("version {version} of {name}"),
+            hint: "history lists the versions; load_state with detail full lists the checkpoints"
+                .into(),
+        })
+    }
+}
+
+/// Returns the version that a caller means.
+pub(super) fn parse_reference(reference: &str) -> Result<Version, Refusal> {
+    checkpoint::version_of(reference).ok_or_else(|| {
+        Refusal::argument(
+            format!("{reference:?} is neither a version nor a checkpoint id"),
+            "pass a version such as \"12\" or a checkpoint id such as \"cp-12\"",
+        )
+    })
+}
+
+fn document(snapshot: &Snapshot, detail: Detail) -> Result<Map<String, Value>, Refusal> {
+    match detail {
+        Detail::Brief => Ok(outline(&snapshot.document)),
+        Detail::Full => full(snapshot),
+    }
+}
+
+/// The whole document, if it fits into an answer.
+fn full(snapshot: &Snapshot) -> Result<Map<String, Value>, Refusal> {
+    let bytes = json_bytes(&snapshot.value);
+    if bytes > limits::ANSWER_BYTES_MAX {
+        return Err(too_large("the document", bytes));
+    }
+    let Value::Object(view) = snapshot.document.to_view(snapshot.version, snapshot.at) else {
+        return Err(Refusal::Internal("a document is an object".into()));
+    };
+    Ok(view)
+}
+
+fn too_large(what: &str, bytes: usize) -> Refusal {
+    Refusal::argument(
+        format!(
+            "{what} has {bytes} bytes, and an answer has room for {}",
+            limits::ANSWER_BYTES_MAX
+        ),
+        "detail brief shows how large each part of data is; pass select with JSON Pointers to smaller parts, such as /data/notes/0",
+    )
+}
+
+fn selected(snapshot: &Snapshot, pointers: &[String]) -> Result<Map<String, Value>, Refusal> {
+    const POINTERS_MAX: usize = 50;
+    if pointers.len() > POINTERS_MAX {
+        return Err(Refusal::argument(
+            format!("select has {} pointers", pointers.len()),
+            format!("pass at most {POINTERS_MAX}"),
+        ));
+    }
+    if let Some(wrong) =
+        pointers.iter().find(|pointer| !pointer.is_empty() && !pointer.starts_with('/'))
+    {
+        return Err(Refusal::argument(
+            format!("{wrong:?} is no JSON Pointer"),
+            "a JSON Pointer begins with a slash, such as /data/notes/0",
+        ));
+    }
+    let view = snapshot.document.to_view(snapshot.version, snapshot.at);
+    let select =
+        |pointer: &String| (pointer.clone(), view.pointer(pointer).cloned().unwrap_or_default());
+    let selected: Map<String, Value> = pointers.iter().map(select).collect();
+    let bytes = json_bytes(&json!(selected));
+    match bytes > limits::ANSWER_BYTES_MAX {
+        true => Err(too_large("what is selected", bytes)),
+        false => Ok(selected),
+    }
+}
+
+/// What a model needs to go on after it lost its memory, in well under 2 KB.
+fn outline(document: &Document) -> Map<String, Value> {
+    const GOALS_SHOWN: usize = 3;
+    const OPEN_SHOWN: usize = 8;
+    const PARTS_SHOWN: usize = 10;
+    let open = document.constraints.iter().filter(|one| !one.holds());
+    let open: Vec<&str> = open.map(|one| one.id.as_str()).take(OPEN_SHOWN).collect();
+    let data = document
+        .data
+        .iter()
+        .take(PARTS_SHOWN)
+        .map(|(name, value)| (name.clone(), json!(size(value))));
+    let mut outline = json!({
+        "goals": document.goals.iter().take(GOALS_SHOWN).map(|goal| shortened(goal)).collect::<Vec<_>>(),
+        "constraints": {
+            "total": document.constraints.len(),
+            "satisfied": document.constraints.iter().filter(|one| one.holds()).count(),
+            "open": open,
+        },
+        "data": data.collect::<Map<_, _>>(),
+        "started_at": document.started_at,
+    });
+    let beside: [(&str, Value); 4] = [
+        ("artifact_type", json!(document.artifact_type)),
+        ("content_type", json!(document.content_type)),
+        (
+            "last_decision",
+            json!(
+                document
+                    .iteration_history
+                    .last()
+                    .map(|last| shortened(&format!("{}: {}", last.decision, last.reason)))
+            ),
+        ),
+        ("last_checkpoint", json!(document.checkpoints.last().map(|last| &last.id))),
+    ];
+    let mut fields = outline.as_object_mut().map(std::mem::take).unwrap_or_default();
+    fields.extend(
+        beside
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.to_owned(), value)),
+    );
+    fields
+}
+
+/// Says what a part is and how large, instead of the part.
+fn size(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("list of {}", items.len()),
+        Value::Object(_) => format!("object, {} bytes", json_bytes(value)),
+        Value::String(text) if text.len() > 80 => format!("text, {} bytes", text.len()),
+        other => other.to_string(),
+    }
+}
+
+fn shortened(text: &str) -> String {
+    const CHARACTERS_MAX: usize = 120;
+    match text.char_indices().nth(CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,194 @@
+//! Layer 3: the one place that decides what is done.
+//!
+//! One file for each operation. An operation reads, decides by calling the model, and writes
+//! through the queue; the faces only translate its arguments and its answer.
+
+mod catalog;
+mod checkpoint;
+mod clock;
+mod doctor;
+mod finalize;
+mod history;
+mod init;
+mod list;
+mod load;
+mod prompts;
+mod queue;
+mod restore;
+mod save;
+mod transition;
+mod write;
+
+use std::sync::Arc;
+
+use self::catalog::Catalog;
+pub use self::catalog::built_in_prompts;
+pub use self::checkpoint::{Checkpoint, Checkpointed};
+pub use self::clock::{Clock, SystemClock};
+pub use self::doctor::{Diagnosis, Doctor};
+pub use self::finalize::{Finalize, Finalized};
+pub use self::history::{History, HistoryEntry, Recorded};
+pub use self::init::{Init, Initialized, Outcome};
+pub use self::list::{List, Listed, Summary};
+pub use self::load::{Detail, Load, Loaded};
+use self::queue::{Failure, Queues};
+pub use self::restore::{Restore, Restored};
+pub use self::save::{Save, Saved};
+pub use self::transition::{Transition, Transitioned};
+use crate::model::briefing::{Briefing, briefing};
+use crate::model::journal::Snapshot;
+use crate::model::{Document, Name, Refusal, Workflow, limits};
+use crate::storage::filesystem::Filesystem;
+use crate::storage::{self, Newest, Provider};
+
+/// The operations on a workspace.
+#[derive(Clone, Debug)]
+pub struct Service {
+    provider: Arc<dyn Provider>,
+    clock: Arc<dyn Clock>,
+    catalog: Arc<Catalog>,
+    queues: Arc<Queues>,
+}
+
+/// Who calls.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The client's name and version, for the journal.
+    actor: String,
+    /// Whether a person confirmed the call in a way that a model cannot.
+    pub human: bool,
+}
+
+impl Caller {
+    /// Makes a caller of a client's name and version. Nothing is decided by them.
+    pub fn new(actor: &str) -> Self {
+        let printable = actor.chars().filter(|c| !c.is_control());
+        Self { actor: printable.take(limits::ACTOR_CHARACTERS_MAX).collect(), human: false }
+    }
+}
+
+impl Service {
+    /// Serves what is stored by a provider, with the built-in workflows.
+    pub fn new(provider: Arc<dyn Provider>, clock: Arc<dyn Clock>) -> Self {
+        Self::with_catalog(provider, clock, Catalog::new(None))
+    }
+
+    /// Serves a workspace on disk, with the built-in workflows and the user's own.
+    pub fn of_workspace(workspace: Filesystem) -> Self {
+        let catalog = Catalog::new(Some(workspace.clone()));
+        Self::with_catalog(Arc::new(workspace), Arc::new(SystemClock), catalog)
+    }
+
+    fn with_catalog(provider: Arc<dyn Provider>, clock: Arc<dyn Clock>, catalog: Catalog) -> Self {
+        let queues = Arc::new(Queues::new(Arc::clone(&provider)));
+        Self { provider, clock, catalog: Arc::new(catalog), queues }
+    }
+
+    /// Returns what tells people where things are stored.
+    pub fn provider(&self) -> &dyn Provider {
+        self.provider.as_ref()
+    }
+
+    /// Completes what was put off. To be called before the process ends.
+    pub async fn settle(&self) {
+        self.provider.settle().await;
+    }
+
+    /// Returns the newest state of an artifact that has to exist.
+    async fn newest(&self, name: &Name) -> Result<Newest, Refusal> {
+        let newest = self.provider.newest(name).await.map_err(|error| refusal(name, &error))?;
+        newest.ok_or_else(|| no_such_artifact(name))
+    }
+
+    /// Returns the workflow that an artifact's present cycle began with.
+    async fn workflow_of(&self, document: &Document) -> Result<Arc<Workflow>, Refusal> {
+        if let Some(workflow) = self.catalog.by_digest(document.definition) {
+            return Ok(workflow);
+        }
+        let name = &document.artifact_name;
+        let stored = self
+            .provider
+            .blob(name, document.definition)
+            .await
+            .map_err(|error| refusal(name, &error))?;
+        let stored = stored.ok_or_else(|| Refusal::StorageCorrupt {
+            name: name.to_string(),
+            damage: format!(
+                "the workflow that its cycle began with ({}) is missing",
+                document.definition
+            ),
+        })?;
+        self.catalog.compile(&stored)
+    }
+
+    /// Returns where an artifact stands.
+    async fn brief(
+        &self,
+        snapshot: &Snapshot,
+        mut warnings: Vec<String>,
+    ) -> Result<Briefing, Refusal> {
+        let workflow = self.workflow_of(&snapshot.document).await?;
+        warnings.extend(self.newer_definition(snapshot, &workflow));
+        Ok(briefing(&workflow, snapshot, warnings))
+    }
+
+    /// Says that a newer definition of the workflow exists than the one that the cycle runs.
+    fn newer_definition(&self, snapshot: &Snapshot, running: &Workflow) -> Option<String> {
+        let built_in = catalog::built_in(&snapshot.document.workflow)?;
+        let (newer, old) = (built_in.definition.version, running.definition.version);
+        (newer > old).then(|| {
+            format!(
+                "this cycle runs version {old} of {}; the next will run version {newer}",
+                running.definition.id
+            )
+        })
+    }
+}
+
+fn no_such_artifact(name: &Name) -> Refusal {
+    Refusal::NotFound {
+        what: format!("artifact named {name}"),
+        hint: "call init_state to make it, or list_artifacts to see what there is".into(),
+    }
+}
+
+/// Tells a caller why the storage did not do what it was asked to.
+fn refusal(name: &Name, error: &storage::Error) -> Refusal {
+    let reason = chain(error);
+    match error {
+        storage::Error::ReadOnly { .. } => Refusal::ReadOnly { reason },
+        storage::Error::Corrupt { .. } => {
+            Refusal::StorageCorrupt { name: name.to_string(), damage: reason }
+        }
+        storage::Error::NewerFormat(_) => Refusal::Unsupported {
+            what: format!("the artifact {name} cannot be read: {reason}"),
+            hint: "it was written by a newer refiner: update this one; nothing was changed".into(),
+        },
+        storage::Error::Unavailable { .. } | storage::Error::Stopped => {
+            Refusal::StorageUnavailable { reason }
+        }
+    }
+}
+
+/// Tells a caller why the workspace could not be listed.
+fn listing_refusal(error: &storage::Error) -> Refusal {
+    Refusal::StorageUnavailable { reason: chain(error) }
+}
+
+/// Returns an error with its causes, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+impl Failure {
+    fn into_refusal(self, name: &Name) -> Refusal {
+        match self {
+            Self::Refused(refused) => refused,
+            Self::Storage(error) => refusal(name, &error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

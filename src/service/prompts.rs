@@ -1,0 +1,73 @@
+//! Prompts rendered with an artifact's present state.
+
+use super::{Service, catalog};
+use crate::model::briefing::Briefing;
+use crate::model::journal::Snapshot;
+use crate::model::prompt::{self, Unrenderable};
+use crate::model::{Name, Refusal};
+
+impl Service {
+    /// Renders a prompt of an artifact's workflow with its present state. Where there is no such
+    /// artifact yet, the text says how to begin.
+    pub async fn prompt(&self, prompt: &str, name: &Name) -> Result<String, Refusal> {
+        let newest = match self.newest(name).await {
+            Ok(newest) => newest,
+            Err(Refusal::NotFound { .. }) => return Ok(how_to_begin(prompt, name)),
+            Err(refusal) => return Err(refusal),
+        };
+        let briefing = self.brief(&newest.snapshot, newest.warnings).await?;
+        let workflow = self.workflow_of(&newest.snapshot.document).await?;
+        if !workflow.prompts.contains_key(prompt) {
+            return Err(Refusal::argument(
+                format!(
+                    "{name} runs the workflow {}, which has no prompt {prompt}",
+                    workflow.definition.id
+                ),
+                "load_state with with_prompt gives the prompt of its present phase",
+            ));
+        }
+        prompt::render(&workflow, prompt, &newest.snapshot, &briefing)
+            .map_err(|error| unrenderable(&error))
+    }
+
+    /// Renders the prompt of the present phase, if it has one.
+    pub(super) async fn phase_prompt(
+        &self,
+        snapshot: &Snapshot,
+        briefing: &Briefing,
+    ) -> Result<Option<String>, Refusal> {
+        let workflow = self.workflow_of(&snapshot.document).await?;
+        let Some(prompt) = &briefing.next.prompt else { return Ok(None) };
+        let rendered = prompt::render(&workflow, prompt, snapshot, briefing);
+        rendered.map(Some).map_err(|error| unrenderable(&error))
+    }
+
+    /// Returns names of artifacts that begin with a text, for completion.
+    pub async fn complete_name(&self, prefix: &str, limit: usize) -> Result<Vec<String>, Refusal> {
+        let listed = self.list(super::List {
+            prefix: Some(prefix.to_owned()),
+            limit: Some(limit),
+            ..Default::default()
+        });
+        Ok(listed.await?.artifacts.into_iter().map(|summary| summary.name).collect())
+    }
+}
+
+fn unrenderable(error: &Unrenderable) -> Refusal {
+    Refusal::argument(
+        error.to_string(),
+        "correct the template in the workflow's folder, and begin a new cycle with it",
+    )
+}
+
+fn how_to_begin(prompt: &str, name: &Name) -> String {
+    let workflow = catalog::built_in_prompts()
+        .get(prompt)
+        .map_or_else(|| "pmpo".to_owned(), |workflow| workflow.definition.id.to_string());
+    format!(
+        "There is no artifact named `{name}` yet.\n\n\
+         1. Ask your user what the result should be, unless you know.\n\
+         2. Call `init_state` with `{{\"name\": \"{name}\", \"workflow\": \"{workflow}\", \"goals\": [\"…\"]}}`.\n\
+         3. Call `load_state` with `{{\"name\": \"{name}\", \"with_prompt\": true}}`: it says what to do first.\n"
+    )
+}

@@ -1,0 +1,248 @@
+//! The queue in front of the storage: operations on one artifact that come while another is being
+//! stored wait, and are stored together with one flush.
+//!
+//! The first to come leads: it takes what waits, stores it, answers all, and goes on until nothing
+//! waits any more. It runs as a task of its own, so that an operation is finished even if its
+//! caller goes away.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::model::journal::Turn;
+use crate::model::{Name, Refusal};
+use crate::storage::{Error, Newest, Provider};
+
+/// Operations that are stored with one flush.
+const BATCH_MAX: usize = 256;
+/// Operations that may wait for one artifact.
+const WAITING_MAX: usize = 4096;
+
+/// The queues of all artifacts that are being written to.
+#[derive(Debug)]
+pub(super) struct Queues {
+    provider: Arc<dyn Provider>,
+    by_name: Arc<Mutex<HashMap<Name, Vec<Job>>>>,
+}
+
+/// An operation that waits.
+struct Job {
+    operation: Box<dyn FnMut(&mut Turn<'_>) + Send>,
+    done: oneshot::Sender<Result<Vec<String>, Arc<Error>>>,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Job")
+    }
+}
+
+/// What came of an operation, and what the caller should know about how it was stored.
+pub(super) type Stored<T> = Result<(T, Vec<String>), Failure>;
+
+/// Why an operation was not done.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It was refused.
+    Refused(Refusal),
+    /// The storage failed.
+    Storage(Arc<Error>),
+}
+
+impl Queues {
+    pub(super) fn new(provider: Arc<dyn Provider>) -> Self {
+        Self { provider, by_name: Arc::default() }
+    }
+
+    /// Lets an operation decide on top of the newest state and stores what it drafts. Its answer is
+    /// given back once everything that it saw is durable. An operation may be asked more than once;
+    /// its last answer counts. What a refused one drafted is forgotten.
+    pub(super) async fn store<T: Send + 'static>(
+        &self,
+        name: &Name,
+        operation: impl FnMut(&mut Turn<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Stored<T> {
+        let answer = Arc::new(Mutex::new(None));
+        let (done, stored) = oneshot::channel();
+        let operation = Box::new(guarded(operation, Arc::clone(&answer)));
+        self.enter(name, Job { operation, done })?;
+        let warnings = stored.await.map_err(|_| Failure::Storage(Arc::new(Error::Stopped)))?;
+        let warnings = warnings.map_err(Failure::Storage)?;
+        let answer = hold(&answer)
+            .take()
+            .unwrap_or(Err(Refusal::Internal("an operation was not asked".into())));
+        answer.map(|answer| (answer, warnings)).map_err(Failure::Refused)
+    }
+
+    /// Adds a job to an artifact's queue, and leads it if nobody does.
+    fn enter(&self, name: &Name, job: Job) -> Result<(), Failure> {
+        let mut queues = hold(&self.by_name);
+        if let Some(waiting) = queues.get_mut(name) {
+            if waiting.len() >= WAITING_MAX {
+                let what = format!("the queue of operations on {name}");
+                let refusal = Refusal::TooLarge {
+                    what,
+                    actual: waiting.len(),
+                    limit: WAITING_MAX,
+                    unit: "operations",
+                };
+                return Err(Failure::Refused(refusal));
+            }
+            waiting.push(job);
+            return Ok(());
+        }
+        queues.insert(name.clone(), vec![job]);
+        drop(queues);
+        let leader = Leader {
+            provider: Arc::clone(&self.provider),
+            by_name: Arc::clone(&self.by_name),
+            name: name.clone(),
+            ended: false,
+        };
+        tokio::spawn(leader.lead());
+        Ok(())
+    }
+}
+
+/// Stores what waits in an artifact's queue. While it exists, the queue does too.
+struct Leader {
+    provider: Arc<dyn Provider>,
+    by_name: Arc<Mutex<HashMap<Name, Vec<Job>>>>,
+    name: Name,
+    ended: bool,
+}
+
+impl Leader {
+    async fn lead(mut self) {
+        while let Some(batch) = self.next_batch() {
+            let (mut operations, waiting): (Vec<_>, Vec<_>) =
+                batch.into_iter().map(|job| (job.operation, job.done)).unzip();
+            let decide = move |turn: &mut Turn<'_>| {
+                operations.iter_mut().for_each(|operation| operation(turn))
+            };
+            let result = self.provider.append(&self.name, Box::new(decide)).await;
+            let result = result
+                .map(|newest: Option<Newest>| newest.map_or(Vec::new(), |newest| newest.warnings));
+            let result = result.map_err(Arc::new);
+            for done in waiting {
+                // A caller that went away needs no answer.
+                drop(done.send(result.clone()));
+            }
+        }
+        self.ended = true;
+    }
+
+    /// Takes what waits; ends the queue when nothing does.
+    fn next_batch(&self) -> Option<Vec<Job>> {
+        let mut queues = hold(&self.by_name);
+        let waiting = queues.get_mut(&self.name)?;
+        if waiting.is_empty() {
+            queues.remove(&self.name);
+            return None;
+        }
+        let rest = waiting.split_off(waiting.len().min(BATCH_MAX));
+        Some(std::mem::replace(waiting, rest))
+    }
+}
+
+impl Drop for Leader {
+    /// Ends the queue if leading panicked, so that those who wait hear of it and the next to come
+    /// leads again.
+    fn drop(&mut self) {
+        if !self.ended {
+            hold(&self.by_name).remove(&self.name);
+        }
+    }
+}
+
+/// Makes an operation leave its answer somewhere, and keeps a panic of one from the others.
+fn guarded<T: Send + 'static>(
+    mut operation: impl FnMut(&mut Turn<'_>) -> Result<T, Refusal> + Send + 'static,
+    answer: Arc<Mutex<Option<Result<T, Refusal>>>>,
+) -> impl FnMut(&mut Turn<'_>) + Send {
+    move |turn| {
+        let mark = turn.mark();
+        let result = catch_unwind(AssertUnwindSafe(|| operation(turn)))
+            .unwrap_or_else(|_| Err(Refusal::Internal("an operation panicked".into())));
+        if result.is_err() {
+            turn.rewind(mark);
+        }
+        *hold(&answer) = Some(result);
+    }
+}
+
+/// Locks for a section that cannot panic half-way.
+fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::Version;
+    use crate::model::journal::tests::draft;
+    use crate::storage::memory::Memory;
+
+    fn name() -> Name {
+        Name::parse("a").unwrap()
+    }
+
+    fn queues() -> Arc<Queues> {
+        Arc::new(Queues::new(Arc::new(Memory::default())))
+    }
+
+    fn save(turn: &mut Turn<'_>, value: usize) -> Result<Version, Refusal> {
+        turn.append(draft("a", &json!(value))).map(|snapshot| snapshot.version)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn operations_at_once_are_all_stored_and_each_gets_its_own_answer() {
+        let queues = queues();
+        let calls = (0..1000).map(|i| {
+            let queues = Arc::clone(&queues);
+            tokio::spawn(async move {
+                queues.store(&name(), move |turn| save(turn, i)).await.unwrap().0
+            })
+        });
+        let mut versions = Vec::new();
+        for call in calls.collect::<Vec<_>>() {
+            versions.push(call.await.unwrap());
+        }
+        versions.sort_unstable();
+        assert_eq!(versions, (1..=1000).collect::<Vec<_>>());
+        assert!(hold(&queues.by_name).is_empty(), "no queue is left");
+    }
+
+    #[tokio::test]
+    async fn what_a_refused_or_panicking_operation_drafted_is_forgotten_and_the_others_go_on() {
+        let (queues, name) = (queues(), name());
+        let refused = queues.store(&name, |turn| {
+            save(turn, 1)?;
+            Err::<(), _>(Refusal::Internal("refused".into()))
+        });
+        let panicking = queues.store(&name, |turn| -> Result<(), Refusal> {
+            save(turn, 2)?;
+            panic!("a bug")
+        });
+        let good = queues.store(&name, |turn| save(turn, 3));
+        let (refused, panicking, good) = tokio::join!(refused, panicking, good);
+        assert!(matches!(refused, Err(Failure::Refused(_))));
+        assert!(matches!(panicking, Err(Failure::Refused(Refusal::Internal(_)))), "{panicking:?}");
+        assert_eq!(good.unwrap().0, 1);
+    }
+
+    #[tokio::test]
+    async fn an_operation_is_finished_though_its_caller_goes_away() {
+        let (queues, name) = (queues(), name());
+        let call = queues.store(&name, |turn| save(turn, 1));
+        let mut call = Box::pin(call);
+        assert!(futures_util::poll!(&mut call).is_pending());
+        drop(call);
+        let (version, _) = queues.store(&name, |turn| save(turn, 2)).await.unwrap();
+        assert_eq!(version, 2);
+    }
+}

@@ -1,0 +1,176 @@
+//! `save_state`: the caller's own part of the document.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::write::{Writing, check_text, open_state};
+use super::{Caller, Service};
+use crate::model::briefing::Briefing;
+use crate::model::constraint;
+use crate::model::journal::{Snapshot, Turn};
+use crate::model::refusal::Violation;
+use crate::model::{Document, Name, Refusal, Version, Workflow, document, patch, step};
+
+/// The arguments of `save_state`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Save {
+    /// Artifact name
+    pub name: Name,
+    /// Merged into the document (null removes): data, goals, inputs, constraints
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch: Option<Map<String, Value>>,
+    /// Instead of patch: replaces each field given
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<Map<String, Value>>,
+    /// Why, for the history
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Refuse if another version is the newest
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<Version>,
+    /// Same key, same call: done once
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+}
+
+/// The answer of `save_state`. It does not repeat what was saved.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Saved {
+    /// Whether anything was different; if not, nothing was written.
+    pub changed: bool,
+    /// The version that holds what was saved.
+    pub version: Version,
+    /// Where the artifact stands.
+    pub briefing: Briefing,
+}
+
+/// What a save asks for.
+#[derive(Clone, Debug)]
+enum Change {
+    Merge(Value),
+    Replace(Map<String, Value>),
+}
+
+impl Service {
+    /// Saves the caller's part of the document. One that changes nothing writes nothing.
+    pub async fn save(&self, arguments: Save, caller: &Caller) -> Result<Saved, Refusal> {
+        let writing = Writing::new("save_state", &arguments, arguments.expected_version, caller)?;
+        let change = change(&arguments)?;
+        check_text("note", arguments.note.as_ref())?;
+        let name = arguments.name;
+        let newest = self.newest(&name).await?;
+        let (workflow, human) = (self.workflow_of(&newest.snapshot.document).await?, caller.human);
+        let (clock, of) = (Arc::clone(&self.clock), name.clone());
+        let operation = move |turn: &mut Turn<'_>| {
+            if let Some(version) = writing.repeated(turn)? {
+                return Ok((
+                    true,
+                    version,
+                    Arc::clone(turn.newest().expect("a repeated call made a version")),
+                ));
+            }
+            let before = open_state(&of, turn)?;
+            let document = changed(before, &change)?;
+            if document == before.document {
+                let unchanged = Arc::clone(turn.newest().expect("the artifact is open"));
+                return Ok((false, unchanged.version, unchanged));
+            }
+            if !human {
+                check_tightens(before, &document, &workflow)?;
+            }
+            let draft = writing.draft(clock.now(), document, json!({ "note": arguments.note }));
+            let snapshot = turn.append(draft)?;
+            Ok((true, snapshot.version, snapshot))
+        };
+        let ((changed, version, snapshot), warnings) = self.store(&name, operation).await?;
+        Ok(Saved { changed, version, briefing: self.brief(&snapshot, warnings).await? })
+    }
+}
+
+fn change(arguments: &Save) -> Result<Change, Refusal> {
+    match (&arguments.patch, &arguments.state) {
+        (Some(patch), None) => {
+            document::check_writable(patch, "patch")?;
+            Ok(Change::Merge(Value::Object(patch.clone())))
+        }
+        (None, Some(state)) => {
+            document::check_writable(state, "state")?;
+            Ok(Change::Replace(state.clone()))
+        }
+        _ => Err(Refusal::argument(
+            "save_state takes either patch or state",
+            "pass patch, such as {\"data\":{\"notes\":\"…\"}}, to change some of it; state to replace whole fields",
+        )),
+    }
+}
+
+/// Returns the document with a change.
+fn changed(before: &Snapshot, change: &Change) -> Result<Document, Refusal> {
+    let mut part = before.document.writable_part();
+    match change {
+        Change::Merge(merge) => patch::merge(&mut part, merge),
+        Change::Replace(fields) => {
+            let known = part.as_object_mut().map(std::mem::take).unwrap_or_default();
+            let replaced = known.into_iter().chain(fields.clone());
+            part = Value::Object(replaced.collect());
+        }
+    }
+    // Checked before it is taken apart, since what is too deep cannot be compared cheaply either.
+    document::check_size(&part)?;
+    let mut after = before.document.clone();
+    after.data = object(&part, "data")?;
+    after.inputs = object(&part, "inputs")?;
+    after.goals = match part.get("goals") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(goals) => step::parse_goals(goals, "/goals")?,
+    };
+    let list = match part.get("constraints") {
+        None | Some(Value::Null) => &Vec::new(),
+        Some(Value::Array(list)) => list,
+        Some(_) => return Err(wrong_type("constraints", "a list")),
+    };
+    let definitions = constraint::parse_definitions(list, "/constraints")?;
+    let known = |id: &str| before.document.constraints.iter().find(|one| one.id == id);
+    after.constraints = definitions
+        .into_iter()
+        .map(|one| {
+            let older = known(&one.id);
+            one.with_findings_of(older)
+        })
+        .collect();
+    Ok(after)
+}
+
+fn object(part: &Value, field: &str) -> Result<Map<String, Value>, Refusal> {
+    match part.get(field) {
+        None | Some(Value::Null) => Ok(Map::new()),
+        Some(Value::Object(fields)) => Ok(fields.clone()),
+        Some(_) => Err(wrong_type(field, "an object")),
+    }
+}
+
+fn wrong_type(field: &str, expected: &str) -> Refusal {
+    Refusal::SchemaViolation {
+        what: field.to_owned(),
+        violations: vec![Violation {
+            pointer: format!("/{field}"),
+            message: format!("{expected} is needed"),
+        }],
+    }
+}
+
+/// After the specification, constraints only tighten: loosening needs a person.
+fn check_tightens(before: &Snapshot, after: &Document, workflow: &Workflow) -> Result<(), Refusal> {
+    let specifying = workflow.definition.initial == before.document.phase;
+    let loosening = constraint::loosening(&before.document.constraints, &after.constraints);
+    match loosening {
+        Some(what) if !specifying => Err(Refusal::ApprovalRequired {
+            what,
+            command: format!("refiner save {} --patch …", before.document.artifact_name),
+        }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,646 @@
+use serde_json::{Value, json};
+
+use super::clock::tests::ManualClock;
+use super::*;
+use crate::model::document::ConvergenceStatus;
+use crate::storage::memory::Memory;
+
+fn service() -> Service {
+    Service::new(Arc::new(Memory::default()), Arc::new(ManualClock::default()))
+}
+
+/// A service on disk, with what has to live as long.
+fn on_disk() -> (tempfile::TempDir, Service) {
+    let folder = tempfile::tempdir().unwrap();
+    let workspace = Filesystem::open(folder.path()).unwrap();
+    (folder, Service::of_workspace(workspace))
+}
+
+fn caller() -> Caller {
+    Caller::new("test 1.0")
+}
+
+fn person() -> Caller {
+    Caller { human: true, ..caller() }
+}
+
+fn name() -> Name {
+    Name::parse("report").unwrap()
+}
+
+/// Arguments, as a caller writes them.
+fn arguments<T: serde::de::DeserializeOwned>(mut fields: Value) -> T {
+    fields["name"] = json!("report");
+    serde_json::from_value(fields).unwrap()
+}
+
+async fn init(service: &Service, fields: Value) -> Result<Initialized, Refusal> {
+    service.init(arguments(fields), &caller()).await
+}
+
+async fn save(service: &Service, fields: Value) -> Result<Saved, Refusal> {
+    service.save(arguments(fields), &caller()).await
+}
+
+async fn load(service: &Service, fields: Value) -> Result<Loaded, Refusal> {
+    service.load(arguments(fields)).await
+}
+
+async fn send(service: &Service, fields: Value) -> Result<Transitioned, Refusal> {
+    service.transition(arguments(fields), &caller()).await
+}
+
+async fn finalize(service: &Service, fields: Value) -> Result<Finalized, Refusal> {
+    service.finalize(arguments(fields), &caller()).await
+}
+
+async fn document(service: &Service) -> Value {
+    json!(load(service, json!({"detail": "full"})).await.unwrap().document.unwrap())
+}
+
+fn constraint(id: &str, severity: &str) -> Value {
+    json!({"id": id, "description": "d", "severity": severity})
+}
+
+/// Goes once through a loop, from `plan` to after `persist`, with the blocking constraint as given.
+async fn iterate(service: &Service, status: &str) -> Transitioned {
+    let mut last = None;
+    for phase in ["plan", "execute", "reflect", "persist"] {
+        let result = json!({"constraints": [{"id": "links", "status": status}]});
+        last = Some(
+            send(service, json!({"event": "complete", "phase": phase, "result": result}))
+                .await
+                .unwrap(),
+        );
+    }
+    last.unwrap()
+}
+
+async fn begin_loop(service: &Service) {
+    init(service, json!({"constraints": [constraint("links", "blocking")]})).await.unwrap();
+    send(service, json!({"event": "complete", "phase": "specify", "result": {}})).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_artifact_is_created_then_resumed_then_begins_a_new_cycle() {
+    let service = service();
+    let created = init(
+        &service,
+        json!({"goals": ["short"], "constraints": [constraint("links", "blocking")]}),
+    )
+    .await
+    .unwrap();
+    assert_eq!(
+        (created.outcome, created.version, created.briefing.phase.as_str()),
+        (Outcome::Created, 1, "specify")
+    );
+    let resumed = init(&service, json!({})).await.unwrap();
+    assert_eq!(
+        (resumed.outcome, resumed.version, resumed.briefing.warnings.len()),
+        (Outcome::Resumed, 1, 0)
+    );
+    let ignoring = init(&service, json!({"goals": ["other"]})).await.unwrap();
+    assert!(ignoring.briefing.warnings[0].contains("not applied"));
+
+    send(&service, json!({"event": "complete", "result": {}})).await.unwrap();
+    iterate(&service, "satisfied").await;
+    finalize(&service, json!({})).await.unwrap();
+    let first = document(&service).await;
+    let next = init(&service, json!({})).await.unwrap();
+    assert_eq!((next.outcome, next.briefing.cycle), (Outcome::NewCycle, 2));
+    let second = document(&service).await;
+    assert_eq!(second["goals"], json!(["short"]));
+    assert_eq!(second["prior_cycle_id"], first["refinement_id"]);
+    assert_eq!(second["constraints"][0]["id"], "links");
+    assert_eq!(second["constraints"][0]["status"], "unchecked");
+    assert_eq!(second["current_iteration"], 0);
+}
+
+#[tokio::test]
+async fn opening_what_ended_but_was_not_finalized_finalizes_it_first() {
+    let service = service();
+    begin_loop(&service).await;
+    iterate(&service, "satisfied").await;
+    let next = init(&service, json!({})).await.unwrap();
+    assert_eq!(next.outcome, Outcome::NewCycle);
+    let history = service.history(arguments(json!({"limit": 100}))).await.unwrap().entries.unwrap();
+    let operations: Vec<_> =
+        history.iter().rev().take(2).map(|entry| entry.operation.as_str()).collect();
+    assert_eq!(operations, ["init_state", "finalize"]);
+}
+
+#[tokio::test]
+async fn opening_with_what_cannot_be_is_refused_and_makes_nothing() {
+    let service = service();
+    let too_many: Vec<Value> = (0..300).map(|i| constraint(&i.to_string(), "low")).collect();
+    for (fields, code) in [
+        (json!({"workflow": "nothing"}), "unknown_workflow"),
+        (json!({"workflow": "../x"}), "unknown_workflow"),
+        (json!({"artifact_type": "poem"}), "unknown_artifact_type"),
+        (json!({"content_type": "direct:poem"}), "invalid_argument"),
+        (json!({"constraints": [{"id": "a"}]}), "schema_violation"),
+        (json!({"constraints": too_many}), "too_large"),
+        (json!({"max_iterations": 0}), "invalid_argument"),
+        (json!({"max_iterations": 1_000_000}), "invalid_argument"),
+        (json!({"expected_version": 3}), "conflict"),
+        (json!({"idempotency_key": ""}), "invalid_argument"),
+    ] {
+        let refusal = init(&service, fields.clone()).await.expect_err(&fields.to_string());
+        assert_eq!(refusal.code(), code, "{fields}: {refusal}");
+    }
+    assert_eq!(load(&service, json!({})).await.unwrap_err().code(), "not_found");
+    init(&service, json!({"workflow": "document"})).await.unwrap();
+    assert_eq!(
+        init(&service, json!({"workflow": "pmpo"})).await.unwrap_err().code(),
+        "already_exists"
+    );
+}
+
+#[tokio::test]
+async fn a_save_merges_or_replaces_and_writes_nothing_when_nothing_changes() {
+    let service = service();
+    init(&service, json!({"workflow": "document"})).await.unwrap();
+    let saved = save(&service, json!({"patch": {"data": {"a": 1, "b": {"c": 2}}, "goals": ["g"]}}))
+        .await
+        .unwrap();
+    assert_eq!((saved.changed, saved.version), (true, 2));
+    let again = save(&service, json!({"patch": {"data": {"a": 1}}})).await.unwrap();
+    assert_eq!((again.changed, again.version), (false, 2));
+    save(&service, json!({"patch": {"data": {"a": null, "b": {"d": 3}}}})).await.unwrap();
+    assert_eq!(document(&service).await["data"], json!({"b": {"c": 2, "d": 3}}));
+    save(&service, json!({"state": {"data": {"z": 0}}})).await.unwrap();
+    let document = document(&service).await;
+    assert_eq!(
+        (&document["data"], &document["goals"], &document["version"]),
+        (&json!({"z": 0}), &json!(["g"]), &json!(4))
+    );
+}
+
+#[tokio::test]
+async fn a_save_of_what_cannot_be_is_refused_and_writes_nothing() {
+    let service = service();
+    init(&service, json!({"workflow": "document"})).await.unwrap();
+    let deep = (0..100).fold(json!(1), |inner, _| json!([inner]));
+    for (fields, code) in [
+        (json!({}), "invalid_argument"),
+        (json!({"patch": {}, "state": {}}), "invalid_argument"),
+        (json!({"patch": {"phase": "done"}}), "invalid_argument"),
+        (json!({"state": {"version": 7}}), "invalid_argument"),
+        (json!({"patch": {"todo": 1}}), "invalid_argument"),
+        (json!({"patch": {"data": 1}}), "schema_violation"),
+        (json!({"patch": {"goals": "one"}}), "schema_violation"),
+        (
+            json!({"patch": {"constraints": [{"id": "a", "status": "satisfied"}]}}),
+            "schema_violation",
+        ),
+        (json!({"patch": {"data": {"deep": deep}}}), "too_large"),
+        (
+            json!({"patch": {"data": {"large": "x".repeat(limits::DOCUMENT_BYTES_MAX)}}}),
+            "too_large",
+        ),
+        (json!({"patch": {"data": {"a": 1}}, "expected_version": 9}), "conflict"),
+        (json!({"patch": {"data": {"a": 1}}, "note": "n".repeat(5000)}), "too_large"),
+        (
+            json!({"patch": {"data": {"a": 1}}, "idempotency_key": "k".repeat(129)}),
+            "invalid_argument",
+        ),
+    ] {
+        let refusal = save(&service, fields.clone()).await.expect_err("accepted");
+        assert_eq!(refusal.code(), code, "{refusal}");
+        assert!(!refusal.hint().is_empty());
+    }
+    assert_eq!(load(&service, json!({})).await.unwrap().version, 1);
+}
+
+#[tokio::test]
+async fn of_two_writers_with_the_same_expected_version_one_wins() {
+    let service = service();
+    init(&service, json!({"workflow": "document"})).await.unwrap();
+    let write = |value: i32| {
+        save(&service, json!({"patch": {"data": {"v": value}}, "expected_version": 1}))
+    };
+    let (one, other) = tokio::join!(write(1), write(2));
+    let refusal = one.err().or(other.err()).expect("one is refused");
+    assert_eq!(refusal, Refusal::Conflict { expected: 1, current: 2 });
+    assert_eq!(load(&service, json!({})).await.unwrap().version, 2);
+}
+
+#[tokio::test]
+async fn the_same_key_writes_once_and_answers_the_same() {
+    let (_folder, service) = on_disk();
+    let key = |fields: Value| {
+        let mut fields = fields;
+        fields["idempotency_key"] = json!("k");
+        fields
+    };
+    let first =
+        init(&service, json!({"workflow": "document", "idempotency_key": "i"})).await.unwrap();
+    save(&service, json!({"patch": {"data": {"other": 1}}})).await.unwrap();
+    let again =
+        init(&service, json!({"workflow": "document", "idempotency_key": "i"})).await.unwrap();
+    assert_eq!(
+        (again.outcome, again.version, again.briefing.version),
+        (first.outcome, first.version, 2)
+    );
+
+    let saved = save(&service, key(json!({"patch": {"data": {"a": 1}}}))).await.unwrap();
+    save(&service, json!({"patch": {"data": {"a": 2}}})).await.unwrap();
+    let again = save(&service, key(json!({"patch": {"data": {"a": 1}}}))).await.unwrap();
+    assert_eq!((again.changed, again.version, again.briefing.version), (true, saved.version, 4));
+    assert_eq!(document(&service).await["data"]["a"], 2, "it was not done again");
+    let refusal = save(&service, key(json!({"patch": {"data": {"a": 3}}}))).await.unwrap_err();
+    assert!(refusal.to_string().contains("another call"), "{refusal}");
+
+    let checkpoint = |label: &str| {
+        let arguments = arguments(json!({"label": label, "idempotency_key": "c"}));
+        let service = service.clone();
+        async move { service.checkpoint(arguments, &caller()).await }
+    };
+    let (made, again) = (checkpoint("x").await.unwrap(), checkpoint("x").await.unwrap());
+    assert_eq!(
+        (made.checkpoint_id, made.phase, made.iteration),
+        (again.checkpoint_id, again.phase, again.iteration)
+    );
+}
+
+#[tokio::test]
+async fn a_key_comes_before_the_expected_version() {
+    let service = service();
+    init(&service, json!({"workflow": "document"})).await.unwrap();
+    let fields =
+        json!({"patch": {"data": {"a": 1}}, "expected_version": 1, "idempotency_key": "k"});
+    assert_eq!(save(&service, fields.clone()).await.unwrap().version, 2);
+    assert_eq!(save(&service, fields).await.unwrap().version, 2, "not a conflict with itself");
+}
+
+#[tokio::test]
+async fn after_the_specification_constraints_only_tighten_without_a_person() {
+    let service = service();
+    begin_loop(&service).await;
+    let loosen = json!({"patch": {"constraints": []}});
+    assert_eq!(save(&service, loosen.clone()).await.unwrap_err().code(), "approval_required");
+    let tighten = json!({"patch": {"constraints": [constraint("links", "blocking"), constraint("new", "low")]}});
+    assert!(save(&service, tighten).await.unwrap().changed);
+    assert!(service.save(arguments(loosen), &person()).await.unwrap().changed);
+}
+
+#[tokio::test]
+async fn a_loop_runs_until_its_blocking_constraint_holds() {
+    let service = service();
+    begin_loop(&service).await;
+    let first = iterate(&service, "violated").await;
+    assert_eq!((first.from.as_str(), first.to.as_str()), ("persist", "plan"));
+    assert_eq!((first.briefing.iteration.current, first.briefing.iteration.max), (2, 5));
+    let second = iterate(&service, "satisfied").await;
+    assert_eq!(
+        (second.to.as_str(), second.briefing.status),
+        ("converged", ConvergenceStatus::Converged)
+    );
+    assert!(second.briefing.next.instruction.contains("finalize"));
+    assert_eq!(document(&service).await["iteration_history"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_transition_from_a_phase_that_is_not_the_present_one_is_refused() {
+    let service = service();
+    begin_loop(&service).await;
+    let refusal = send(&service, json!({"event": "complete", "phase": "execute", "result": {}}))
+        .await
+        .unwrap_err();
+    assert_eq!(refusal.code(), "invalid_transition");
+    assert!(refusal.to_string().contains("the present phase is plan, not execute"), "{refusal}");
+    assert_eq!(
+        send(&service, json!({"event": "fly"})).await.unwrap_err().code(),
+        "invalid_transition"
+    );
+    assert_eq!(
+        send(&service, json!({"event": "stop"})).await.unwrap_err().code(),
+        "approval_required"
+    );
+    assert_eq!(
+        send(&service, json!({"event": "complete", "result": {}, "cost": -1.0}))
+            .await
+            .unwrap_err()
+            .code(),
+        "invalid_argument"
+    );
+    let stopped = service
+        .transition(arguments(json!({"event": "stop", "reason": "enough"})), &person())
+        .await
+        .unwrap();
+    assert_eq!(stopped.briefing.status, ConvergenceStatus::UserTerminated);
+}
+
+#[tokio::test]
+async fn a_repeated_transition_is_answered_as_done() {
+    let service = service();
+    begin_loop(&service).await;
+    let fields = json!({"event": "complete", "phase": "plan", "result": {"steps": [1]}});
+    let first = send(&service, fields.clone()).await.unwrap();
+    let again = send(&service, fields).await.unwrap();
+    assert_eq!((again.from, again.to, again.version), (first.from, first.to, first.version));
+    let other =
+        send(&service, json!({"event": "complete", "phase": "plan", "result": {"steps": [2]}}))
+            .await;
+    assert_eq!(other.unwrap_err().code(), "invalid_transition");
+    assert_eq!(load(&service, json!({})).await.unwrap().version, 3);
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_would_happen_and_writes_nothing() {
+    let service = service();
+    begin_loop(&service).await;
+    let dry =
+        send(&service, json!({"event": "complete", "result": {}, "dry_run": true})).await.unwrap();
+    assert_eq!((dry.to.as_str(), dry.version, dry.dry_run), ("execute", 2, Some(true)));
+    assert_eq!(load(&service, json!({})).await.unwrap().briefing.phase, "plan");
+}
+
+#[tokio::test]
+async fn a_cycle_is_finalized_when_its_loop_has_ended_and_with_the_status_it_ended_with() {
+    let service = service();
+    begin_loop(&service).await;
+    assert_eq!(finalize(&service, json!({})).await.unwrap_err().code(), "invalid_transition");
+    iterate(&service, "satisfied").await;
+    assert_eq!(
+        finalize(&service, json!({"status": "user_terminated"})).await.unwrap_err().code(),
+        "invalid_argument"
+    );
+    let finalized = finalize(&service, json!({"status": "converged"})).await.unwrap();
+    assert_eq!((finalized.cycle, finalized.archived_to.as_str()), (1, ".refiner/history/report/1"));
+    let again = finalize(&service, json!({})).await.unwrap();
+    assert_eq!(again.version, finalized.version);
+    assert_eq!(
+        save(&service, json!({"patch": {"data": {"a": 1}}})).await.unwrap_err().code(),
+        "finalized"
+    );
+    assert_eq!(
+        send(&service, json!({"event": "complete", "result": {}})).await.unwrap_err().code(),
+        "finalized"
+    );
+}
+
+#[tokio::test]
+async fn a_document_can_be_finalized_from_any_phase() {
+    let service = service();
+    init(&service, json!({"workflow": "document"})).await.unwrap();
+    let finalized = finalize(&service, json!({"status": "user_terminated"})).await.unwrap();
+    assert_eq!(finalized.briefing.status, ConvergenceStatus::UserTerminated);
+}
+
+#[tokio::test]
+async fn an_earlier_version_can_be_read_compared_and_restored() {
+    let (_folder, service) = on_disk();
+    init(&service, json!({"workflow": "document"})).await.unwrap();
+    save(&service, json!({"patch": {"data": {"a": 1}, "goals": ["one"]}})).await.unwrap();
+    let checkpoint =
+        service.checkpoint(arguments(json!({"label": "good"})), &caller()).await.unwrap();
+    assert_eq!((checkpoint.checkpoint_id.as_str(), checkpoint.version), ("cp-3", 3));
+    save(&service, json!({"patch": {"data": {"a": 2}, "goals": ["two"], "inputs": {"i": 1}}}))
+        .await
+        .unwrap();
+
+    let earlier =
+        load(&service, json!({"at": "cp-3", "select": ["/data/a", "/nothing"]})).await.unwrap();
+    assert_eq!(
+        (earlier.version, json!(earlier.selected.unwrap())),
+        (3, json!({"/data/a": 1, "/nothing": null}))
+    );
+    assert_eq!(earlier.briefing.version, 4, "the briefing is of now");
+    let diff = service.history(arguments(json!({"diff": [3, 4]}))).await.unwrap().diff.unwrap();
+    assert!(json!(diff).to_string().contains(r#""path":"/data/a","value":2"#), "{diff:?}");
+
+    let restore = |to: &str| {
+        let (service, arguments) = (service.clone(), arguments(json!({ "to": to })));
+        async move { service.restore(arguments, &caller()).await }
+    };
+    let restored = restore("cp-3").await.unwrap();
+    assert_eq!((restored.version, restored.restored_from), (5, 3));
+    let document = document(&service).await;
+    assert_eq!(
+        (&document["data"], &document["goals"], &document["inputs"]),
+        (&json!({"a": 1}), &json!(["one"]), &json!({"i": 1}))
+    );
+    assert_eq!(restore("99").await.unwrap_err().code(), "not_found");
+    assert_eq!(restore("soon").await.unwrap_err().code(), "invalid_argument");
+}
+
+#[tokio::test]
+async fn restoring_does_not_rewind_the_loop() {
+    let service = service();
+    begin_loop(&service).await;
+    iterate(&service, "violated").await;
+    let before = document(&service).await;
+    service.restore(arguments(json!({"to": "1"})), &caller()).await.unwrap();
+    let after = document(&service).await;
+    for field in [
+        "phase",
+        "current_iteration",
+        "iteration_history",
+        "constraints",
+        "metrics",
+        "results",
+        "convergence_status",
+    ] {
+        assert_eq!(before[field], after[field], "{field}");
+    }
+}
+
+#[tokio::test]
+async fn a_storage_that_forgets_refuses_checkpoints_and_skips_those_of_a_workflow() {
+    let service = service();
+    begin_loop(&service).await;
+    let refusal = service.checkpoint(arguments(json!({})), &caller()).await.unwrap_err();
+    assert_eq!(refusal.code(), "unsupported");
+    let sent = send(&service, json!({"event": "complete", "result": {}})).await.unwrap();
+    assert!(
+        sent.briefing.warnings.iter().any(|warning| warning.contains("no checkpoint")),
+        "{:?}",
+        sent.briefing.warnings
+    );
+    assert_eq!(document(&service).await["checkpoints"], json!([]));
+}
+
+#[tokio::test]
+async fn history_comes_in_pages_oldest_first() {
+    let service = service();
+    init(&service, json!({"workflow": "document"})).await.unwrap();
+    for i in 0..5 {
+        save(&service, json!({"patch": {"data": {"i": i}}, "note": format!("n{i}")}))
+            .await
+            .unwrap();
+    }
+    let page = service.history(arguments(json!({"after": 1, "limit": 3}))).await.unwrap();
+    let entries = page.entries.unwrap();
+    assert_eq!(entries.iter().map(|entry| entry.version).collect::<Vec<_>>(), [2, 3, 4]);
+    assert_eq!(
+        (entries[0].note.as_deref(), &entries[0].changed, entries[0].actor.as_str()),
+        (Some("n0"), &vec!["/data/i".to_owned()], "test 1.0")
+    );
+    assert_eq!(page.next_after, Some(4));
+    assert_eq!(service.history(arguments(json!({"after": 4}))).await.unwrap().next_after, None);
+    assert!(service.history(arguments(json!({"diff": [1]}))).await.is_err());
+}
+
+#[tokio::test]
+async fn artifacts_are_listed_by_name_with_filters_and_pages() {
+    let service = service();
+    for artifact in ["a-1", "a-2", "b-1", "a-3"] {
+        let workflow = if artifact == "a-2" { "pmpo" } else { "document" };
+        let init: Init =
+            serde_json::from_value(json!({"name": artifact, "workflow": workflow})).unwrap();
+        service.init(init, &caller()).await.unwrap();
+    }
+    let list = |fields: Value| {
+        let service = service.clone();
+        async move { service.list(serde_json::from_value(fields).unwrap()).await.unwrap() }
+    };
+    let names =
+        |listed: &Listed| listed.artifacts.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&list(json!({})).await), ["a-1", "a-2", "a-3", "b-1"]);
+    assert_eq!(names(&list(json!({"prefix": "a-", "workflow": "document"})).await), ["a-1", "a-3"]);
+    assert_eq!(names(&list(json!({"phase": "specify"})).await), ["a-2"]);
+    let page = list(json!({"limit": 2})).await;
+    assert_eq!(
+        (names(&page), page.next_cursor.as_deref()),
+        (vec!["a-1".into(), "a-2".into()], Some("a-2"))
+    );
+    let rest = list(json!({"limit": 2, "cursor": "a-2"})).await;
+    assert_eq!((names(&rest), rest.next_cursor), (vec!["a-3".into(), "b-1".into()], None));
+    assert_eq!(
+        service
+            .list(List { cursor: Some("../x".into()), ..List::default() })
+            .await
+            .unwrap_err()
+            .code(),
+        "invalid_argument"
+    );
+}
+
+#[tokio::test]
+async fn every_prompt_renders_in_every_phase_and_is_short_on_a_fresh_artifact() {
+    let service = service();
+    let unknown = service.prompt("pmpo", &name()).await.unwrap();
+    assert!(unknown.contains("init_state"), "{unknown}");
+    begin_loop(&service).await;
+    for _ in 0..6 {
+        let state = load(&service, json!({"with_prompt": true})).await.unwrap();
+        assert!(state.prompt.unwrap().contains("transition"));
+        for prompt in ["pmpo", "specify", "plan", "execute", "reflect", "persist"] {
+            let text = service.prompt(prompt, &name()).await.unwrap();
+            assert!(
+                text.contains("report") && text.len() < 6 << 10,
+                "{prompt}: {} bytes",
+                text.len()
+            );
+        }
+        let result = json!({"constraints": [{"id": "links", "status": "violated", "details": "2 are broken"}]});
+        send(&service, json!({"event": "complete", "result": result})).await.unwrap();
+    }
+    assert_eq!(service.prompt("nothing", &name()).await.unwrap_err().code(), "invalid_argument");
+}
+
+#[tokio::test]
+async fn a_users_own_workflow_runs_and_goes_on_as_it_began() {
+    let (folder, service) = on_disk();
+    let own = folder.path().join(".refiner/workflows/review");
+    std::fs::create_dir_all(&own).unwrap();
+    let workflow = |title: &str| {
+        json!({
+            "id": "review", "version": 1, "title": title, "initial": "read",
+            "prompts": {"read": {"title": "Read", "description": "Read it"}},
+            "states": {
+                "read": {"meta": {"prompt": "read"}, "on": {"done": [{"target": "over"}]}},
+                "over": {"type": "final", "meta": {"status": "converged"}}
+            }
+        })
+        .to_string()
+    };
+    #[expect(clippy::disallowed_methods, reason = "a person writes these files")]
+    let put = |file: &str, text: &str| std::fs::write(own.join(file), text).unwrap();
+    put("workflow.json", &workflow("Review"));
+    put("read.md", "Read {{ state.artifact_name }}.");
+    init(&service, json!({"workflow": "review"})).await.unwrap();
+    put("workflow.json", "not JSON");
+    let other: Init =
+        serde_json::from_value(json!({"name": "other", "workflow": "review"})).unwrap();
+    assert_eq!(service.init(other, &caller()).await.unwrap_err().code(), "invalid_argument");
+
+    // Another process knows the workflow only from the cycle that runs it.
+    let reopened = Service::of_workspace(Filesystem::open(folder.path()).unwrap());
+    let loaded = load(&reopened, json!({"with_prompt": true})).await.unwrap();
+    assert_eq!(loaded.prompt.as_deref(), Some("Read report."));
+    let done = send(&reopened, json!({"event": "done"})).await.unwrap();
+    assert_eq!(done.to, "over");
+}
+
+#[tokio::test]
+async fn a_large_document_is_answered_in_outline_and_in_parts() {
+    let service = service();
+    init(&service, json!({"workflow": "document"})).await.unwrap();
+    let list: Vec<String> = (0..100).map(|i| format!("{i}{}", "x".repeat(1000))).collect();
+    save(&service, json!({"patch": {"data": {"list": list, "small": 1}}})).await.unwrap();
+    let brief = load(&service, json!({})).await.unwrap();
+    assert_eq!(
+        json!(brief.document.as_ref().unwrap())["data"],
+        json!({"list": "list of 100", "small": "1"})
+    );
+    assert!(json!(brief).to_string().len() < 2048);
+    assert_eq!(
+        load(&service, json!({"detail": "full"})).await.unwrap_err().code(),
+        "invalid_argument"
+    );
+    assert_eq!(
+        load(&service, json!({"select": ["/data"]})).await.unwrap_err().code(),
+        "invalid_argument"
+    );
+    assert!(load(&service, json!({"select": ["/data/list/7", "/data/small"]})).await.is_ok());
+    assert_eq!(
+        load(&service, json!({"select": ["data"]})).await.unwrap_err().code(),
+        "invalid_argument"
+    );
+}
+
+#[tokio::test]
+async fn a_readable_copy_of_a_finalized_cycle_is_kept() {
+    let (folder, service) = on_disk();
+    begin_loop(&service).await;
+    iterate(&service, "violated").await;
+    iterate(&service, "satisfied").await;
+    let finalized = finalize(&service, json!({})).await.unwrap();
+    init(&service, json!({})).await.unwrap();
+    let archive = folder.path().join(finalized.archived_to);
+    let state: Value =
+        serde_json::from_slice(&std::fs::read(archive.join("state.json")).unwrap()).unwrap();
+    assert_eq!((&state["cycle"], &state["convergence_status"]), (&json!(1), &json!("converged")));
+    let log = std::fs::read_to_string(archive.join("refinement_log.md")).unwrap();
+    assert_eq!(log.lines().filter(|line| line.starts_with("## Iteration")).count(), 2);
+    let decisions = std::fs::read_to_string(archive.join("decisions.md")).unwrap();
+    assert!(
+        decisions.contains("- **Decision**: continue")
+            && decisions.contains("- **Decision**: terminate")
+    );
+    assert!(
+        !folder.path().join(".refiner/artifacts/report/decisions.md").exists(),
+        "the new cycle has none yet"
+    );
+}
+
+#[tokio::test]
+async fn twenty_saves_at_once_on_one_artifact_are_all_there() {
+    let (_folder, service) = on_disk();
+    init(&service, json!({"workflow": "document"})).await.unwrap();
+    let saves = (0..20).map(|i| {
+        let service = service.clone();
+        tokio::spawn(async move {
+            save(&service, json!({"patch": {"data": {format!("k{i}"): i}}})).await.unwrap().version
+        })
+    });
+    let mut versions = Vec::new();
+    for save in saves.collect::<Vec<_>>() {
+        versions.push(save.await.unwrap());
+    }
+    versions.sort_unstable();
+    assert_eq!(versions, (2..=21).collect::<Vec<_>>());
+    assert_eq!(document(&service).await["data"].as_object().unwrap().len(), 20);
+}

@@ -1,0 +1,251 @@
+//! `transition`: sends an event to the loop.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::write::{Writing, check_text, open_state, summary_text};
+use super::{Caller, Service};
+use crate::model::briefing::Briefing;
+use crate::model::document::LastTransition;
+use crate::model::journal::{Snapshot, Turn};
+use crate::model::step::{self, Decision, Event, Occasion, Step};
+use crate::model::{Draft, Name, Refusal, Time, Version, Workflow};
+
+/// The arguments of `transition`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Transition {
+    /// Artifact name
+    pub name: Name,
+    /// e.g. complete; the briefing lists them
+    pub event: String,
+    /// The phase you believe to be in; refused if it is another
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+    /// What the phase produced
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Map<String, Value>>,
+    /// Why
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Added up
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub cost: Option<f64>,
+    /// Added up
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub time_seconds: Option<f64>,
+    /// Only say what would happen
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+    /// Refuse if another version is the newest
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<Version>,
+    /// Same key, same call: done once
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+}
+
+/// The answer of `transition`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Transitioned {
+    /// The phase that was left.
+    pub from: String,
+    /// The phase that was entered.
+    pub to: String,
+    /// The version that the transition made, or the present one for a dry run.
+    pub version: Version,
+    /// Whether the loop goes on, where that was decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    /// True when nothing was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<bool>,
+    /// Where the artifact stands.
+    pub briefing: Briefing,
+}
+
+/// What came of an event, before the answer is made.
+enum Outcome {
+    Stepped(Box<Step>, Version, Arc<Snapshot>),
+    Repeated(Version, Arc<Snapshot>),
+}
+
+impl Service {
+    /// Sends an event. The server decides where it leads; a phase cannot be skipped.
+    pub async fn transition(
+        &self,
+        arguments: Transition,
+        caller: &Caller,
+    ) -> Result<Transitioned, Refusal> {
+        let writing = Writing::new("transition", &arguments, arguments.expected_version, caller)?;
+        let (name, event) = (arguments.name.clone(), event(&arguments)?);
+        let newest = self.newest(&name).await?;
+        let sending = Sending {
+            workflow: self.workflow_of(&newest.snapshot.document).await?,
+            event,
+            phase: arguments.phase,
+            human: caller.human,
+            keeps_checkpoints: !self.provider.volatile(),
+        };
+        if arguments.dry_run == Some(true) {
+            return self.dry_run(&sending, &newest.snapshot, newest.warnings).await;
+        }
+        let lacks_checkpoints = !sending.keeps_checkpoints;
+        let (clock, of) = (Arc::clone(&self.clock), name.clone());
+        let operation = move |turn: &mut Turn<'_>| sending.store(&of, &writing, turn, clock.now());
+        let (outcome, mut warnings) = self.store(&name, operation).await?;
+        if lacks_checkpoints {
+            warnings.push("no checkpoint was made: the memory provider keeps none".to_owned());
+        }
+        self.transitioned(&name, outcome, warnings).await
+    }
+
+    async fn dry_run(
+        &self,
+        sending: &Sending,
+        snapshot: &Snapshot,
+        warnings: Vec<String>,
+    ) -> Result<Transitioned, Refusal> {
+        let step = sending.step(snapshot, snapshot.version + 1, self.clock.now())?;
+        Ok(Transitioned {
+            from: step.from,
+            to: step.to,
+            version: snapshot.version,
+            decision: step.decision,
+            dry_run: Some(true),
+            briefing: self.brief(snapshot, warnings).await?,
+        })
+    }
+
+    async fn transitioned(
+        &self,
+        name: &Name,
+        outcome: Outcome,
+        warnings: Vec<String>,
+    ) -> Result<Transitioned, Refusal> {
+        let (from, to, decision, version, snapshot) = match outcome {
+            Outcome::Stepped(step, version, snapshot) => {
+                (step.from, step.to, step.decision, version, snapshot)
+            }
+            Outcome::Repeated(version, snapshot) => {
+                let summary = self.entry(name, version).await?.summary;
+                let decision = summary
+                    .get("decision")
+                    .cloned()
+                    .and_then(|decision| serde_json::from_value(decision).ok());
+                (
+                    summary_text(&summary, "from"),
+                    summary_text(&summary, "to"),
+                    decision,
+                    version,
+                    snapshot,
+                )
+            }
+        };
+        Ok(Transitioned {
+            from,
+            to,
+            version,
+            decision,
+            dry_run: None,
+            briefing: self.brief(&snapshot, warnings).await?,
+        })
+    }
+}
+
+fn event(arguments: &Transition) -> Result<Event, Refusal> {
+    check_text("reason", arguments.reason.as_ref())?;
+    let amount = |name: &str, given: Option<f64>| match given.unwrap_or(0.0) {
+        amount if amount.is_finite() && amount >= 0.0 => Ok(amount),
+        amount => Err(Refusal::argument(
+            format!("{name} is {amount}"),
+            "pass a number that is not negative",
+        )),
+    };
+    Ok(Event {
+        name: arguments.event.clone(),
+        result: arguments.result.clone(),
+        reason: arguments.reason.clone(),
+        cost: amount("cost", arguments.cost)?,
+        time_seconds: amount("time_seconds", arguments.time_seconds)?,
+    })
+}
+
+/// An event on its way.
+struct Sending {
+    workflow: Arc<Workflow>,
+    event: Event,
+    phase: Option<String>,
+    human: bool,
+    keeps_checkpoints: bool,
+}
+
+impl Sending {
+    fn store(
+        &self,
+        name: &Name,
+        writing: &Writing,
+        turn: &mut Turn<'_>,
+        now: Time,
+    ) -> Result<Outcome, Refusal> {
+        let repeated = writing.repeated(turn)?;
+        let before = Arc::clone(turn.newest().ok_or_else(|| super::no_such_artifact(name))?);
+        if let Some(version) = repeated.or_else(|| {
+            self.repeats(before.document.last_transition.as_ref(), &before.document.phase)
+        }) {
+            return Ok(Outcome::Repeated(version, before));
+        }
+        open_state(name, turn)?;
+        let step = self.step(&before, turn.next_version(), now)?;
+        let summary = json!({
+            "event": self.event.name,
+            "from": step.from,
+            "to": step.to,
+            "note": self.event.reason,
+            "decision": step.decision,
+        });
+        let draft = writing.draft(now, step.document.clone(), summary);
+        let snapshot = turn.append(Draft { sections: step.sections.clone(), ..draft })?;
+        Ok(Outcome::Stepped(Box::new(step), snapshot.version, snapshot))
+    }
+
+    /// Returns the version of the last transition if this is the same one again: sent from where the
+    /// caller believed to be, with the same event and result.
+    fn repeats(&self, last: Option<&LastTransition>, present: &str) -> Option<Version> {
+        let (last, phase) = (last?, self.phase.as_deref()?);
+        let same = last.from == phase
+            && last.event == self.event.name
+            && last.result == step::result_digest(&self.event);
+        (same && phase != present).then_some(last.version)
+    }
+
+    fn step(&self, before: &Snapshot, version: Version, now: Time) -> Result<Step, Refusal> {
+        let document = &before.document;
+        if document.definition != self.workflow.digest {
+            // Somebody began a new cycle since the workflow was looked up.
+            return Err(Refusal::Conflict { expected: version - 1, current: before.version });
+        }
+        self.check_phase(&document.phase)?;
+        let occasion =
+            Occasion { now, version, human: self.human, keeps_checkpoints: self.keeps_checkpoints };
+        step::step(&self.workflow, document, &self.event, occasion)
+    }
+
+    fn check_phase(&self, present: &str) -> Result<(), Refusal> {
+        let Some(believed) = self.phase.as_deref().filter(|believed| *believed != present) else {
+            return Ok(());
+        };
+        let allowed =
+            self.workflow.phase(present).into_iter().flat_map(|phase| self.workflow.events(phase));
+        Err(Refusal::InvalidTransition {
+            from: present.to_owned(),
+            event: self.event.name.clone(),
+            allowed: allowed.map(|(event, _)| event.to_owned()).collect(),
+            message: format!("the present phase is {present}, not {believed}"),
+        })
+    }
+}

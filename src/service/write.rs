@@ -1,0 +1,120 @@
+//! What all operations that write have in common.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{Caller, Failure, Service, no_such_artifact, refusal};
+use crate::model::entry::Entry;
+use crate::model::idempotency::IdempotencyKey;
+use crate::model::journal::{Snapshot, Turn};
+use crate::model::{Digest, Document, Draft, Name, Refusal, Time, Version, limits};
+
+/// A call that writes.
+#[derive(Clone, Debug)]
+pub(super) struct Writing {
+    operation: &'static str,
+    actor: String,
+    expected_version: Option<Version>,
+    idempotency: Option<IdempotencyKey>,
+}
+
+impl Writing {
+    /// Makes one of a call's arguments. The idempotency key stands for all of them but itself.
+    pub(super) fn new(
+        operation: &'static str,
+        arguments: &impl Serialize,
+        expected_version: Option<Version>,
+        caller: &Caller,
+    ) -> Result<Self, Refusal> {
+        let mut call = json!([operation, arguments]);
+        let key = call[1].as_object_mut().and_then(|fields| fields.remove("idempotency_key"));
+        let idempotency = match key {
+            Some(Value::String(key)) => Some(IdempotencyKey::new(key, Digest::of_json(&call))?),
+            _ => None,
+        };
+        Ok(Self { operation, actor: caller.actor.clone(), expected_version, idempotency })
+    }
+
+    /// Returns the version that this very call made before, or `None` if it is a new one. Refuses a
+    /// key that stood for another call, and a version that is not the newest any more. The key comes
+    /// first, so that a repeated call is not refused for what it did itself.
+    pub(super) fn repeated(&self, turn: &Turn<'_>) -> Result<Option<Version>, Refusal> {
+        if let Some(key) = &self.idempotency
+            && let Some(version) = turn.find_key(key)?
+        {
+            return Ok(Some(version));
+        }
+        let current = turn.next_version() - 1;
+        match self.expected_version {
+            Some(expected) if expected != current => Err(Refusal::Conflict { expected, current }),
+            _ => Ok(None),
+        }
+    }
+
+    /// Drafts the entry of this call.
+    pub(super) fn draft(&self, at: Time, document: Document, summary: Value) -> Draft {
+        let Value::Object(mut summary) = summary else { unreachable!("a summary is an object") };
+        summary.retain(|_, value| !value.is_null());
+        Draft {
+            at,
+            actor: self.actor.clone(),
+            operation: self.operation,
+            summary,
+            idempotency: self.idempotency.clone(),
+            document,
+            sections: Vec::new(),
+            blobs: Vec::new(),
+        }
+    }
+}
+
+impl Service {
+    /// Lets an operation decide on top of the newest state of an artifact and stores what it drafts.
+    pub(super) async fn store<T: Send + 'static>(
+        &self,
+        name: &Name,
+        operation: impl FnMut(&mut Turn<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<(T, Vec<String>), Refusal> {
+        let stored = self.queues.store(name, operation).await;
+        stored.map_err(|failure: Failure| failure.into_refusal(name))
+    }
+
+    /// Returns the entry that made a version, to answer a repeated call as the first time.
+    pub(super) async fn entry(&self, name: &Name, version: Version) -> Result<Entry, Refusal> {
+        let entries = self
+            .provider
+            .read(name, version - 1, 1)
+            .await
+            .map_err(|error| refusal(name, &error))?;
+        let entry = entries.into_iter().next();
+        entry.ok_or_else(|| Refusal::Internal(format!("version {version} of {name} is missing")))
+    }
+}
+
+/// Returns the state that an operation changes: that of an artifact whose cycle is open.
+pub(super) fn open_state<'a>(name: &Name, turn: &'a Turn<'_>) -> Result<&'a Snapshot, Refusal> {
+    let newest = turn.newest().ok_or_else(|| no_such_artifact(name))?;
+    match newest.document.finalized_at {
+        Some(at) => Err(Refusal::Finalized { name: name.to_string(), at }),
+        None => Ok(newest),
+    }
+}
+
+/// Refuses a text of a caller's that is too long to be kept.
+pub(super) fn check_text(argument: &str, text: Option<&String>) -> Result<(), Refusal> {
+    let characters = text.map_or(0, |text| text.chars().count());
+    match characters > limits::TEXT_CHARACTERS_MAX {
+        true => Err(Refusal::TooLarge {
+            what: argument.to_owned(),
+            actual: characters,
+            limit: limits::TEXT_CHARACTERS_MAX,
+            unit: "characters",
+        }),
+        false => Ok(()),
+    }
+}
+
+/// Returns a field of an entry's summary as text.
+pub(super) fn summary_text(summary: &Map<String, Value>, field: &str) -> String {
+    summary.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
+}

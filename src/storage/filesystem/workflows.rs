@@ -1,0 +1,69 @@
+//! The user's own workflows, in `.refiner/workflows/<name>/`.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use super::Filesystem;
+use super::fs::{self, Fs, Mode};
+use super::layout;
+use crate::model::Name;
+use crate::model::workflow::Bundle;
+
+/// Bytes of one file of a workflow.
+const FILE_BYTES_MAX: u64 = 256 << 10;
+/// Prompts of one workflow.
+const PROMPTS_MAX: usize = 20;
+
+impl Filesystem {
+    /// Returns the names of the user's own workflows, in order.
+    pub fn workflow_names(&self) -> io::Result<Vec<Name>> {
+        let names = match self.store.fs.list(layout::WORKFLOWS) {
+            Err(error) if fs::is_absent(&error) => Vec::new(),
+            result => result?,
+        };
+        let mut names: Vec<Name> = names.iter().filter_map(|name| Name::parse(name).ok()).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Reads one of the user's own workflows, or returns `None` when there is none by that name.
+    ///
+    /// Fails with [`io::ErrorKind::InvalidData`] when `workflow.json` is not JSON or a file is too
+    /// large. Whether the workflow is sound is for [`crate::model::Workflow::compile`] to say.
+    pub fn read_workflow(&self, name: &Name) -> io::Result<Option<Bundle>> {
+        let fs = self.store.fs.as_ref();
+        let folder = format!("{}/{name}", layout::WORKFLOWS);
+        let Some(definition) = read_text(fs, &format!("{folder}/workflow.json"))? else {
+            return Ok(None);
+        };
+        let workflow = serde_json::from_str(&definition)
+            .map_err(|error| invalid(&folder, &error.to_string()))?;
+        let mut prompts = BTreeMap::new();
+        let files = fs.list(&folder)?;
+        let names = files.iter().filter_map(|file| file.strip_suffix(".md")).take(PROMPTS_MAX + 1);
+        for prompt in names {
+            let text = read_text(fs, &format!("{folder}/{prompt}.md"))?.unwrap_or_default();
+            prompts.insert(prompt.to_owned(), text);
+        }
+        match prompts.len() > PROMPTS_MAX {
+            true => Err(invalid(&folder, "more than 20 prompts")),
+            false => Ok(Some(Bundle { workflow, prompts })),
+        }
+    }
+}
+
+fn read_text(fs: &dyn Fs, path: &str) -> io::Result<Option<String>> {
+    let file = match fs.open(path, Mode::Read) {
+        Err(error) if fs::is_absent(&error) => return Ok(None),
+        result => result?,
+    };
+    if file.stat()?.bytes > FILE_BYTES_MAX {
+        return Err(invalid(path, "larger than 256 KiB"));
+    }
+    let bytes = fs::read_all(file.as_ref())?;
+    String::from_utf8(bytes).map(Some).map_err(|_| invalid(path, "not UTF-8"))
+}
+
+fn invalid(path: &str, reason: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{path}: {reason}"))
+}
