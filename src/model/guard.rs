@@ -171,7 +171,7 @@ impl Seen {
             Expr::List(list) => list.elements.iter().for_each(|item| self.visit(item, macros)),
             Expr::Select(select) => self.visit(&select.operand, macros),
             Expr::Map(map) => {
-                map.entries.iter().for_each(|entry| self.visit_entry(&entry.expr, macros))
+                map.entries.iter().for_each(|entry| self.visit_entry(&entry.expr, macros));
             }
             Expr::Struct(fields) => {
                 fields.entries.iter().for_each(|entry| self.visit_entry(&entry.expr, macros));

@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Refusal;
 
-/// The characters and the length that a name may have, as a regular expression for JSON Schemas.
-pub const NAME_PATTERN: &str = "^[a-z0-9][a-z0-9._-]{0,63}$";
-
 const LENGTH_MAX: usize = 64;
 
 /// Device names that Windows reserves in every folder, with or without an extension.
@@ -101,8 +98,9 @@ impl schemars::JsonSchema for Name {
     fn inline_schema() -> bool {
         true
     }
+    // What a name may be is checked by `Name::parse`, whose refusal says more than a pattern does.
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": NAME_PATTERN })
+        schemars::json_schema!({ "type": "string" })
     }
 }
 

@@ -16,15 +16,12 @@ use crate::model::{Name, Refusal, Version, step};
 /// The arguments of `checkpoint`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Checkpoint {
-    /// Artifact name
     pub name: Name,
     /// What to find it by
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Refuse if another version is the newest
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<Version>,
-    /// Same key, same call: done once
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
 }

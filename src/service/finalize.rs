@@ -18,18 +18,15 @@ use crate::storage::filesystem::layout;
 /// The arguments of `finalize`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Finalize {
-    /// Artifact name
     pub name: Name,
-    /// Checked against how the loop ended
+    /// Must match how the loop ended
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<FinalStatus>,
-    /// A few words for the history
+    /// A few words
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
-    /// Refuse if another version is the newest
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<Version>,
-    /// Same key, same call: done once
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
 }

@@ -18,18 +18,14 @@ const PLACES_MAX: usize = 20;
 /// The arguments of `history`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct History {
-    /// Artifact name
     pub name: Name,
-    /// Only later versions than this
     #[serde(default)]
     pub after: Option<Version>,
     /// Default 20
     #[serde(default)]
-    #[schemars(range(min = 1, max = 100))]
     pub limit: Option<usize>,
-    /// Two versions: answer what changed between them
+    /// Two versions to compare
     #[serde(default)]
-    #[schemars(length(min = 2, max = 2))]
     pub diff: Option<Vec<Version>>,
 }
 

@@ -18,15 +18,15 @@ use crate::model::{Document, Draft, Name, Refusal, Time, Version, limits, step, 
 /// The arguments of `init_state`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Init {
-    /// Artifact name
+    /// a-z 0-9 . _ -
     pub name: Name,
-    /// pmpo (default): a loop with constraints. document: plain durable state
+    /// pmpo (default): a refinement loop; document: any state
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow: Option<String>,
-    /// Domain: logo, ui, a2ui, image, content, code, meta-prompt
+    /// logo, ui, a2ui, image, content, code, meta-prompt
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
-    /// e.g. direct:svg, direct:content, meta:image-prompt
+    /// e.g. direct:svg, meta:image-prompt
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
     /// What the result should be
@@ -35,20 +35,17 @@ pub struct Init {
     /// {id, description, severity: blocking|high|medium|low}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub constraints: Option<Vec<Map<String, Value>>>,
-    /// Anything to keep from the start
+    /// Anything else to keep
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Map<String, Value>>,
     /// Default 5
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 1000))]
     pub max_iterations: Option<u32>,
-    /// A person approves every iteration
+    /// A person approves each iteration
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requires_approval: Option<bool>,
-    /// Refuse if another version is the newest
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<Version>,
-    /// Same key, same call: done once
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
 }

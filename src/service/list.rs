@@ -16,13 +16,10 @@ const CHUNK: usize = 256;
 /// The arguments of `list_artifacts`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct List {
-    /// Only names that begin with this
     #[serde(default)]
     pub prefix: Option<String>,
-    /// Only of this workflow
     #[serde(default)]
     pub workflow: Option<String>,
-    /// Only in this phase
     #[serde(default)]
     pub phase: Option<String>,
     /// From next_cursor
@@ -30,7 +27,6 @@ pub struct List {
     pub cursor: Option<String>,
     /// Default 50
     #[serde(default)]
-    #[schemars(range(min = 1, max = 100))]
     pub limit: Option<usize>,
 }
 

@@ -13,18 +13,17 @@ use crate::model::{Document, Name, Refusal, Version, checkpoint, limits};
 /// The arguments of `load_state`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Load {
-    /// Artifact name
     pub name: Name,
-    /// An earlier version or a checkpoint id; default: the newest
+    /// Version or checkpoint id; default newest
     #[serde(default)]
     pub at: Option<String>,
-    /// JSON Pointers into the document, e.g. /data/notes
+    /// JSON Pointers, e.g. /data/notes
     #[serde(default)]
     pub select: Option<Vec<String>>,
-    /// brief (default) or full
+    /// Default brief
     #[serde(default)]
     pub detail: Option<Detail>,
-    /// Add the present phase's prompt
+    /// Add the phase's prompt
     #[serde(default)]
     pub with_prompt: Option<bool>,
 }

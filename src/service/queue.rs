@@ -120,7 +120,7 @@ impl Leader {
             let (mut operations, waiting): (Vec<_>, Vec<_>) =
                 batch.into_iter().map(|job| (job.operation, job.done)).unzip();
             let decide = move |turn: &mut Turn<'_>| {
-                operations.iter_mut().for_each(|operation| operation(turn))
+                operations.iter_mut().for_each(|operation| operation(turn));
             };
             let result = self.provider.append(&self.name, Box::new(decide)).await;
             let result = result

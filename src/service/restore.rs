@@ -16,14 +16,11 @@ use crate::model::{Name, Refusal, Version};
 /// The arguments of `restore`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Restore {
-    /// Artifact name
     pub name: Name,
-    /// A version or a checkpoint id
+    /// Version or checkpoint id
     pub to: String,
-    /// Refuse if another version is the newest
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<Version>,
-    /// Same key, same call: done once
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
 }

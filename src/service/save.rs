@@ -17,21 +17,20 @@ use crate::model::{Document, Name, Refusal, Version, Workflow, document, patch, 
 /// The arguments of `save_state`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Save {
-    /// Artifact name
     pub name: Name,
-    /// Merged into the document (null removes): data, goals, inputs, constraints
+    /// Merged in (null removes): data, goals, inputs, constraints
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patch: Option<Map<String, Value>>,
-    /// Instead of patch: replaces each field given
+    /// Instead of patch: replaces fields
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<Map<String, Value>>,
-    /// Why, for the history
+    /// Why
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Refuse if another version is the newest
+    /// Refused if not the newest
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<Version>,
-    /// Same key, same call: done once
+    /// Makes a retry safe
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
 }

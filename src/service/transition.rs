@@ -17,34 +17,26 @@ use crate::model::{Draft, Name, Refusal, Time, Version, Workflow};
 /// The arguments of `transition`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Transition {
-    /// Artifact name
     pub name: Name,
-    /// e.g. complete; the briefing lists them
+    /// complete, or another of the briefing
     pub event: String,
-    /// The phase you believe to be in; refused if it is another
+    /// Where you believe to be
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
     /// What the phase produced
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Map<String, Value>>,
-    /// Why
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Added up
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
     pub cost: Option<f64>,
-    /// Added up
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
     pub time_seconds: Option<f64>,
     /// Only say what would happen
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dry_run: Option<bool>,
-    /// Refuse if another version is the newest
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<Version>,
-    /// Same key, same call: done once
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
 }

@@ -132,7 +132,7 @@ impl Examination<'_> {
         match content.as_deref().map(projection::origin) {
             None => self.note(FindingSeverity::Warning, &path, "it is missing".into(), REMADE),
             Some(Origin::PowerCut) => {
-                self.note(FindingSeverity::Warning, &path, "it was cut short".into(), REMADE)
+                self.note(FindingSeverity::Warning, &path, "it was cut short".into(), REMADE);
             }
             Some(Origin::Edited) => self.note(
                 FindingSeverity::Warning,
@@ -176,7 +176,7 @@ impl Examination<'_> {
         match content.as_deref().map(projection::origin) {
             None => self.note(FindingSeverity::Warning, &path, "it is missing".into(), REMADE),
             Some(Origin::PowerCut) => {
-                self.note(FindingSeverity::Warning, &path, "it was cut short".into(), REMADE)
+                self.note(FindingSeverity::Warning, &path, "it was cut short".into(), REMADE);
             }
             Some(Origin::Edited) => self.note(
                 FindingSeverity::Warning,

@@ -1,0 +1,146 @@
+//! A tool's arguments: put into the form that its schema asks for, and checked against it.
+
+use jsonschema::Validator;
+use rmcp::model::JsonObject;
+use serde_json::{Map, Value};
+
+use crate::model::schema::violations;
+use crate::model::{Name, Refusal};
+
+/// Checks arguments against a tool's published schema, or says what is wrong with them.
+///
+/// Models sometimes send an object as the text of an object, a number as text, or `null` for what
+/// they leave out (claude-code #20732). What is meant is clear, so it is taken.
+pub(super) fn checked(
+    given: JsonObject,
+    schema: &JsonObject,
+    validator: &Validator,
+) -> Result<Map<String, Value>, Refusal> {
+    let empty = Map::new();
+    let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
+    let mut arguments = Map::new();
+    for (name, value) in given {
+        let Some(property) = properties.get(&name) else { return Err(unknown(&name, properties)) };
+        if !value.is_null() {
+            arguments.insert(name, as_meant(value, property));
+        }
+    }
+    if let Some(Value::String(name)) =
+        arguments.get("name").filter(|_| properties.contains_key("name"))
+    {
+        Name::parse(name)?;
+    }
+    let arguments = Value::Object(arguments);
+    let wrong = violations(validator, &arguments);
+    match (wrong.is_empty(), arguments) {
+        (true, Value::Object(arguments)) => Ok(arguments),
+        _ => Err(Refusal::argument(
+            wrong
+                .iter()
+                .map(|one| format!("{}: {}", at(&one.pointer), one.message))
+                .collect::<Vec<_>>()
+                .join("; "),
+            usage(properties, schema),
+        )),
+    }
+}
+
+fn at(pointer: &str) -> &str {
+    pointer.strip_prefix('/').filter(|place| !place.is_empty()).unwrap_or("arguments")
+}
+
+fn unknown(name: &str, properties: &Map<String, Value>) -> Refusal {
+    let known: Vec<&str> = properties.keys().map(String::as_str).collect();
+    let name: String = name.chars().take(80).collect();
+    Refusal::argument(
+        format!("there is no argument {name:?}"),
+        format!("the arguments are: {}", known.join(", ")),
+    )
+}
+
+fn usage(properties: &Map<String, Value>, schema: &JsonObject) -> String {
+    let required = schema.get("required").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let describe = |(name, property): (&String, &Value)| {
+        let kind = property.get("type").and_then(Value::as_str).unwrap_or("value");
+        let needed = if required.iter().any(|one| one == name) { ", required" } else { "" };
+        format!("{name} ({kind}{needed})")
+    };
+    format!("the arguments are: {}", properties.iter().map(describe).collect::<Vec<_>>().join(", "))
+}
+
+/// Returns a value as the type that its schema names, when it is that value as text.
+fn as_meant(value: Value, property: &Value) -> Value {
+    let wanted = property.get("type").and_then(Value::as_str).unwrap_or_default();
+    match (&value, wanted) {
+        (Value::String(text), "object" | "array" | "integer" | "number" | "boolean") => {
+            serde_json::from_str(text).ok().filter(|read| is_a(read, wanted)).unwrap_or(value)
+        }
+        (Value::Number(number), "string") => Value::String(number.to_string()),
+        _ => value,
+    }
+}
+
+fn is_a(value: &Value, wanted: &str) -> bool {
+    match wanted {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::schema::validator;
+
+    fn check(given: Value) -> Result<Value, Refusal> {
+        let schema = json!({
+            "type": "object",
+            "required": ["name"],
+            "properties": {
+                "name": {"type": "string", "pattern": "^[a-z]+$"},
+                "patch": {"type": "object"},
+                "limit": {"type": "integer", "minimum": 1},
+                "at": {"type": "string"},
+                "dry_run": {"type": "boolean"},
+                "goals": {"type": "array", "items": {"type": "string"}}
+            }
+        });
+        let Value::Object(given) = given else { panic!("not an object") };
+        checked(given, schema.as_object().unwrap(), &validator(&schema)).map(Value::Object)
+    }
+
+    #[test]
+    fn what_is_meant_is_taken_though_it_comes_as_text_or_null() {
+        let checked = check(json!({
+            "name": "a", "patch": "{\"data\":{\"x\":1}}", "limit": "5", "at": 12, "dry_run": "true", "goals": "[\"g\"]"
+        }));
+        let expected = json!({"name": "a", "patch": {"data": {"x": 1}}, "limit": 5, "at": "12", "dry_run": true, "goals": ["g"]});
+        assert_eq!(checked, Ok(expected));
+        assert_eq!(check(json!({"name": "a", "patch": null})), Ok(json!({"name": "a"})));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_what_would_be_right() {
+        for (given, code, named) in [
+            (json!({}), "invalid_argument", "name"),
+            (json!({"name": 7.5}), "invalid_argument", "name"),
+            (json!({"name": "a", "limit": 0}), "invalid_argument", "limit"),
+            (json!({"name": "a", "patch": "not an object"}), "invalid_argument", "patch"),
+            (json!({"name": "a", "patch": [1]}), "invalid_argument", "patch"),
+            (json!({"name": "a", "goals": [1]}), "invalid_argument", "goals/0"),
+            (json!({"name": "a", "pach": {}}), "invalid_argument", "pach"),
+            (json!({"name": "../x"}), "invalid_name", "../x"),
+        ] {
+            let refusal = check(given.clone()).expect_err(&given.to_string());
+            assert_eq!(refusal.code(), code, "{given}: {refusal}");
+            assert!(refusal.to_string().contains(named), "{given}: {refusal}");
+        }
+        assert!(check(json!({"name": "a", "pach": {}})).unwrap_err().hint().contains("patch"));
+    }
+}

@@ -1,0 +1,70 @@
+//! The prompts of the built-in workflows, with completion of artifacts' names.
+
+use rmcp::ErrorData;
+use rmcp::model::{
+    CompleteRequestParams, CompleteResult, CompletionInfo, GetPromptRequestParams, GetPromptResult,
+    Prompt, PromptArgument, PromptMessage, Reference, Role,
+};
+
+use super::server::protocol_error;
+use crate::model::Name;
+use crate::service::{Service, built_in_prompts};
+
+/// The name that a prompt speaks of when it is given none that could be one. Some hosts send a
+/// placeholder such as `$1`, and refusing it would hide the prompt.
+const NO_NAME: &str = "my-artifact";
+
+/// Returns what hosts list.
+pub(super) fn all() -> Vec<Prompt> {
+    let each = built_in_prompts().into_iter().filter_map(|(name, workflow)| {
+        let about = workflow.definition.prompts.get(name)?;
+        let argument =
+            PromptArgument::new("name").with_description("Artifact name").with_required(true);
+        Some(
+            Prompt::new(name, Some(&about.description), Some(vec![argument]))
+                .with_title(&about.title),
+        )
+    });
+    each.collect()
+}
+
+/// Renders a prompt with the artifact's present state.
+pub(super) async fn get(
+    service: &Service,
+    request: GetPromptRequestParams,
+) -> Result<GetPromptResult, ErrorData> {
+    let prompts = built_in_prompts();
+    let Some((prompt, workflow)) = prompts.get_key_value(request.name.as_str()) else {
+        let name: String = request.name.chars().take(80).collect();
+        return Err(ErrorData::invalid_params(format!("Unknown prompt: {name}"), None));
+    };
+    let given = request.arguments.as_ref().and_then(|arguments| arguments.get("name")?.as_str());
+    let name = given.and_then(|name| Name::parse(name).ok());
+    let name = match name {
+        Some(name) => name,
+        None => Name::parse(NO_NAME).map_err(|refusal| protocol_error(&refusal))?,
+    };
+    let text = service.prompt(prompt, &name).await.map_err(|refusal| protocol_error(&refusal))?;
+    let result = GetPromptResult::new(vec![PromptMessage::new_text(Role::User, text)]);
+    Ok(match workflow.definition.prompts.get(*prompt) {
+        Some(about) => result.with_description(&about.description),
+        None => result,
+    })
+}
+
+/// Completes the name of an artifact.
+pub(super) async fn complete(
+    service: &Service,
+    request: CompleteRequestParams,
+) -> Result<CompleteResult, ErrorData> {
+    let names = match &request.r#ref {
+        Reference::Prompt(_) if request.argument.name == "name" => service
+            .complete_name(&request.argument.value, CompletionInfo::MAX_VALUES)
+            .await
+            .map_err(|refusal| protocol_error(&refusal))?,
+        _ => Vec::new(),
+    };
+    let completion = CompletionInfo::with_all_values(names)
+        .map_err(|error| ErrorData::internal_error(error, None))?;
+    Ok(CompleteResult::new(completion))
+}

@@ -1,0 +1,177 @@
+//! The MCP server: answers requests by calling the service.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
+    ContentBlock, CustomRequest, CustomResult, GetPromptRequestParams, GetPromptResponse,
+    Implementation, ListPromptsResult, ListToolsResult, PaginatedRequestParams, ServerCapabilities,
+    ServerConfig,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer, ServerHandler};
+use serde_json::Value;
+
+use super::prompts;
+use super::tools::{Registered, TOOLS};
+use crate::model::Refusal;
+use crate::service::{Caller, Service};
+
+/// What a model should know before its first call.
+const INSTRUCTIONS: &str = "\
+Refiner keeps the state of your work, so that you can forget, crash or be restarted.
+1. init_state opens a named artifact; its answer says what to do next, and so does every other.
+2. transition ends a phase with its result; the server decides what comes next.
+3. save_state keeps anything else, under data. What was answered is on the disk.
+4. Unsure where you are? load_state, with with_prompt: true, says where you are and how to go on.";
+
+/// Methods of the protocol whose requests reach [`ServerHandler::on_custom_request`] only when their
+/// parameters do not have the right form.
+const KNOWN_METHODS: [&str; 6] = [
+    "completion/complete",
+    "prompts/get",
+    "resources/read",
+    "tools/call",
+    "prompts/list",
+    "tools/list",
+];
+
+/// A server on top of a service.
+#[derive(Clone, Debug)]
+pub struct Server {
+    service: Service,
+    tools: &'static [Registered],
+}
+
+impl Server {
+    /// Makes a server with all tools.
+    pub fn new(service: Service) -> Self {
+        Self { service, tools: &TOOLS }
+    }
+
+    fn tool(&self, name: &str) -> Option<&'static Registered> {
+        self.tools.iter().find(|tool| tool.definition.name == name)
+    }
+}
+
+impl ServerHandler for Server {
+    fn get_info(&self) -> ServerConfig {
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_prompts()
+            .enable_completions()
+            .build();
+        let info = Implementation::new("refiner", env!("CARGO_PKG_VERSION"))
+            .with_title("Refiner")
+            .with_description(env!("CARGO_PKG_DESCRIPTION"));
+        ServerConfig::new(capabilities).with_server_info(info).with_instructions(INSTRUCTIONS)
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(
+            self.tools.iter().map(|tool| tool.definition.clone()).collect(),
+        ))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let tool = self.tool(&request.name).ok_or_else(|| {
+            let name: String = request.name.chars().take(80).collect();
+            ErrorData::invalid_params(format!("Unknown tool: {name}"), None)
+        })?;
+        let call =
+            tool.call(&self.service, request.arguments.unwrap_or_default(), caller(&context));
+        let answer = guarded(call).await.unwrap_or_else(|| Err(panicked()));
+        Ok(match answer {
+            Ok(answer) => CallToolResult::structured(answer).into(),
+            Err(refusal) => refused(&refusal).into(),
+        })
+    }
+
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Ok(ListPromptsResult::with_all_items(prompts::all()))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let rendered = guarded(prompts::get(&self.service, request)).await;
+        rendered.unwrap_or_else(|| Err(protocol_error(&panicked()))).map(GetPromptResponse::from)
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let completed = guarded(prompts::complete(&self.service, request)).await;
+        completed.unwrap_or_else(|| Err(protocol_error(&panicked())))
+    }
+
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let method: String = request.method.chars().take(80).collect();
+        Err(match KNOWN_METHODS.contains(&request.method.as_str()) {
+            true => ErrorData::invalid_params(
+                format!("the parameters of {method} do not have the form it needs"),
+                None,
+            ),
+            false => ErrorData::new(rmcp::model::ErrorCode::METHOD_NOT_FOUND, method, None),
+        })
+    }
+}
+
+/// The client's name and version, for the journal.
+fn caller(context: &RequestContext<RoleServer>) -> Caller {
+    match context.client_info() {
+        Some(client) => Caller::new(&format!("{} {}", client.name, client.version)),
+        None => Caller::new("unknown client"),
+    }
+}
+
+/// Lets a handler finish even if it panics: rmcp sends no answer at all then, and the client waits
+/// for ever. Returns `None` after a panic.
+async fn guarded<T>(handler: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(handler).catch_unwind().await.ok()
+}
+
+fn panicked() -> Refusal {
+    Refusal::Internal("a handler panicked".into())
+}
+
+/// A refusal as a tool's result: text only, since TypeScript clients 1.27 to 1.29 validate
+/// structured content of errors too, and hide the message.
+pub(super) fn refused(refusal: &Refusal) -> CallToolResult {
+    CallToolResult::error(vec![ContentBlock::text(refusal.to_json().to_string())])
+}
+
+/// A refusal where the protocol knows only errors.
+pub(super) fn protocol_error(refusal: &Refusal) -> ErrorData {
+    let details: Value = refusal.to_json();
+    match refusal {
+        Refusal::Internal(_)
+        | Refusal::StorageUnavailable { .. }
+        | Refusal::StorageCorrupt { .. } => {
+            ErrorData::internal_error(refusal.to_string(), Some(details))
+        }
+        _ => ErrorData::invalid_params(refusal.to_string(), Some(details)),
+    }
+}

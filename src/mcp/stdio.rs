@@ -1,0 +1,258 @@
+//! The stdio transport: one message a line, from standard input to standard output.
+//!
+//! It does what the SDK's own leaves out: it answers every line that can be answered, it limits what
+//! is in flight, and it ends with its input.
+
+use std::collections::{HashSet, VecDeque};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rmcp::model::{ClientNotification, JsonRpcMessage, RequestId};
+use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
+use rmcp::transport::Transport;
+use rmcp::{RoleServer, ServiceExt as _};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+
+use super::server::Server;
+use super::streams::{self, Reader, Writer};
+use super::wire::{self, Incoming};
+use crate::model::limits;
+use crate::service::Service;
+
+/// Requests that may be worked on at once. What comes after waits in the pipe, and its sender with
+/// it.
+const IN_FLIGHT_MAX: usize = 512;
+/// Answers that may wait to be written.
+const OUTGOING_MAX: usize = 256;
+/// Bytes of a line that is too long that are looked at to find out who sent it.
+const BEGINNING_BYTES: usize = 64 << 10;
+
+/// Serves standard input and output until the input ends or `stop` is notified. What was accepted
+/// by then is finished and answered.
+pub async fn serve(service: Service, stop: Arc<Notify>) -> anyhow::Result<()> {
+    let (reader, writer) = streams::standard();
+    serve_streams(service, reader, writer, stop).await
+}
+
+async fn serve_streams(
+    service: Service,
+    reader: Reader,
+    writer: Writer,
+    stop: Arc<Notify>,
+) -> anyhow::Result<()> {
+    let transport = Stdio::new(reader, writer, stop);
+    let ended = match Server::new(service.clone()).serve(transport).await {
+        Ok(running) => running.waiting().await.map(drop).map_err(anyhow::Error::from),
+        Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    };
+    service.settle().await;
+    ended
+}
+
+/// One message a line.
+struct Stdio {
+    input: Lines,
+    output: mpsc::Sender<Vec<u8>>,
+    writing: Option<JoinHandle<io::Result<()>>>,
+    in_flight: Arc<InFlight>,
+    /// Answers to lines that were no messages, on their way out.
+    answers: VecDeque<Vec<u8>>,
+    /// Whether a request was seen. The SDK ends when a notification comes first.
+    greeted: bool,
+    stop: Arc<Notify>,
+}
+
+impl Stdio {
+    fn new(reader: Reader, writer: Writer, stop: Arc<Notify>) -> Self {
+        let (output, outgoing) = mpsc::channel(OUTGOING_MAX);
+        Self {
+            input: Lines::new(reader),
+            output,
+            writing: Some(tokio::spawn(write_all(writer, outgoing))),
+            in_flight: Arc::default(),
+            answers: VecDeque::new(),
+            greeted: false,
+            stop,
+        }
+    }
+
+    /// Returns the next message, or `None` at the end of the input. Nothing is lost when the future
+    /// is dropped half-way, as the SDK does with every answer that it sends.
+    async fn next(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
+        loop {
+            while let Some(answer) = self.answers.front() {
+                let permit = self.output.reserve().await.ok()?;
+                permit.send(answer.clone());
+                self.answers.pop_front();
+            }
+            self.in_flight.wait_for_room().await;
+            match self.input.next().await? {
+                Line::Whole(line) => match wire::read(&line) {
+                    Incoming::Message(message) if self.admits(&message) => return Some(*message),
+                    Incoming::Message(_) | Incoming::Ignored => {}
+                    Incoming::Answered(answer) => self.answers.push_back(encoded(&answer)),
+                },
+                Line::TooLong { beginning, bytes } => {
+                    self.answers.push_back(encoded(&wire::too_long(&beginning, bytes)));
+                }
+            }
+        }
+    }
+
+    /// Takes note of a message. Notifications before the first request are dropped.
+    fn admits(&mut self, message: &RxJsonRpcMessage<RoleServer>) -> bool {
+        match message {
+            JsonRpcMessage::Request(request) => {
+                self.greeted = true;
+                self.in_flight.begin(&request.id);
+                true
+            }
+            JsonRpcMessage::Notification(notification) => {
+                if let ClientNotification::CancelledNotification(cancelled) =
+                    &notification.notification
+                    && let Some(id) = &cancelled.params.request_id
+                {
+                    self.in_flight.end(id);
+                }
+                self.greeted
+            }
+            JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => self.greeted,
+        }
+    }
+}
+
+impl Transport<RoleServer> for Stdio {
+    type Error = io::Error;
+
+    fn send(
+        &mut self,
+        item: TxJsonRpcMessage<RoleServer>,
+    ) -> impl Future<Output = io::Result<()>> + Send + 'static {
+        let (output, in_flight) = (self.output.clone(), Arc::clone(&self.in_flight));
+        async move {
+            let line = serde_json::to_vec(&item).map_err(io::Error::other).map(terminated)?;
+            let sent = output.send(line).await;
+            if let Some(id) = wire::id_of(&item) {
+                in_flight.end(id);
+            }
+            sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
+        let stop = Arc::clone(&self.stop);
+        tokio::select! {
+            message = self.next() => message,
+            () = stop.notified() => None,
+        }
+    }
+
+    /// Waits until everything is written.
+    async fn close(&mut self) -> io::Result<()> {
+        let (closed, _) = mpsc::channel(1);
+        drop(std::mem::replace(&mut self.output, closed));
+        match self.writing.take() {
+            Some(writing) => writing.await.map_err(io::Error::other)?,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes lines in the order in which they come.
+async fn write_all(mut writer: Writer, mut outgoing: mpsc::Receiver<Vec<u8>>) -> io::Result<()> {
+    while let Some(line) = outgoing.recv().await {
+        writer.write_all(&line).await?;
+        if outgoing.is_empty() {
+            writer.flush().await?;
+        }
+    }
+    writer.flush().await
+}
+
+fn encoded(answer: &Value) -> Vec<u8> {
+    terminated(answer.to_string().into_bytes())
+}
+
+fn terminated(mut line: Vec<u8>) -> Vec<u8> {
+    line.push(b'\n');
+    line
+}
+
+/// The requests that are being worked on.
+#[derive(Debug, Default)]
+struct InFlight {
+    ids: Mutex<HashSet<RequestId>>,
+    ended: Notify,
+}
+
+impl InFlight {
+    fn begin(&self, id: &RequestId) {
+        self.ids().insert(id.clone());
+    }
+
+    fn end(&self, id: &RequestId) {
+        self.ids().remove(id);
+        self.ended.notify_one();
+    }
+
+    async fn wait_for_room(&self) {
+        while self.ids().len() >= IN_FLIGHT_MAX {
+            self.ended.notified().await;
+        }
+    }
+
+    /// Locks for a look only.
+    fn ids(&self) -> MutexGuard<'_, HashSet<RequestId>> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads lines of bounded length.
+struct Lines {
+    reader: BufReader<Reader>,
+    line: Vec<u8>,
+    /// Bytes of the present line that were dropped.
+    dropped: usize,
+}
+
+enum Line {
+    Whole(Vec<u8>),
+    TooLong { beginning: Vec<u8>, bytes: usize },
+}
+
+impl Lines {
+    fn new(reader: Reader) -> Self {
+        Self { reader: BufReader::with_capacity(64 << 10, reader), line: Vec::new(), dropped: 0 }
+    }
+
+    /// Returns the next line, or `None` at the end. What comes after the last newline is no message.
+    /// When the future is dropped, the line so far stays.
+    async fn next(&mut self) -> Option<Line> {
+        loop {
+            let available = self.reader.fill_buf().await.ok().filter(|bytes| !bytes.is_empty())?;
+            let newline = available.iter().position(|byte| *byte == b'\n');
+            let taken = newline.map_or(available.len(), |at| at + 1);
+            match self.dropped > 0 || self.line.len() + taken > limits::MESSAGE_BYTES_MAX {
+                true => {
+                    self.dropped += taken;
+                    self.dropped += self.line.len().saturating_sub(BEGINNING_BYTES);
+                    self.line.truncate(BEGINNING_BYTES);
+                }
+                false => self.line.extend_from_slice(&available[..taken]),
+            }
+            self.reader.consume(taken);
+            if newline.is_none() {
+                continue;
+            }
+            let line = std::mem::take(&mut self.line);
+            return Some(match std::mem::take(&mut self.dropped) {
+                0 => Line::Whole(line),
+                dropped => Line::TooLong { bytes: line.len() + dropped, beginning: line },
+            });
+        }
+    }
+}

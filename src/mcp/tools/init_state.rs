@@ -1,0 +1,22 @@
+use super::{Effect, Tool};
+use crate::model::Refusal;
+use crate::service::{Caller, Init, Initialized, Service};
+
+pub(super) struct InitState;
+
+impl Tool for InitState {
+    const NAME: &'static str = "init_state";
+    const TITLE: &'static str = "Open an artifact";
+    const DESCRIPTION: &'static str = "Open a named artifact: makes it, resumes it where it was left, or begins its next cycle. Call this first.";
+    const EFFECT: Effect = Effect::WritesOnce;
+    type Arguments = Init;
+    type Answer = Initialized;
+
+    async fn call(
+        service: &Service,
+        arguments: Init,
+        caller: &Caller,
+    ) -> Result<Initialized, Refusal> {
+        service.init(arguments, caller).await
+    }
+}

@@ -1,0 +1,252 @@
+//! The tools. A new one is a file here and a line in [`registry`].
+
+mod checkpoint;
+mod finalize;
+mod history;
+mod init_state;
+mod list_artifacts;
+mod load_state;
+mod restore;
+mod save_state;
+mod transition;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
+
+use jsonschema::Validator;
+use rmcp::model::{JsonObject, Tool as Definition, ToolAnnotations};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::arguments;
+use super::schema::plain_schema;
+use crate::model::{Refusal, schema};
+use crate::service::{Caller, Service};
+
+/// A tool: what a host sees of it, and what it does.
+pub(super) trait Tool {
+    /// Its name.
+    const NAME: &'static str;
+    /// A few words for people.
+    const TITLE: &'static str;
+    /// When to use it, for models. Not how it is built.
+    const DESCRIPTION: &'static str;
+    /// What it may do to the workspace.
+    const EFFECT: Effect;
+    /// Its arguments.
+    type Arguments: DeserializeOwned + JsonSchema + Send;
+    /// Its answer.
+    type Answer: Serialize + JsonSchema;
+
+    /// Does it.
+    fn call(
+        service: &Service,
+        arguments: Self::Arguments,
+        caller: &Caller,
+    ) -> impl Future<Output = Result<Self::Answer, Refusal>> + Send;
+}
+
+/// What a tool may do to the workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Nothing.
+    Reads,
+    /// Adds a version; doing it again adds nothing.
+    WritesOnce,
+    /// Adds a version each time.
+    Writes,
+}
+
+/// A tool whose types are erased, ready to be called.
+pub(super) struct Registered {
+    pub(super) definition: Definition,
+    validator: LazyLock<Validator, Box<dyn FnOnce() -> Validator + Send>>,
+    call: Call,
+}
+
+type Call = Box<dyn Fn(Service, Value, Caller) -> Answer + Send + Sync>;
+type Answer = Pin<Box<dyn Future<Output = Result<Value, Refusal>> + Send>>;
+
+impl std::fmt::Debug for Registered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Registered").field(&self.definition.name).finish()
+    }
+}
+
+/// All tools, in the order in which hosts list them.
+pub(super) static TOOLS: LazyLock<Vec<Registered>> = LazyLock::new(registry);
+
+fn registry() -> Vec<Registered> {
+    vec![
+        registered::<init_state::InitState>(),
+        registered::<load_state::LoadState>(),
+        registered::<save_state::SaveState>(),
+        registered::<transition::TransitionTool>(),
+        registered::<checkpoint::CheckpointTool>(),
+        registered::<restore::RestoreTool>(),
+        registered::<finalize::FinalizeTool>(),
+        registered::<history::HistoryTool>(),
+        registered::<list_artifacts::ListArtifacts>(),
+    ]
+}
+
+fn registered<T: Tool + 'static>() -> Registered {
+    let input = plain_schema::<T::Arguments>();
+    let definition = Definition::new(T::NAME, T::DESCRIPTION, Arc::clone(&input))
+        .with_title(T::TITLE)
+        .with_annotations(annotations(T::EFFECT))
+        .with_raw_output_schema(plain_schema::<T::Answer>());
+    let compile: Box<dyn FnOnce() -> Validator + Send> =
+        Box::new(move || schema::validator(&Value::Object(JsonObject::clone(&input))));
+    Registered {
+        definition,
+        validator: LazyLock::new(compile),
+        call: Box::new(|service, arguments, caller| {
+            Box::pin(async move {
+                let arguments = serde_json::from_value(arguments).map_err(|error| {
+                    Refusal::argument(error.to_string(), "see the tool's input schema")
+                })?;
+                let answer = T::call(&service, arguments, &caller).await?;
+                serde_json::to_value(answer).map_err(|error| Refusal::Internal(error.to_string()))
+            })
+        }),
+    }
+}
+
+fn annotations(effect: Effect) -> ToolAnnotations {
+    // Nothing is destroyed: every version stays, and what is restored is a new one.
+    ToolAnnotations::new()
+        .read_only(effect == Effect::Reads)
+        .destructive(false)
+        .idempotent(effect != Effect::Writes)
+        .open_world(false)
+}
+
+impl Registered {
+    /// Checks the arguments and does what the tool does.
+    pub(super) async fn call(
+        &self,
+        service: &Service,
+        given: JsonObject,
+        caller: Caller,
+    ) -> Result<Value, Refusal> {
+        let arguments = arguments::checked(given, &self.definition.input_schema, &self.validator)?;
+        (self.call)(service.clone(), Value::Object(arguments), caller).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// What a model sees of a tool.
+    fn shown(tool: &Registered) -> Value {
+        let definition = &tool.definition;
+        json!({
+            "name": definition.name,
+            "title": definition.title,
+            "description": definition.description,
+            "inputSchema": definition.input_schema,
+        })
+    }
+
+    #[test]
+    fn every_file_of_this_folder_is_a_tool_and_every_tool_has_its_name() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/mcp/tools");
+        let files = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let files: BTreeSet<String> = files.filter(|file| file != "mod.rs").collect();
+        let tools: BTreeSet<String> =
+            TOOLS.iter().map(|tool| format!("{}.rs", tool.definition.name)).collect();
+        assert_eq!(files, tools);
+    }
+
+    #[test]
+    fn what_a_model_sees_of_all_core_tools_is_within_5_kb() {
+        let bytes: Vec<_> = TOOLS
+            .iter()
+            .map(|tool| (tool.definition.name.clone(), shown(tool).to_string().len()))
+            .collect();
+        let total: usize = bytes.iter().map(|(_, bytes)| bytes).sum();
+        println!("tools/list: {total} bytes as a model sees it: {bytes:?}");
+        assert!(total <= 5 << 10, "{total} bytes: {bytes:?}");
+    }
+
+    #[test]
+    fn input_schemas_are_flat_and_plain() {
+        fn check(schema: &Value, place: &str) {
+            let Value::Object(fields) = schema else { panic!("{place}: {schema} is no object") };
+            for word in [
+                "$ref",
+                "$schema",
+                "$defs",
+                "oneOf",
+                "anyOf",
+                "allOf",
+                "additionalProperties",
+                "format",
+                "default",
+            ] {
+                assert!(!fields.contains_key(word), "{place} has {word}");
+            }
+            assert!(fields["type"].is_string(), "{place}: {}", fields["type"]);
+            for (name, property) in
+                fields.get("properties").and_then(Value::as_object).into_iter().flatten()
+            {
+                check(property, &format!("{place}.{name}"));
+            }
+            if let Some(items) = fields.get("items") {
+                check(items, &format!("{place}[]"));
+            }
+        }
+        for tool in TOOLS.iter() {
+            check(&json!(tool.definition.input_schema), &tool.definition.name);
+        }
+    }
+
+    #[test]
+    fn output_schemas_have_no_place_without_a_type() {
+        fn check(schema: &Value, place: &str) {
+            assert!(
+                schema.is_object(),
+                "{place} is {schema}, which older TypeScript clients refuse"
+            );
+            for (name, property) in
+                schema.get("properties").and_then(Value::as_object).into_iter().flatten()
+            {
+                check(property, &format!("{place}.{name}"));
+            }
+            if let Some(items) = schema.get("items") {
+                check(items, &format!("{place}[]"));
+            }
+        }
+        for tool in TOOLS.iter() {
+            let schema = json!(tool.definition.output_schema.as_ref().unwrap());
+            check(&schema, &tool.definition.name);
+            assert!(!schema.to_string().contains("$ref"), "{}", tool.definition.name);
+        }
+    }
+
+    #[test]
+    fn every_tool_says_when_to_use_it_and_what_it_may_do() {
+        for tool in TOOLS.iter() {
+            let annotations = tool.definition.annotations.as_ref().unwrap();
+            assert_eq!(annotations.open_world_hint, Some(false));
+            assert!(
+                annotations.read_only_hint.is_some()
+                    && annotations.destructive_hint.is_some()
+                    && annotations.idempotent_hint.is_some()
+            );
+            assert!(tool.definition.title.is_some());
+            LazyLock::force(&tool.validator);
+        }
+    }
+}

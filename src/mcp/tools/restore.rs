@@ -1,0 +1,22 @@
+use super::{Effect, Tool};
+use crate::model::Refusal;
+use crate::service::{Caller, Restore, Restored, Service};
+
+pub(super) struct RestoreTool;
+
+impl Tool for RestoreTool {
+    const NAME: &'static str = "restore";
+    const TITLE: &'static str = "Bring a version back";
+    const DESCRIPTION: &'static str = "Bring data and goals of an earlier version back, as a new version. Phase and iteration stay.";
+    const EFFECT: Effect = Effect::Writes;
+    type Arguments = Restore;
+    type Answer = Restored;
+
+    async fn call(
+        service: &Service,
+        arguments: Restore,
+        caller: &Caller,
+    ) -> Result<Restored, Refusal> {
+        service.restore(arguments, caller).await
+    }
+}

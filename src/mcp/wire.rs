@@ -1,0 +1,364 @@
+//! What comes in over a wire, one JSON-RPC message at a time, before the SDK sees it.
+//!
+//! The SDK drops what it cannot parse, and the client waits for ever. Here every message that can be
+//! answered is: with the id if it could be read, and for a tool call with a result that tells the
+//! model what was wrong (MCP specification, *Tools, Error handling*).
+
+use std::cell::RefCell;
+use std::fmt;
+
+use rmcp::RoleServer;
+use rmcp::model::{ErrorCode, JsonRpcMessage, RequestId};
+use rmcp::service::RxJsonRpcMessage;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Value, json};
+
+use crate::model::{Refusal, limits};
+
+/// Levels of a message. The SDK's parser stops at 128, and the document may have 64 of its own.
+const DEPTH_MAX: usize = 100;
+
+/// What a line turned out to be.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    /// A message for the SDK.
+    Message(Box<RxJsonRpcMessage<RoleServer>>),
+    /// A line that cannot be one, with the answer to it.
+    Answered(Value),
+    /// A line that needs no answer.
+    Ignored,
+}
+
+/// Reads a line.
+pub(super) fn read(line: &[u8]) -> Incoming {
+    let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line).trim_ascii();
+    if line.is_empty() {
+        return Incoming::Ignored;
+    }
+    let head = Head::read(line);
+    if let Some(fault) = head.fault.take() {
+        return Incoming::Answered(head.answer(&fault));
+    }
+    match serde_json::from_slice::<RxJsonRpcMessage<RoleServer>>(line) {
+        Ok(message) => Incoming::Message(Box::new(message)),
+        // A notification that the SDK does not know, such as a host's own, is not for us.
+        Err(_) if head.id.borrow().is_none() && head.method.borrow().is_some() => Incoming::Ignored,
+        Err(_) => Incoming::Answered(head.error(
+            ErrorCode::INVALID_REQUEST,
+            "the message is no JSON-RPC request that this server knows",
+        )),
+    }
+}
+
+/// Returns the answer to a line that was too long to be read, of which only the beginning is there.
+pub(super) fn too_long(beginning: &[u8], bytes: usize) -> Value {
+    let head = Head::read(beginning);
+    let limit = limits::MESSAGE_BYTES_MAX;
+    head.answer(&Fault::TooLarge(Refusal::TooLarge {
+        what: "the message".into(),
+        actual: bytes,
+        limit,
+        unit: "bytes",
+    }))
+}
+
+/// Returns the id of a request or of a response.
+pub(super) fn id_of<A, B, C>(message: &JsonRpcMessage<A, B, C>) -> Option<&RequestId> {
+    match message {
+        JsonRpcMessage::Request(request) => Some(&request.id),
+        JsonRpcMessage::Response(response) => Some(&response.id),
+        JsonRpcMessage::Error(error) => error.id.as_ref(),
+        JsonRpcMessage::Notification(_) => None,
+    }
+}
+
+/// What is wrong with a line.
+#[derive(Debug)]
+enum Fault {
+    /// It is no JSON.
+    Syntax(String),
+    /// It is deeper, longer or otherwise other than what is taken.
+    TooLarge(Refusal),
+    /// An object has the same key twice, of which a parser would drop one.
+    DuplicateKey(String),
+    /// It is a list of messages, which only revision 2025-03-26 knows.
+    Batch,
+}
+
+/// What could be read of a message's beginning, and the first thing that is wrong with it.
+#[derive(Debug, Default)]
+struct Head {
+    id: RefCell<Option<Value>>,
+    method: RefCell<Option<String>>,
+    fault: RefCell<Option<Fault>>,
+}
+
+impl Head {
+    fn read(line: &[u8]) -> Self {
+        let head = Self::default();
+        if std::str::from_utf8(line).is_err() {
+            // The beginning may still say who asks.
+            let valid =
+                std::str::from_utf8(line).map_or_else(|error| error.valid_up_to(), str::len);
+            head.walk(&line[..valid]);
+            head.fault.replace(Some(Fault::Syntax("the message is not UTF-8".into())));
+        } else if line.starts_with(b"[") {
+            head.fault.replace(Some(Fault::Batch));
+        } else {
+            head.walk(line);
+        }
+        head
+    }
+
+    fn walk(&self, line: &[u8]) {
+        let mut deserializer = serde_json::Deserializer::from_slice(line);
+        let path = RefCell::new(Vec::new());
+        let walk = Walk { head: self, path: &path, depth: 0 };
+        let walked = walk.deserialize(&mut deserializer).and_then(|()| deserializer.end());
+        if let Err(error) = walked {
+            let found = self.fault.take();
+            self.fault.replace(found.or(Some(Fault::Syntax(error.to_string()))));
+        }
+    }
+
+    /// Answers a fault: a tool call with a refusal, anything else with a protocol error.
+    fn answer(&self, fault: &Fault) -> Value {
+        let refusal = match fault {
+            Fault::Syntax(reason) => {
+                return self
+                    .error(ErrorCode::PARSE_ERROR, &format!("the message is no JSON: {reason}"));
+            }
+            Fault::Batch => {
+                return self.error(
+                    ErrorCode::INVALID_REQUEST,
+                    "send one message at a time: batches are not supported",
+                );
+            }
+            Fault::TooLarge(refusal) => refusal.clone(),
+            Fault::DuplicateKey(place) => Refusal::argument(
+                format!("the key {place} is there twice"),
+                "send each key of an object once; nothing was written",
+            ),
+        };
+        let is_call = self.method.borrow().as_deref() == Some("tools/call");
+        match (is_call, &*self.id.borrow()) {
+            (true, Some(id)) => json!({
+                "jsonrpc": "2.0",
+                "id": id,
+                "result": {
+                    "resultType": "complete",
+                    "content": [{ "type": "text", "text": refusal.to_json().to_string() }],
+                    "isError": true,
+                }
+            }),
+            _ => self.error(ErrorCode::INVALID_REQUEST, &refusal.to_string()),
+        }
+    }
+
+    fn error(&self, code: ErrorCode, message: &str) -> Value {
+        json!({ "jsonrpc": "2.0", "id": *self.id.borrow(), "error": { "code": code.0, "message": message } })
+    }
+}
+
+/// Walks through a value without keeping it.
+#[derive(Clone, Copy)]
+struct Walk<'a> {
+    head: &'a Head,
+    path: &'a RefCell<Vec<String>>,
+    depth: usize,
+}
+
+impl Walk<'_> {
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+        let deeper = Self { depth: self.depth + 1, ..self };
+        if deeper.depth <= DEPTH_MAX {
+            return Ok(deeper);
+        }
+        let what = "the message's nesting".to_owned();
+        let refusal = Refusal::TooLarge {
+            what,
+            actual: deeper.depth,
+            limit: DEPTH_MAX,
+            unit: "levels or more",
+        };
+        self.head.fault.replace(Some(Fault::TooLarge(refusal)));
+        Err(E::custom("nested too deep"))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let inside = self.deeper()?;
+        let mut keys = std::collections::HashSet::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if self.depth == 0 && matches!(key.as_str(), "id" | "method") && !keys.contains(&key) {
+                let value: Value = map.next_value()?;
+                match key.as_str() {
+                    "id" if value.is_number() || value.is_string() => {
+                        drop(self.head.id.replace(Some(value)))
+                    }
+                    "method" => drop(self.head.method.replace(value.as_str().map(str::to_owned))),
+                    _ => {}
+                }
+                keys.insert(key);
+                continue;
+            }
+            if keys.contains(&key) {
+                let place = format!(
+                    "{}/{}",
+                    self.path.borrow().join("/"),
+                    key.chars().take(80).collect::<String>()
+                );
+                self.head.fault.replace(Some(Fault::DuplicateKey(place)));
+                return Err(A::Error::custom("duplicate key"));
+            }
+            self.path.borrow_mut().push(key.clone());
+            map.next_value_seed(inside)?;
+            self.path.borrow_mut().pop();
+            keys.insert(key);
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let inside = self.deeper()?;
+        while list.next_element_seed(inside)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(line: &str) -> Value {
+        match read(line.as_bytes()) {
+            Incoming::Answered(answer) => answer,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    fn call(arguments: &str) -> String {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"save_state","arguments":{arguments}}}}}"#
+        )
+    }
+
+    fn refusal(answer: &Value) -> Value {
+        assert_eq!(
+            (&answer["id"], &answer["result"]["isError"]),
+            (&json!(7), &json!(true)),
+            "{answer}"
+        );
+        serde_json::from_str(answer["result"]["content"][0]["text"].as_str().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_good_message_goes_to_the_sdk() {
+        assert!(matches!(read(call("{}").as_bytes()), Incoming::Message(_)));
+        assert!(matches!(
+            read(b"\xEF\xBB\xBF{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\r"),
+            Incoming::Message(_)
+        ));
+        assert!(matches!(read(b"  "), Incoming::Ignored));
+        assert!(matches!(
+            read(br#"{"jsonrpc":"2.0","method":"window/logMessage","params":1}"#),
+            Incoming::Ignored | Incoming::Message(_)
+        ));
+    }
+
+    #[test]
+    fn what_is_no_json_gets_a_parse_error_with_the_id_if_it_could_be_read() {
+        assert_eq!(answer("{nonsense")["error"]["code"], -32700);
+        assert_eq!(answer("{nonsense")["id"], Value::Null);
+        let nan = answer(&call(r#"{"patch":{"data":{"x":NaN}}}"#));
+        assert_eq!((&nan["id"], &nan["error"]["code"]), (&json!(7), &json!(-32700)));
+        let cut = answer(r#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"#);
+        assert_eq!((&cut["id"], &cut["error"]["code"]), (&json!("a"), &json!(-32700)));
+        let Incoming::Answered(latin) = read(b"{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"\xE9\"}")
+        else {
+            panic!()
+        };
+        assert_eq!((&latin["id"], &latin["error"]["code"]), (&json!(3), &json!(-32700)));
+    }
+
+    #[test]
+    fn what_is_no_request_gets_an_error_and_not_silence() {
+        for line in [
+            "[]",
+            "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]",
+            "7",
+            "\"text\"",
+            "{}",
+            r#"{"id":5}"#,
+        ] {
+            assert_eq!(answer(line)["error"]["code"], -32600, "{line}");
+        }
+        assert_eq!(answer(r#"{"id":5}"#)["id"], 5);
+    }
+
+    #[test]
+    fn a_message_that_is_too_deep_is_refused_as_the_tools_answer() {
+        let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+        let refused = refusal(&answer(&call(&format!(r#"{{"patch":{{"data":{{"x":{deep}}}}}}}"#))));
+        assert_eq!(refused["code"], "too_large");
+        let absurd = format!("{}1{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
+        assert_eq!(refusal(&answer(&call(&absurd)))["code"], "too_large");
+    }
+
+    #[test]
+    fn a_key_that_is_there_twice_is_refused_and_named() {
+        let refused =
+            refusal(&answer(&call(r#"{"name":"a","patch":{"data":{"x":1,"y":{"z":1,"z":2}}}}"#)));
+        assert_eq!(refused["code"], "invalid_argument");
+        assert!(
+            refused["message"].as_str().unwrap().contains("params/arguments/patch/data/y/z"),
+            "{refused}"
+        );
+        let twice = answer(r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#);
+        assert_eq!(twice["error"]["code"], -32600);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_refused_with_the_id_of_its_beginning() {
+        let line = call(&format!(r#"{{"name":"a","patch":{{"data":{{"x":"{}"#, "x".repeat(1000)));
+        let refused = refusal(&too_long(&line.as_bytes()[..500], 50_000_000));
+        assert_eq!(
+            (&refused["code"], &refused["actual"]),
+            (&json!("too_large"), &json!(50_000_000))
+        );
+        assert_eq!(too_long(b"xxxx", 50_000_000)["id"], Value::Null);
+    }
+}
