@@ -7,6 +7,7 @@
 //! - `service`: the one place that decides what is done.
 //! - `mcp` and `cli`: the faces.
 
+pub mod cli;
 pub mod mcp;
 pub mod model;
 pub mod service;

@@ -59,6 +59,13 @@ pub struct Finalized {
     pub briefing: Briefing,
 }
 
+impl FinalStatus {
+    /// Parses a status as it is written in documents.
+    pub fn parse(text: &str) -> Option<Self> {
+        serde_json::from_value(json!(text)).ok()
+    }
+}
+
 impl From<FinalStatus> for ConvergenceStatus {
     fn from(status: FinalStatus) -> Self {
         match status {

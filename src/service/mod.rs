@@ -26,7 +26,7 @@ pub use self::catalog::built_in_prompts;
 pub use self::checkpoint::{Checkpoint, Checkpointed};
 pub use self::clock::{Clock, SystemClock};
 pub use self::doctor::{Diagnosis, Doctor};
-pub use self::finalize::{Finalize, Finalized};
+pub use self::finalize::{FinalStatus, Finalize, Finalized};
 pub use self::history::{History, HistoryEntry, Recorded};
 pub use self::init::{Init, Initialized, Outcome};
 pub use self::list::{List, Listed, Summary};
@@ -55,8 +55,7 @@ pub struct Service {
 pub struct Caller {
     /// The client's name and version, for the journal.
     actor: String,
-    /// Whether a person confirmed the call in a way that a model cannot.
-    pub human: bool,
+    human: bool,
 }
 
 impl Caller {
@@ -64,6 +63,12 @@ impl Caller {
     pub fn new(actor: &str) -> Self {
         let printable = actor.chars().filter(|c| !c.is_control());
         Self { actor: printable.take(limits::ACTOR_CHARACTERS_MAX).collect(), human: false }
+    }
+
+    /// Returns the caller after a person confirmed the call in a way that a model cannot.
+    #[must_use]
+    pub fn confirmed(self) -> Self {
+        Self { human: true, ..self }
     }
 }
 

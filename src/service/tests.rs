@@ -21,7 +21,7 @@ fn caller() -> Caller {
 }
 
 fn person() -> Caller {
-    Caller { human: true, ..caller() }
+    caller().confirmed()
 }
 
 fn name() -> Name {

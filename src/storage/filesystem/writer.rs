@@ -467,7 +467,7 @@ fn vouched_for(scanned: &Scanned, state: Option<&Snapshot>) -> Version {
 
 /// Makes the journal of an artifact that has none. Only for the holder of the lock.
 pub(super) fn create(fs: &Arc<dyn Fs>, name: &Name) -> Result<Writer, Fault> {
-    for folder in [layout::ARTIFACTS, &layout::artifact(name), &layout::journal(name)] {
+    for folder in [layout::ARTIFACTS, &layout::artifact(name), &layout::journal(name), &layout::dist(name)] {
         fs.create_dir(folder).map_err(doing("make", folder))?;
     }
     let journal = Journal::new(name.clone());

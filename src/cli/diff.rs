@@ -1,0 +1,50 @@
+use serde_json::{Map, Value};
+
+use super::writing::name;
+use super::{Context, Failure};
+use crate::model::Version;
+use crate::service;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Diff {
+    /// The artifact
+    name: String,
+    /// The one version
+    from: Version,
+    /// The other
+    to: Version,
+}
+
+impl Diff {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let diff = Some(vec![self.from, self.to]);
+        let arguments =
+            service::History { name: name(&self.name)?, after: None, limit: None, diff };
+        let answer = context.service.history(arguments).await?;
+        context.output.warn(&answer.briefing);
+        if answer.diff.as_ref().is_some_and(Vec::is_empty) {
+            context.output.say("Nothing changed.");
+        }
+        context.output.answer(&answer, |page, answer| {
+            answer
+                .diff
+                .iter()
+                .flatten()
+                .try_for_each(|operation| writeln!(page, "{}", line(operation)))
+        })
+    }
+}
+
+/// An operation of the patch on one line: sign, place, value.
+fn line(operation: &Map<String, Value>) -> String {
+    let text = |field: &str| operation.get(field).and_then(Value::as_str).unwrap_or_default();
+    let sign = match text("op") {
+        "add" => "+",
+        "remove" => "-",
+        _ => "~",
+    };
+    match operation.get("value") {
+        Some(value) => format!("{sign} {} {value}", text("path")),
+        None => format!("{sign} {}", text("path")),
+    }
+}

@@ -1,0 +1,58 @@
+use super::output::{BAD, DIM, GOOD, WARN};
+use super::writing::name;
+use super::{Context, Failure};
+use crate::service;
+use crate::storage::{Finding, FindingSeverity};
+
+/// Artifacts between two signs of life.
+const PROGRESS_EVERY: usize = 100;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Doctor {
+    /// One artifact only
+    name: Option<String>,
+}
+
+impl Doctor {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let arguments = service::Doctor { name: self.name.as_deref().map(name).transpose()? };
+        let progress = |seen: usize| {
+            if seen.is_multiple_of(PROGRESS_EVERY) {
+                context.output.say(format_args!("{seen} artifacts looked at"));
+            }
+        };
+        let diagnosis = context.service.doctor(arguments, &progress).await?;
+        context.output.answer(&diagnosis, |page, diagnosis| {
+            for finding in &diagnosis.findings {
+                self::finding(page, finding)?;
+            }
+            match diagnosis.findings.is_empty() {
+                true => writeln!(
+                    page,
+                    "{GOOD}healthy{GOOD:#}: {} artifacts, nothing found",
+                    diagnosis.artifacts
+                ),
+                false => writeln!(
+                    page,
+                    "{} artifacts, {} findings",
+                    diagnosis.artifacts,
+                    diagnosis.findings.len()
+                ),
+            }
+        })?;
+        match diagnosis.healthy {
+            true => Ok(()),
+            false => Err(Failure::BadNews),
+        }
+    }
+}
+
+fn finding(page: super::output::Page<'_>, finding: &Finding) -> std::io::Result<()> {
+    let (style, word) = match finding.severity {
+        FindingSeverity::Error => (BAD, "error"),
+        FindingSeverity::Warning => (WARN, "warning"),
+        FindingSeverity::Note => (DIM, "note"),
+    };
+    writeln!(page, "{style}{word}{style:#} {}: {}", finding.place, finding.problem)?;
+    writeln!(page, "  {}", finding.advice)
+}

@@ -1,0 +1,51 @@
+use super::output::table;
+use super::writing::name;
+use super::{Context, Failure};
+use crate::model::Version;
+use crate::service;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct History {
+    /// The artifact
+    name: String,
+    /// Only later versions than this
+    #[arg(long, value_name = "VERSION")]
+    after: Option<Version>,
+    /// Entries of a page, 100 at most
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+}
+
+impl History {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let arguments = service::History {
+            name: name(&self.name)?,
+            after: self.after,
+            limit: self.limit,
+            diff: None,
+        };
+        let answer = context.service.history(arguments).await?;
+        context.output.warn(&answer.briefing);
+        context.output.answer(&answer, |page, answer| {
+            let row = |entry: &service::HistoryEntry| {
+                vec![
+                    entry.version.to_string(),
+                    entry.at.clone(),
+                    entry.operation.clone(),
+                    entry.phase.clone(),
+                    entry.actor.clone(),
+                    entry.note.clone().unwrap_or_default(),
+                    entry.changed.join(" "),
+                ]
+            };
+            let rows: Vec<_> = answer.entries.iter().flatten().map(row).collect();
+            table(page, &["version", "at", "operation", "phase", "by", "note", "changed"], &rows)?;
+            match answer.next_after {
+                Some(after) => {
+                    writeln!(page, "more: refiner history {} --after {after}", answer.briefing.name)
+                }
+                None => Ok(()),
+            }
+        })
+    }
+}

@@ -1,0 +1,73 @@
+use serde_json::json;
+
+use super::output::briefing;
+use super::writing::{Writing, name};
+use super::{Context, Failure, input};
+use crate::service;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Init {
+    /// The artifact's name: a-z 0-9 . _ -
+    name: String,
+    /// The workflow that it runs
+    #[arg(long)]
+    workflow: Option<String>,
+    /// Its domain: logo, ui, a2ui, image, content, code, meta-prompt
+    #[arg(long = "type", value_name = "TYPE")]
+    artifact_type: Option<String>,
+    /// What is made, such as direct:svg
+    #[arg(long, value_name = "TYPE")]
+    content_type: Option<String>,
+    /// What the result should be; may be given several times
+    #[arg(long = "goal", value_name = "GOAL")]
+    goals: Vec<String>,
+    /// {"id":…,"description":…,"severity":"blocking|high|medium|low"}; may be given several times
+    #[arg(long = "constraint", value_name = "JSON")]
+    constraints: Vec<String>,
+    /// What to keep from the beginning: JSON, @FILE or -
+    #[arg(long, value_name = "JSON")]
+    inputs: Option<String>,
+    /// Passes after which the loop ends in any case
+    #[arg(long, value_name = "N")]
+    max_iterations: Option<u32>,
+    /// A person approves every iteration
+    #[arg(long)]
+    requires_approval: bool,
+    #[command(flatten)]
+    writing: Writing,
+}
+
+impl Init {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let constraints: Vec<_> = self
+            .constraints
+            .iter()
+            .map(|one| input::object("--constraint", one))
+            .collect::<Result<_, _>>()?;
+        let arguments = service::Init {
+            name: name(&self.name)?,
+            workflow: self.workflow,
+            artifact_type: self.artifact_type,
+            content_type: self.content_type,
+            goals: Some(self.goals).filter(|goals| !goals.is_empty()),
+            constraints: Some(constraints).filter(|constraints| !constraints.is_empty()),
+            inputs: self.inputs.map(|inputs| input::object("--inputs", &inputs)).transpose()?,
+            max_iterations: self.max_iterations,
+            requires_approval: self.requires_approval.then_some(true),
+            expected_version: self.writing.expected_version,
+            idempotency_key: self.writing.idempotency_key,
+        };
+        let answer = context.service.init(arguments, &context.caller).await?;
+        context.output.warn(&answer.briefing);
+        context.output.answer(&answer, |page, answer| {
+            let outcome = json!(answer.outcome);
+            writeln!(
+                page,
+                "{} in {}",
+                outcome.as_str().unwrap_or_default().replace('_', " "),
+                answer.workspace
+            )?;
+            briefing(page, &answer.briefing)
+        })
+    }
+}

@@ -1,0 +1,218 @@
+//! Layer 4: the service as a command line.
+//!
+//! One file for each subcommand. Data goes to standard output, everything else to standard error.
+
+mod checkpoint;
+mod demo;
+mod diff;
+mod doctor;
+mod exit_code;
+mod finalize;
+mod history;
+mod init;
+mod input;
+mod list;
+mod output;
+mod project;
+mod restore;
+mod save;
+mod serve;
+mod show;
+mod transition;
+mod writing;
+
+use std::path::PathBuf;
+use std::process;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use self::exit_code::ExitCode;
+use self::output::{Color, Output};
+use crate::model::Refusal;
+use crate::service::{Caller, Service, SystemClock};
+use crate::storage::filesystem::Filesystem;
+use crate::storage::memory::Memory;
+
+/// Keeps the state of agent loops, and serves it over MCP.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every subcommand.
+#[derive(Clone, Debug, clap::Args)]
+struct Global {
+    /// The project's folder [default: the nearest one with .refiner or .git, else the present one]
+    #[arg(long, global = true, env = "REFINER_DIR", value_name = "FOLDER")]
+    dir: Option<PathBuf>,
+    /// Where artifacts are kept
+    #[arg(long, global = true, value_enum, default_value_t)]
+    provider: ProviderKind,
+    /// Print what the tool of that name answers
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print data only
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    color: Color,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum ProviderKind {
+    /// In the project's .refiner folder
+    #[default]
+    Filesystem,
+    /// In this process, gone when it ends
+    Memory,
+}
+
+/// The subcommands. A new one is a file and a line here and in [`execute`].
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a whole loop over stdio, killed half-way, resumed, converged
+    Demo(demo::Demo),
+    /// Serve MCP on standard input and output
+    Serve(serve::Serve),
+    /// Open an artifact
+    Init(init::Init),
+    /// List the artifacts
+    List(list::List),
+    /// Show where an artifact stands
+    Show(show::Show),
+    /// Show what was done to an artifact
+    History(history::History),
+    /// Show what changed between two versions
+    Diff(diff::Diff),
+    /// Save state
+    Save(save::Save),
+    /// Name the present version
+    Checkpoint(checkpoint::Checkpoint),
+    /// Bring an earlier version's content back
+    Restore(restore::Restore),
+    /// Send an event to a loop
+    Transition(transition::Transition),
+    /// Close and archive a cycle
+    Finalize(finalize::Finalize),
+    /// Look for damage
+    Doctor(doctor::Doctor),
+}
+
+/// Why a subcommand ended early.
+#[derive(Debug)]
+enum Failure {
+    /// An operation was refused.
+    Refused(Refusal),
+    /// Arguments make no sense together.
+    Usage(String),
+    /// Standard output is gone, which is how `| head` ends.
+    BrokenPipe,
+    /// Something that is no part of the service failed.
+    Other(anyhow::Error),
+    /// What was found is bad news, and was printed already.
+    BadNews,
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// What a subcommand has at hand.
+struct Context {
+    service: Service,
+    caller: Caller,
+    output: Output,
+}
+
+/// Sends the log to standard error, at the level of `RUST_LOG`.
+pub fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
+}
+
+/// Runs a subcommand and returns the process's exit code.
+pub fn run(cli: Cli) -> process::ExitCode {
+    let output = Output::new(cli.global.json, cli.global.quiet, cli.global.color);
+    let result = runtime(&cli.command).map_err(Failure::from).and_then(|runtime| {
+        let result = runtime.block_on(execute(cli, output));
+        // Standard input may still be read by a thread that nothing can wake.
+        runtime.shutdown_background();
+        result
+    });
+    let code = match &result {
+        Ok(()) => ExitCode::Done,
+        Err(failure) => exit_code::of(failure),
+    };
+    if let Err(failure) = result {
+        output.failure(&failure);
+    }
+    process::ExitCode::from(code as u8)
+}
+
+/// One thread is enough for a subcommand; a server has as many as there are processors.
+fn runtime(command: &Command) -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = match command {
+        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    Ok(builder.enable_all().build()?)
+}
+
+async fn execute(cli: Cli, output: Output) -> Result<(), Failure> {
+    if let Command::Demo(demo) = cli.command {
+        return demo.run(cli.global.dir, output).await;
+    }
+    let context = Context { service: open(&cli.global)?, caller: person(), output };
+    let result = match cli.command {
+        Command::Demo(_) => Ok(()),
+        Command::Serve(serve) => serve.run(&context).await,
+        Command::Init(init) => init.run(&context).await,
+        Command::List(list) => list.run(&context).await,
+        Command::Show(show) => show.run(&context).await,
+        Command::History(history) => history.run(&context).await,
+        Command::Diff(diff) => diff.run(&context).await,
+        Command::Save(save) => save.run(&context).await,
+        Command::Checkpoint(checkpoint) => checkpoint.run(&context).await,
+        Command::Restore(restore) => restore.run(&context).await,
+        Command::Transition(transition) => transition.run(&context).await,
+        Command::Finalize(finalize) => finalize.run(&context).await,
+        Command::Doctor(doctor) => doctor.run(&context).await,
+    };
+    context.service.settle().await;
+    result
+}
+
+fn open(global: &Global) -> Result<Service, Failure> {
+    match global.provider {
+        ProviderKind::Memory => {
+            Ok(Service::new(Arc::new(Memory::default()), Arc::new(SystemClock)))
+        }
+        ProviderKind::Filesystem => {
+            let folder = project::find(global.dir.as_deref())?;
+            let opened = Filesystem::open(&folder);
+            let workspace =
+                opened.map_err(|error| Failure::Usage(format!("{}: {error}", folder.display())))?;
+            Ok(Service::of_workspace(workspace))
+        }
+    }
+}
+
+/// The command line as a caller. That a person sits there is only believed when they confirm.
+fn person() -> Caller {
+    Caller::new(concat!("refiner-cli ", env!("CARGO_PKG_VERSION")))
+}

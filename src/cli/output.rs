@@ -1,0 +1,165 @@
+//! What people see: the one door to standard output and standard error.
+
+use std::io::{self, IsTerminal as _, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use super::Failure;
+use crate::model::Refusal;
+use crate::model::briefing::Briefing;
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Output {
+    json: bool,
+    quiet: bool,
+    color: Color,
+}
+
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default();
+pub(super) const WARN: Style = AnsiColor::Yellow.on_default();
+
+/// What writes an answer for people.
+pub(super) type Page<'a> = &'a mut dyn Write;
+
+impl Output {
+    pub(super) fn new(json: bool, quiet: bool, color: Color) -> Self {
+        Self { json, quiet, color }
+    }
+
+    /// Prints an answer: as JSON, or as `page` writes it.
+    pub(super) fn answer<T: Serialize>(
+        &self,
+        answer: &T,
+        page: impl FnOnce(Page<'_>, &T) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        let mut stdout =
+            AutoStream::new(io::stdout().lock(), self.choice(io::stdout().is_terminal()));
+        let written = match self.json {
+            true => serde_json::to_string_pretty(answer)
+                .map_err(io::Error::from)
+                .and_then(|text| writeln!(stdout, "{text}")),
+            false => page(&mut stdout, answer),
+        };
+        written.and_then(|()| stdout.flush()).map_err(broken_pipe)
+    }
+
+    /// Says something that is no data.
+    pub(super) fn say(&self, text: impl std::fmt::Display) {
+        if !self.quiet {
+            self.complain(format_args!("{text}"));
+        }
+    }
+
+    /// Says what the caller should know about how an artifact stands.
+    pub(super) fn warn(&self, briefing: &Briefing) {
+        for warning in &briefing.warnings {
+            self.complain(format_args!("{WARN}warning{WARN:#}: {warning}"));
+        }
+    }
+
+    /// Says why it did not work, and what to do.
+    pub(super) fn failure(&self, failure: &Failure) {
+        match failure {
+            Failure::Refused(refusal) => self.refusal(refusal),
+            Failure::Usage(message) => self.complain(format_args!("{BAD}error{BAD:#}: {message}")),
+            Failure::Other(error) => self.complain(format_args!("{BAD}error{BAD:#}: {error:#}")),
+            Failure::BrokenPipe | Failure::BadNews => {}
+        }
+    }
+
+    fn refusal(&self, refusal: &Refusal) {
+        if self.json {
+            // Nothing more can be done if this cannot be printed either.
+            drop(self.answer(&refusal.to_json(), |_, _| Ok(())));
+            return;
+        }
+        self.complain(format_args!(
+            "{BAD}error{BAD:#}: {refusal}\n{BOLD}hint{BOLD:#}: {}",
+            refusal.hint()
+        ));
+    }
+
+    /// Standard error may be closed; there is nobody to tell then.
+    fn complain(&self, text: std::fmt::Arguments<'_>) {
+        let mut stderr =
+            AutoStream::new(io::stderr().lock(), self.choice(io::stderr().is_terminal()));
+        drop(writeln!(stderr, "{text}"));
+    }
+
+    fn choice(&self, is_terminal: bool) -> ColorChoice {
+        let wanted = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+        match self.color {
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+            Color::Auto if wanted => ColorChoice::Always,
+            Color::Auto => ColorChoice::Never,
+        }
+    }
+}
+
+fn broken_pipe(error: io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::BrokenPipe,
+        _ => Failure::Other(error.into()),
+    }
+}
+
+/// Writes where an artifact stands.
+pub(super) fn briefing(page: Page<'_>, briefing: &Briefing) -> io::Result<()> {
+    let Briefing { name, workflow, version, cycle, phase, status, iteration, next, .. } = briefing;
+    writeln!(
+        page,
+        "{BOLD}{name}{BOLD:#}  {DIM}{workflow}, cycle {cycle}, version {version}{DIM:#}"
+    )?;
+    match iteration.current {
+        0 => writeln!(page, "phase  {phase}, {status}")?,
+        current => {
+            writeln!(page, "phase  {phase}, iteration {current} of {}, {status}", iteration.max)?
+        }
+    }
+    if !next.instruction.is_empty() {
+        writeln!(page, "next   {}", next.instruction)?;
+    }
+    for event in &next.events {
+        let who = if event.needs_human { " (a person decides)" } else { "" };
+        writeln!(page, "       {} → {}{who}", event.event, event.to)?;
+        for unmet in &event.unmet {
+            writeln!(page, "         {BAD}needs{BAD:#} {}", unmet.needs)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes rows in columns as wide as their widest cell.
+pub(super) fn table(page: Page<'_>, header: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([header[column].len()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let line = |cells: &[String]| {
+        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let header: Vec<String> = header.iter().map(|cell| (*cell).to_owned()).collect();
+    writeln!(page, "{DIM}{}{DIM:#}", line(&header))?;
+    rows.iter().try_for_each(|row| writeln!(page, "{}", line(row)))
+}

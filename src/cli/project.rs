@@ -1,0 +1,44 @@
+//! Which folder is the project's.
+
+use std::path::{Path, PathBuf};
+
+use crate::storage::filesystem::layout::WORKSPACE;
+
+/// The variable by which Claude Code tells a server its project.
+const HOST_VARIABLE: &str = "CLAUDE_PROJECT_DIR";
+
+/// Returns the project's folder: the one given, else the host's, else the nearest ancestor with a
+/// workspace or a repository, else the present folder.
+pub(super) fn find(given: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(given) = given {
+        return Ok(given.to_owned());
+    }
+    if let Some(host) =
+        std::env::var_os(HOST_VARIABLE).map(PathBuf::from).filter(|host| host.is_dir())
+    {
+        return Ok(host);
+    }
+    let present = std::env::current_dir()?;
+    Ok(nearest(&present).unwrap_or(&present).to_owned())
+}
+
+fn nearest(from: &Path) -> Option<&Path> {
+    from.ancestors().find(|folder| folder.join(WORKSPACE).is_dir() || folder.join(".git").exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_folder_with_a_workspace_or_a_repository_is_the_project() {
+        let root = tempfile::tempdir().unwrap();
+        let deep = root.path().join("a/b/c");
+        std::fs::create_dir_all(&deep).unwrap();
+        std::fs::create_dir(root.path().join("a/.git")).unwrap();
+        assert_eq!(nearest(&deep), Some(root.path().join("a").as_path()));
+        std::fs::create_dir(root.path().join("a/b/.refiner")).unwrap();
+        assert_eq!(nearest(&deep), Some(root.path().join("a/b").as_path()));
+        assert_eq!(find(Some(&deep)).unwrap(), deep);
+    }
+}

@@ -1,0 +1,35 @@
+use super::output::briefing;
+use super::writing::{Writing, name};
+use super::{Context, Failure};
+use crate::service;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Restore {
+    /// The artifact
+    name: String,
+    /// A version or a checkpoint id
+    to: String,
+    #[command(flatten)]
+    writing: Writing,
+}
+
+impl Restore {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let arguments = service::Restore {
+            name: name(&self.name)?,
+            to: self.to,
+            expected_version: self.writing.expected_version,
+            idempotency_key: self.writing.idempotency_key,
+        };
+        let answer = context.service.restore(arguments, &context.caller).await?;
+        context.output.warn(&answer.briefing);
+        context.output.answer(&answer, |page, answer| {
+            writeln!(
+                page,
+                "version {} has the content of version {}",
+                answer.version, answer.restored_from
+            )?;
+            briefing(page, &answer.briefing)
+        })
+    }
+}

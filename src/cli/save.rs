@@ -1,0 +1,46 @@
+use super::output::briefing;
+use super::writing::{Writing, name, with_person};
+use super::{Context, Failure, input};
+use crate::service;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Save {
+    /// The artifact
+    name: String,
+    /// What to merge in: JSON, @FILE or -; null removes
+    #[arg(long, value_name = "JSON", required_unless_present = "state")]
+    patch: Option<String>,
+    /// What to replace whole fields by: JSON, @FILE or -
+    #[arg(long, value_name = "JSON", conflicts_with = "patch")]
+    state: Option<String>,
+    /// Why
+    #[arg(long)]
+    note: Option<String>,
+    #[command(flatten)]
+    writing: Writing,
+}
+
+impl Save {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let arguments = service::Save {
+            name: name(&self.name)?,
+            patch: self.patch.map(|patch| input::object("--patch", &patch)).transpose()?,
+            state: self.state.map(|state| input::object("--state", &state)).transpose()?,
+            note: self.note,
+            expected_version: self.writing.expected_version,
+            idempotency_key: self.writing.idempotency_key,
+        };
+        let save = async |caller: &_| context.service.save(arguments.clone(), caller).await;
+        let answer = with_person(context, save).await?;
+        context.output.warn(&answer.briefing);
+        if !answer.changed {
+            context.output.say("Nothing changed.");
+        }
+        context.output.answer(&answer, |page, answer| {
+            if answer.changed {
+                writeln!(page, "saved as version {}", answer.version)?;
+            }
+            briefing(page, &answer.briefing)
+        })
+    }
+}

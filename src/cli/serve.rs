@@ -1,0 +1,39 @@
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::{Context, Failure};
+use crate::mcp::stdio;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Serve {}
+
+impl Serve {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let stop = Arc::new(Notify::new());
+        tokio::spawn(stop_on_signal(Arc::clone(&stop)));
+        Ok(stdio::serve(context.service.clone(), stop).await?)
+    }
+}
+
+/// Notifies when the process is asked to end.
+async fn stop_on_signal(stop: Arc<Notify>) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut terminate), Ok(mut interrupt)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        else {
+            return;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    if tokio::signal::ctrl_c().await.is_err() {
+        return;
+    }
+    stop.notify_one();
+}

@@ -1,0 +1,60 @@
+use super::output::briefing;
+use super::writing::{Writing, name, with_person};
+use super::{Context, Failure, input};
+use crate::service;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Transition {
+    /// The artifact
+    name: String,
+    /// The event, such as complete or stop
+    event: String,
+    /// The phase it should be in
+    #[arg(long)]
+    phase: Option<String>,
+    /// What the phase produced: JSON, @FILE or -
+    #[arg(long, value_name = "JSON")]
+    result: Option<String>,
+    /// Why
+    #[arg(long)]
+    reason: Option<String>,
+    /// What it cost
+    #[arg(long)]
+    cost: Option<f64>,
+    /// How long it took
+    #[arg(long, value_name = "SECONDS")]
+    time_seconds: Option<f64>,
+    /// Only say what would happen
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    writing: Writing,
+}
+
+impl Transition {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let arguments = service::Transition {
+            name: name(&self.name)?,
+            event: self.event,
+            phase: self.phase,
+            result: self.result.map(|result| input::object("--result", &result)).transpose()?,
+            reason: self.reason,
+            cost: self.cost,
+            time_seconds: self.time_seconds,
+            dry_run: self.dry_run.then_some(true),
+            expected_version: self.writing.expected_version,
+            idempotency_key: self.writing.idempotency_key,
+        };
+        let send = async |caller: &_| context.service.transition(arguments.clone(), caller).await;
+        let answer = with_person(context, send).await?;
+        context.output.warn(&answer.briefing);
+        context.output.answer(&answer, |page, answer| {
+            let would = if answer.dry_run == Some(true) { "would go: " } else { "" };
+            writeln!(page, "{would}{} → {}", answer.from, answer.to)?;
+            if let Some(decision) = &answer.decision {
+                writeln!(page, "{}: {}", decision.decision, decision.reason)?;
+            }
+            briefing(page, &answer.briefing)
+        })
+    }
+}
