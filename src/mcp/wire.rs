@@ -208,7 +208,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
                 let value: Value = map.next_value()?;
                 match key.as_str() {
                     "id" if value.is_number() || value.is_string() => {
-                        drop(self.head.id.replace(Some(value)))
+                        drop(self.head.id.replace(Some(value)));
                     }
                     "method" => drop(self.head.method.replace(value.as_str().map(str::to_owned))),
                     _ => {}

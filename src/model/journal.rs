@@ -29,6 +29,14 @@ pub enum Damage {
     /// The line is JSON but no entry.
     #[error("the line is no entry: {0}")]
     NotAnEntry(String),
+    /// The bytes are no line.
+    #[error("the line of version {version} is damaged ({reason})")]
+    BadLine {
+        /// The version that belongs there; 0 for the first line of a segment.
+        version: Version,
+        /// What is wrong with the bytes.
+        reason: &'static str,
+    },
     /// A version is missing or there twice.
     #[error("version {found} stands where {expected} belongs")]
     WrongVersion {

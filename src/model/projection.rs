@@ -15,8 +15,8 @@ pub const STATE_FILE: &str = "state.json";
 /// The constraints by themselves.
 pub const CONSTRAINTS_FILE: &str = "constraints.json";
 
-/// Fields of a projection that its digest does not cover.
-const BESIDE_CONTENT: [&str; 3] = ["digest", "updated_at", "version"];
+/// Fields of a projection that its digest does not cover. `seal` covers them.
+const BESIDE_CONTENT: [&str; 4] = ["digest", "seal", "updated_at", "version"];
 
 /// What a projection on the disk turns out to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,9 +53,16 @@ fn sealed(mut content: Value, version: Option<(Version, Time)>) -> Vec<u8> {
         content["version"] = json!(version);
         content["updated_at"] = json!(at);
     }
+    content["seal"] = json!(seal(&content));
     let mut bytes = serde_json::to_vec_pretty(&content).expect("a JSON value can be written");
     bytes.push(b'\n');
     bytes
+}
+
+/// Returns what shows that nobody changed the fields beside the content.
+fn seal(content: &Value) -> String {
+    let beside = json!([content.get("digest"), content.get("version"), content.get("updated_at")]);
+    Digest::of_json(&beside).to_hex()[..16].to_owned()
 }
 
 /// Returns what a JSON projection on the disk turns out to be.
@@ -67,13 +74,22 @@ pub fn origin(bytes: &[u8]) -> Origin {
     }
 }
 
-fn origin_of_content(mut content: Map<String, Value>) -> Origin {
+fn origin_of_content(content: Map<String, Value>) -> Origin {
+    let mut content = Value::Object(content);
+    let seal_holds = content.get("seal").and_then(Value::as_str) == Some(&seal(&content));
     let digest = content.get("digest").and_then(Value::as_str).and_then(Digest::parse);
     let version = content.get("version").and_then(Value::as_u64);
-    BESIDE_CONTENT.iter().for_each(|field| drop(content.remove(*field)));
-    match digest == Some(Digest::of_json(&Value::Object(content))) {
-        true => Origin::Ours { version, digest: digest.unwrap_or(Digest::ZERO) },
-        false => Origin::Edited,
+    strip(&mut content);
+    match digest.filter(|digest| seal_holds && *digest == Digest::of_json(&content)) {
+        Some(digest) => Origin::Ours { version, digest },
+        None => Origin::Edited,
+    }
+}
+
+/// Leaves the content only.
+fn strip(content: &mut Value) {
+    if let Value::Object(fields) = content {
+        fields.retain(|field, _| !BESIDE_CONTENT.contains(&field.as_str()));
     }
 }
 
@@ -91,13 +107,10 @@ fn is_power_cut(bytes: &[u8]) -> bool {
 
 /// Reads `state.json` back, when this program wrote it.
 pub fn read_state(bytes: &[u8]) -> Option<Snapshot> {
-    let Origin::Ours { version: Some(version), digest } = origin(bytes) else {
-        return None;
-    };
-    let mut content: Map<String, Value> = serde_json::from_slice(bytes).ok()?;
-    let at = serde_json::from_value(content.get("updated_at")?.clone()).ok()?;
-    BESIDE_CONTENT.iter().for_each(|field| drop(content.remove(*field)));
-    let value = Value::Object(content);
+    let Origin::Ours { version: Some(version), digest } = origin(bytes) else { return None };
+    let mut value: Value = serde_json::from_slice(bytes).ok()?;
+    let at = serde_json::from_value(value.get("updated_at")?.clone()).ok()?;
+    strip(&mut value);
     let document = Document::from_value(value.clone()).ok()?;
     Some(Snapshot { version, at, document, value, digest })
 }
@@ -158,8 +171,10 @@ mod tests {
 
     #[test]
     fn an_edited_version_does_not_vouch_for_anything() {
-        let edited =
-            String::from_utf8(state_file()).unwrap().replace("\"cycle\": 1", "\"cycle\": 2");
-        assert!(read_state(edited.as_bytes()).is_none());
+        for (from, to) in [("\"cycle\": 1", "\"cycle\": 2"), ("\"version\": 7", "\"version\": 8")] {
+            let edited = String::from_utf8(state_file()).unwrap().replace(from, to);
+            assert_ne!(edited.as_bytes(), state_file());
+            assert!(read_state(edited.as_bytes()).is_none());
+        }
     }
 }

@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::fault::{Fault, doing};
 use super::fs::{self, File, Fs, Mode, Stat};
 use super::layout;
 use super::plant::{Plant, planted};
 use super::projections::Projections;
 use super::segment;
-use super::writer::{self, Fault, Writer, doing};
+use super::writer::{self, Writer};
 use super::{Decide, Newest, Sizes};
 use crate::model::Name;
 use crate::model::entry::Entry;

@@ -1,15 +1,16 @@
 //! Looking at everything that is stored of an artifact, for `refiner doctor`.
 
 use super::super::{Finding, FindingSeverity};
+use super::blobs::{self, Blobs};
+use super::fault::{Fault, doing};
 use super::fs::{self, Fs};
 use super::history::History;
 use super::layout;
-use super::segment::{self, Blobs, Scanned};
-use super::writer::{Fault, doing};
+use super::segment::{self, Scanned};
 use crate::model::entry::{LogExtent, LogFile, Logs};
-use crate::model::journal::Damage;
+use crate::model::journal::{Damage, Journal};
 use crate::model::projection::{self, CONSTRAINTS_FILE, Origin, STATE_FILE};
-use crate::model::{Digest, Name, Version};
+use crate::model::{Name, Version};
 
 /// Returns what is wrong with an artifact, worst first. Changes nothing.
 pub(super) fn examine(fs: &dyn Fs, name: &Name) -> Result<Vec<Finding>, Fault> {
@@ -44,84 +45,66 @@ impl Examination<'_> {
     fn journal(&mut self) -> Result<Option<(Version, Logs)>, Fault> {
         let folder = layout::journal(self.name);
         let segments = segment::list(self.fs, self.name).map_err(doing("list", &folder))?;
-        let last = segments.last().copied();
-        let mut before: Option<(Version, Digest, Digest)> = None;
-        let mut newest = None;
-        for first in segments {
-            let path = layout::segment(self.name, first);
+        let mut before: Option<Journal> = None;
+        for first in &segments {
+            let path = layout::segment(self.name, *first);
             let bytes = fs::read(self.fs, &path).map_err(doing("read", &path))?.unwrap_or_default();
             let blobs = Blobs::new(self.fs, self.name);
             let scanned = segment::scan(self.name, &bytes, &|digest| blobs.load(digest));
             blobs.check()?;
             match scanned {
                 Ok(scanned) => {
-                    self.segment(&path, &bytes, &scanned, before, Some(first) == last);
-                    before = Some((
-                        scanned.journal.version(),
-                        scanned.journal.line(),
-                        scanned.journal.digest(),
-                    ));
-                    newest = Some((scanned.journal.version(), scanned.journal.logs().clone()));
+                    self.builds_on(&path, before.as_ref(), &scanned);
+                    self.lines(&path, &bytes, &scanned, Some(first) == segments.last());
+                    before = Some(scanned.journal);
                 }
                 Err(damage @ Damage::NewerFormat { .. }) => return Err(Fault::NewerFormat(damage)),
                 Err(damage) => {
-                    self.note(
-                        FindingSeverity::Error,
-                        &path,
-                        format!("the first line is damaged: {damage}"),
-                        KEEP,
-                    );
+                    let problem = format!("the first line is damaged: {damage}");
+                    self.note(FindingSeverity::Error, &path, problem, KEEP);
                     before = None;
                 }
             }
         }
-        Ok(newest)
+        Ok(before.map(|journal| (journal.version(), journal.logs().clone())))
     }
 
-    fn segment(
-        &mut self,
-        path: &str,
-        bytes: &[u8],
-        scanned: &Scanned,
-        before: Option<(Version, Digest, Digest)>,
-        is_last: bool,
-    ) {
-        if let Err(damage) = check_documents(self.fs, self.name, bytes, scanned) {
-            self.note(FindingSeverity::Error, path, damage.to_string(), KEEP);
-        }
-        if let Some((version, _, document)) = before
-            && (version, document) != (scanned.base.version, scanned.base.document)
+    /// A segment has to begin with what the one before it ends with.
+    fn builds_on(&mut self, path: &str, before: Option<&Journal>, scanned: &Scanned) {
+        let base = scanned.base;
+        let Some(before) = before else { return };
+        if (before.version(), before.line(), before.digest())
+            != (base.version, base.line, base.document)
         {
+            let ends = before.version();
             let problem = format!(
-                "it builds on version {}, and the segment before it ends with another version {version}",
-                scanned.base.version
+                "it builds on version {}, and the segment before it ends with another version {ends}",
+                base.version
             );
             self.note(FindingSeverity::Error, path, problem, KEEP);
         }
+    }
+
+    fn lines(&mut self, path: &str, bytes: &[u8], scanned: &Scanned, is_last: bool) {
+        if let Err(damage) = check_documents(self.fs, self.name, bytes, scanned) {
+            self.note(FindingSeverity::Error, path, damage.to_string(), KEEP);
+        }
         let Some(bad) = &scanned.bad else { return };
-        let next = scanned.journal.version() + 1;
-        let acknowledged = !is_last || bad.later_flushed >= next;
-        match acknowledged {
-            true => self.note(
-                FindingSeverity::Error,
-                path,
-                format!(
-                    "version {next} is damaged ({}) at byte {}; {} good lines follow",
-                    bad.reason, scanned.end, bad.good_lines_after
-                ),
-                KEEP,
-            ),
-            false => self.note(
-                FindingSeverity::Warning,
-                path,
-                format!(
-                    "{} bytes after version {} are no whole line ({})",
-                    bytes.len() - scanned.end,
-                    next - 1,
-                    bad.reason
-                ),
-                "a crash left them; they were never acknowledged and the next write cuts them off",
-            ),
+        let version = scanned.journal.version();
+        let reason = &bad.reason;
+        if !is_last || !bad.torn || bad.later_flushed > version {
+            let problem = format!(
+                "version {} is damaged ({reason}) at byte {}; {} good lines follow",
+                version + 1,
+                scanned.end,
+                bad.good_lines_after
+            );
+            self.note(FindingSeverity::Error, path, problem, KEEP);
+        } else {
+            let torn = bytes.len() - scanned.end;
+            let problem =
+                format!("{torn} bytes after version {version} are no whole line ({reason})");
+            self.note(FindingSeverity::Warning, path, problem, TORN);
         }
     }
 
@@ -232,9 +215,8 @@ fn check_documents(
     bytes: &[u8],
     scanned: &Scanned,
 ) -> Result<(), Damage> {
-    let blobs = |digest| segment::load_blob(fs, name, digest).ok().flatten();
-    let mut journal =
-        crate::model::journal::Journal::from_base(name, &bytes[..scanned.base.end], &blobs)?;
+    let blobs = |digest| blobs::load(fs, name, digest).ok().flatten();
+    let mut journal = Journal::from_base(name, &bytes[..scanned.base.end], &blobs)?;
     let mut start = scanned.base.end;
     for line in &scanned.lines {
         journal.replay(&bytes[start..line.end], &blobs)?;
@@ -245,5 +227,7 @@ fn check_documents(
 }
 
 const KEEP: &str = "every byte is kept and nothing more is written to this journal; bring it back from a backup, or begin a new artifact from what `refiner show` still reads";
+const TORN: &str =
+    "a crash left them; they were never acknowledged and the next write cuts them off";
 const REMADE: &str = "it is made again with the next operation";
 const SET_ASIDE: &str = "the journal counts; it is made again with the next operation, and what stands there now is kept under kept/";

@@ -3,10 +3,11 @@
 
 use std::io;
 
+use super::blobs::Blobs;
+use super::fault::{Fault, doing};
 use super::fs::{self, Fs};
 use super::layout;
-use super::segment::{self, Blobs};
-use super::writer::{Fault, doing};
+use super::segment;
 use crate::model::entry::Entry;
 use crate::model::frame::{self, Scan};
 use crate::model::journal::{Damage, Journal, LoadBlob, Snapshot};
@@ -56,12 +57,6 @@ impl<'a> History<'a> {
             return Ok(None);
         };
         let journal = self.walk(first, last, &mut |entry| entry.version < version)?;
-        if journal.version() != version {
-            return Err(Fault::Corrupt(format!(
-                "{}: version {version} is missing",
-                layout::segment(self.name, first)
-            )));
-        }
         let checked = journal.check_document().and_then(|()| journal.snapshot());
         let snapshot = checked.map_err(|damage| Fault::Corrupt(damage.to_string()))?;
         Ok(snapshot.map(std::sync::Arc::unwrap_or_clone))
@@ -101,46 +96,43 @@ impl<'a> History<'a> {
         let path = layout::segment(self.name, first);
         let bytes = fs::read(self.fs, &path).map_err(doing("read", &path))?.unwrap_or_default();
         let blobs = Blobs::new(self.fs, self.name);
-        let result = self.walk_lines(&path, &bytes, last, &|digest| blobs.load(digest), visit);
+        let folded = fold(self.name, &bytes, last, &|digest| blobs.load(digest), visit);
         blobs.check()?;
-        result
-    }
-
-    fn walk_lines(
-        &self,
-        path: &str,
-        bytes: &[u8],
-        last: Version,
-        blobs: LoadBlob<'_>,
-        visit: &mut dyn FnMut(Entry) -> bool,
-    ) -> Result<Journal, Fault> {
-        let corrupt = |damage: Damage| match damage {
+        folded.map_err(|damage| match damage {
             Damage::NewerFormat { .. } => Fault::NewerFormat(damage),
             damage => Fault::Corrupt(format!("{path}: {damage}")),
-        };
-        let Scan::Line(base) = frame::scan(bytes) else {
-            return Err(Fault::Corrupt(format!("{path}: its first line is damaged")));
-        };
-        let mut journal = Journal::from_base(self.name, base, blobs).map_err(corrupt)?;
-        let mut end = base.len();
-        while journal.version() < last {
-            let line = match frame::scan(&bytes[end..]) {
-                Scan::Line(line) => line,
-                Scan::End => break,
-                Scan::Bad(reason) => {
-                    return Err(Fault::Corrupt(format!(
-                        "{path}: version {} is damaged ({reason})",
-                        journal.version() + 1
-                    )));
-                }
-            };
-            end += line.len();
-            let entry = journal.replay(line, blobs).map_err(corrupt)?;
-            if !visit(entry) {
-                break;
-            }
+        })
+    }
+}
+
+/// Folds the lines of a segment up to a version, or until `visit` returns false.
+fn fold(
+    name: &Name,
+    bytes: &[u8],
+    last: Version,
+    blobs: LoadBlob<'_>,
+    visit: &mut dyn FnMut(Entry) -> bool,
+) -> Result<Journal, Damage> {
+    let base = line_at(bytes, 0, 0)?;
+    let mut journal = Journal::from_base(name, base, blobs)?;
+    let mut end = base.len();
+    while journal.version() < last {
+        let line = line_at(bytes, end, journal.version() + 1)?;
+        end += line.len();
+        if !visit(journal.replay(line, blobs)?) {
+            break;
         }
-        Ok(journal)
+    }
+    Ok(journal)
+}
+
+/// Returns the line at a place, which has to be that of a version; the first line of a segment
+/// counts as version 0.
+fn line_at(bytes: &[u8], at: usize, version: Version) -> Result<&[u8], Damage> {
+    match frame::scan(&bytes[at..]) {
+        Scan::Line(line) => Ok(line),
+        Scan::End => Err(Damage::BadLine { version, reason: "missing" }),
+        Scan::Bad(reason) => Err(Damage::BadLine { version, reason }),
     }
 }
 

@@ -7,8 +7,10 @@
 //! trait ([`fs`]), so that the same code runs on a simulated disk in the crash tests.
 
 mod artifact;
+mod blobs;
 mod disk;
 mod examine;
+mod fault;
 mod fs;
 mod history;
 pub mod layout;
@@ -32,10 +34,10 @@ use async_trait::async_trait;
 
 use self::artifact::Artifact;
 use self::disk::Disk;
+use self::fault::{Fault, doing};
 use self::fs::Fs;
 use self::history::History;
 use self::registry::{Registered, Registry};
-use self::writer::Fault;
 use super::{Decide, Error, Finding, Newest, Provider};
 use crate::model::entry::Entry;
 use crate::model::journal::Snapshot;
@@ -188,7 +190,7 @@ impl Store {
     fn names(&self) -> Result<Vec<Name>, Fault> {
         let names = match self.fs.list(layout::ARTIFACTS) {
             Err(error) if fs::is_absent(&error) => Vec::new(),
-            result => result.map_err(writer::doing("list", layout::ARTIFACTS))?,
+            result => result.map_err(doing("list", layout::ARTIFACTS))?,
         };
         let mut names: Vec<Name> = names.iter().filter_map(|name| Name::parse(name).ok()).collect();
         names.sort();
@@ -274,8 +276,7 @@ impl Provider for Filesystem {
         let name = name.clone();
         self.blocking(move |store| {
             let path = layout::blob(&name, digest);
-            segment::load_blob(store.fs.as_ref(), &name, digest)
-                .map_err(writer::doing("read", &path))
+            blobs::load(store.fs.as_ref(), &name, digest).map_err(doing("read", &path))
         })
         .await
     }

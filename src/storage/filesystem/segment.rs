@@ -1,11 +1,9 @@
 //! Segments: the files of a journal, and what of one is good.
 
-use std::cell::RefCell;
 use std::io;
 
 use super::fs::{Fs, TEMPORARY_SUFFIX, is_absent};
 use super::layout;
-use super::writer::{Fault, doing};
 use crate::model::entry::Entry;
 use crate::model::frame::{self, Scan};
 use crate::model::journal::{Damage, Journal, LoadBlob};
@@ -53,6 +51,7 @@ pub(super) struct Scanned {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Base {
     pub(super) version: Version,
+    pub(super) line: Digest,
     pub(super) document: Digest,
     pub(super) end: usize,
 }
@@ -98,7 +97,8 @@ pub(super) fn scan_on(
     start: usize,
     blobs: LoadBlob<'_>,
 ) -> Scanned {
-    let base = Base { version: journal.version(), document: journal.digest(), end: start };
+    let (version, line) = (journal.version(), journal.line());
+    let base = Base { version, line, document: journal.digest(), end: start };
     let (mut lines, mut end) = (Vec::new(), start);
     let reason = loop {
         let line = match frame::scan(&bytes[end..]) {
@@ -130,42 +130,4 @@ fn look_beyond(bytes: &[u8], reason: String, torn: bool) -> Bad {
         }
     }
     bad
-}
-
-/// Reads the blobs of an artifact while its lines are read.
-///
-/// A blob that is missing or damaged makes its line unreadable. A disk that fails does not, and
-/// must not be mistaken for it: what cannot be read now may be readable later. So a failure is kept
-/// until [`Blobs::check`].
-#[derive(Debug)]
-pub(super) struct Blobs<'a> {
-    fs: &'a dyn Fs,
-    name: &'a Name,
-    failure: RefCell<Option<io::Error>>,
-}
-
-impl<'a> Blobs<'a> {
-    pub(super) fn new(fs: &'a dyn Fs, name: &'a Name) -> Self {
-        Self { fs, name, failure: RefCell::new(None) }
-    }
-
-    /// Returns a blob if it is there and is what its name says.
-    pub(super) fn load(&self, digest: Digest) -> Option<Vec<u8>> {
-        load_blob(self.fs, self.name, digest).unwrap_or_else(|error| {
-            self.failure.replace(Some(error));
-            None
-        })
-    }
-
-    /// Fails when the disk failed meanwhile, so that nothing is concluded from what was not read.
-    pub(super) fn check(&self) -> Result<(), Fault> {
-        let folder = layout::blobs(self.name);
-        self.failure.take().map_or(Ok(()), |error| Err(doing("read a blob in", &folder)(error)))
-    }
-}
-
-/// Reads a blob, if it is there and is what its name says.
-pub(super) fn load_blob(fs: &dyn Fs, name: &Name, digest: Digest) -> io::Result<Option<Vec<u8>>> {
-    let bytes = super::fs::read(fs, &layout::blob(name, digest))?;
-    Ok(bytes.filter(|bytes| Digest::of(bytes) == digest))
 }

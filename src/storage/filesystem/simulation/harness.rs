@@ -7,8 +7,9 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use super::super::fault::Fault as StoreFault;
 use super::super::plant::{Plant, testing};
-use super::super::{Sizes, Store, fs, history, layout, segment, writer};
+use super::super::{Sizes, Store, blobs, fs, layout, segment};
 use super::disk::{Fault, Kind, PAGE, Process, Random, SimulatedDisk};
 use crate::model::entry::{LogFile, OPENING_OPERATION, Payload, Section};
 use crate::model::journal::tests::draft;
@@ -97,7 +98,7 @@ pub(super) fn damage(plan: Plan) -> Result<(), String> {
     let warned = store.artifact(&name()).newest();
     testing::plant(None);
     let untouched = fs::read(&process, &path).map_err(|e| e.to_string())? == damaged;
-    if !untouched || !matches!(written, Err(writer::Fault::Corrupt(_))) {
+    if !untouched || !matches!(written, Err(StoreFault::Corrupt(_))) {
         return Err(format!("{plan:?}: writing gave {written:?}, untouched: {untouched}"));
     }
     let last_told = told.answered.iter().map(|(version, _)| *version).max();
@@ -203,14 +204,18 @@ fn tokens_of(document: &Value) -> Vec<String> {
 /// When nothing went wrong, the projections are at the newest version before anybody asks again.
 fn check_projections_at_rest(disk: &SimulatedDisk, plan: Plan) -> Result<(), String> {
     let process = disk.start(1).remove(0);
-    let bytes =
-        fs::read(&process, &layout::in_artifact(&name(), STATE_FILE)).map_err(|e| e.to_string())?;
-    let state = bytes.and_then(|bytes| projection::read_state(&bytes));
-    let newest = history::History::new(&process, &name()).read(0, Version::MAX, usize::MAX);
-    let newest = newest.map_err(|e| e.to_string())?.last().map(|entry| entry.version);
-    match state.map(|state| state.version) == newest {
+    let read = |path: String| fs::read(&process, &path).map_err(|error| error.to_string());
+    let state = read(layout::in_artifact(&name(), STATE_FILE))?;
+    let state = state.and_then(|bytes| projection::read_state(&bytes));
+    let segments = segment::list(&process, &name()).map_err(|error| error.to_string())?;
+    let Some(last) = segments.last() else { return Ok(()) };
+    let bytes = read(layout::segment(&name(), *last))?.unwrap_or_default();
+    let blobs = |digest| blobs::load(&process, &name(), digest).ok().flatten();
+    let scanned = segment::scan(&name(), &bytes, &blobs).map_err(|damage| damage.to_string())?;
+    let newest = scanned.journal.version();
+    match state.map_or(0, |state| state.version) == newest {
         true => Ok(()),
-        false => Err(format!("{plan:?}: state.json is not at {newest:?} at rest")),
+        false => Err(format!("{plan:?}: state.json is not at {newest} at rest")),
     }
 }
 

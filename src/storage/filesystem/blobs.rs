@@ -1,0 +1,62 @@
+//! Blobs: payloads that are too large for a line, and contents that entries bring.
+
+use std::cell::RefCell;
+use std::io;
+
+use super::fault::{Fault, doing};
+use super::fs::{self, Fs};
+use super::layout;
+use crate::model::{Digest, Name};
+
+/// Reads the blobs of an artifact while its lines are read.
+///
+/// A blob that is missing or damaged makes its line unreadable. A disk that fails does not, and
+/// must not be mistaken for it: what cannot be read now may be readable later. So a failure is kept
+/// until [`Blobs::check`].
+#[derive(Debug)]
+pub(super) struct Blobs<'a> {
+    fs: &'a dyn Fs,
+    name: &'a Name,
+    failure: RefCell<Option<io::Error>>,
+}
+
+impl<'a> Blobs<'a> {
+    pub(super) fn new(fs: &'a dyn Fs, name: &'a Name) -> Self {
+        Self { fs, name, failure: RefCell::new(None) }
+    }
+
+    /// Returns a blob if it is there and is what its name says.
+    pub(super) fn load(&self, digest: Digest) -> Option<Vec<u8>> {
+        load(self.fs, self.name, digest).unwrap_or_else(|error| {
+            self.failure.replace(Some(error));
+            None
+        })
+    }
+
+    /// Fails when the disk failed meanwhile, so that nothing is concluded from what was not read.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        let folder = layout::blobs(self.name);
+        self.failure.take().map_or(Ok(()), |error| Err(doing("read a blob in", &folder)(error)))
+    }
+}
+
+/// Reads a blob, if it is there and is what its name says.
+pub(super) fn load(fs: &dyn Fs, name: &Name, digest: Digest) -> io::Result<Option<Vec<u8>>> {
+    let bytes = fs::read(fs, &layout::blob(name, digest))?;
+    Ok(bytes.filter(|bytes| Digest::of(bytes) == digest))
+}
+
+/// Stores a blob durably. One that is there already is checked, and its name flushed again, since
+/// whoever stored it may have died before.
+pub(super) fn store(fs: &dyn Fs, name: &Name, blob: &[u8]) -> Result<(), Fault> {
+    let digest = Digest::of(blob);
+    let (folder, path) = (layout::blobs(name), layout::blob(name, digest));
+    let there = load(fs, name, digest).map_err(doing("read", &path))?;
+    if there.is_some() {
+        return fs.flush_dir(&folder).map_err(doing("flush", &folder));
+    }
+    fs.create_dir(&folder).map_err(doing("make", &folder))?;
+    let artifact = layout::artifact(name);
+    fs.flush_dir(&artifact).map_err(doing("flush", &artifact))?;
+    fs::write_durably(fs, &path, blob).map_err(doing("write", &path))
+}

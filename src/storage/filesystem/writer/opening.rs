@@ -1,0 +1,196 @@
+//! Opening a journal: what of it is good, what is on the disk for certain, and what to do about the
+//! rest.
+
+use std::sync::Arc;
+
+use super::super::blobs::Blobs;
+use super::super::fault::{Fault, doing};
+use super::super::fs::{self, File, Fs, Mode};
+use super::super::layout;
+use super::super::plant::{Plant, planted};
+use super::super::segment::{self, Bad, Scanned};
+use super::{LogChanges, Segment, Writer};
+use crate::model::journal::{Damage, Snapshot};
+use crate::model::projection;
+use crate::model::{Name, Version};
+
+impl Writer {
+    /// Opens an artifact's journal, or returns `None` when it has none. Only for the holder of the
+    /// lock, or of a read-only workspace, which cuts nothing.
+    pub(in super::super) fn open(
+        fs: &Arc<dyn Fs>,
+        name: &Name,
+        writable: bool,
+    ) -> Result<Option<Self>, Fault> {
+        let folder = layout::journal(name);
+        let segments = segment::list(fs.as_ref(), name).map_err(doing("list", &folder))?;
+        let Some(first) = segments.last().copied() else {
+            return Ok(None);
+        };
+        if writable {
+            segment::remove_unfinished(fs.as_ref(), name).map_err(doing("clean up", &folder))?;
+        }
+        let found = Found::read(fs.as_ref(), name, first, writable)?;
+        let mut writer = Self::on(fs, name, &found)?;
+        match writer.judge(found.scanned.bad, found.state) {
+            Verdict::Whole => {}
+            Verdict::Cut if writable && !planted(Plant::NoCut) => {
+                writer.cut(&found.bytes[found.scanned.end..])?;
+            }
+            Verdict::Cut => {}
+            Verdict::Damaged(damage) => writer.damage = Some(damage),
+        }
+        Ok(Some(writer))
+    }
+
+    /// Makes a writer of what was found.
+    fn on(fs: &Arc<dyn Fs>, name: &Name, found: &Found) -> Result<Self, Fault> {
+        let Found { path, file, bytes, scanned, state } = found;
+        let newest = scanned.journal.check_document().and_then(|()| scanned.journal.snapshot());
+        let newest = newest.map_err(|damage| Fault::Corrupt(format!("{path}: {damage}")))?;
+        let verified = vouched_for(scanned, state.as_ref());
+        let (good, doubtful): (Vec<_>, Vec<_>) =
+            scanned.lines.iter().partition(|line| line.entry.version <= verified);
+        let from = good.last().map_or(scanned.base.end, |line| line.end);
+        let projected = state.as_ref().map_or(0, |state| state.version);
+        let mut log_changes = LogChanges::since(projected.max(scanned.base.version));
+        scanned.lines.iter().for_each(|line| log_changes.add(&line.entry));
+        let segment = Segment {
+            path: path.clone(),
+            file: Arc::clone(file),
+            id: file.stat().map_err(doing("look at", path))?.id,
+            end: scanned.end as u64,
+            entries: scanned.lines.len(),
+        };
+        Ok(Self {
+            name: name.clone(),
+            fs: Arc::clone(fs),
+            journal: scanned.journal.clone(),
+            newest,
+            segment,
+            verified,
+            unverified: bytes[from..scanned.end].to_vec(),
+            unverified_ends: doubtful
+                .iter()
+                .map(|line| (line.entry.version, line.end as u64))
+                .collect(),
+            names_unverified: verified == scanned.base.version,
+            log_changes,
+            damage: None,
+        })
+    }
+
+    /// Decides what a bad line means, and a `state.json` that knows more than the journal: what
+    /// nobody was ever told of is cut, and everything else kept and reported.
+    fn judge(&mut self, bad: Option<Bad>, state: Option<Snapshot>) -> Verdict {
+        let (version, next) = (self.journal.version(), self.journal.version() + 1);
+        let lost = state.filter(|state| state.version > version);
+        match (lost, bad) {
+            (_, Some(_)) if planted(Plant::CutAnyBadLine) => Verdict::Cut,
+            (Some(state), bad) => {
+                let stored = format!("state.json says that version {} was stored", state.version);
+                self.newest = Some(Arc::new(state));
+                Verdict::Damaged(match bad {
+                    Some(bad) => {
+                        format!("version {next} is damaged ({}), and {stored}", bad.reason)
+                    }
+                    None => format!(
+                        "it ends at version {version}, and {stored}; if that state.json comes from elsewhere, remove it"
+                    ),
+                })
+            }
+            (None, Some(bad)) if bad.later_flushed >= next => Verdict::Damaged(format!(
+                "version {next} is damaged ({}), and a later entry says that version {} was stored",
+                bad.reason, bad.later_flushed
+            )),
+            (None, Some(bad)) if !bad.torn => {
+                Verdict::Damaged(format!("version {next} cannot be read ({})", bad.reason))
+            }
+            (None, Some(_)) => Verdict::Cut,
+            (None, None) => Verdict::Whole,
+        }
+    }
+
+    /// Cuts lines off that were never acknowledged. A copy is kept unless they are zeros.
+    fn cut(&self, tail: &[u8]) -> Result<(), Fault> {
+        let path = &self.segment.path;
+        if tail.iter().any(|byte| *byte != 0) {
+            let kept = format!(
+                "{}/{}-after-{}-{:08x}",
+                layout::TRASH,
+                self.name,
+                self.journal.version(),
+                crc32fast::hash(tail)
+            );
+            self.fs.create_dir(layout::TRASH).map_err(doing("make", layout::TRASH))?;
+            fs::write_replaceable(self.fs.as_ref(), &kept, tail).map_err(doing("write", &kept))?;
+        }
+        let cut =
+            self.segment.file.truncate(self.segment.end).and_then(|()| self.segment.file.flush());
+        cut.map_err(doing("cut the torn end of", path))
+    }
+}
+
+/// What was found of a journal: its newest segment, and the copy of the state beside it.
+struct Found {
+    path: String,
+    file: Arc<dyn File>,
+    bytes: Vec<u8>,
+    scanned: Scanned,
+    state: Option<Snapshot>,
+}
+
+impl Found {
+    fn read(fs: &dyn Fs, name: &Name, first: Version, writable: bool) -> Result<Self, Fault> {
+        let path = layout::segment(name, first);
+        let mode = if writable { Mode::Write } else { Mode::Read };
+        let file: Arc<dyn File> = Arc::from(fs.open(&path, mode).map_err(doing("open", &path))?);
+        let bytes = fs::read_all(file.as_ref()).map_err(doing("read", &path))?;
+        let blobs = Blobs::new(fs, name);
+        let scanned = segment::scan(name, &bytes, &|digest| blobs.load(digest));
+        blobs.check()?;
+        let scanned = match scanned {
+            Ok(scanned) => scanned,
+            Err(damage @ Damage::NewerFormat { .. }) => return Err(Fault::NewerFormat(damage)),
+            Err(damage) => return Err(Fault::Corrupt(format!("{path}: {damage}"))),
+        };
+        Ok(Self { path, file, bytes, scanned, state: read_state_file(fs, name)? })
+    }
+}
+
+/// What is to be done about the end of a segment.
+enum Verdict {
+    /// Nothing is wrong.
+    Whole,
+    /// What comes after the good lines was never acknowledged.
+    Cut,
+    /// Something was acknowledged and is damaged or missing.
+    Damaged(String),
+}
+
+/// Returns the highest version of a segment that was on the disk for certain: a later entry says
+/// so, `state.json` does, or the segment builds on it.
+fn vouched_for(scanned: &Scanned, state: Option<&Snapshot>) -> Version {
+    let document_at =
+        |version: Version| match scanned.lines.iter().find(|line| line.entry.version == version) {
+            Some(line) => Some(line.entry.document),
+            None => (version == scanned.base.version).then_some(scanned.base.document),
+        };
+    let marked = scanned.lines.iter().map(|line| line.entry.flushed).max().unwrap_or(0);
+    let by_state = state.filter(|state| document_at(state.version) == Some(state.digest));
+    let highest = marked.max(by_state.map_or(0, |state| state.version)).max(scanned.base.version);
+    match planted(Plant::TrustPageCache) {
+        true => scanned.journal.version(),
+        false => highest.min(scanned.journal.version()),
+    }
+}
+
+/// Reads `state.json`, when this program wrote it.
+pub(in super::super) fn read_state_file(
+    fs: &dyn Fs,
+    name: &Name,
+) -> Result<Option<Snapshot>, Fault> {
+    let path = layout::in_artifact(name, projection::STATE_FILE);
+    let bytes = fs::read(fs, &path).map_err(doing("read", &path))?;
+    Ok(bytes.and_then(|bytes| projection::read_state(&bytes)))
+}
