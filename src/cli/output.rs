@@ -132,7 +132,7 @@ pub(super) fn briefing(page: Page<'_>, briefing: &Briefing) -> io::Result<()> {
     match iteration.current {
         0 => writeln!(page, "phase  {phase}, {status}")?,
         current => {
-            writeln!(page, "phase  {phase}, iteration {current} of {}, {status}", iteration.max)?
+            writeln!(page, "phase  {phase}, iteration {current} of {}, {status}", iteration.max)?;
         }
     }
     if !next.instruction.is_empty() {
