@@ -4,6 +4,7 @@ use jsonschema::Validator;
 use rmcp::model::JsonObject;
 use serde_json::{Map, Value};
 
+use crate::model::refusal::Violation;
 use crate::model::schema::violations;
 use crate::model::{Name, Refusal};
 
@@ -31,7 +32,8 @@ pub(super) fn checked(
         Name::parse(name)?;
     }
     let arguments = Value::Object(arguments);
-    let wrong = violations(validator, &arguments);
+    let mut wrong = violations(validator, &arguments);
+    wrong.extend(no_counts(&arguments, properties));
     match (wrong.is_empty(), arguments) {
         (true, Value::Object(arguments)) => Ok(arguments),
         _ => Err(Refusal::argument(
@@ -43,6 +45,28 @@ pub(super) fn checked(
             usage(properties, schema),
         )),
     }
+}
+
+/// Finds integers that are no versions, limits or numbers of anything. Schemas do not say so, since
+/// `minimum: 0` at every place is a price that every model pays.
+fn no_counts(arguments: &Value, properties: &Map<String, Value>) -> Vec<Violation> {
+    let is_integer = |schema: &Value| schema["type"] == "integer";
+    let mut wrong = Vec::new();
+    for (name, value) in arguments.as_object().into_iter().flatten() {
+        let Some(property) = properties.get(name) else { continue };
+        let counts = match value {
+            Value::Array(items) if is_integer(&property["items"]) => items.as_slice(),
+            one if is_integer(property) => std::slice::from_ref(one),
+            _ => &[],
+        };
+        wrong.extend(counts.iter().filter(|count| count.is_number() && !count.is_u64()).map(
+            |count| Violation {
+                pointer: format!("/{name}"),
+                message: format!("{count} is no whole number from 0 on"),
+            },
+        ));
+    }
+    wrong
 }
 
 fn at(pointer: &str) -> &str {
@@ -106,6 +130,7 @@ mod tests {
                 "name": {"type": "string", "pattern": "^[a-z]+$"},
                 "patch": {"type": "object"},
                 "limit": {"type": "integer", "minimum": 1},
+                "diff": {"type": "array", "items": {"type": "integer"}},
                 "at": {"type": "string"},
                 "dry_run": {"type": "boolean"},
                 "goals": {"type": "array", "items": {"type": "string"}}
@@ -131,6 +156,8 @@ mod tests {
             (json!({}), "invalid_argument", "name"),
             (json!({"name": 7.5}), "invalid_argument", "name"),
             (json!({"name": "a", "limit": 0}), "invalid_argument", "limit"),
+            (json!({"name": "a", "limit": 7.0}), "invalid_argument", "limit"),
+            (json!({"name": "a", "diff": [1, -1]}), "invalid_argument", "diff"),
             (json!({"name": "a", "patch": "not an object"}), "invalid_argument", "patch"),
             (json!({"name": "a", "patch": [1]}), "invalid_argument", "patch"),
             (json!({"name": "a", "goals": [1]}), "invalid_argument", "goals/0"),

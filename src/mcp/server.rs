@@ -134,7 +134,11 @@ impl ServerHandler for Server {
                 format!("the parameters of {method} do not have the form it needs"),
                 None,
             ),
-            false => ErrorData::new(rmcp::model::ErrorCode::METHOD_NOT_FOUND, method, None),
+            false => ErrorData::new(
+                rmcp::model::ErrorCode::METHOD_NOT_FOUND,
+                format!("there is no method {method:?}"),
+                None,
+            ),
         })
     }
 }

@@ -47,6 +47,7 @@ pub struct IterationNumber {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Next {
     /// The prompt that explains the phase; `load_state` with `with_prompt` renders it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
     /// What to do, in a sentence or two.
     pub instruction: String,

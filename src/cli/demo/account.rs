@@ -1,0 +1,300 @@
+//! The account of a demo: what came of it, and where to look.
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::burst::{Audit, SAVES};
+use super::constraints::CONSTRAINTS;
+use super::host::status;
+use super::record::{Iteration, Journal, Record};
+use crate::cli::output::{BAD, BOLD, DIM, GOOD, Page};
+
+/// What came of a demo.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Account {
+    pub(super) artifact: String,
+    /// The folder of the workspace.
+    pub(super) folder: String,
+    pub(super) protocol: String,
+    /// How the loop ended.
+    pub(super) status: String,
+    pub(super) version: u64,
+    pub(super) killed: Kill,
+    pub(super) saves: Audit,
+    #[serde(flatten)]
+    pub(super) record: Record,
+    pub(super) files: Files,
+    pub(super) seconds: f64,
+}
+
+/// How the server ended, and what its successor knew.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Kill {
+    /// How the process ended.
+    pub(super) ended: String,
+    pub(super) phase: String,
+    pub(super) iteration: u32,
+    /// Where `load_state` said that the loop was.
+    pub(super) resumed_phase: String,
+    pub(super) resumed_iteration: u32,
+    pub(super) resumed_version: u64,
+}
+
+/// Where to look.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Files {
+    pub(super) report: String,
+    pub(super) decisions: String,
+    pub(super) refinement_log: String,
+    pub(super) archive: String,
+}
+
+impl Kill {
+    fn was_remembered(&self) -> bool {
+        (&self.phase, self.iteration) == (&self.resumed_phase, self.resumed_iteration)
+    }
+}
+
+impl Account {
+    /// Returns whether the server kept its promises and the loop came to its end.
+    pub(super) fn is_good(&self) -> bool {
+        self.status == "converged" && self.lost_nothing()
+    }
+
+    fn lost_nothing(&self) -> bool {
+        let Journal { gaps, saves, .. } = self.record.journal;
+        self.saves.is_clean() && self.killed.was_remembered() && gaps == 0 && saves == SAVES
+    }
+
+    /// Writes it for people.
+    pub(super) fn write(&self, page: Page<'_>) -> io::Result<()> {
+        writeln!(page)?;
+        self.write_losses(page)?;
+        writeln!(page)?;
+        self.write_chart(page)?;
+        writeln!(page)?;
+        self.write_places(page)?;
+        self.write_commands(page)
+    }
+
+    fn write_losses(&self, page: Page<'_>) -> io::Result<()> {
+        let Audit { sent, acknowledged, found, lost, kept_unanswered, written_twice, missing } =
+            &self.saves;
+        let (lost, twice, missing) = (lost.len(), written_twice.len(), missing.len());
+        let Journal { entries, gaps, saves } = self.record.journal;
+        let (style, word) =
+            if self.lost_nothing() { (GOOD, "nothing") } else { (BAD, "SOMETHING") };
+        writeln!(page, "{BOLD}Lost when the server was killed:{BOLD:#} {style}{word}{style:#}")?;
+        [
+            (*acknowledged, format!("saves were acknowledged: {found} found again, {lost} lost")),
+            (
+                sent - acknowledged,
+                format!("were not: {kept_unanswered} of them found all the same"),
+            ),
+            (
+                *sent,
+                format!("sent again with their keys: {twice} written twice, {missing} missing"),
+            ),
+            (entries, format!("versions in the journal: {saves} made by saves, {gaps} gaps")),
+        ]
+        .iter()
+        .try_for_each(|(count, what)| writeln!(page, "  {count:>4} {what}"))
+    }
+
+    /// A row for each constraint, a column for each iteration.
+    fn write_chart(&self, page: Page<'_>) -> io::Result<()> {
+        let legend = "● holds  ○ violated  → continue  ■ terminate";
+        writeln!(
+            page,
+            "{BOLD}Constraints and decisions by iteration{BOLD:#}  {DIM}{legend}{DIM:#}"
+        )?;
+        let numbers = self.row(|one| format!("{:>4}", one.iteration));
+        writeln!(page, "  {DIM}{:<29}draft{numbers}{DIM:#}", "")?;
+        for constraint in &CONSTRAINTS {
+            let start = mark(&self.record.start, constraint.id);
+            let marks = self.row(|one| mark(&one.constraints, constraint.id));
+            writeln!(page, "  {:<19}{:<11}{start}{marks}", constraint.id, constraint.severity)?;
+        }
+        let decisions = self.row(|one| format!("   {}", arrow(&one.decision)));
+        writeln!(page, "  {:<34}{decisions}", "decision")
+    }
+
+    fn row(&self, cell: impl Fn(&Iteration) -> String) -> String {
+        self.record.iterations.iter().map(cell).collect()
+    }
+
+    fn write_places(&self, page: Page<'_>) -> io::Result<()> {
+        let Self { status, version, seconds, files, .. } = self;
+        let style = if self.is_good() { GOOD } else { BAD };
+        let iterations = self.record.iterations.len();
+        writeln!(
+            page,
+            "{style}{status}{style:#} after {iterations} iterations, at version {version}, in \
+             {seconds:.1} s. {BOLD}Where to look:{BOLD:#}"
+        )?;
+        [
+            (&files.report, "the report as it is now"),
+            (&files.decisions, "what was decided, and why"),
+            (&files.refinement_log, "what was done and measured"),
+            (&files.archive, "the cycle that is closed"),
+        ]
+        .iter()
+        .try_for_each(|(path, what)| writeln!(page, "  {path}  {DIM}{what}{DIM:#}"))
+    }
+
+    fn write_commands(&self, page: Page<'_>) -> io::Result<()> {
+        let (folder, artifact) = (quoted(&self.folder), &self.artifact);
+        let (from, to) = self.last_iteration();
+        [
+            format!("history {artifact}"),
+            format!("show {artifact} --select /constraints"),
+            format!("diff {artifact} {from} {to}"),
+        ]
+        .iter()
+        .try_for_each(|command| writeln!(page, "  refiner --dir {folder} {command}"))
+    }
+
+    /// The versions between which the last constraint came to hold.
+    fn last_iteration(&self) -> (u64, u64) {
+        let mut versions = self.record.iterations.iter().rev().map(|one| one.version);
+        let to = versions.next().unwrap_or(self.version);
+        (versions.next().unwrap_or(1), to)
+    }
+}
+
+/// A cell of the chart, understood without colour.
+fn mark(constraints: &Value, id: &str) -> String {
+    match status(constraints, id) {
+        Some("satisfied") => format!("   {GOOD}●{GOOD:#}"),
+        Some(_) => format!("   {BAD}○{BAD:#}"),
+        None => "   ?".to_owned(),
+    }
+}
+
+fn arrow(decision: &str) -> &str {
+    match decision {
+        "continue" => "→",
+        "terminate" => "■",
+        other => other,
+    }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    match path.bytes().all(is_plain) {
+        true => path.to_owned(),
+        false => format!("'{}'", path.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A demo in which all went well.
+    fn good() -> Account {
+        let all = |status: &str| -> Value {
+            CONSTRAINTS.iter().map(|one| json!({ "id": one.id, "status": status })).collect()
+        };
+        let (open, met) = (all("violated"), all("satisfied"));
+        let iteration = |iteration, decision: &str, version, constraints: &Value| Iteration {
+            iteration,
+            decision: decision.to_owned(),
+            reason: "because".to_owned(),
+            version,
+            constraints: constraints.clone(),
+        };
+        let path = |file: &str| format!("demo-1/{file}");
+        Account {
+            artifact: "report".into(),
+            folder: "demo-1".into(),
+            protocol: "2026-07-28".into(),
+            status: "converged".into(),
+            version: 215,
+            killed: Kill {
+                ended: "signal: 9 (SIGKILL)".into(),
+                phase: "execute".into(),
+                iteration: 2,
+                resumed_phase: "execute".into(),
+                resumed_iteration: 2,
+                resumed_version: 100,
+            },
+            saves: Audit { sent: SAVES, acknowledged: 90, found: 90, ..Audit::default() },
+            record: Record {
+                start: open.clone(),
+                iterations: vec![
+                    iteration(1, "continue", 5, &open),
+                    iteration(2, "terminate", 213, &met),
+                ],
+                journal: Journal { entries: 215, gaps: 0, saves: SAVES },
+            },
+            files: Files {
+                report: path("report.md"),
+                decisions: path("decisions.md"),
+                refinement_log: path("refinement_log.md"),
+                archive: path("1"),
+            },
+            seconds: 0.52,
+        }
+    }
+
+    #[test]
+    fn the_account_is_readable_without_colour() {
+        let mut page = Vec::new();
+        good().write(&mut page).unwrap();
+        let text = anstream::adapter::strip_bytes(&page).into_vec();
+        insta::assert_snapshot!(String::from_utf8(text).unwrap(), @r"
+        Lost when the server was killed: nothing
+            90 saves were acknowledged: 90 found again, 0 lost
+           110 were not: 0 of them found all the same
+           200 sent again with their keys: 0 written twice, 0 missing
+           215 versions in the journal: 200 made by saves, 0 gaps
+
+        Constraints and decisions by iteration  ● holds  ○ violated  → continue  ■ terminate
+                                       draft   1   2
+          headings-in-order  blocking      ○   ○   ●
+          links-resolve      blocking      ○   ○   ●
+          sections-present   blocking      ○   ○   ●
+          summary-short      high          ○   ○   ●
+          decision                             →   ■
+
+        converged after 2 iterations, at version 215, in 0.5 s. Where to look:
+          demo-1/report.md  the report as it is now
+          demo-1/decisions.md  what was decided, and why
+          demo-1/refinement_log.md  what was done and measured
+          demo-1/1  the cycle that is closed
+          refiner --dir demo-1 history report
+          refiner --dir demo-1 show report --select /constraints
+          refiner --dir demo-1 diff report 5 213
+        ");
+    }
+
+    #[test]
+    fn an_account_is_good_only_if_every_promise_was_kept() {
+        assert!(good().is_good());
+        let spoiled: [fn(&mut Account); 6] = [
+            |account| account.status = "max_iterations_exceeded".into(),
+            |account| account.saves.lost.push("note-001".into()),
+            |account| account.saves.written_twice.push("note-001".into()),
+            |account| account.killed.resumed_phase = "plan".into(),
+            |account| account.record.journal.gaps = 1,
+            |account| account.record.journal.saves += 1,
+        ];
+        for spoil in spoiled {
+            let mut account = good();
+            spoil(&mut account);
+            assert!(!account.is_good());
+        }
+    }
+
+    #[test]
+    fn a_folder_with_a_blank_is_quoted() {
+        assert_eq!(quoted("a/demo-1"), "a/demo-1");
+        assert_eq!(quoted("it's here"), "'it'\\''s here'");
+    }
+}

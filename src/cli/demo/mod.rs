@@ -1,0 +1,98 @@
+//! `refiner demo`: a whole loop over stdio, with the server killed in the middle of it.
+//!
+//! It has a server only as a host has one: as a child process that speaks MCP. What it shows, it
+//! takes from the server's answers and from the files.
+
+mod account;
+mod burst;
+mod constraints;
+mod host;
+mod measure;
+mod play;
+mod record;
+mod report;
+mod session;
+mod story;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use self::play::Play;
+use super::Failure;
+use super::output::Output;
+use crate::model::Name;
+use crate::storage::filesystem::layout;
+
+/// The artifact that the demo makes.
+const ARTIFACT: &str = "incident-report";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Demo {}
+
+impl Demo {
+    pub(super) async fn run(self, dir: Option<PathBuf>, output: Output) -> Result<(), Failure> {
+        let name = Name::parse(ARTIFACT)?;
+        let folder = folder(dir, &name)?;
+        let kept = format!("the demo stopped half-way; {} shows how far it came", folder.display());
+        let account = Play::new(name, folder, output).run().await.context(kept)?;
+        let printed = output.answer(&account, |page, account| account.write(page));
+        match account.is_good() {
+            true => printed,
+            false => Err(Failure::BadNews),
+        }
+    }
+}
+
+/// Returns the folder of the workspace: the one given, or a new one.
+fn folder(given: Option<PathBuf>, name: &Name) -> Result<PathBuf, Failure> {
+    let Some(folder) = given else { return Ok(fresh_folder(Path::new(""))?) };
+    let dist = folder.join(layout::dist(name));
+    if dist.parent().is_some_and(Path::exists) {
+        return Err(Failure::Usage(format!(
+            "{} already has an artifact {name}: give another folder, or none for a new one",
+            folder.display()
+        )));
+    }
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    Ok(folder)
+}
+
+/// Makes a folder that was not there.
+fn fresh_folder(parent: &Path) -> anyhow::Result<PathBuf> {
+    let mut number = 1;
+    loop {
+        let folder = parent.join(format!("demo-{number}"));
+        match std::fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(error) => {
+                return Err(error).context("no folder can be made here: --dir names another one");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fresh_folder_is_one_that_was_not_there() {
+        let parent = tempfile::tempdir().unwrap();
+        let names = [(); 3].map(|()| fresh_folder(parent.path()).unwrap());
+        let expected = ["demo-1", "demo-2", "demo-3"].map(|name| parent.path().join(name));
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn a_folder_that_has_the_artifact_is_refused_and_another_is_made() {
+        let parent = tempfile::tempdir().unwrap();
+        let name = Name::parse(ARTIFACT).unwrap();
+        let wanted = parent.path().join("deep/down");
+        assert_eq!(folder(Some(wanted.clone()), &name).unwrap(), wanted);
+        std::fs::create_dir_all(wanted.join(layout::dist(&name))).unwrap();
+        assert!(matches!(folder(Some(wanted), &name), Err(Failure::Usage(_))));
+    }
+}

@@ -1,0 +1,134 @@
+//! What the server kept of the whole loop, read back from it when all is over.
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::session::Session;
+use crate::model::Name;
+
+/// Entries of a page of the history.
+const PAGE: u64 = 100;
+
+/// What the server kept.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Record {
+    /// The constraints as they were measured before the first iteration.
+    pub(super) start: Value,
+    pub(super) iterations: Vec<Iteration>,
+    pub(super) journal: Journal,
+}
+
+/// An iteration: how the constraints stood when it was reflected on, and what was decided.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Iteration {
+    pub(super) iteration: u64,
+    pub(super) decision: String,
+    pub(super) reason: String,
+    /// The version that reflected on it.
+    pub(super) version: u64,
+    pub(super) constraints: Value,
+}
+
+/// What was counted in the history.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Journal {
+    pub(super) entries: usize,
+    /// Versions that do not follow the one before.
+    pub(super) gaps: usize,
+    /// Entries that a save made.
+    pub(super) saves: usize,
+}
+
+/// A decision as the document keeps it.
+#[derive(Debug, Deserialize)]
+struct Decided {
+    iteration: u64,
+    decision: String,
+    reason: String,
+}
+
+/// A checkpoint as the document keeps it.
+#[derive(Debug, Deserialize)]
+struct Checkpoint {
+    id: String,
+    label: String,
+    iteration: u64,
+    version: u64,
+}
+
+/// Reads everything back.
+pub(super) async fn read(session: &Session, name: &Name) -> anyhow::Result<Record> {
+    Ok(Record {
+        start: session.part(name, "/results/specification/measured").await?,
+        iterations: iterations(session, name).await?,
+        journal: journal(session, name).await?,
+    })
+}
+
+async fn iterations(session: &Session, name: &Name) -> anyhow::Result<Vec<Iteration>> {
+    let checkpoints: Vec<Checkpoint> = list(session, name, "/checkpoints").await?;
+    let mut iterations = Vec::new();
+    for decided in list::<Decided>(session, name, "/iteration_history").await? {
+        let reflected = checkpoints
+            .iter()
+            .rfind(|one| one.label == "reflect" && one.iteration == decided.iteration)
+            .with_context(|| format!("iteration {} has no checkpoint", decided.iteration))?;
+        let constraints = session.part_at(name, "/constraints", Some(&reflected.id)).await?;
+        let Decided { iteration, decision, reason } = decided;
+        let version = reflected.version;
+        iterations.push(Iteration { iteration, decision, reason, version, constraints });
+    }
+    Ok(iterations)
+}
+
+async fn list<T: for<'a> Deserialize<'a>>(
+    session: &Session,
+    name: &Name,
+    pointer: &str,
+) -> anyhow::Result<Vec<T>> {
+    let value = session.part(name, pointer).await?;
+    serde_json::from_value(value).with_context(|| format!("{pointer} is not what it should be"))
+}
+
+/// Reads the whole history, page by page.
+async fn journal(session: &Session, name: &Name) -> anyhow::Result<Journal> {
+    let mut journal = Journal::default();
+    let mut after = Some(0);
+    while let Some(last) = after {
+        let arguments = json!({ "name": name, "after": last, "limit": PAGE });
+        let page = session.call("history", arguments).await?;
+        for entry in page["entries"].as_array().into_iter().flatten() {
+            journal.count(entry);
+        }
+        after = page["next_after"].as_u64();
+    }
+    Ok(journal)
+}
+
+impl Journal {
+    fn count(&mut self, entry: &Value) {
+        self.entries += 1;
+        self.gaps += usize::from(entry["version"] != self.entries);
+        self.saves += usize::from(entry["operation"] == "save_state");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_is_missing_or_there_twice_is_a_gap() {
+        let journal = |versions: &[u64]| {
+            let mut journal = Journal::default();
+            for version in versions {
+                journal.count(&json!({ "version": version, "operation": "save_state" }));
+            }
+            (journal.entries, journal.gaps > 0)
+        };
+        assert_eq!(journal(&[1, 2, 3]), (3, false));
+        assert_eq!(journal(&[1, 3]), (2, true));
+        assert_eq!(journal(&[1, 1]), (2, true));
+    }
+}

@@ -1,0 +1,66 @@
+//! The program as a command.
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Variables that would change what the program does.
+const VARIABLES: [&str; 6] = [
+    "CLAUDE_PROJECT_DIR",
+    "CLICOLOR_FORCE",
+    "COLUMNS",
+    "NO_COLOR",
+    "REFINER_DIR",
+    "RUST_LOG",
+];
+
+/// A command that has ended.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Finished {
+    /// Returns what was printed as JSON.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// Returns the program as a command on a project's folder, in a known environment.
+pub(crate) fn command(project: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_refiner"));
+    VARIABLES.iter().for_each(|name| drop(command.env_remove(name)));
+    command.arg("--dir").arg(project);
+    command
+}
+
+/// Runs a subcommand to its end.
+pub(crate) fn refiner(
+    project: &Path,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Finished {
+    refiner_with_input(project, arguments, "")
+}
+
+/// Runs a subcommand that reads its standard input.
+pub(crate) fn refiner_with_input(
+    project: &Path,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    input: &str,
+) -> Finished {
+    let mut command = command(project);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // It may end without reading.
+    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    Finished {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}

@@ -1,0 +1,24 @@
+//! One test binary for everything that needs the real program: real processes, real pipes, real
+//! files, and a real MCP client at the other end.
+//!
+//! What can be shown on a lower layer is shown there: the model's rules and the storage's crash
+//! cases have their tests beside the code.
+#![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and put into a workspace by hand what nobody should"
+)]
+
+mod answers;
+mod bad_input;
+mod cli;
+mod common;
+mod crash;
+mod damage;
+mod formats;
+#[cfg(target_os = "linux")]
+mod scale;
+mod stdio;
+mod tidy;
