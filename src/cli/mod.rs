@@ -148,7 +148,7 @@ pub fn log_to_stderr() {
 /// Runs a subcommand and returns the process's exit code.
 pub fn run(cli: Cli) -> process::ExitCode {
     let output = Output::new(cli.global.json, cli.global.quiet, cli.global.color);
-    let result = runtime(&cli.command).map_err(Failure::from).and_then(|runtime| {
+    let result = runtime().map_err(Failure::from).and_then(|runtime| {
         let result = runtime.block_on(execute(cli, output));
         // Standard input may still be read by a thread that nothing can wake.
         runtime.shutdown_background();
@@ -164,13 +164,10 @@ pub fn run(cli: Cli) -> process::ExitCode {
     process::ExitCode::from(code as u8)
 }
 
-/// One thread is enough for a subcommand; a server has as many as there are processors.
-fn runtime(command: &Command) -> anyhow::Result<tokio::runtime::Runtime> {
-    let mut builder = match command {
-        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
-        _ => tokio::runtime::Builder::new_current_thread(),
-    };
-    Ok(builder.enable_all().build()?)
+/// One thread is enough, for a server of one client too: what blocks has threads of its own, and a
+/// message that changes threads on its way costs more than what is done with it.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
 async fn execute(cli: Cli, output: Output) -> Result<(), Failure> {
