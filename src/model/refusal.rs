@@ -158,7 +158,7 @@ pub enum Refusal {
 }
 
 /// One place of a value that is not as its schema asks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
     /// The place, as a JSON Pointer.
     pub pointer: String,

@@ -14,6 +14,7 @@ mod fault;
 mod fs;
 mod history;
 pub mod layout;
+mod outputs;
 mod plant;
 mod projections;
 mod registry;
@@ -38,9 +39,10 @@ use self::fault::{Fault, doing};
 use self::fs::Fs;
 use self::history::History;
 use self::registry::{Registered, Registry};
-use super::{Decide, Error, Finding, Newest, Provider};
+use super::{Decide, Error, Finding, Newest, OutputFile, Provider};
 use crate::model::entry::Entry;
 use crate::model::journal::Snapshot;
+use crate::model::output::OutputPath;
 use crate::model::{Digest, Name, Version};
 
 /// How large a segment may become before the next one is begun.
@@ -277,6 +279,22 @@ impl Provider for Filesystem {
         self.blocking(move |store| {
             let path = layout::blob(&name, digest);
             blobs::load(store.fs.as_ref(), &name, digest).map_err(doing("read", &path))
+        })
+        .await
+    }
+
+    async fn outputs(&self, name: &Name) -> Result<Vec<OutputFile>, Error> {
+        let folder = layout::dist(name);
+        self.blocking(move |store| {
+            outputs::list(store.fs.as_ref(), &folder).map_err(doing("list", &folder))
+        })
+        .await
+    }
+
+    async fn output(&self, name: &Name, path: &OutputPath) -> Result<Option<Vec<u8>>, Error> {
+        let path = format!("{}/{path}", layout::dist(name));
+        self.blocking(move |store| {
+            outputs::read(store.fs.as_ref(), &path).map_err(doing("read", &path))
         })
         .await
     }

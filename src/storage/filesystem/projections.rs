@@ -91,6 +91,7 @@ impl Projections {
             return Ok(());
         }
         self.archive(round)?;
+        place_outputs(round)?;
         for log in LogFile::ALL {
             self.project_log(log, round)?;
         }
@@ -234,6 +235,18 @@ impl Projections {
 }
 
 /// Returns what is missing at the end of a log and where, when that is all that is wrong with it.
+/// Puts the outputs into place that entries brought since the last round, the last one of each path
+/// only. Unlike the other projections they are flushed: nobody could tell a lost one from one that
+/// was edited.
+fn place_outputs(round: &Round<'_>) -> io::Result<()> {
+    let outputs = round.changes.entries.iter().flat_map(|entry| &entry.outputs);
+    let last: BTreeMap<_, _> = outputs.map(|output| (&output.path, output.digest)).collect();
+    for (path, digest) in last {
+        super::outputs::place(round.history.fs, round.history.name, path, digest)?;
+    }
+    Ok(())
+}
+
 fn missing_end(log: LogFile, there: &[u8], round: &Round<'_>) -> Option<(u64, String)> {
     let entries = &round.changes.entries;
     (0..entries.len()).find_map(|first| {

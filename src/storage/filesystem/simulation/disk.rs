@@ -342,9 +342,9 @@ impl World {
     fn stat(&self, id: u64) -> Stat {
         match &self.inodes[&id] {
             Inode::File(file) => {
-                Stat { bytes: file.seen.len() as u64, id, modified: file.modified }
+                Stat { bytes: file.seen.len() as u64, folder: false, id, modified: file.modified }
             }
-            Inode::Folder(_) => Stat { bytes: 0, id, modified: 0 },
+            Inode::Folder(_) => Stat { bytes: 0, folder: true, id, modified: 0 },
         }
     }
 
