@@ -307,7 +307,7 @@ fn first_document(wish: &Wish, before: Option<&Snapshot>, now: Time, id: String)
         lease: None,
         last_transition: None,
         data: Map::new(),
-        manifest: None,
+        manifest: before.and_then(|before| before.manifest.clone()),
         evidence: BTreeMap::new(),
         reflected_files: None,
         recoveries: Vec::new(),

@@ -64,20 +64,26 @@ pub(super) fn read(fs: &dyn Fs, path: &str) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Puts a blob into place as an output, unless it is there already.
-pub(super) fn place(fs: &dyn Fs, name: &Name, path: &OutputPath, digest: Digest) -> io::Result<()> {
-    let dist = layout::dist(name);
-    let target = format!("{dist}/{path}");
+/// Puts a blob into place below a folder, unless it is there already. Fails with `NotFound` when
+/// there is no such blob.
+pub(super) fn place(
+    fs: &dyn Fs,
+    name: &Name,
+    folder: &str,
+    path: &OutputPath,
+    digest: Digest,
+) -> io::Result<()> {
+    let target = format!("{folder}/{path}");
     if read(fs, &target).ok().flatten().is_some_and(|there| Digest::of(&there) == digest) {
         return Ok(());
     }
     let Some(content) = blobs::load(fs, name, digest)? else {
-        return Err(io::Error::other(format!("the content of {target} is missing")));
+        let message = format!("the content of {target} is missing");
+        return Err(io::Error::new(io::ErrorKind::NotFound, message));
     };
-    let folders = path.as_str().match_indices('/').map(|(end, _)| &path.as_str()[..end]);
-    fs.create_dir(&dist)?;
-    for folder in folders {
-        fs.create_dir(&format!("{dist}/{folder}"))?;
+    fs.create_dir(folder)?;
+    for (end, _) in path.as_str().match_indices('/') {
+        fs.create_dir(&format!("{folder}/{}", &path.as_str()[..end]))?;
     }
     fs::write_durably(fs, &target, &content)
 }

@@ -242,7 +242,8 @@ fn place_outputs(round: &Round<'_>) -> io::Result<()> {
     let outputs = round.changes.entries.iter().flat_map(|entry| &entry.outputs);
     let last: BTreeMap<_, _> = outputs.map(|output| (&output.path, output.digest)).collect();
     for (path, digest) in last {
-        super::outputs::place(round.history.fs, round.history.name, path, digest)?;
+        let dist = layout::dist(round.history.name);
+        super::outputs::place(round.history.fs, round.history.name, &dist, path, digest)?;
     }
     Ok(())
 }
@@ -274,8 +275,21 @@ fn write_archive(cycle: u64, since: Version, end: Version, round: &Round<'_>) ->
         let text = log_text(log, since, end, round)?;
         fs::write_durably(fs, &format!("{unfinished}/{}", log.file_name()), text.as_bytes())?;
     }
+    archive_outputs(&unfinished, &snapshot, round)?;
     fs.rename(&unfinished, &layout::archive(name, cycle))?;
     [&cycles, layout::HISTORY, layout::WORKSPACE].iter().try_for_each(|folder| fs.flush_dir(folder))
+}
+
+/// Copies the files of the manifest into an archive, as they were recorded.
+fn archive_outputs(archive: &str, snapshot: &Snapshot, round: &Round<'_>) -> io::Result<()> {
+    let (fs, name) = (round.history.fs, round.history.name);
+    for (path, file) in snapshot.document.manifest.iter().flat_map(|manifest| &manifest.files) {
+        super::outputs::place(fs, name, &format!("{archive}/dist"), path, file.digest).or_else(
+            // What was too large to be kept is archived by its digest only.
+            |error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) },
+        )?;
+    }
+    Ok(())
 }
 
 /// Returns the text of a log from the version that began the cycle on.
