@@ -64,6 +64,11 @@ pub(super) fn read(fs: &dyn Fs, path: &str) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
+/// Returns whether a file is not there, or has one of these contents.
+pub(super) fn is_one_of(fs: &dyn Fs, path: &str, digests: &[Digest]) -> io::Result<bool> {
+    Ok(read(fs, path)?.is_none_or(|there| digests.contains(&Digest::of(&there))))
+}
+
 /// Puts a blob into place below a folder, unless it is there already. Fails with `NotFound` when
 /// there is no such blob.
 pub(super) fn place(
@@ -81,9 +86,17 @@ pub(super) fn place(
         let message = format!("the content of {target} is missing");
         return Err(io::Error::new(io::ErrorKind::NotFound, message));
     };
-    fs.create_dir(folder)?;
-    for (end, _) in path.as_str().match_indices('/') {
-        fs.create_dir(&format!("{folder}/{}", &path.as_str()[..end]))?;
+    let inner = path.as_str().match_indices('/').map(|(end, _)| &path.as_str()[..end]);
+    make_durably(fs, folder)?;
+    for inner in inner {
+        make_durably(fs, &format!("{folder}/{inner}"))?;
     }
     fs::write_durably(fs, &target, &content)
+}
+
+/// Makes a folder whose name is on the disk. One that is there may have been made a moment ago by
+/// somebody who died.
+fn make_durably(fs: &dyn Fs, folder: &str) -> io::Result<()> {
+    fs.create_dir(folder)?;
+    fs.flush_dir(fs::parent(folder))
 }

@@ -17,6 +17,7 @@ use super::plant::{Plant, planted};
 use super::writer::LogChanges;
 use crate::model::entry::{LogExtent, LogFile, Logs};
 use crate::model::journal::Snapshot;
+use crate::model::output::OutputPath;
 use crate::model::projection::{self, Origin, STATE_FILE};
 use crate::model::{Digest, Version};
 
@@ -87,11 +88,13 @@ impl Projections {
     }
 
     fn project(&mut self, round: &mut Round<'_>) -> io::Result<()> {
-        if self.is_newer_there(round)? {
+        let projected = self.projected(round)?;
+        if projected.is_some_and(|projected| projected > round.snapshot.version) {
+            // Another process was faster.
             return Ok(());
         }
         self.archive(round)?;
-        place_outputs(round)?;
+        place_outputs(projected, round)?;
         for log in LogFile::ALL {
             self.project_log(log, round)?;
         }
@@ -102,17 +105,17 @@ impl Projections {
         Ok(())
     }
 
-    /// Returns whether another process projected a newer state already.
-    fn is_newer_there(&self, round: &Round<'_>) -> io::Result<bool> {
+    /// Returns how far the projections are, by `state.json`; `None` when it does not say so.
+    fn projected(&self, round: &Round<'_>) -> io::Result<Option<Version>> {
         if planted(Plant::OlderProjection) {
-            return Ok(false);
+            return Ok(None);
         }
         if self.is_as_known(STATE_FILE, round)? {
-            return Ok(self.version > round.snapshot.version);
+            return Ok(Some(self.version));
         }
         let content = fs::read(round.history.fs, &path(round, STATE_FILE))?;
         let state = content.and_then(|content| projection::read_state(&content));
-        Ok(state.is_some_and(|state| state.version > round.snapshot.version))
+        Ok(state.map(|state| state.version))
     }
 
     /// Returns whether a file looks as it did when this process wrote or checked it.
@@ -238,12 +241,27 @@ impl Projections {
 /// Puts the outputs into place that entries brought since the last round, the last one of each path
 /// only. Unlike the other projections they are flushed: nobody could tell a lost one from one that
 /// was edited.
-fn place_outputs(round: &Round<'_>) -> io::Result<()> {
-    let outputs = round.changes.entries.iter().flat_map(|entry| &entry.outputs);
-    let last: BTreeMap<_, _> = outputs.map(|output| (&output.path, output.digest)).collect();
-    for (path, digest) in last {
-        let dist = layout::dist(round.history.name);
-        super::outputs::place(round.history.fs, round.history.name, &dist, path, digest)?;
+///
+/// Where `state.json` does not say how far the last round came, an output that somebody else wrote
+/// is left as it is.
+fn place_outputs(projected: Option<Version>, round: &Round<'_>) -> io::Result<()> {
+    let (fs, name) = (round.history.fs, round.history.name);
+    let (after, dist) = (projected.unwrap_or_default(), layout::dist(name));
+    let earlier = match round.changes.since > after {
+        true => round.history.read(after, round.changes.since, usize::MAX).map_err(as_io)?,
+        false => Vec::new(),
+    };
+    let mut brought: BTreeMap<&OutputPath, Vec<Digest>> = BTreeMap::new();
+    for output in earlier.iter().chain(&round.changes.entries).flat_map(|entry| &entry.outputs) {
+        brought.entry(&output.path).or_default().push(output.digest);
+    }
+    for (path, digests) in brought {
+        let ours = || super::outputs::is_one_of(fs, &format!("{dist}/{path}"), &digests);
+        if let Some(last) = digests.last()
+            && (projected.is_some() || ours()?)
+        {
+            super::outputs::place(fs, name, &dist, path, *last)?;
+        }
     }
     Ok(())
 }
