@@ -23,7 +23,7 @@ impl Ready {
         let project = Project::new();
         let server = Server::start(project.path()).await;
         server.call("init_state", json!({ "name": "a", "workflow": "document" })).await.unwrap();
-        server.call("save_state", save(json!({ "data": { "x": 1 } }))).await.unwrap();
+        server.call("save_state", save(&json!({ "data": { "x": 1 } }))).await.unwrap();
         server.call("init_state", json!({ "name": "loop" })).await.unwrap();
         assert!(server.end().await.success());
         let before = project.digest();
@@ -81,7 +81,7 @@ fn check_refusal(refusal: &Value, code: &str, call: &str) {
     }
 }
 
-fn save(patch: Value) -> Value {
+fn save(patch: &Value) -> Value {
     json!({ "name": "a", "patch": patch })
 }
 
@@ -246,7 +246,7 @@ async fn fields_that_the_server_owns_are_refused_by_name() {
     }
     let found = json!({ "id": "c", "description": "d", "severity": "low", "status": "satisfied" });
     let refusal = ready
-        .refused("save_state", save(json!({ "constraints": [found] })), "schema_violation")
+        .refused("save_state", save(&json!({ "constraints": [found] })), "schema_violation")
         .await;
     assert_eq!(refusal["violations"][0]["pointer"], "/constraints/0");
 }
@@ -319,7 +319,7 @@ async fn what_is_too_deep_or_too_large_is_refused_with_its_size_and_the_limit() 
     let many: Vec<Value> = (0..201)
         .map(|i| json!({ "id": i.to_string(), "description": "d", "severity": "low" }))
         .collect();
-    ready.refused("save_state", save(json!({ "constraints": many })), "too_large").await;
+    ready.refused("save_state", save(&json!({ "constraints": many })), "too_large").await;
 }
 
 #[tokio::test]
@@ -329,8 +329,8 @@ async fn what_is_just_within_the_limits_is_saved_and_read_back_by_a_fresh_proces
     server.call("init_state", json!({ "name": "a", "workflow": "document" })).await.unwrap();
     // The document and `data` are two of its 64 levels.
     let deep: Value = serde_json::from_str(&nested(62)).unwrap();
-    server.call("save_state", save(json!({ "data": { "deep": deep } }))).await.unwrap();
-    let large = save(json!({ "data": { "large": "x".repeat((4 << 20) - 4096) } }));
+    server.call("save_state", save(&json!({ "data": { "deep": deep } }))).await.unwrap();
+    let large = save(&json!({ "data": { "large": "x".repeat((4 << 20) - 4096) } }));
     server.call("save_state", large).await.unwrap();
     server.end().await;
     let shown = refiner(project.path(), ["show", "a", "--select", "/data/deep", "--json"]);
