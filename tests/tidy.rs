@@ -101,7 +101,9 @@ fn project() -> Vec<File> {
     for entry in std::fs::read_dir(root).unwrap() {
         let entry = entry.unwrap();
         let is_ours = FOLDERS.iter().any(|folder| entry.file_name() == *folder);
-        if is_ours || entry.file_type().unwrap().is_file() {
+        // In a work tree of its own, .git is a file that names a folder of this machine.
+        let is_file = entry.file_type().unwrap().is_file() && entry.file_name() != ".git";
+        if is_ours || is_file {
             read(root, &entry.path(), &mut files);
         }
     }
