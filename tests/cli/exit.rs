@@ -139,4 +139,8 @@ fn damage_is_bad_news_to_the_doctor_and_a_storage_error_to_who_writes() {
     assert_eq!(refiner(project.path(), ["doctor", "logo"]).code, Some(0), "another is well");
     let one = refiner(project.path(), ["doctor", "notes"]);
     assert!(one.code == Some(1) && one.stdout.contains("error"), "{one:?}");
+    std::fs::write(project.of("notes", "journal/000000000001.jsonl"), "nonsense\n").unwrap();
+    let nothing_left = refiner(project.path(), ["doctor", "notes"]);
+    assert_eq!(nothing_left.code, Some(1), "{nothing_left:?}");
+    assert!(nothing_left.stdout.contains("the first line is damaged"), "{nothing_left:?}");
 }
