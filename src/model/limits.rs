@@ -51,5 +51,8 @@ pub const OUTPUT_BYTES_MAX: usize = 16 << 20;
 /// Bytes of a document or of selected parts in one answer, about 20,000 tokens.
 pub const ANSWER_BYTES_MAX: usize = 64 << 10;
 
+/// Bytes of a rendered prompt.
+pub const PROMPT_BYTES_MAX: usize = 60 << 10;
+
 /// Items of one page of a listing.
 pub const PAGE_MAX: usize = 100;

@@ -81,7 +81,8 @@ impl std::fmt::Debug for Registered {
 /// All tools, in the order in which hosts list them.
 pub(super) static TOOLS: LazyLock<Vec<Registered>> = LazyLock::new(registry);
 
-fn registry() -> Vec<Registered> {
+/// Makes all tools.
+pub(super) fn registry() -> Vec<Registered> {
     vec![
         registered::<init_state::InitState>(),
         registered::<load_state::LoadState>(),
@@ -97,7 +98,8 @@ fn registry() -> Vec<Registered> {
     ]
 }
 
-fn registered<T: Tool + 'static>() -> Registered {
+/// Makes a tool ready to be called.
+pub(super) fn registered<T: Tool + 'static>() -> Registered {
     let input = plain_schema::<T::Arguments>();
     let definition = Definition::new(T::NAME, T::DESCRIPTION, Arc::clone(&input))
         .with_title(T::TITLE)

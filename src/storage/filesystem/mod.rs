@@ -1,10 +1,10 @@
 //! The filesystem provider: the default.
 //!
 //! What it promises and how is written in ARCHITECTURE.md, *The filesystem provider*. In short:
-//! an artifact's journal is a row of segments of framed lines ([`segment`]); one writer per process
+//! an artifact's journal is a row of segments of framed lines (`segment`); one writer per process
 //! and artifact keeps up with other processes, appends under a lock and flushes without it
-//! ([`writer`]); projections follow ([`projections`]). All of it reaches the disk through one small
-//! trait ([`fs`]), so that the same code runs on a simulated disk in the crash tests.
+//! (`writer`); projections follow (`projections`). All of it reaches the disk through one small
+//! trait (`fs`), so that the same code runs on a simulated disk in the crash tests.
 
 mod artifact;
 mod blobs;
