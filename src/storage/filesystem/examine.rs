@@ -103,7 +103,11 @@ impl Examination<'_> {
 
     fn lines(&mut self, path: &str, bytes: &[u8], scanned: &Scanned, is_last: bool) {
         if let Err(damage) = check_documents(self.fs, self.name, bytes, scanned) {
-            self.note(FindingSeverity::Error, path, damage.to_string(), keep(is_last));
+            let advice = match damage {
+                Damage::MissingBlob { .. } => BRING_BLOB_BACK,
+                _ => keep(is_last),
+            };
+            self.note(FindingSeverity::Error, path, damage.to_string(), advice);
         }
         let Some(bad) = &scanned.bad else { return };
         let version = scanned.journal.version();
@@ -257,6 +261,8 @@ fn keep(is_last: bool) -> &'static str {
 const KEEP: &str = "every byte is kept and nothing more is written to this journal; bring it back from a backup, or begin a new artifact from what `refiner show` still reads";
 const KEEP_EARLIER: &str = "every byte is kept; later versions are good, and the damaged ones can be brought back from a backup";
 const BRING_BACK: &str = "what was stored is missing from the journal; bring the journal back from a backup, or remove state.json if it comes from elsewhere";
+const BRING_BLOB_BACK: &str =
+    "what it holds cannot be read; bring it back from a backup to the artifact's blobs folder";
 const UPDATE: &str = "it was written by a newer refiner: update this one; nothing was changed";
 const TORN: &str =
     "a crash left them; they were never acknowledged and the next write cuts them off";
