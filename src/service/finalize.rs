@@ -108,7 +108,7 @@ impl Service {
                 json!({ "cycle": document.cycle, "status": status, "note": arguments.summary });
             turn.append(writing.draft(now, document, summary))
         };
-        let (snapshot, warnings) = self.store(&name, operation).await?;
+        let (snapshot, warnings) = self.store_after(&name, newest.warnings, operation).await?;
         let cycle = snapshot.document.cycle;
         Ok(Finalized {
             archived_to: layout::archive(&name, cycle),

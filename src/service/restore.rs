@@ -44,7 +44,7 @@ impl Service {
         let writing = Writing::new("restore", &arguments, arguments.expected_version, caller)?;
         let (name, clock) = (arguments.name, Arc::clone(&self.clock));
         let restored_from = parse_reference(&arguments.to)?;
-        self.newest(&name).await?;
+        let newest = self.newest(&name).await?;
         let earlier = self.version_at(&name, &arguments.to).await?.document;
         let of = name.clone();
         let operation = move |turn: &mut Turn<'_>| {
@@ -61,7 +61,8 @@ impl Service {
                 writing.draft(clock.now(), document, json!({ "restored_from": restored_from }));
             turn.append(draft).map(|snapshot| (snapshot.version, snapshot))
         };
-        let ((version, snapshot), warnings) = self.store(&name, operation).await?;
+        let ((version, snapshot), warnings) =
+            self.store_after(&name, newest.warnings, operation).await?;
         Ok(Restored { version, restored_from, briefing: self.brief(&snapshot, warnings).await? })
     }
 }

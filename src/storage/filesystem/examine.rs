@@ -69,7 +69,8 @@ impl Examination<'_> {
                 Ok(scanned) => {
                     self.builds_on(&path, before.as_ref(), &scanned);
                     self.lines(&path, &bytes, &scanned, is_last);
-                    before = Some(scanned.journal);
+                    // What follows a damaged segment cannot be compared with its end.
+                    before = (is_last || scanned.bad.is_none()).then_some(scanned.journal);
                 }
                 Err(damage @ Damage::NewerFormat { .. }) => {
                     self.note(FindingSeverity::Error, &path, damage.to_string(), UPDATE);
