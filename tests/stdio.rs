@@ -1,6 +1,8 @@
 //! MCP over standard input and output: both eras of the protocol, every tool and prompt, and how a
 //! server ends.
 
+mod end;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as Socket;
@@ -91,7 +93,8 @@ async fn a_stateless_request_needs_no_greeting_and_says_who_asks() {
 }
 
 #[tokio::test]
-async fn a_stateless_request_of_a_revision_that_nobody_knows_is_refused_with_those_that_are_known() {
+async fn a_stateless_request_of_a_revision_that_nobody_knows_is_refused_with_those_that_are_known()
+{
     let project = Project::new();
     let mut server = Raw::start(project.path());
     let mut params = stateless(json!({ "name": "list_artifacts", "arguments": {} }));
@@ -129,8 +132,17 @@ async fn tools_and_prompts_are_listed_in_the_same_order_by_every_process_and_in_
     assert_eq!(lists.len(), 1);
     let names: Vec<_> = tools.iter().map(|tool| tool.name.as_ref()).collect();
     let expected = [
-        "init_state", "load_state", "save_state", "transition", "checkpoint", "restore",
-        "finalize", "history", "list_artifacts",
+        "init_state",
+        "load_state",
+        "save_state",
+        "transition",
+        "checkpoint",
+        "restore",
+        "finalize",
+        "history",
+        "list_artifacts",
+        "write_output",
+        "read_output",
     ];
     assert_eq!(names, expected);
 }
@@ -138,9 +150,12 @@ async fn tools_and_prompts_are_listed_in_the_same_order_by_every_process_and_in_
 /// A good call of every tool, in an order in which they are possible.
 fn good_calls() -> Vec<(&'static str, Value)> {
     vec![
-        ("init_state", json!({ "name": "a", "goals": ["short"], "constraints": [
+        (
+            "init_state",
+            json!({ "name": "a", "goals": ["short"], "constraints": [
             { "id": "links", "description": "all links resolve", "severity": "blocking" }
-        ] })),
+        ] }),
+        ),
         ("load_state", json!({ "name": "a", "with_prompt": true })),
         ("save_state", save("a", "x")),
         ("checkpoint", json!({ "name": "a", "label": "before" })),
@@ -199,14 +214,14 @@ async fn every_prompt_is_rendered_with_the_artifacts_present_state_and_completes
     let names: BTreeSet<_> = prompts.iter().map(|prompt| prompt.name.as_str()).collect();
     assert_eq!(names, ["pmpo", "specify", "plan", "execute", "reflect", "persist"].into());
     for prompt in names {
-        let arguments: JsonObject =
-            serde_json::from_value(json!({ "name": "report-1" })).unwrap();
+        let arguments: JsonObject = serde_json::from_value(json!({ "name": "report-1" })).unwrap();
         let params = GetPromptRequestParams::new(prompt).with_arguments(arguments);
         let before = prompt_text(&server, params.clone()).await;
         assert!(before.contains("report-1"), "{prompt}: {before}");
         assert!(before.contains("transition"), "{prompt} says which call ends the phase");
         assert!(!before.contains("{{") && !before.contains("{%"), "{prompt}: {before}");
-        let completed = server.client().complete_prompt_simple(prompt, "name", "rep").await.unwrap();
+        let completed =
+            server.client().complete_prompt_simple(prompt, "name", "rep").await.unwrap();
         assert_eq!(completed, ["report-1", "report-2"], "{prompt}");
     }
     let all = server.client().complete_prompt_simple("plan", "name", "").await.unwrap();
@@ -260,102 +275,6 @@ async fn standard_output_carries_messages_only_however_much_is_logged() {
     let (status, rest) = server.end().await;
     assert!(status.success() && rest.is_empty(), "{status}: {rest:?}");
     assert!(soon("the log", log).await.unwrap().contains("TRACE"), "the log went elsewhere");
-}
-
-#[tokio::test]
-async fn the_end_of_the_input_ends_an_idle_server_at_once_in_whatever_state_it_is() {
-    for state in ["fresh", "greeted", "used"] {
-        let project = Project::new();
-        let mut server = Raw::start(project.path());
-        if state != "fresh" {
-            server.greet("2025-11-25").await;
-        }
-        if state == "used" {
-            server.call("init_state", open("a")).await.unwrap();
-        }
-        let start = Instant::now();
-        let (status, rest) = server.end().await;
-        assert!(start.elapsed() < AT_ONCE, "{state}: {:?}", start.elapsed());
-        assert!(status.success() && rest.is_empty(), "{state}: {status}: {rest:?}");
-    }
-}
-
-#[tokio::test]
-async fn the_end_of_the_input_commits_and_answers_everything_that_came_before_it() {
-    const SAVES: u64 = 300;
-    let project = Project::new();
-    let mut server = Raw::greeted(project.path()).await;
-    server.call("init_state", open("a")).await.unwrap();
-    for id in 1000..1000 + SAVES {
-        server.send(&request(id, &save("a", &format!("k{id}")))).await;
-    }
-    let start = Instant::now();
-    let (status, answers) = server.end().await;
-    assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
-    assert!(status.success(), "{status}");
-    let ids: BTreeSet<u64> = answers.iter().filter_map(|answer| answer["id"].as_u64()).collect();
-    assert_eq!(ids, (1000..1000 + SAVES).collect());
-    assert!(answers.iter().all(|answer| told(answer).is_ok()));
-    assert_eq!(data(&project).await.len(), 300);
-}
-
-#[tokio::test]
-async fn a_signal_ends_the_server_at_once_and_exactly_what_was_answered_is_stored() {
-    for signal in [Signal::TERM, Signal::INT] {
-        let project = Project::new();
-        let mut server = Raw::greeted(project.path()).await;
-        server.call("init_state", open("a")).await.unwrap();
-        for id in 1000..1200 {
-            server.send(&request(id, &save("a", &format!("k{id}")))).await;
-        }
-        let mut answers = vec![server.next().await];
-        let start = Instant::now();
-        send_signal(server.id(), signal);
-        let (status, rest) = server.ended().await;
-        assert!(start.elapsed() < AT_ONCE, "{signal:?}: {:?}", start.elapsed());
-        assert!(status.success(), "{signal:?}: {status}");
-        answers.extend(rest);
-        let answered: BTreeSet<String> = answers
-            .iter()
-            .map(|answer| {
-                told(answer).unwrap();
-                format!("k{}", answer["id"])
-            })
-            .collect();
-        let stored: BTreeSet<String> = data(&project).await.into_iter().collect();
-        assert_eq!(stored, answered, "{signal:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_signal_ends_a_server_that_was_never_greeted() {
-    let project = Project::new();
-    let mut server = Raw::start(project.path());
-    // Its answer shows that it listens.
-    server.tell(b"nonsense").await;
-    let start = Instant::now();
-    send_signal(server.id(), Signal::TERM);
-    let (status, _) = server.ended().await;
-    assert!(start.elapsed() < AT_ONCE && status.success(), "{status}, {:?}", start.elapsed());
-}
-
-fn request(id: u64, arguments: &Value) -> Value {
-    let params = json!({ "name": "save_state", "arguments": arguments });
-    json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params })
-}
-
-fn send_signal(id: u32, signal: Signal) {
-    let id = Pid::from_raw(i32::try_from(id).unwrap()).unwrap();
-    kill_process(id, signal).unwrap();
-}
-
-/// The names of what is stored in the artifact `a`, as a fresh process reads it.
-async fn data(project: &Project) -> Vec<String> {
-    let server = Server::start(project.path()).await;
-    let loaded = server.call("load_state", json!({ "name": "a", "select": ["/data"] })).await;
-    let data = loaded.unwrap()["selected"]["/data"].clone();
-    server.end().await;
-    data.as_object().unwrap().keys().cloned().collect()
 }
 
 /// Node gives a child one socket pair for each stream, other hosts one for both.

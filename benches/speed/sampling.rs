@@ -9,17 +9,24 @@ pub(crate) type Timed<'a> = &'a mut dyn FnMut() -> Result<Duration>;
 /// Something that is done over and over until a time, and says how often it was.
 pub(crate) type Counted<'a> = &'a mut dyn FnMut(Instant) -> Result<usize>;
 
-/// Does each in turn, that many times, and returns the median of each. The first tenth warms up.
+/// Calls that follow each other in one turn. The first few of them wake a process that has slept,
+/// which takes several times as long as the call does, and is not what is compared.
+const STREAK: usize = 25;
+const WAKING: usize = 5;
+
+/// Does each in turn, that many times, and returns the median of each.
 pub(crate) fn medians<const N: usize>(
     times: usize,
     mut all: [Timed<'_>; N],
 ) -> Result<[Duration; N]> {
     let mut samples = [(); N].map(|()| Vec::with_capacity(times));
-    for time in 0..times + times / 10 {
+    while samples[0].len() < times {
         for (one, samples) in all.iter_mut().zip(&mut samples) {
-            let took = one()?;
-            if time >= times / 10 {
-                samples.push(took);
+            for _ in 0..WAKING {
+                one()?;
+            }
+            for _ in 0..STREAK {
+                samples.push(one()?);
             }
         }
     }

@@ -25,6 +25,7 @@ use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -49,7 +50,7 @@ pub struct Cli {
 #[derive(Clone, Debug, clap::Args)]
 struct Global {
     /// The project's folder [default: the nearest one with .refiner or .git, else the present one]
-    #[arg(long, global = true, env = "REFINER_DIR", value_name = "FOLDER")]
+    #[arg(long, global = true, env = "REFINER_DIR", value_name = "FOLDER", value_parser = folder())]
     dir: Option<PathBuf>,
     /// Where artifacts are kept
     #[arg(long, global = true, value_enum, default_value_t)]
@@ -63,6 +64,11 @@ struct Global {
     /// When to use colours
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     color: Color,
+}
+
+/// Takes any folder. A variable that is set to nothing, as hosts do, names none.
+fn folder() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -141,14 +147,15 @@ struct Context {
 
 /// Sends the log to standard error, at the level of `RUST_LOG`.
 pub fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,rmcp=error"));
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,rmcp=error"));
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
 }
 
 /// Runs a subcommand and returns the process's exit code.
 pub fn run(cli: Cli) -> process::ExitCode {
     let output = Output::new(cli.global.json, cli.global.quiet, cli.global.color);
-    let result = runtime(&cli.command).map_err(Failure::from).and_then(|runtime| {
+    let result = runtime().map_err(Failure::from).and_then(|runtime| {
         let result = runtime.block_on(execute(cli, output));
         // Standard input may still be read by a thread that nothing can wake.
         runtime.shutdown_background();
@@ -164,16 +171,14 @@ pub fn run(cli: Cli) -> process::ExitCode {
     process::ExitCode::from(code as u8)
 }
 
-/// One thread is enough for a subcommand; a server has as many as there are processors.
-fn runtime(command: &Command) -> anyhow::Result<tokio::runtime::Runtime> {
-    let mut builder = match command {
-        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
-        _ => tokio::runtime::Builder::new_current_thread(),
-    };
-    Ok(builder.enable_all().build()?)
+/// One thread is enough, for a server of one client too: what blocks has threads of its own, and a
+/// message that changes threads on its way costs more than what is done with it.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
-async fn execute(cli: Cli, output: Output) -> Result<(), Failure> {
+async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
+    cli.global.dir.take_if(|dir| dir.as_os_str().is_empty());
     if let Command::Demo(demo) = cli.command {
         return demo.run(cli.global.dir, output).await;
     }

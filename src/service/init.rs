@@ -1,5 +1,6 @@
 //! `init_state`: opens an artifact, or finds where it was left.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -7,12 +8,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::catalog::Known;
+use super::finalize::completed;
 use super::write::{Writing, summary_text};
 use super::{Caller, Service};
 use crate::model::briefing::Briefing;
 use crate::model::constraint::{self, Constraint};
 use crate::model::document::{ConvergenceStatus, Metrics};
 use crate::model::journal::{Snapshot, Turn};
+use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::{Document, Draft, Name, Refusal, Time, Version, limits, step, taxonomy};
 
 /// The arguments of `init_state`.
@@ -205,7 +208,14 @@ fn open(
     let summary =
         json!({ "outcome": outcome, "workflow": document.workflow, "cycle": document.cycle });
     let blobs = vec![wish.known.bundle.to_bytes()];
-    let snapshot = turn.append(Draft { blobs, ..writing.draft(now, document, summary) })?;
+    let begun = LifecycleEvent {
+        event: LifecycleKind::OnPhaseStart,
+        phase: document.phase.clone(),
+        iteration: 0,
+        detail: None,
+    };
+    let draft = Draft { blobs, events: vec![begun], ..writing.draft(now, document, summary) };
+    let snapshot = turn.append(draft)?;
     Ok(Opening {
         outcome: Some(outcome),
         version: snapshot.version,
@@ -223,7 +233,12 @@ fn has_ended(document: &Document) -> bool {
 fn closing(writing: &Writing, snapshot: &Snapshot, now: Time) -> Draft {
     let document = Document { finalized_at: Some(now), ..snapshot.document.clone() };
     let summary = json!({ "cycle": document.cycle, "status": document.convergence_status, "by": "init_state" });
-    Draft { operation: "finalize", idempotency: None, ..writing.draft(now, document, summary) }
+    Draft {
+        operation: "finalize",
+        idempotency: None,
+        events: vec![completed(&document)],
+        ..writing.draft(now, document, summary)
+    }
 }
 
 fn resume(wish: &Wish, snapshot: &Arc<Snapshot>) -> Result<Opening, Refusal> {
@@ -292,6 +307,11 @@ fn first_document(wish: &Wish, before: Option<&Snapshot>, now: Time, id: String)
         lease: None,
         last_transition: None,
         data: Map::new(),
+        manifest: before.and_then(|before| before.manifest.clone()),
+        evidence: BTreeMap::new(),
+        reflected_files: None,
+        recoveries: Vec::new(),
+        repair: None,
     }
 }
 
@@ -301,6 +321,8 @@ fn unassessed(constraints: &[Constraint]) -> Vec<Constraint> {
         validated: false,
         last_checked: None,
         details: None,
+        asserted: false,
+        regressed: false,
         ..one.clone()
     };
     constraints.iter().map(fresh).collect()
