@@ -120,14 +120,12 @@ impl Costs {
         let saves = |from, count| -> Vec<_> {
             (from + 1..=from + count).map(|i| ("save_state", save(0, i))).collect()
         };
-        let costs = Self {
+        Self {
             opening: run(project, version, &[]).await,
             first_save: run(project, version, &saves(version, 1)).await,
             more_saves: run(project, version + 1, &saves(version + 1, 1 + SAVES)).await,
             memory: memory(project).await,
-        };
-        println!("at version {version}: {costs:#?}");
-        costs
+        }
     }
 
     /// What one more save costs a server that has saved already, times [`SAVES`].
@@ -171,12 +169,13 @@ async fn filled(project: &Project) -> u64 {
 }
 
 #[tokio::test]
-async fn entry_100_000_costs_what_entry_100_costs() {
+async fn entry_100000_costs_what_entry_100_costs() {
     let project = Project::new();
     fill(&project, EARLY).await;
     let early = Costs::at(&project, EARLY).await;
     let version = filled(&project).await;
     let late = Costs::at(&project, version).await;
+    println!("at version {EARLY}: {early:#?}\nat version {version}: {late:#?}");
 
     let (opening, before) = (&late.opening, &early.opening);
     check_near("calls of opening", opening.calls, before.calls, 4);
@@ -226,7 +225,6 @@ async fn check_middle(project: &Project) {
     let state = json!({ "name": "a", "at": middle.to_string() });
     let calls = [("history", page), ("load_state", state)];
     let cost = run(project, newest["version"].as_u64().unwrap(), &calls).await;
-    println!("half-way: {cost:?}");
     // Those of the page, at most two, and the newest one.
     assert!(cost.segments_read <= 3, "{cost:?}");
     assert!(cost.journal_bytes_read <= 4 * SEGMENT_BYTES_MAX, "{cost:?}");

@@ -187,10 +187,11 @@ impl Store {
         Ok(existing.take(limit).collect())
     }
 
-    /// Returns whether there is a journal, or a `state.json` of ours that says that there was one.
+    /// Returns whether there is a journal, be it one that cannot be read, or a `state.json` of ours
+    /// that says that there was one.
     fn is_there(&self, name: &Name) -> bool {
         let fs = self.fs.as_ref();
-        segment::list(fs, name).is_ok_and(|segments| !segments.is_empty())
+        segment::list(fs, name).map_or(true, |segments| !segments.is_empty())
             || writer::read_state_file(fs, name).is_ok_and(|state| state.is_some())
     }
 
