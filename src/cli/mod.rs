@@ -13,12 +13,14 @@ mod init;
 mod input;
 mod list;
 mod output;
+mod outputs;
 mod project;
 mod restore;
 mod save;
 mod serve;
 mod show;
 mod transition;
+mod verify;
 mod writing;
 
 use std::path::PathBuf;
@@ -105,6 +107,10 @@ enum Command {
     Restore(restore::Restore),
     /// Send an event to a loop
     Transition(transition::Transition),
+    /// Measure the constraints
+    Verify(verify::Verify),
+    /// Put files into an artifact's dist/, and read them
+    Output(outputs::Outputs),
     /// Close and archive a cycle
     Finalize(finalize::Finalize),
     /// Look for damage
@@ -195,6 +201,8 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Checkpoint(checkpoint) => checkpoint.run(&context).await,
         Command::Restore(restore) => restore.run(&context).await,
         Command::Transition(transition) => transition.run(&context).await,
+        Command::Verify(verify) => verify.run(&context).await,
+        Command::Output(outputs) => outputs.run(&context).await,
         Command::Finalize(finalize) => finalize.run(&context).await,
         Command::Doctor(doctor) => doctor.run(&context).await,
     };

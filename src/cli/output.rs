@@ -61,6 +61,11 @@ impl Output {
         written.and_then(|()| stdout.flush()).map_err(broken_pipe)
     }
 
+    /// Returns whether answers are printed as JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// Says something that is no data.
     pub(super) fn say(&self, text: impl std::fmt::Display) {
         if !self.quiet {

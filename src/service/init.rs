@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::catalog::Known;
 use super::finalize::completed;
+use super::measures::check_measures;
 use super::write::{Writing, summary_text};
 use super::{Caller, Service};
 use crate::model::briefing::Briefing;
@@ -149,7 +150,8 @@ impl Service {
             arguments.goals.map(|goals| step::parse_goals(&json!(goals), "/goals")).transpose()?;
         let constraints = arguments.constraints.map(|list| {
             let list: Vec<Value> = list.into_iter().map(Value::Object).collect();
-            constraint::parse_definitions(&list, "/constraints")
+            let parsed = constraint::parse_definitions(&list, "/constraints")?;
+            check_measures(&[], &parsed).map(|()| parsed)
         });
         Ok(Wish {
             name: arguments.name,

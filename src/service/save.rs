@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::measures::check_measures;
 use super::write::{Writing, check_text, open_state};
 use super::{Caller, Service};
 use crate::model::briefing::Briefing;
@@ -77,6 +78,7 @@ impl Service {
                 let unchanged = Arc::clone(turn.newest().expect("the artifact is open"));
                 return Ok((false, unchanged.version, unchanged));
             }
+            check_measures(&before.document.constraints, &document.constraints)?;
             if !human {
                 check_tightens(before, &document, &workflow)?;
             }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::examination::Examined;
+use super::measures::check_measures;
 use super::write::{Writing, check_text, open_state, summary_text};
 use super::{Caller, Service};
 use crate::model::briefing::Briefing;
@@ -254,7 +255,9 @@ impl Sending {
             keeps_checkpoints: self.keeps_checkpoints,
             examination,
         };
-        step::step(&self.workflow, document, &self.event, &occasion)
+        let step = step::step(&self.workflow, document, &self.event, &occasion)?;
+        check_measures(&document.constraints, &step.document.constraints)?;
+        Ok(step)
     }
 
     /// What the entry keeps of the files that were looked at.

@@ -10,6 +10,7 @@ mod read_output;
 mod restore;
 mod save_state;
 mod transition;
+mod verify;
 mod write_output;
 
 use std::future::Future;
@@ -93,6 +94,7 @@ pub(super) fn registry() -> Vec<Registered> {
         registered::<finalize::FinalizeTool>(),
         registered::<history::HistoryTool>(),
         registered::<list_artifacts::ListArtifacts>(),
+        registered::<verify::VerifyTool>(),
         registered::<write_output::WriteOutputTool>(),
         registered::<read_output::ReadOutputTool>(),
     ]
