@@ -56,3 +56,15 @@ pub const PROMPT_BYTES_MAX: usize = 60 << 10;
 
 /// Items of one page of a listing.
 pub const PAGE_MAX: usize = 100;
+
+/// Bytes of a file that a check reads. Of a larger one it knows the size only.
+pub const CHECKED_FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Files that one check looks at.
+pub const CHECKED_FILES_MAX: usize = 1000;
+
+/// Bytes that one run of a check reads.
+pub const CHECKED_BYTES_MAX: u64 = 256 << 20;
+
+/// Characters of what a check says about what it found.
+pub const FINDING_CHARACTERS_MAX: usize = 600;
