@@ -62,7 +62,11 @@ impl Ready {
     async fn error(&mut self, line: &[u8], code: i64, id: Value) -> Value {
         let shown = shortened(&String::from_utf8_lossy(line));
         let answer = self.server.tell(line).await;
-        assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(code), &id), "{shown}: {answer}");
+        assert_eq!(
+            (&answer["error"]["code"], &answer["id"]),
+            (&json!(code), &id),
+            "{shown}: {answer}"
+        );
         assert!(!answer["error"]["message"].as_str().unwrap().is_empty(), "{shown}");
         self.unharmed(&shown).await;
         answer["error"].clone()
@@ -95,8 +99,22 @@ async fn names_that_cannot_be_are_refused_by_every_tool_that_takes_one() {
     let mut ready = Ready::new().await;
     let too_long = "a".repeat(65);
     let names = [
-        "../x", "..", "/etc/passwd", "a/b", "a\\b", "", &too_long, "CON", "nul.txt", "Upper",
-        "🚀", "a b", "a.", ".hidden", "a\u{0}", "a\n",
+        "../x",
+        "..",
+        "/etc/passwd",
+        "a/b",
+        "a\\b",
+        "",
+        &too_long,
+        "CON",
+        "nul.txt",
+        "Upper",
+        "🚀",
+        "a b",
+        "a.",
+        ".hidden",
+        "a\u{0}",
+        "a\n",
     ];
     let calls = |name: &str| {
         [
@@ -148,10 +166,26 @@ async fn arguments_that_are_unknown_missing_or_of_another_type_are_refused() {
         ("save_state", json!({ "name": true, "patch": {} }), "name"),
         ("save_state", json!({ "name": ["a"], "patch": {} }), "name"),
         ("save_state", json!({ "patch": {} }), "name"),
-        ("save_state", json!({ "name": "a", "patch": {}, "expected_version": -1 }), "expected_version"),
-        ("save_state", json!({ "name": "a", "patch": {}, "expected_version": 1.5 }), "expected_version"),
-        ("save_state", json!({ "name": "a", "patch": {}, "idempotency_key": "" }), "idempotency_key"),
-        ("save_state", json!({ "name": "a", "patch": {}, "idempotency_key": "k".repeat(129) }), "idempotency_key"),
+        (
+            "save_state",
+            json!({ "name": "a", "patch": {}, "expected_version": -1 }),
+            "expected_version",
+        ),
+        (
+            "save_state",
+            json!({ "name": "a", "patch": {}, "expected_version": 1.5 }),
+            "expected_version",
+        ),
+        (
+            "save_state",
+            json!({ "name": "a", "patch": {}, "idempotency_key": "" }),
+            "idempotency_key",
+        ),
+        (
+            "save_state",
+            json!({ "name": "a", "patch": {}, "idempotency_key": "k".repeat(129) }),
+            "idempotency_key",
+        ),
         ("load_state", json!({ "name": "a", "detail": "everything" }), "detail"),
         ("load_state", json!({ "name": "a", "select": ["data"] }), "data"),
         ("load_state", json!({ "name": "a", "at": "v2" }), "v2"),
@@ -176,11 +210,31 @@ async fn arguments_that_are_unknown_missing_or_of_another_type_are_refused() {
 async fn fields_that_the_server_owns_are_refused_by_name() {
     let mut ready = Ready::new().await;
     let owned = [
-        "refinement_id", "artifact_name", "artifact_type", "content_type", "version", "workflow",
-        "started_at", "updated_at", "finalized_at", "phase", "iteration", "current_iteration",
-        "max_iterations", "requires_approval", "convergence_status", "history",
-        "iteration_history", "checkpoints", "evidence", "workflow_triggers", "metrics", "approval",
-        "lease", "phases_completed", "prior_cycle_id",
+        "refinement_id",
+        "artifact_name",
+        "artifact_type",
+        "content_type",
+        "version",
+        "workflow",
+        "started_at",
+        "updated_at",
+        "finalized_at",
+        "phase",
+        "iteration",
+        "current_iteration",
+        "max_iterations",
+        "requires_approval",
+        "convergence_status",
+        "history",
+        "iteration_history",
+        "checkpoints",
+        "evidence",
+        "workflow_triggers",
+        "metrics",
+        "approval",
+        "lease",
+        "phases_completed",
+        "prior_cycle_id",
     ];
     for field in owned {
         for way in ["patch", "state"] {
@@ -191,8 +245,9 @@ async fn fields_that_the_server_owns_are_refused_by_name() {
         }
     }
     let found = json!({ "id": "c", "description": "d", "severity": "low", "status": "satisfied" });
-    let refusal =
-        ready.refused("save_state", save(json!({ "constraints": [found] })), "schema_violation").await;
+    let refusal = ready
+        .refused("save_state", save(json!({ "constraints": [found] })), "schema_violation")
+        .await;
     assert_eq!(refusal["violations"][0]["pointer"], "/constraints/0");
 }
 
@@ -216,7 +271,9 @@ async fn what_the_loop_or_another_writer_forbids_is_refused_with_what_is_possibl
     ready.refused("finalize", json!({ "name": "loop" }), "invalid_transition").await;
 
     ready.refused("init_state", json!({ "name": "a", "workflow": "pmpo" }), "already_exists").await;
-    ready.refused("init_state", json!({ "name": "new", "workflow": "none" }), "unknown_workflow").await;
+    ready
+        .refused("init_state", json!({ "name": "new", "workflow": "none" }), "unknown_workflow")
+        .await;
     let poem = json!({ "name": "new", "artifact_type": "poem" });
     let refusal = ready.refused("init_state", poem, "unknown_artifact_type").await;
     assert_eq!(refusal["message"], "Unknown artifact_type: poem");
@@ -229,9 +286,8 @@ async fn the_same_key_with_other_arguments_is_refused() {
     let project = Project::new();
     let mut server = Raw::greeted(project.path()).await;
     server.call("init_state", json!({ "name": "a", "workflow": "document" })).await.unwrap();
-    let keyed = |x: i32| {
-        json!({ "name": "a", "patch": { "data": { "x": x } }, "idempotency_key": "k" })
-    };
+    let keyed =
+        |x: i32| json!({ "name": "a", "patch": { "data": { "x": x } }, "idempotency_key": "k" });
     assert_eq!(server.call("save_state", keyed(1)).await.unwrap()["version"], 2);
     assert_eq!(server.call("save_state", keyed(1)).await.unwrap()["version"], 2, "once");
     let before = std::fs::read(project.of("a", "journal/000000000001.jsonl")).unwrap();
@@ -245,7 +301,8 @@ async fn the_same_key_with_other_arguments_is_refused() {
 async fn what_is_too_deep_or_too_large_is_refused_with_its_size_and_the_limit() {
     let mut ready = Ready::new().await;
     for levels in [64, 100, 127, 128, 200, 1_000_000] {
-        let arguments = format!(r#"{{"name":"a","patch":{{"data":{{"deep":{}}}}}}}"#, nested(levels));
+        let arguments =
+            format!(r#"{{"name":"a","patch":{{"data":{{"deep":{}}}}}}}"#, nested(levels));
         let refusal = ready.refused_line(arguments.as_bytes(), "too_large").await;
         assert!(refusal["actual"].as_u64() > refusal["limit"].as_u64(), "{levels}: {refusal}");
     }
@@ -342,7 +399,10 @@ async fn json_that_is_no_request_gets_an_error() {
         (r#"{"jsonrpc":"2.0","id":5,"method":7}"#.to_owned(), json!(5)),
         (r#"{"jsonrpc":"1.0","id":5,"method":"ping"}"#.to_owned(), json!(5)),
         (r#"{"id":5,"method":"ping"}"#.to_owned(), json!(5)),
-        (format!(r#"{{"jsonrpc":"2.0","id":5,"method":"ping","params":{}}}"#, nested(200)), json!(5)),
+        (
+            format!(r#"{{"jsonrpc":"2.0","id":5,"method":"ping","params":{}}}"#, nested(200)),
+            json!(5),
+        ),
     ] {
         ready.error(line.as_bytes(), -32600, id).await;
     }
@@ -378,7 +438,8 @@ async fn a_line_that_is_too_long_is_answered_while_the_rest_of_it_is_thrown_away
     let long = vec![b'x'; 40_000_000];
     let error = ready.error(&long, -32600, Value::Null).await;
     assert!(error["message"].as_str().unwrap().contains("40000001 bytes"), "{error}");
-    let other = [br#"{"jsonrpc":"2.0","id":3,"method":"prompts/get","params":""#, &long[..], b"\"}"];
+    let other =
+        [br#"{"jsonrpc":"2.0","id":3,"method":"prompts/get","params":""#, &long[..], b"\"}"];
     ready.error(&other.concat(), -32600, json!(3)).await;
 }
 
@@ -405,11 +466,9 @@ async fn what_needs_no_answer_gets_none_and_does_no_harm() {
 async fn bad_input_before_the_greeting_is_answered_and_the_greeting_still_works() {
     let project = Project::new();
     let mut server = Raw::start(project.path());
-    for (line, code) in [
-        (&b"nonsense"[..], -32700),
-        (b"[]", -32600),
-        (br#"{"jsonrpc":"2.0","id":1}"#, -32600),
-    ] {
+    for (line, code) in
+        [(&b"nonsense"[..], -32700), (b"[]", -32600), (br#"{"jsonrpc":"2.0","id":1}"#, -32600)]
+    {
         assert_eq!(server.tell(line).await["error"]["code"], code);
     }
     server.send_line(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#).await;

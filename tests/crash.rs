@@ -126,7 +126,10 @@ async fn of_two_processes_with_the_same_expected_version_exactly_one_wins() {
         let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
         assert_eq!((won.len(), lost.len()), (1, 1), "{won:?} {lost:?}");
         let refusal = lost[0].as_ref().unwrap_err();
-        assert_eq!((&refusal["code"], &refusal["current"]), (&json!("conflict"), &json!(version + 1)));
+        assert_eq!(
+            (&refusal["code"], &refusal["current"]),
+            (&json!("conflict"), &json!(version + 1))
+        );
     }
 }
 
@@ -202,7 +205,8 @@ async fn fifty_kills_at_random_moments_lose_nothing_that_was_acknowledged() {
 #[tokio::test]
 async fn a_killed_process_leaves_no_lock_behind() {
     let project = Project::new();
-    let (killed, other) = (Server::start(project.path()).await, Server::start(project.path()).await);
+    let (killed, other) =
+        (Server::start(project.path()).await, Server::start(project.path()).await);
     killed.call("init_state", document("a")).await.unwrap();
     let saving: Vec<_> = (0..8)
         .map(|lane| tokio::spawn(save_until_killed(killed.caller(), format!("k{lane}"))))
@@ -234,14 +238,16 @@ mod flushes {
     async fn server(project: &Project) -> (Server, Trace) {
         refiner(project.path(), ["init", "a", "--workflow", "document"]);
         let file = project.path().join("trace");
-        let (mut command, trace) = traced(project.path(), "fdatasync,fsync,sync_file_range,syncfs,sync,msync", &file);
+        let (mut command, trace) =
+            traced(project.path(), "fdatasync,fsync,sync_file_range,syncfs,sync,msync", &file);
         command.arg("serve");
         (Server::start_command(command).await, trace)
     }
 
     fn are_flushes_of_the_journal(calls: &[Call]) -> bool {
         let is_one = |call: &Call| {
-            call.name == "fdatasync" && call.path.ends_with("artifacts/a/journal/000000000001.jsonl")
+            call.name == "fdatasync"
+                && call.path.ends_with("artifacts/a/journal/000000000001.jsonl")
         };
         calls.iter().all(is_one)
     }
@@ -294,7 +300,10 @@ mod flushes {
             let unchanged = json!({ "name": "a", "patch": {} });
             let saved = server.call("save_state", unchanged).await.unwrap();
             assert_eq!((&saved["changed"], &saved["version"]), (&json!(false), &json!(1)));
-            server.call("save_state", json!({ "name": "a", "patch": { "phase": "x" } })).await.unwrap_err();
+            server
+                .call("save_state", json!({ "name": "a", "patch": { "phase": "x" } }))
+                .await
+                .unwrap_err();
         }
         assert!(server.end().await.success());
         assert_eq!(trace.calls(), []);

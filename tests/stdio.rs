@@ -91,7 +91,8 @@ async fn a_stateless_request_needs_no_greeting_and_says_who_asks() {
 }
 
 #[tokio::test]
-async fn a_stateless_request_of_a_revision_that_nobody_knows_is_refused_with_those_that_are_known() {
+async fn a_stateless_request_of_a_revision_that_nobody_knows_is_refused_with_those_that_are_known()
+{
     let project = Project::new();
     let mut server = Raw::start(project.path());
     let mut params = stateless(json!({ "name": "list_artifacts", "arguments": {} }));
@@ -129,8 +130,15 @@ async fn tools_and_prompts_are_listed_in_the_same_order_by_every_process_and_in_
     assert_eq!(lists.len(), 1);
     let names: Vec<_> = tools.iter().map(|tool| tool.name.as_ref()).collect();
     let expected = [
-        "init_state", "load_state", "save_state", "transition", "checkpoint", "restore",
-        "finalize", "history", "list_artifacts",
+        "init_state",
+        "load_state",
+        "save_state",
+        "transition",
+        "checkpoint",
+        "restore",
+        "finalize",
+        "history",
+        "list_artifacts",
     ];
     assert_eq!(names, expected);
 }
@@ -138,9 +146,12 @@ async fn tools_and_prompts_are_listed_in_the_same_order_by_every_process_and_in_
 /// A good call of every tool, in an order in which they are possible.
 fn good_calls() -> Vec<(&'static str, Value)> {
     vec![
-        ("init_state", json!({ "name": "a", "goals": ["short"], "constraints": [
+        (
+            "init_state",
+            json!({ "name": "a", "goals": ["short"], "constraints": [
             { "id": "links", "description": "all links resolve", "severity": "blocking" }
-        ] })),
+        ] }),
+        ),
         ("load_state", json!({ "name": "a", "with_prompt": true })),
         ("save_state", save("a", "x")),
         ("checkpoint", json!({ "name": "a", "label": "before" })),
@@ -199,14 +210,14 @@ async fn every_prompt_is_rendered_with_the_artifacts_present_state_and_completes
     let names: BTreeSet<_> = prompts.iter().map(|prompt| prompt.name.as_str()).collect();
     assert_eq!(names, ["pmpo", "specify", "plan", "execute", "reflect", "persist"].into());
     for prompt in names {
-        let arguments: JsonObject =
-            serde_json::from_value(json!({ "name": "report-1" })).unwrap();
+        let arguments: JsonObject = serde_json::from_value(json!({ "name": "report-1" })).unwrap();
         let params = GetPromptRequestParams::new(prompt).with_arguments(arguments);
         let before = prompt_text(&server, params.clone()).await;
         assert!(before.contains("report-1"), "{prompt}: {before}");
         assert!(before.contains("transition"), "{prompt} says which call ends the phase");
         assert!(!before.contains("{{") && !before.contains("{%"), "{prompt}: {before}");
-        let completed = server.client().complete_prompt_simple(prompt, "name", "rep").await.unwrap();
+        let completed =
+            server.client().complete_prompt_simple(prompt, "name", "rep").await.unwrap();
         assert_eq!(completed, ["report-1", "report-2"], "{prompt}");
     }
     let all = server.client().complete_prompt_simple("plan", "name", "").await.unwrap();

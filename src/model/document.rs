@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::checkpoint::Checkpoint;
+use super::component::Component;
 use super::constraint::Constraint;
 use super::iteration::Iteration;
 use super::{Digest, Name, Refusal, Time, Version, limits};
@@ -71,6 +72,12 @@ pub struct Document {
     pub last_transition: Option<LastTransition>,
     /// The caller's own state.
     pub data: Map<String, Value>,
+    /// Whether a prompt is tried in every iteration, and judged by what it makes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test_generation: bool,
+    /// The parts of a composite, each evaluated by its own content type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<Component>,
 }
 
 /// How a cycle stands or ended.
@@ -196,7 +203,7 @@ pub fn check_writable(fields: &Map<String, Value>, argument: &str) -> Result<(),
 }
 
 /// The fields of [`Document`] that only the server writes; a test holds this list complete.
-const SERVER_OWNED: [&str; 24] = [
+const SERVER_OWNED: [&str; 26] = [
     "refinement_id",
     "artifact_name",
     "artifact_type",
@@ -221,6 +228,8 @@ const SERVER_OWNED: [&str; 24] = [
     "approval",
     "lease",
     "last_transition",
+    "test_generation",
+    "components",
 ];
 
 /// Refuses a document that is too large or too deep to be read back.
@@ -318,6 +327,8 @@ pub(crate) mod tests {
             lease: None,
             last_transition: None,
             data: Map::new(),
+            test_generation: false,
+            components: Vec::new(),
         }
     }
 

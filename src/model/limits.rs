@@ -32,6 +32,9 @@ pub const GOALS_MAX: usize = 100;
 /// Constraints of an artifact.
 pub const CONSTRAINTS_MAX: usize = 200;
 
+/// Components of a composite artifact.
+pub const COMPONENTS_MAX: usize = 20;
+
 /// What `max_iterations` may be set to.
 pub const ITERATIONS_MAX: u32 = 1000;
 
@@ -47,3 +50,6 @@ pub const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// Items of one page of a listing.
 pub const PAGE_MAX: usize = 100;
+
+/// Bytes of what a domain adapter says of one phase, so that a prompt stays short.
+pub const ADAPTER_SECTION_BYTES_MAX: usize = 1700;

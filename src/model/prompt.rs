@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::Workflow;
 use super::briefing::Briefing;
+use super::guide::{Guide, shortened};
 use super::journal::Snapshot;
 
 /// Steps that rendering may take, since a workspace may bring its own templates. The largest
@@ -27,8 +28,9 @@ pub struct Unrenderable {
 
 /// Renders a prompt of a workflow with an artifact's state.
 ///
-/// The template sees `state`, the document with its version, and `briefing`. A placeholder that
-/// names nothing is an error and does not stay in the text.
+/// The template sees `state`, the document with its version, `briefing`, and `guide`, what is known
+/// of the artifact's kind. A placeholder that names nothing is an error and does not stay in the
+/// text. The filter `short(n)` cuts a text to `n` characters on one line.
 pub fn render(
     workflow: &Workflow,
     prompt: &str,
@@ -44,10 +46,12 @@ pub fn render(
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
     environment.add_filter("json", |value: Value| json!(value).to_string());
+    environment.add_filter("short", |text: String, characters: usize| shortened(&text, characters));
+    let guide = Value::from(Serde(Guide::of(&snapshot.document, prompt)));
     let state = Value::from(Serde(snapshot.document.to_view(snapshot.version, snapshot.at)));
     let briefing = Value::from(Serde(briefing));
     let rendered = environment
-        .render_str(template, context! { state, briefing })
+        .render_str(template, context! { state, briefing, guide })
         .map_err(|error| failed(format!("{error:#}")))?;
     match rendered.len() > RENDERED_BYTES_MAX {
         true => {

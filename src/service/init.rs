@@ -10,10 +10,13 @@ use super::catalog::Known;
 use super::write::{Writing, summary_text};
 use super::{Caller, Service};
 use crate::model::briefing::Briefing;
+use crate::model::component::{self, Component};
 use crate::model::constraint::{self, Constraint};
 use crate::model::document::{ConvergenceStatus, Metrics};
 use crate::model::journal::{Snapshot, Turn};
-use crate::model::{Document, Draft, Name, Refusal, Time, Version, limits, step, taxonomy};
+use crate::model::{
+    Document, Draft, Name, Refusal, Time, Version, inference, limits, step, taxonomy,
+};
 
 /// The arguments of `init_state`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -44,6 +47,12 @@ pub struct Init {
     /// A person approves each iteration
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requires_approval: Option<bool>,
+    /// Try meta:* prompts out
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_generation: Option<bool>,
+    /// Of meta:composite: {name, content_type}
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub components: Option<Vec<Map<String, Value>>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<Version>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,6 +98,8 @@ struct Wish {
     inputs: Map<String, Value>,
     max_iterations: Option<u32>,
     requires_approval: bool,
+    test_generation: Option<bool>,
+    components: Option<Vec<Component>>,
 }
 
 /// What opening decided, before it is stored.
@@ -148,17 +159,23 @@ impl Service {
             let list: Vec<Value> = list.into_iter().map(Value::Object).collect();
             constraint::parse_definitions(&list, "/constraints")
         });
+        let components =
+            arguments.components.map(|list| component::parse(&list, "/components")).transpose()?;
         Ok(Wish {
             name: arguments.name,
             workflow_given: arguments.workflow.is_some(),
             known,
             artifact_type: arguments.artifact_type,
-            content_type: arguments.content_type,
+            content_type: arguments
+                .content_type
+                .or_else(|| components.is_some().then(|| taxonomy::COMPOSITE.to_owned())),
             goals,
             constraints: constraints.transpose()?,
             inputs: arguments.inputs.unwrap_or_default(),
             max_iterations: arguments.max_iterations.map(check_iterations).transpose()?,
             requires_approval: arguments.requires_approval.unwrap_or(false),
+            test_generation: arguments.test_generation,
+            components,
         })
     }
 }
@@ -201,17 +218,58 @@ fn open(
         }
         other => other.clone(),
     };
-    let document = first_document(wish, before.as_deref(), now, new_id());
+    let mut document = first_document(wish, before.as_deref(), now, new_id());
+    let warnings = complete_types(&mut document)?;
     let summary =
         json!({ "outcome": outcome, "workflow": document.workflow, "cycle": document.cycle });
     let blobs = vec![wish.known.bundle.to_bytes()];
     let snapshot = turn.append(Draft { blobs, ..writing.draft(now, document, summary) })?;
-    Ok(Opening {
-        outcome: Some(outcome),
-        version: snapshot.version,
-        snapshot,
-        warnings: Vec::new(),
-    })
+    Ok(Opening { outcome: Some(outcome), version: snapshot.version, snapshot, warnings })
+}
+
+/// The workflow whose prompts depend on what is made.
+const REFINING: &str = "pmpo";
+
+/// Infers what the caller does not say of what is made, and says so. Refuses what cannot go together.
+fn complete_types(document: &mut Document) -> Result<Vec<String>, Refusal> {
+    let inference = inference::infer(
+        &document.goals,
+        &document.inputs,
+        document.artifact_type.as_deref(),
+        document.content_type.as_deref(),
+    )
+    .filter(|_| document.workflow.as_str() == REFINING);
+    let mut warnings = Vec::new();
+    if let Some(inferred) = inference {
+        let owned = |found: Option<&'static str>| found.map(str::to_owned);
+        document.artifact_type = document.artifact_type.take().or(owned(inferred.artifact_type));
+        document.content_type = document.content_type.take().or(owned(inferred.content_type));
+        warnings.push(inferred.warning());
+    }
+    check_components(document)?;
+    let content_type = document.content_type.as_deref().unwrap_or("not given");
+    if document.test_generation && !content_type.starts_with("meta:") {
+        warnings.push(format!(
+            "test_generation has no effect: content_type is {content_type}, and only meta:* is tried"
+        ));
+    }
+    Ok(warnings)
+}
+
+/// Refuses a composite without components, and components of anything else.
+fn check_components(document: &Document) -> Result<(), Refusal> {
+    let composite = document.content_type.as_deref() == Some(taxonomy::COMPOSITE);
+    match (composite, document.components.is_empty()) {
+        (true, true) => Err(Refusal::argument(
+            "content_type meta:composite needs components",
+            r#"pass components: [{"name": "hero", "content_type": "meta:image-prompt"}, …]"#,
+        )),
+        (false, false) => Err(Refusal::argument(
+            "components belong to content_type meta:composite",
+            "leave components out, or content_type",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Returns whether the loop has come to its end, finalized or not.
@@ -292,7 +350,18 @@ fn first_document(wish: &Wish, before: Option<&Snapshot>, now: Time, id: String)
         lease: None,
         last_transition: None,
         data: Map::new(),
+        test_generation: wish
+            .test_generation
+            .unwrap_or_else(|| before.is_some_and(|before| before.test_generation)),
+        components: components(wish, before),
     }
+}
+
+/// The components that a cycle begins with. Those of the cycle before are kept for a composite only.
+fn components(wish: &Wish, before: Option<&Document>) -> Vec<Component> {
+    let stays = wish.content_type.as_deref().is_none_or(|given| given == taxonomy::COMPOSITE);
+    let inherited = || before.filter(|_| stays).map(|before| before.components.clone());
+    wish.components.clone().or_else(inherited).unwrap_or_default()
 }
 
 fn unassessed(constraints: &[Constraint]) -> Vec<Constraint> {

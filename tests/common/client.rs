@@ -7,7 +7,9 @@ use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientConfig,
     Implementation, ProtocolVersion,
 };
-use rmcp::service::{ClientLifecycleMode, ClientServiceExt as _, Peer, RunningService, ServiceError};
+use rmcp::service::{
+    ClientLifecycleMode, ClientServiceExt as _, Peer, RunningService, ServiceError,
+};
 use rmcp::{RoleClient, ServiceExt as _};
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};

@@ -18,7 +18,10 @@ impl Journal {
     pub(crate) fn read(project: &Project, artifact: &str) -> Self {
         let path = project.of(artifact, "journal/000000000001.jsonl");
         let bytes = std::fs::read(&path).unwrap();
-        Self { path, lines: bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect() }
+        Self {
+            path,
+            lines: bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect(),
+        }
     }
 
     pub(crate) fn write(&self) {

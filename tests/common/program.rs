@@ -6,14 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Variables that would change what the program does.
-const VARIABLES: [&str; 6] = [
-    "CLAUDE_PROJECT_DIR",
-    "CLICOLOR_FORCE",
-    "COLUMNS",
-    "NO_COLOR",
-    "REFINER_DIR",
-    "RUST_LOG",
-];
+const VARIABLES: [&str; 6] =
+    ["CLAUDE_PROJECT_DIR", "CLICOLOR_FORCE", "COLUMNS", "NO_COLOR", "REFINER_DIR", "RUST_LOG"];
 
 /// A command that has ended.
 #[derive(Debug)]

@@ -4,9 +4,7 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
 use serde_json::{Value, json};
-use tokio::io::{
-    AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader,
-};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 
 use super::{command, soon};
@@ -158,8 +156,7 @@ pub(crate) fn told(answer: &Value) -> Result<Value, Value> {
         return Err(answer["error"].clone());
     }
     let result = &answer["result"];
-    let said: Value =
-        serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
+    let said: Value = serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
     match result["isError"] == true {
         true => Err(said),
         false => Ok(said),
