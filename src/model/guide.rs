@@ -23,6 +23,8 @@ pub struct Guide {
     pub adapter: Option<&'static str>,
     /// Whether a prompt is made and not the work itself.
     pub is_meta: bool,
+    /// Whether a prompt is tried in every iteration.
+    pub test_generation: bool,
     /// How the work is evaluated.
     pub evaluation: Evaluated,
     /// The parts of a composite.
@@ -100,6 +102,7 @@ impl Guide {
         Self {
             adapter: domain.and_then(|domain| domain.section(prompt)),
             is_meta: route.family() == Family::Meta,
+            test_generation: document.test_generation && route.family() == Family::Meta,
             evaluation: Evaluated::by(document.content_type.as_deref(), document.test_generation),
             components: document.components.iter().map(|one| part(document, one)).collect(),
             artifact_type: domain.map_or(route.artifact_type, |domain| domain.artifact_type),

@@ -50,6 +50,3 @@ pub const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// Items of one page of a listing.
 pub const PAGE_MAX: usize = 100;
-
-/// Bytes of what a domain adapter says of one phase, so that a prompt stays short.
-pub const ADAPTER_SECTION_BYTES_MAX: usize = 1700;

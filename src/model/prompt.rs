@@ -30,7 +30,7 @@ pub struct Unrenderable {
 ///
 /// The template sees `state`, the document with its version, `briefing`, and `guide`, what is known
 /// of the artifact's kind. A placeholder that names nothing is an error and does not stay in the
-/// text. The filter `short(n)` cuts a text to `n` characters on one line.
+/// text. The filter `short(n)` cuts a text, or the JSON of another value, to `n` characters on one line.
 pub fn render(
     workflow: &Workflow,
     prompt: &str,
@@ -46,7 +46,7 @@ pub fn render(
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
     environment.add_filter("json", |value: Value| json!(value).to_string());
-    environment.add_filter("short", |text: String, characters: usize| shortened(&text, characters));
+    environment.add_filter("short", short);
     let guide = Value::from(Serde(Guide::of(&snapshot.document, prompt)));
     let state = Value::from(Serde(snapshot.document.to_view(snapshot.version, snapshot.at)));
     let briefing = Value::from(Serde(briefing));
@@ -58,5 +58,13 @@ pub fn render(
             Err(failed(format!("{} bytes, and {RENDERED_BYTES_MAX} is the limit", rendered.len())))
         }
         false => Ok(rendered),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "filters take values")]
+fn short(value: Value, characters: usize) -> String {
+    match value.as_str() {
+        Some(text) => shortened(text, characters),
+        None => shortened(&json!(value).to_string(), characters),
     }
 }

@@ -47,10 +47,9 @@ pub struct Init {
     /// A person approves each iteration
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requires_approval: Option<bool>,
-    /// Try meta:* prompts out
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_generation: Option<bool>,
-    /// Of meta:composite: {name, content_type}
+    /// Parts: {name, content_type}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub components: Option<Vec<Map<String, Value>>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
