@@ -314,10 +314,7 @@ fn first_document(wish: &Wish, before: Option<&Snapshot>, now: Time, id: String)
             .artifact_type
             .clone()
             .or_else(|| inherited(|before| before.artifact_type.clone())),
-        content_type: wish
-            .content_type
-            .clone()
-            .or_else(|| inherited(|before| before.content_type.clone())),
+        content_type: content_type(wish, before),
         workflow: workflow.definition.id.clone(),
         definition: workflow.digest,
         cycle: before.map_or(1, |before| before.cycle + 1),
@@ -356,10 +353,20 @@ fn first_document(wish: &Wish, before: Option<&Snapshot>, now: Time, id: String)
     }
 }
 
+/// The content type that a cycle begins with. That of the cycle before is kept unless the artifact is
+/// another kind of thing now.
+fn content_type(wish: &Wish, before: Option<&Document>) -> Option<String> {
+    let same = |before: &&Document| {
+        wish.artifact_type.is_none() || wish.artifact_type == before.artifact_type
+    };
+    let inherited = || before.filter(same).and_then(|before| before.content_type.clone());
+    wish.content_type.clone().or_else(inherited)
+}
+
 /// The components that a cycle begins with. Those of the cycle before are kept for a composite only.
 fn components(wish: &Wish, before: Option<&Document>) -> Vec<Component> {
-    let stays = wish.content_type.as_deref().is_none_or(|given| given == taxonomy::COMPOSITE);
-    let inherited = || before.filter(|_| stays).map(|before| before.components.clone());
+    let composite = content_type(wish, before).as_deref() == Some(taxonomy::COMPOSITE);
+    let inherited = || before.filter(|_| composite).map(|before| before.components.clone());
     wish.components.clone().or_else(inherited).unwrap_or_default()
 }
 

@@ -691,6 +691,13 @@ async fn components_make_a_composite_and_the_next_cycle_keeps_them() {
     let second = document(&service).await;
     assert_eq!(second["cycle"], 2);
     assert_eq!((&second["components"], &second["test_generation"]), (&json!([part]), &json!(true)));
+
+    send(&service, json!({"event": "complete", "result": {}})).await.unwrap();
+    iterate(&service, "satisfied").await;
+    init(&service, json!({"artifact_type": "code"})).await.unwrap();
+    let third = document(&service).await;
+    assert_eq!((&third["cycle"], &third["content_type"]), (&json!(3), &json!("direct:code")));
+    assert!(third.get("components").is_none());
 }
 
 #[tokio::test]
