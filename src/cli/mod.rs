@@ -25,6 +25,7 @@ use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -49,7 +50,7 @@ pub struct Cli {
 #[derive(Clone, Debug, clap::Args)]
 struct Global {
     /// The project's folder [default: the nearest one with .refiner or .git, else the present one]
-    #[arg(long, global = true, env = "REFINER_DIR", value_name = "FOLDER")]
+    #[arg(long, global = true, env = "REFINER_DIR", value_name = "FOLDER", value_parser = folder())]
     dir: Option<PathBuf>,
     /// Where artifacts are kept
     #[arg(long, global = true, value_enum, default_value_t)]
@@ -63,6 +64,11 @@ struct Global {
     /// When to use colours
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     color: Color,
+}
+
+/// Takes any folder. A variable that is set to nothing, as hosts do, names none.
+fn folder() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -171,7 +177,8 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
-async fn execute(cli: Cli, output: Output) -> Result<(), Failure> {
+async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
+    cli.global.dir.take_if(|dir| dir.as_os_str().is_empty());
     if let Command::Demo(demo) = cli.command {
         return demo.run(cli.global.dir, output).await;
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::document::ConvergenceStatus;
 use super::journal::Snapshot;
 use super::refusal::Unmet;
-use super::step::{Event, prospect};
+use super::step::ahead;
 use super::workflow::{Finalize, Workflow};
 use super::{Document, Version};
 
@@ -95,12 +95,7 @@ fn next(workflow: &Workflow, document: &Document) -> Next {
         Some(phase) if !document.is_finalized() => workflow
             .events(phase)
             .map(|(event, candidates)| {
-                let prospect = prospect(
-                    workflow,
-                    document,
-                    candidates,
-                    &Event { name: event.to_owned(), ..Event::default() },
-                );
+                let prospect = ahead(workflow, document, candidates, event);
                 EventAhead {
                     event: event.to_owned(),
                     to: prospect.candidate.target.clone(),
@@ -136,6 +131,25 @@ fn instruction(workflow: &Workflow, document: &Document) -> String {
         (true, Finalize::Final) if phase.meta.instruction.is_empty() => {
             "The loop has ended. Call finalize to archive the cycle.".to_owned()
         }
-        _ => phase.meta.instruction.clone(),
+        _ => format!("{}{}", repair(document), phase.meta.instruction),
     }
+}
+
+/// What has to be mended first, in a sentence.
+fn repair(document: &Document) -> String {
+    const SHOWN_MAX: usize = 5;
+    let Some(repair) = &document.repair else {
+        return String::new();
+    };
+    let missing =
+        repair.missing_files.iter().map(|path| format!("dist/{path} is missing or empty"));
+    let violations = repair
+        .manifest_violations
+        .iter()
+        .map(|one| format!("the manifest is wrong at {}: {}", one.pointer, one.message));
+    let failures =
+        repair.failures.iter().map(|failure| format!("{failure} (once more, then skip it)"));
+    let lines: Vec<String> = missing.chain(violations).chain(failures).take(SHOWN_MAX).collect();
+    let lines: String = lines.join("; ").chars().take(600).collect();
+    format!("Mend this first, the rest of the plan is done: {lines}. ")
 }

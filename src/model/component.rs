@@ -50,6 +50,22 @@ pub fn parse(list: &[Map<String, Value>], pointer: &str) -> Result<Vec<Component
     }
 }
 
+/// Refuses a composite without components, and components of anything else.
+pub fn check(content_type: Option<&str>, components: &[Component]) -> Result<(), Refusal> {
+    let composite = content_type == Some(taxonomy::COMPOSITE);
+    match (composite, components.is_empty()) {
+        (true, true) => Err(Refusal::argument(
+            "content_type meta:composite needs components",
+            r#"pass components: [{"name": "hero", "content_type": "meta:image-prompt"}, …]"#,
+        )),
+        (false, false) => Err(Refusal::argument(
+            "components belong to content_type meta:composite",
+            "leave components out, or content_type",
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn broken(pointer: &str, error: &serde_json::Error) -> Refusal {
     let violation = Violation { pointer: pointer.into(), message: error.to_string() };
     Refusal::SchemaViolation { what: "components".into(), violations: vec![violation] }

@@ -36,6 +36,8 @@ pub enum Status {
     Violated,
     /// It holds in part. Counts as violated.
     PartiallySatisfied,
+    /// It held, but the files have changed since somebody looked. Counts as violated.
+    Stale,
 }
 
 /// A condition on what the loop makes.
@@ -72,10 +74,17 @@ pub struct Constraint {
     /// What was found.
     #[serde(default)]
     pub details: Option<String>,
+    /// Whether its status is what the caller asserted, since nothing measures it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asserted: bool,
+    /// Whether it held before and does not any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub regressed: bool,
 }
 
 /// The fields of a constraint that only the server sets.
-const OWNED_BY_SERVER: [&str; 4] = ["status", "validated", "last_checked", "details"];
+pub(super) const OWNED_BY_SERVER: [&str; 6] =
+    ["asserted", "details", "last_checked", "regressed", "status", "validated"];
 
 /// Parses constraints as a caller gives them, or says where each one is wrong.
 ///
@@ -129,10 +138,17 @@ impl Constraint {
         self.status == Status::Satisfied
     }
 
+    /// Returns whether the server measures it. What it measures, nobody can assert.
+    pub fn is_measured(&self) -> bool {
+        self.validation.is_some()
+    }
+
     /// Records what an assessment found.
     pub fn assess(&mut self, status: Status, details: Option<String>, now: Time) {
+        let holds = status == Status::Satisfied;
+        self.regressed = !holds && (self.regressed || self.holds());
         self.status = status;
-        self.validated = status == Status::Satisfied;
+        self.validated = holds;
         self.last_checked = Some(now);
         self.details = details;
     }
@@ -145,6 +161,8 @@ impl Constraint {
             self.validated = older.validated;
             self.last_checked = older.last_checked;
             self.details.clone_from(&older.details);
+            self.asserted = older.asserted;
+            self.regressed = older.regressed;
         }
         self
     }
@@ -159,13 +177,19 @@ pub fn loosening(older: &[Constraint], newer: &[Constraint]) -> Option<String> {
         Some(new) if new.severity < old.severity => {
             Some(format!("lowering the severity of the constraint {:?}", old.id))
         }
-        Some(new)
-            if (&new.validation, &new.target_metric) != (&old.validation, &old.target_metric) =>
-        {
+        Some(new) if is_measured_otherwise(old, new) => {
             Some(format!("changing how the constraint {:?} is measured", old.id))
         }
         Some(_) => None,
     })
+}
+
+/// Returns whether a measure was taken away or replaced. To measure what was only asserted tightens.
+fn is_measured_otherwise(old: &Constraint, new: &Constraint) -> bool {
+    let replaced = |old: &Option<Map<String, Value>>, new: &Option<Map<String, Value>>| {
+        old.is_some() && old != new
+    };
+    replaced(&old.validation, &new.validation) || replaced(&old.target_metric, &new.target_metric)
 }
 
 #[cfg(test)]

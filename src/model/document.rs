@@ -1,12 +1,18 @@
 //! The document: an artifact's state, one JSON value.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::checkpoint::Checkpoint;
 use super::component::Component;
 use super::constraint::Constraint;
+use super::examination::Evidence;
 use super::iteration::Iteration;
+use super::manifest::Manifest;
+use super::output::OutputPath;
+use super::refusal::Violation;
 use super::{Digest, Name, Refusal, Time, Version, limits};
 
 /// An artifact's state.
@@ -65,19 +71,61 @@ pub struct Document {
     /// Whether a person has to approve before an iteration is persisted.
     pub requires_approval: bool,
     /// The open or the last decision of a person.
-    pub approval: Option<Value>,
+    pub approval: Option<Approval>,
     /// Who works on the artifact.
     pub lease: Option<Value>,
     /// The last transition, by which its repetition is recognized.
     pub last_transition: Option<LastTransition>,
     /// The caller's own state.
     pub data: Map<String, Value>,
+    /// Which files are the result, as last recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Manifest>,
+    /// What measuring found about each constraint, by its id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub evidence: BTreeMap<String, Evidence>,
+    /// The digest of the files that the last reflection was about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reflected_files: Option<Digest>,
+    /// The phases from which the present iteration went back once to mend something.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recoveries: Vec<String>,
+    /// What has to be mended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repair: Option<Repair>,
     /// Whether a prompt is tried in every iteration, and judged by what it makes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub test_generation: bool,
     /// The parts of a composite, each evaluated by its own content type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub components: Vec<Component>,
+}
+
+/// Something that a person decides. It is opened once and decided once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Its id: the version that opened it.
+    pub id: String,
+    /// The digest of what there is to decide on.
+    pub shown: Digest,
+    /// What became of it: `open`, or the event that decided it.
+    pub status: String,
+    /// When that was.
+    pub at: Time,
+}
+
+/// What has to be mended before the loop goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repair {
+    /// Files of the manifest that are not there, or are empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_files: Vec<OutputPath>,
+    /// What is wrong with the manifest that was handed in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub manifest_violations: Vec<Violation>,
+    /// What failed, in the caller's words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<String>,
 }
 
 /// How a cycle stands or ended.
@@ -133,7 +181,7 @@ pub const WRITABLE: [&str; 4] = ["constraints", "data", "goals", "inputs"];
 
 /// Fields of the view or of an answer that are no part of the stored document, and not the
 /// caller's either.
-const DERIVED: [&str; 5] = ["evidence", "history", "iteration", "updated_at", "version"];
+const DERIVED: [&str; 4] = ["history", "iteration", "updated_at", "version"];
 
 impl Document {
     /// Returns the document as JSON.
@@ -175,7 +223,7 @@ impl Document {
 fn definition_of(constraint: &Constraint) -> Value {
     let mut definition = json!(constraint);
     if let Some(fields) = definition.as_object_mut() {
-        for found in ["status", "validated", "last_checked", "details"] {
+        for found in super::constraint::OWNED_BY_SERVER {
             fields.remove(found);
         }
     }
@@ -203,7 +251,7 @@ pub fn check_writable(fields: &Map<String, Value>, argument: &str) -> Result<(),
 }
 
 /// The fields of [`Document`] that only the server writes; a test holds this list complete.
-const SERVER_OWNED: [&str; 26] = [
+const SERVER_OWNED: [&str; 31] = [
     "refinement_id",
     "artifact_name",
     "artifact_type",
@@ -228,6 +276,11 @@ const SERVER_OWNED: [&str; 26] = [
     "approval",
     "lease",
     "last_transition",
+    "manifest",
+    "evidence",
+    "reflected_files",
+    "recoveries",
+    "repair",
     "test_generation",
     "components",
 ];
@@ -327,6 +380,11 @@ pub(crate) mod tests {
             lease: None,
             last_transition: None,
             data: Map::new(),
+            manifest: None,
+            evidence: BTreeMap::new(),
+            reflected_files: None,
+            recoveries: Vec::new(),
+            repair: None,
             test_generation: false,
             components: Vec::new(),
         }
@@ -334,10 +392,30 @@ pub(crate) mod tests {
 
     #[test]
     fn every_field_is_either_the_callers_or_the_servers() {
+        let now = Time::from_millis(0);
         let mut document = empty("a");
         document.test_generation = true;
         let part = json!({"name": "a", "content_type": "direct:svg"});
         document.components = vec![serde_json::from_value(part).unwrap()];
+        document.manifest = Some(Manifest::default());
+        document.evidence = BTreeMap::from([(
+            "c".to_owned(),
+            Evidence {
+                method: "m".into(),
+                status: super::super::constraint::Status::Satisfied,
+                details: String::new(),
+                measured: Map::new(),
+                files: BTreeMap::new(),
+                at: now,
+            },
+        )]);
+        document.reflected_files = Some(Digest::ZERO);
+        document.recoveries = vec!["persist".into()];
+        document.repair = Some(Repair {
+            missing_files: Vec::new(),
+            manifest_violations: Vec::new(),
+            failures: Vec::new(),
+        });
         let Value::Object(fields) = document.to_value() else { panic!("not an object") };
         for field in fields.keys() {
             let owners = WRITABLE.contains(&field.as_str()) as u8

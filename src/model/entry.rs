@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::idempotency::{IdempotencyKey, RememberedKeys};
+use super::lifecycle::LifecycleEvent;
+use super::output::Output;
 use super::patch::{Patch, changed_places};
 use super::{Digest, Document, Name, Time, Version};
 
@@ -45,6 +47,12 @@ pub struct Entry {
     /// The blobs that it brought, on the disk before the entry was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blobs: Vec<Digest>,
+    /// The outputs that it put into place; their contents are among its blobs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<Output>,
+    /// What happened that others may want to answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<LifecycleEvent>,
     /// The digest of the document after it.
     pub document: Digest,
 }
@@ -195,6 +203,11 @@ pub struct Draft {
     pub sections: Vec<Section>,
     /// Contents that must be on the disk before the entry is.
     pub blobs: Vec<Vec<u8>>,
+    /// Outputs to put into place once it is stored. Their contents are blobs of this entry, or of
+    /// an earlier one.
+    pub outputs: Vec<Output>,
+    /// What happened that others may want to answer.
+    pub events: Vec<LifecycleEvent>,
 }
 
 /// The operation whose entries open a cycle.

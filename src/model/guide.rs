@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::Document;
 use super::component::Component;
 use super::constraint::{Constraint, Severity, Status};
+use super::domain;
 use super::taxonomy::{self, Evaluation, Family, Route};
-use super::{domain, time::Time};
 
 /// Constraints that a prompt shows one by one.
 const SHOWN_MAX: usize = 24;
@@ -87,8 +87,8 @@ pub struct Line {
     severity: Severity,
     status: Status,
     method: Option<String>,
+    regressed: bool,
     details: Option<String>,
-    last_checked: Option<Time>,
 }
 
 impl Guide {
@@ -112,8 +112,8 @@ impl Guide {
             template: artifact_type.and_then(domain::template_for).map(|template| template.file),
             open: shown(&|one| !one.holds()),
             held: shown(&Constraint::holds),
-            measured: shown(&|one| method(one).is_some()),
-            judged: shown(&|one| method(one).is_none()),
+            measured: shown(&Constraint::is_measured),
+            judged: shown(&|one| !one.is_measured()),
             all: shown(&|_| true),
         }
     }
@@ -171,8 +171,8 @@ impl Line {
             severity: constraint.severity,
             status: constraint.status,
             method: method(constraint).map(short),
+            regressed: constraint.regressed,
             details: constraint.details.as_deref().map(short),
-            last_checked: constraint.last_checked,
         }
     }
 }
@@ -205,6 +205,7 @@ pub fn shortened(text: &str, characters_max: usize) -> String {
 mod tests {
     use serde_json::json;
 
+    use super::super::Time;
     use super::super::constraint::parse_definitions;
     use super::super::document::tests::empty;
     use super::*;

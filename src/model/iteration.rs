@@ -18,6 +18,9 @@ pub struct Iteration {
     pub decision: Choice,
     /// Why.
     pub reason: String,
+    /// What was good before and is not any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regressions: Vec<String>,
 }
 
 /// Whether the loop goes on.

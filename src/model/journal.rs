@@ -323,6 +323,8 @@ impl<'a> Turn<'a> {
             patch,
             sections: draft.sections,
             blobs: named,
+            outputs: draft.outputs,
+            events: draft.events,
             document: Digest::of_json(&value),
         };
         let snapshot = Arc::new(Snapshot {
@@ -419,6 +421,8 @@ pub(crate) mod tests {
             document,
             sections: Vec::new(),
             blobs: Vec::new(),
+            outputs: Vec::new(),
+            events: Vec::new(),
         }
     }
 

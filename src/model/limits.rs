@@ -45,8 +45,17 @@ pub const ITERATIONS_DEFAULT: u32 = 5;
 /// checkpoint's id leads to its version however old it is.
 pub const LISTED_MAX: usize = 100;
 
+/// Files of a `dist/` folder that are listed and measured.
+pub const OUTPUTS_MAX: usize = 1000;
+
+/// Bytes of an output that is read, measured and kept.
+pub const OUTPUT_BYTES_MAX: usize = 16 << 20;
+
 /// Bytes of a document or of selected parts in one answer, about 20,000 tokens.
 pub const ANSWER_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of a rendered prompt.
+pub const PROMPT_BYTES_MAX: usize = 60 << 10;
 
 /// Items of one page of a listing.
 pub const PAGE_MAX: usize = 100;

@@ -56,7 +56,7 @@ fn broken_rule(name: &str) -> Option<&'static str> {
     is_reserved(name).then_some("Windows reserves it for a device")
 }
 
-fn is_reserved(name: &str) -> bool {
+pub(super) fn is_reserved(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or(name);
     let numbered = |prefix: &&str| {
         stem.strip_prefix(*prefix).is_some_and(|rest| matches!(rest.as_bytes(), [b'0'..=b'9']))

@@ -5,9 +5,12 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::document::{ConvergenceStatus, Document};
+use super::document::{ConvergenceStatus, Document, Repair};
 use super::entry::{LogFile, Section};
+use super::examination::Examination;
 use super::iteration::{Choice, Iteration};
+use super::output::OutputPath;
+use super::refusal::Violation;
 use super::taxonomy;
 
 /// Characters of one line that a caller's text may take.
@@ -20,11 +23,45 @@ pub fn of_iteration(
     document: &Document,
     iteration: &Iteration,
     status: Option<ConvergenceStatus>,
+    seen: Option<&Examination>,
 ) -> Vec<Section> {
+    let log = refinement_log(document, iteration, status, &errors(seen));
     vec![
-        Section { log: LogFile::RefinementLog, text: refinement_log(document, iteration, status) },
+        Section { log: LogFile::RefinementLog, text: log },
         Section { log: LogFile::Decisions, text: decision(document, iteration) },
     ]
+}
+
+/// Returns what going back to mend something adds to `refinement_log.md`.
+pub fn of_recovery(document: &Document, repair: &Repair, at: super::Time) -> Section {
+    let mut lines: Vec<String> =
+        repair.failures.iter().map(|failure| format!("failed: {}", one_line(failure))).collect();
+    lines.extend(repair.missing_files.iter().map(|path| missing(path)));
+    lines.extend(repair.manifest_violations.iter().map(violation));
+    let mut text = format!("## Iteration {} — {at} — to be mended\n\n", document.current_iteration);
+    part(&mut text, "Errors", lines);
+    Section { log: LogFile::RefinementLog, text }
+}
+
+/// What was wrong with the files when an iteration was closed.
+fn errors(seen: Option<&Examination>) -> Vec<String> {
+    let Some(seen) = seen else {
+        return Vec::new();
+    };
+    seen.missing
+        .iter()
+        .map(|path| missing(path))
+        .chain(seen.violations.iter().map(violation))
+        .collect()
+}
+
+fn missing(path: &OutputPath) -> String {
+    format!("error: dist/{path} is missing or empty")
+}
+
+fn violation(violation: &Violation) -> String {
+    let message = one_line(&violation.message);
+    format!("error: the manifest is wrong at {}: {message}", violation.pointer)
 }
 
 /// Returns what a person's decision adds to `decisions.md`.
@@ -46,6 +83,7 @@ fn refinement_log(
     document: &Document,
     iteration: &Iteration,
     status: Option<ConvergenceStatus>,
+    errors: &[String],
 ) -> String {
     let results = |phase: &str, field: &str| {
         list(document.results.get(phase).and_then(|result| result.get(field)))
@@ -53,22 +91,29 @@ fn refinement_log(
     let constraints = document.constraints.iter().map(|one| {
         let word = if one.holds() { "satisfied" } else { "violated" };
         let details = one.details.as_deref().unwrap_or(&one.description);
-        format!("{}: {word} — {}", one.id, one_line(details))
+        let asserted = if one.asserted { " (asserted)" } else { "" };
+        format!("{}: {word} — {}{asserted}", one.id, one_line(details))
     });
     let mut text = format!("## Iteration {} — {}\n\n", iteration.iteration, iteration.at);
     if status == Some(ConvergenceStatus::MaxIterationsExceeded) {
         text += "> Maximum iterations reached — forcing termination\n\n";
     }
-    part(&mut text, "Actions Taken", results("execution_results", "actions"));
-    part(&mut text, "Constraint Status", constraints.collect());
-    part(
-        &mut text,
-        "Reflection Summary",
-        vec![
-            format!("Convergence: {}", iteration.decision),
-            format!("Reason: {}", one_line(&iteration.reason)),
-        ],
+    let mut actions = results("execution_results", "actions");
+    actions.extend(
+        results("execution_results", "failures").iter().map(|line| format!("skipped: {line}")),
     );
+    part(&mut text, "Actions Taken", actions);
+    part(&mut text, "Constraint Status", constraints.collect());
+    let mut reflection = vec![
+        format!("Convergence: {}", iteration.decision),
+        format!("Reason: {}", one_line(&iteration.reason)),
+    ];
+    reflection
+        .extend(iteration.regressions.iter().map(|one| format!("Regression: {}", one_line(one))));
+    part(&mut text, "Reflection Summary", reflection);
+    if !errors.is_empty() {
+        part(&mut text, "Errors", errors.to_vec());
+    }
     part(&mut text, "Files Modified", results("execution_results", "files_modified"));
     part(
         &mut text,
@@ -179,6 +224,7 @@ mod tests {
             constraints: Counts::of(&document.constraints),
             decision: Choice::Continue,
             reason: "length is violated".into(),
+            regressions: Vec::new(),
         };
         (document, iteration)
     }
@@ -186,7 +232,7 @@ mod tests {
     #[test]
     fn an_iteration_is_logged_in_the_form_of_the_seed() {
         let (document, iteration) = example();
-        let sections = of_iteration(&document, &iteration, None);
+        let sections = of_iteration(&document, &iteration, None, None);
         insta::assert_snapshot!(sections[0].text, @r"
         ## Iteration 2 — 1970-01-01T00:00:00.000Z
 
@@ -227,15 +273,19 @@ mod tests {
     #[test]
     fn a_callers_text_cannot_forge_a_heading() {
         let (document, iteration) = example();
-        let text = &of_iteration(&document, &iteration, None)[0].text;
+        let text = &of_iteration(&document, &iteration, None, None)[0].text;
         assert_eq!(text.lines().filter(|line| line.starts_with("## ")).count(), 1);
     }
 
     #[test]
     fn running_out_of_iterations_is_a_warning_in_the_log() {
         let (document, iteration) = example();
-        let sections =
-            of_iteration(&document, &iteration, Some(ConvergenceStatus::MaxIterationsExceeded));
+        let sections = of_iteration(
+            &document,
+            &iteration,
+            Some(ConvergenceStatus::MaxIterationsExceeded),
+            None,
+        );
         assert!(sections[0].text.contains("Maximum iterations reached — forcing termination"));
     }
 }

@@ -166,10 +166,21 @@ pub enum Action {
     Checkpoint,
     /// Begins the next iteration.
     NextIteration,
+    /// Asks for a person's decision on what the loop made.
+    OpenApproval,
     /// Writes what a person decided to `decisions.md`.
     RecordDecision,
     /// Adds the iteration to the history and to the readable logs, with the decision taken.
     RecordIteration,
+    /// Notes what has to be mended before the loop can go on, and that it was noted once.
+    RecordRecovery,
+}
+
+impl Action {
+    /// Returns whether the files of the artifact have to be looked at for it.
+    fn examines(self) -> bool {
+        matches!(self, Self::AssessConstraints | Self::RecordIteration | Self::RecordRecovery)
+    }
 }
 
 /// The values of a document that guards may use, beside `event`, `result`, the facts derived from
@@ -192,9 +203,19 @@ pub const DOCUMENT_VARIABLES: [&str; 15] = [
     "results",
 ];
 
-/// The values that are derived for guards; see [`super::step::facts`].
-pub const DERIVED_VARIABLES: [&str; 6] =
-    ["blocking_violated", "constraints", "event", "high_violated", "last_iteration", "result"];
+/// The values that are derived for guards; see `step::facts`.
+pub const DERIVED_VARIABLES: [&str; 10] = [
+    "blocking_violated",
+    "constraints",
+    "event",
+    "failures",
+    "high_violated",
+    "last_iteration",
+    "manifest_valid",
+    "missing_files",
+    "recoveries",
+    "result",
+];
 
 impl Phase {
     /// Returns whether the loop ends here.
@@ -249,6 +270,17 @@ impl Workflow {
             .iter()
             .chain(common)
             .map(|(event, candidates)| (event.as_str(), candidates.as_slice()))
+    }
+
+    /// Returns whether the files of the artifact have to be looked at before an event is taken.
+    pub fn examines(&self, phase: &str, event: &str) -> bool {
+        self.phase(phase)
+            .into_iter()
+            .flat_map(|phase| self.events(phase))
+            .filter(|(name, _)| *name == event)
+            .flat_map(|(_, candidates)| candidates)
+            .flat_map(|candidate| &candidate.actions)
+            .any(|action| action.examines())
     }
 
     /// Returns the compiled guard of a candidate.

@@ -48,7 +48,11 @@ impl Service {
 
     async fn patients(&self, name: Option<Name>) -> Result<Vec<Name>, Refusal> {
         match name {
-            Some(name) => self.newest(&name).await.map(|_| vec![name]),
+            // Whatever else is wrong with it is what is looked for.
+            Some(name) => match self.newest(&name).await {
+                Err(missing @ Refusal::NotFound { .. }) => Err(missing),
+                _ => Ok(vec![name]),
+            },
             None => {
                 self.provider.list(None, usize::MAX).await.map_err(|error| listing_refusal(&error))
             }

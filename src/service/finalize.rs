@@ -11,8 +11,9 @@ use super::{Caller, Service, no_such_artifact};
 use crate::model::briefing::Briefing;
 use crate::model::document::ConvergenceStatus;
 use crate::model::journal::{Snapshot, Turn};
+use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::workflow;
-use crate::model::{Document, Name, Refusal, Version, Workflow};
+use crate::model::{Document, Draft, Name, Refusal, Version, Workflow};
 use crate::storage::filesystem::layout;
 
 /// The arguments of `finalize`.
@@ -106,7 +107,10 @@ impl Service {
             };
             let summary =
                 json!({ "cycle": document.cycle, "status": status, "note": arguments.summary });
-            turn.append(writing.draft(now, document, summary))
+            turn.append(Draft {
+                events: vec![completed(&document)],
+                ..writing.draft(now, document, summary)
+            })
         };
         let (snapshot, warnings) = self.store(&name, operation).await?;
         let cycle = snapshot.document.cycle;
@@ -117,6 +121,16 @@ impl Service {
             outputs: layout::dist(&name),
             briefing: self.brief(&snapshot, warnings).await?,
         })
+    }
+}
+
+/// What happened when a cycle was closed.
+pub(super) fn completed(document: &Document) -> LifecycleEvent {
+    LifecycleEvent {
+        event: LifecycleKind::OnRefinementComplete,
+        phase: document.phase.clone(),
+        iteration: document.current_iteration,
+        detail: Some(json!({ "status": document.convergence_status, "cycle": document.cycle })),
     }
 }
 

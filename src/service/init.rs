@@ -1,5 +1,6 @@
 //! `init_state`: opens an artifact, or finds where it was left.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::catalog::Known;
+use super::finalize::completed;
 use super::write::{Writing, summary_text};
 use super::{Caller, Service};
 use crate::model::briefing::Briefing;
@@ -14,6 +16,7 @@ use crate::model::component::{self, Component};
 use crate::model::constraint::{self, Constraint};
 use crate::model::document::{ConvergenceStatus, Metrics};
 use crate::model::journal::{Snapshot, Turn};
+use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::{
     Document, Draft, Name, Refusal, Time, Version, inference, limits, step, taxonomy,
 };
@@ -222,7 +225,14 @@ fn open(
     let summary =
         json!({ "outcome": outcome, "workflow": document.workflow, "cycle": document.cycle });
     let blobs = vec![wish.known.bundle.to_bytes()];
-    let snapshot = turn.append(Draft { blobs, ..writing.draft(now, document, summary) })?;
+    let begun = LifecycleEvent {
+        event: LifecycleKind::OnPhaseStart,
+        phase: document.phase.clone(),
+        iteration: 0,
+        detail: None,
+    };
+    let draft = Draft { blobs, events: vec![begun], ..writing.draft(now, document, summary) };
+    let snapshot = turn.append(draft)?;
     Ok(Opening { outcome: Some(outcome), version: snapshot.version, snapshot, warnings })
 }
 
@@ -245,7 +255,7 @@ fn complete_types(document: &mut Document) -> Result<Vec<String>, Refusal> {
         document.content_type = document.content_type.take().or(owned(inferred.content_type));
         warnings.push(inferred.warning());
     }
-    check_components(document)?;
+    component::check(document.content_type.as_deref(), &document.components)?;
     let content_type = document.content_type.as_deref().unwrap_or("not given");
     if document.test_generation && !content_type.starts_with("meta:") {
         warnings.push(format!(
@@ -253,22 +263,6 @@ fn complete_types(document: &mut Document) -> Result<Vec<String>, Refusal> {
         ));
     }
     Ok(warnings)
-}
-
-/// Refuses a composite without components, and components of anything else.
-fn check_components(document: &Document) -> Result<(), Refusal> {
-    let composite = document.content_type.as_deref() == Some(taxonomy::COMPOSITE);
-    match (composite, document.components.is_empty()) {
-        (true, true) => Err(Refusal::argument(
-            "content_type meta:composite needs components",
-            r#"pass components: [{"name": "hero", "content_type": "meta:image-prompt"}, …]"#,
-        )),
-        (false, false) => Err(Refusal::argument(
-            "components belong to content_type meta:composite",
-            "leave components out, or content_type",
-        )),
-        _ => Ok(()),
-    }
 }
 
 /// Returns whether the loop has come to its end, finalized or not.
@@ -280,7 +274,12 @@ fn has_ended(document: &Document) -> bool {
 fn closing(writing: &Writing, snapshot: &Snapshot, now: Time) -> Draft {
     let document = Document { finalized_at: Some(now), ..snapshot.document.clone() };
     let summary = json!({ "cycle": document.cycle, "status": document.convergence_status, "by": "init_state" });
-    Draft { operation: "finalize", idempotency: None, ..writing.draft(now, document, summary) }
+    Draft {
+        operation: "finalize",
+        idempotency: None,
+        events: vec![completed(&document)],
+        ..writing.draft(now, document, summary)
+    }
 }
 
 fn resume(wish: &Wish, snapshot: &Arc<Snapshot>) -> Result<Opening, Refusal> {
@@ -346,6 +345,11 @@ fn first_document(wish: &Wish, before: Option<&Snapshot>, now: Time, id: String)
         lease: None,
         last_transition: None,
         data: Map::new(),
+        manifest: before.and_then(|before| before.manifest.clone()),
+        evidence: BTreeMap::new(),
+        reflected_files: None,
+        recoveries: Vec::new(),
+        repair: None,
         test_generation: wish
             .test_generation
             .unwrap_or_else(|| before.is_some_and(|before| before.test_generation)),
@@ -376,6 +380,8 @@ fn unassessed(constraints: &[Constraint]) -> Vec<Constraint> {
         validated: false,
         last_checked: None,
         details: None,
+        asserted: false,
+        regressed: false,
         ..one.clone()
     };
     constraints.iter().map(fresh).collect()

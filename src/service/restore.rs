@@ -8,10 +8,11 @@ use serde_json::json;
 
 use super::load::parse_reference;
 use super::write::{Writing, open_state};
-use super::{Caller, Service};
+use super::{Caller, Service, refusal};
 use crate::model::briefing::Briefing;
 use crate::model::journal::Turn;
-use crate::model::{Name, Refusal, Version};
+use crate::model::output::Output;
+use crate::model::{Document, Draft, Name, Refusal, Version};
 
 /// The arguments of `restore`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -37,7 +38,8 @@ pub struct Restored {
 }
 
 impl Service {
-    /// Brings data and goals of an earlier version back. Phase, iteration, history, approval and
+    /// Brings data, goals and files of an earlier version back: the files of its manifest, as they
+    /// were when its iteration was persisted. Files that came later stay. Phase, iteration, history, approval and
     /// metrics never go back, and constraints, which only tighten, do not either: restoring does
     /// not undo what was decided.
     pub async fn restore(&self, arguments: Restore, caller: &Caller) -> Result<Restored, Refusal> {
@@ -46,6 +48,7 @@ impl Service {
         let restored_from = parse_reference(&arguments.to)?;
         self.newest(&name).await?;
         let earlier = self.version_at(&name, &arguments.to).await?.document;
+        let (outputs, not_kept) = self.kept_outputs(&earlier).await?;
         let of = name.clone();
         let operation = move |turn: &mut Turn<'_>| {
             if let Some(version) = writing.repeated(turn)? {
@@ -55,13 +58,41 @@ impl Service {
                 ));
             }
             let mut document = open_state(&of, turn)?.document.clone();
+            if earlier.manifest.is_some() {
+                document.manifest.clone_from(&earlier.manifest);
+            }
             document.data.clone_from(&earlier.data);
             document.goals.clone_from(&earlier.goals);
+            let summary = json!({ "restored_from": restored_from });
             let draft =
-                writing.draft(clock.now(), document, json!({ "restored_from": restored_from }));
+                Draft { outputs: outputs.clone(), ..writing.draft(clock.now(), document, summary) };
             turn.append(draft).map(|snapshot| (snapshot.version, snapshot))
         };
-        let ((version, snapshot), warnings) = self.store(&name, operation).await?;
+        let ((version, snapshot), mut warnings) = self.store(&name, operation).await?;
+        warnings.extend(not_kept);
         Ok(Restored { version, restored_from, briefing: self.brief(&snapshot, warnings).await? })
+    }
+
+    /// Returns the files of a version that can be brought back, and a warning for the others.
+    async fn kept_outputs(
+        &self,
+        earlier: &Document,
+    ) -> Result<(Vec<Output>, Vec<String>), Refusal> {
+        let name = &earlier.artifact_name;
+        let (mut outputs, mut warnings) = (Vec::new(), Vec::new());
+        for (path, file) in earlier.manifest.iter().flat_map(|manifest| &manifest.files) {
+            let kept = self.provider.blob(name, file.digest).await;
+            match kept.map_err(|error| refusal(name, &error))? {
+                Some(_) => outputs.push(Output {
+                    path: path.clone(),
+                    bytes: file.bytes,
+                    digest: file.digest,
+                }),
+                None => {
+                    warnings.push(format!("{path} was too large to be kept and stays as it is"))
+                }
+            }
+        }
+        Ok((outputs, warnings))
     }
 }

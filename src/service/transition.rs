@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::examination::Examined;
 use super::write::{Writing, check_text, open_state, summary_text};
 use super::{Caller, Service};
 use crate::model::briefing::Briefing;
@@ -82,7 +83,9 @@ impl Service {
             phase: arguments.phase,
             human: caller.human,
             keeps_checkpoints: !self.provider.volatile(),
+            examined: None,
         };
+        let sending = self.examined(sending, &newest.snapshot).await?;
         if arguments.dry_run == Some(true) {
             return self.dry_run(&sending, &newest.snapshot, newest.warnings).await;
         }
@@ -94,6 +97,17 @@ impl Service {
             warnings.push("no checkpoint was made: the memory provider keeps none".to_owned());
         }
         self.transitioned(&name, outcome, warnings).await
+    }
+
+    /// Looks at the artifact's files, if the event depends on them.
+    async fn examined(&self, sending: Sending, snapshot: &Snapshot) -> Result<Sending, Refusal> {
+        let (document, event) = (&snapshot.document, &sending.event);
+        if !sending.workflow.examines(&document.phase, &event.name) {
+            return Ok(sending);
+        }
+        let handed_in = event.result.as_ref().and_then(|result| result.get("manifest"));
+        let examined = self.examine_files(document, handed_in).await?;
+        Ok(Sending { examined: Some(examined), ..sending })
     }
 
     async fn dry_run(
@@ -174,6 +188,7 @@ struct Sending {
     phase: Option<String>,
     human: bool,
     keeps_checkpoints: bool,
+    examined: Option<Examined>,
 }
 
 impl Sending {
@@ -200,8 +215,13 @@ impl Sending {
             "note": self.event.reason,
             "decision": step.decision,
         });
-        let draft = writing.draft(now, step.document.clone(), summary);
-        let snapshot = turn.append(Draft { sections: step.sections.clone(), ..draft })?;
+        let draft = Draft {
+            sections: step.sections.clone(),
+            events: step.events.clone(),
+            blobs: self.contents(),
+            ..writing.draft(now, step.document.clone(), summary)
+        };
+        let snapshot = turn.append(draft)?;
         Ok(Outcome::Stepped(Box::new(step), snapshot.version, snapshot))
     }
 
@@ -222,9 +242,24 @@ impl Sending {
             return Err(Refusal::Conflict { expected: version - 1, current: before.version });
         }
         self.check_phase(&document.phase)?;
-        let occasion =
-            Occasion { now, version, human: self.human, keeps_checkpoints: self.keeps_checkpoints };
-        step::step(&self.workflow, document, &self.event, occasion)
+        let examination = self.examined.as_ref().map(|examined| Arc::clone(&examined.examination));
+        if examination.as_ref().is_some_and(|seen| !seen.fits(&document.constraints)) {
+            // Somebody changed how something is measured since it was.
+            return Err(Refusal::Conflict { expected: version - 1, current: before.version });
+        }
+        let occasion = Occasion {
+            now,
+            version,
+            human: self.human,
+            keeps_checkpoints: self.keeps_checkpoints,
+            examination,
+        };
+        step::step(&self.workflow, document, &self.event, &occasion)
+    }
+
+    /// What the entry keeps of the files that were looked at.
+    fn contents(&self) -> Vec<Vec<u8>> {
+        self.examined.as_ref().map(|examined| examined.contents.clone()).unwrap_or_default()
     }
 
     fn check_phase(&self, present: &str) -> Result<(), Refusal> {

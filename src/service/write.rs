@@ -64,6 +64,8 @@ impl Writing {
             document,
             sections: Vec::new(),
             blobs: Vec::new(),
+            outputs: Vec::new(),
+            events: Vec::new(),
         }
     }
 }

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 
-use super::{Decide, Error, Finding, Newest, Provider};
+use super::{Decide, Error, Finding, Newest, OutputFile, Provider};
 use crate::model::entry::Entry;
 use crate::model::journal::{Journal, Snapshot, Turn};
-use crate::model::{Digest, Name, Version};
+use crate::model::output::OutputPath;
+use crate::model::{Digest, Name, Version, limits};
 
 /// Journals in the process.
 #[derive(Debug, Default)]
@@ -23,6 +24,7 @@ struct Artifact {
     journal: Journal,
     lines: Vec<Vec<u8>>,
     blobs: HashMap<Digest, Vec<u8>>,
+    outputs: BTreeMap<OutputPath, Digest>,
     newest: Option<Arc<Snapshot>>,
 }
 
@@ -32,6 +34,7 @@ impl Artifact {
             journal: Journal::new(name.clone()),
             lines: Vec::new(),
             blobs: HashMap::new(),
+            outputs: BTreeMap::new(),
             newest: None,
         }
     }
@@ -75,6 +78,8 @@ impl Provider for Memory {
         for one in staged {
             artifact.blobs.extend(one.blobs.into_iter().map(|blob| (Digest::of(&blob), blob)));
             artifact.lines.push(one.line);
+            let placed = one.entry.outputs.into_iter();
+            artifact.outputs.extend(placed.map(|output| (output.path, output.digest)));
             artifact.newest = Some(one.snapshot);
         }
         let newest =
@@ -117,6 +122,26 @@ impl Provider for Memory {
 
     async fn blob(&self, name: &Name, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
         Ok(self.artifacts().get(name).and_then(|artifact| artifact.blobs.get(&digest).cloned()))
+    }
+
+    async fn outputs(&self, name: &Name) -> Result<Vec<OutputFile>, Error> {
+        let artifacts = self.artifacts();
+        let files = artifacts.get(name).into_iter().flat_map(|artifact| {
+            artifact.outputs.iter().map(|(path, digest)| OutputFile {
+                path: path.clone(),
+                bytes: artifact.blobs.get(digest).map_or(0, |blob| blob.len() as u64),
+            })
+        });
+        Ok(files.take(limits::OUTPUTS_MAX).collect())
+    }
+
+    async fn output(&self, name: &Name, path: &OutputPath) -> Result<Option<Vec<u8>>, Error> {
+        let artifacts = self.artifacts();
+        let Some(artifact) = artifacts.get(name) else {
+            return Ok(None);
+        };
+        let digest = artifact.outputs.get(path);
+        Ok(digest.and_then(|digest| artifact.blobs.get(digest).cloned()))
     }
 
     async fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error> {

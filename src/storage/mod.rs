@@ -13,6 +13,9 @@ use async_trait::async_trait;
 
 use crate::model::entry::Entry;
 use crate::model::journal::{Damage, Snapshot, Turn};
+#[cfg(doc)]
+use crate::model::limits;
+use crate::model::output::OutputPath;
 use crate::model::{Digest, Name, Version};
 
 /// A place where the journals of artifacts are kept.
@@ -39,7 +42,9 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
     /// else's come. The entries become durable before this returns, all of them or, after an
     /// error, possibly none; after [`Error::Unavailable`] which of the two is unknown. `decide` may
     /// be called more than once; only its last call counts. When it drafts nothing, nothing is
-    /// written, and an artifact that does not exist is not made.
+    /// written, and an artifact that does not exist is not made. Outputs that an entry names are
+    /// put into place after it is stored; what cannot be put there yet is a warning, and is put
+    /// there with the next entry.
     ///
     /// Returns the newest state, or `None` when the artifact does not exist.
     async fn append(&self, name: &Name, decide: Decide) -> Result<Option<Newest>, Error>;
@@ -58,6 +63,14 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
 
     /// Returns a blob that an entry of the artifact brought, or `None`.
     async fn blob(&self, name: &Name, digest: Digest) -> Result<Option<Vec<u8>>, Error>;
+
+    /// Returns the outputs of an artifact: the files of its `dist/` folder, whoever put them there,
+    /// in the order of their paths. Files whose names are no [`OutputPath`] are left out, and so is
+    /// what comes after [`limits::OUTPUTS_MAX`].
+    async fn outputs(&self, name: &Name) -> Result<Vec<OutputFile>, Error>;
+
+    /// Returns the content of an output, or `None` when there is no such file.
+    async fn output(&self, name: &Name, path: &OutputPath) -> Result<Option<Vec<u8>>, Error>;
 
     /// Returns the names of existing artifacts after a name, in order, at most `limit`.
     async fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error>;
@@ -82,6 +95,15 @@ pub struct Newest {
     pub snapshot: Arc<Snapshot>,
     /// What callers should know about how it is stored.
     pub warnings: Vec<String>,
+}
+
+/// A file of an artifact's `dist/` folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputFile {
+    /// Where it is.
+    pub path: OutputPath,
+    /// Its length.
+    pub bytes: u64,
 }
 
 /// Something that is wrong with what is stored.

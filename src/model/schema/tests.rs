@@ -3,6 +3,8 @@ use serde_json::json;
 use super::super::constraint::Severity;
 use super::super::document::ConvergenceStatus;
 use super::super::document::tests::empty;
+use super::super::lifecycle::LifecycleKind;
+use super::super::manifest::Manifest;
 use super::super::taxonomy::{ARTIFACT_TYPES, ROUTES};
 use super::super::{Document, Time};
 use super::*;
@@ -38,6 +40,9 @@ fn every_schema_is_valid_2020_12_and_says_what_it_is_for() {
         }
     }
 }
+
+/// A schema, a value that passes, and changes of it that do not.
+type Case = (&'static Schema, Value, &'static [(&'static str, Value, &'static str)]);
 
 /// Checks that a value passes, and that each change of it is refused at its place.
 fn check(schema: &Schema, good: &Value, bad: &[(&str, Value, &str)]) {
@@ -92,16 +97,20 @@ fn manifests_are_checked_strictly() {
             {"name": "mark", "files": ["mark.svg", "previews/mark.png"]},
         ],
         "sizes": {"mark.png": {"width": 32, "height": 32}},
-        "previews": ["previews/showcase.html", {"file": "previews/a.png"}],
+        "previews": ["previews/showcase.html", "previews/a.png"],
+        "preview_runs": [{"tool": "resvg"}],
+        "metadata": {"platform": "any", "token_count": 120, "variables": ["topic"]},
         "generation_timestamp": "2026-01-02T03:04:05.678Z",
+        "files": {"logo.svg": {"bytes": 12, "digest": "d"}},
     });
     check(
         &ARTIFACT_MANIFEST,
         &good,
         &[
             ("/artifact_type", json!("poem"), "/artifact_type"),
-            ("/artifact_type", Value::Null, ""),
-            ("/variants", json!([]), "/variants"),
+            ("/variants", Value::Null, ""),
+            ("/sizes", json!(["32x32"]), "/sizes"),
+            ("/files/logo.svg/bytes", Value::Null, "/files/logo.svg"),
             ("/variants/0/file", Value::Null, "/variants/0"),
             ("/variants/0/file", json!("/etc/passwd"), "/variants/0/file"),
             ("/variants/0/file", json!("a/../../b"), "/variants/0/file"),
@@ -112,13 +121,12 @@ fn manifests_are_checked_strictly() {
             ("/variants/0/colour", json!("red"), "/variants/0"),
             ("/variants/0/name", Value::Null, "/variants/0"),
             ("/generation_timestamp", json!("yesterday"), "/generation_timestamp"),
-            ("/previews/1", json!({}), "/previews/1"),
+            ("/previews/1", json!("../a.png"), "/previews/1"),
             ("/surprise", json!(1), ""),
         ],
     );
-    let mut list = good;
-    list["sizes"] = json!(["32x32", 512]);
-    assert_eq!(ARTIFACT_MANIFEST.violations(&list), []);
+    let manifest = Manifest::parse(&good, "").unwrap();
+    assert_eq!(ARTIFACT_MANIFEST.violations(&manifest.to_value()), []);
 }
 
 #[test]
@@ -128,7 +136,7 @@ fn constraints_are_checked_as_a_list_and_as_a_file() {
         "validation": {"method": "links_resolve", "params": {"path": "report.md"}},
         "target_metric": {"metric": "words", "operator": "<=", "value": 80},
         "status": "satisfied", "validated": true, "last_checked": "2026-01-02T03:04:05Z",
-        "details": null,
+        "details": null, "asserted": true, "regressed": true,
     });
     check(
         &CONSTRAINTS,
@@ -170,7 +178,7 @@ fn content_types_are_checked_with_their_components() {
 #[test]
 fn results_of_phases_may_say_more_but_not_otherwise() {
     let status = json!([{"id": "a", "status": "satisfied", "details": "3 of 3", "seen": 3}]);
-    let cases: [(&Schema, Value, &[(&str, Value, &str)]); 5] = [
+    let cases: [Case; 5] = [
         (
             &SPECIFICATION,
             json!({"summary": "s", "goals": ["g"], "requires_approval": false, "more": 1,
@@ -189,7 +197,8 @@ fn results_of_phases_may_say_more_but_not_otherwise() {
         ),
         (
             &EXECUTION_RESULTS,
-            json!({"actions": ["a"], "files_modified": ["b"], "manifest": {"broken": true}}),
+            json!({"actions": ["a"], "files_modified": ["b"], "failures": ["c"],
+                   "manifest": {"broken": true}}),
             &[
                 ("/actions", json!("a"), "/actions"),
                 ("/files_modified/0", json!(1), "/files_modified/0"),
@@ -315,6 +324,9 @@ fn lists_that_several_files_repeat_are_the_same_in_all() {
         ConvergenceStatus::UserTerminated,
     ];
     assert_eq!(schema(&DOCUMENT)["properties"]["convergence_status"]["enum"], json!(statuses));
+    let kinds = json!(LifecycleKind::ALL);
+    assert_eq!(schema(&HOOK_EVENT)["properties"]["event"]["enum"], kinds);
+    assert_eq!(schema(&TRIGGER)["properties"]["on"]["anyOf"][0]["enum"], kinds);
     let severities = [Severity::Blocking, Severity::High, Severity::Medium, Severity::Low];
     let fields = &schema(&CONSTRAINTS)["$defs"]["constraint"]["properties"];
     assert_eq!(fields["severity"]["enum"], json!(severities));

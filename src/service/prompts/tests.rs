@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::model::briefing::briefing;
 use crate::model::constraint::{Status, parse_definitions};
+use crate::model::document::Repair;
 use crate::model::document::tests::empty;
 use crate::model::iteration::{Choice, Counts, Iteration};
+use crate::model::output::OutputPath;
 use crate::model::taxonomy::{ARTIFACT_TYPES, COMPOSITE, ROUTES};
 use crate::model::{Digest, Document, Time};
 
@@ -82,8 +84,8 @@ fn add_work(document: &mut Document, text: &str, items: usize) {
         constraints: Counts::of(&document.constraints),
         decision: Choice::Continue,
         reason: text.to_owned(),
+        regressions: vec![text.to_owned(); items],
     }];
-    document.approval = Some(json!({"reason": text}));
 }
 
 /// Renders every prompt for every artifact type and content type and returns the longest of each.
@@ -205,19 +207,17 @@ fn the_plan_names_regressions_the_last_decision_and_the_last_iteration() {
 }
 
 #[test]
-fn the_executor_is_told_when_it_was_sent_back() {
+fn the_executor_is_told_what_to_mend_when_it_was_sent_back() {
     let mut document = fresh("ui", "direct:react", "execute");
-    assert!(rendered(&document, "execute").contains("refiner://templates/ui-component.tsx"));
-    let from = |from: &str| {
-        Some(
-            serde_json::from_value(
-                json!({"from": from, "event": "complete", "result": Digest::ZERO, "version": 9}),
-            )
-            .unwrap(),
-        )
-    };
-    document.last_transition = from("plan");
-    assert!(!rendered(&document, "execute").contains("sent you back"));
-    document.last_transition = from("persist");
-    assert!(rendered(&document, "execute").contains("sent you back"));
+    let text = rendered(&document, "execute");
+    assert!(text.contains("refiner://templates/ui-component.tsx"), "{text}");
+    assert!(!text.contains("sent you back"), "{text}");
+    document.repair = Some(Repair {
+        missing_files: vec![OutputPath::parse("App.css").unwrap()],
+        manifest_violations: Vec::new(),
+        failures: Vec::new(),
+    });
+    let text = rendered(&document, "execute");
+    assert!(text.contains("**The server sent you back.** Mend this first"), "{text}");
+    assert!(text.contains("dist/App.css is missing or empty"), "{text}");
 }

@@ -215,6 +215,7 @@ fn stat_of(metadata: &Metadata) -> Stat {
         i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
     Stat {
         bytes: metadata.len(),
+        folder: metadata.is_dir(),
         id: metadata.dev().rotate_left(32) ^ metadata.ino(),
         modified: nanoseconds.unsigned_abs(),
     }
@@ -225,7 +226,8 @@ fn stat_of(metadata: &Metadata) -> Stat {
 fn stat_of(metadata: &Metadata) -> Stat {
     let modified = metadata.modified().ok().map(cap_std::time::SystemTime::into_std);
     let since_epoch = modified.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-    Stat { bytes: metadata.len(), id: 0, modified: since_epoch.map_or(0, |time| time.as_nanos()) }
+    let modified = since_epoch.map_or(0, |time| time.as_nanos());
+    Stat { bytes: metadata.len(), folder: metadata.is_dir(), id: 0, modified }
 }
 
 #[cfg(test)]
@@ -243,7 +245,8 @@ mod tests {
         let (folder, disk) = disk();
         let outside = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(outside.path(), folder.path().join("link")).unwrap();
-        for path in ["../x", "link/x", "/tmp/x"] {
+        let absolute = outside.path().join("x");
+        for path in ["../x", "link/x", absolute.to_str().unwrap()] {
             assert!(disk.open(path, Mode::Create).is_err(), "{path}");
             assert!(disk.create_dir(path).is_err(), "{path}");
         }

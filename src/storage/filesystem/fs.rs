@@ -69,6 +69,8 @@ pub(crate) enum Mode {
 pub(crate) struct Stat {
     /// Its length in bytes.
     pub(crate) bytes: u64,
+    /// Whether it is a folder.
+    pub(crate) folder: bool,
     /// Which file it is, whatever its name.
     pub(crate) id: u64,
     /// When it was last written, on a clock of the disk's.

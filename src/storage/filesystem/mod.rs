@@ -1,10 +1,10 @@
 //! The filesystem provider: the default.
 //!
 //! What it promises and how is written in ARCHITECTURE.md, *The filesystem provider*. In short:
-//! an artifact's journal is a row of segments of framed lines ([`segment`]); one writer per process
+//! an artifact's journal is a row of segments of framed lines (`segment`); one writer per process
 //! and artifact keeps up with other processes, appends under a lock and flushes without it
-//! ([`writer`]); projections follow ([`projections`]). All of it reaches the disk through one small
-//! trait ([`fs`]), so that the same code runs on a simulated disk in the crash tests.
+//! (`writer`); projections follow (`projections`). All of it reaches the disk through one small
+//! trait (`fs`), so that the same code runs on a simulated disk in the crash tests.
 
 mod artifact;
 mod blobs;
@@ -14,6 +14,7 @@ mod fault;
 mod fs;
 mod history;
 pub mod layout;
+mod outputs;
 mod plant;
 mod projections;
 mod registry;
@@ -38,9 +39,10 @@ use self::fault::{Fault, doing};
 use self::fs::Fs;
 use self::history::History;
 use self::registry::{Registered, Registry};
-use super::{Decide, Error, Finding, Newest, Provider};
+use super::{Decide, Error, Finding, Newest, OutputFile, Provider};
 use crate::model::entry::Entry;
 use crate::model::journal::Snapshot;
+use crate::model::output::OutputPath;
 use crate::model::{Digest, Name, Version};
 
 /// How large a segment may become before the next one is begun.
@@ -277,6 +279,22 @@ impl Provider for Filesystem {
         self.blocking(move |store| {
             let path = layout::blob(&name, digest);
             blobs::load(store.fs.as_ref(), &name, digest).map_err(doing("read", &path))
+        })
+        .await
+    }
+
+    async fn outputs(&self, name: &Name) -> Result<Vec<OutputFile>, Error> {
+        let folder = layout::dist(name);
+        self.blocking(move |store| {
+            outputs::list(store.fs.as_ref(), &folder).map_err(doing("list", &folder))
+        })
+        .await
+    }
+
+    async fn output(&self, name: &Name, path: &OutputPath) -> Result<Option<Vec<u8>>, Error> {
+        let path = format!("{}/{path}", layout::dist(name));
+        self.blocking(move |store| {
+            outputs::read(store.fs.as_ref(), &path).map_err(doing("read", &path))
         })
         .await
     }

@@ -259,7 +259,7 @@ impl Writer {
     }
 }
 
-/// Entries that change the readable logs, from a version on. Few entries do.
+/// Entries that change the readable logs or the outputs, from a version on. Few entries do.
 #[derive(Debug)]
 pub(super) struct LogChanges {
     /// All changes after this version are here.
@@ -273,7 +273,9 @@ impl LogChanges {
     }
 
     fn add(&mut self, entry: &Entry) {
-        if entry.version > self.since && (entry.opens_cycle() || !entry.sections.is_empty()) {
+        let is_visible =
+            entry.opens_cycle() || !entry.sections.is_empty() || !entry.outputs.is_empty();
+        if entry.version > self.since && is_visible {
             self.entries.push(entry.clone());
         }
     }

@@ -1,11 +1,15 @@
+mod persist;
+
 use std::collections::BTreeMap;
 
-use super::super::document::tests::empty;
-use super::super::entry::LogFile;
-use super::super::workflow::Bundle;
 use super::*;
+use crate::model::constraint::{self, Status};
+use crate::model::document::ConvergenceStatus;
+use crate::model::document::tests::empty;
+use crate::model::entry::LogFile;
+use crate::model::workflow::Bundle;
 
-const TEXT: &str = include_str!("../../../prompts/pmpo/workflow.json");
+const TEXT: &str = include_str!("../../../../prompts/pmpo/workflow.json");
 
 fn pmpo() -> Workflow {
     let workflow: Value = serde_json::from_str(TEXT).unwrap();
@@ -35,7 +39,13 @@ fn complete(result: Value) -> Event {
 }
 
 fn occasion(version: Version) -> Occasion {
-    Occasion { now: Time::from_millis(1000), version, human: false, keeps_checkpoints: true }
+    Occasion {
+        now: Time::from_millis(1000),
+        version,
+        human: false,
+        keeps_checkpoints: true,
+        examination: None,
+    }
 }
 
 fn human() -> Occasion {
@@ -43,7 +53,7 @@ fn human() -> Occasion {
 }
 
 fn taken(document: &Document, event: &Event) -> Step {
-    step(&pmpo(), document, event, occasion(9)).unwrap()
+    step(&pmpo(), document, event, &occasion(9)).unwrap()
 }
 
 /// A document in `persist`, with the constraints as an assessment left them.
@@ -151,7 +161,7 @@ fn a_constraint_that_the_reflection_leaves_out_counts_as_violated() {
 fn a_reflection_that_cannot_be_understood_names_every_place() {
     let mut document = opened();
     document.phase = "reflect".into();
-    let reflect = |result| step(&pmpo(), &document, &complete(result), occasion(1)).unwrap_err();
+    let reflect = |result| step(&pmpo(), &document, &complete(result), &occasion(1)).unwrap_err();
     assert_eq!(reflect(json!({})).code(), "schema_violation");
     let Refusal::SchemaViolation { violations, .. } = reflect(json!({"constraints": [
         {"id": "b", "status": "satisfied"}, {"id": "x", "status": "satisfied"}, {"id": "h", "status": "fine"}, 1
@@ -190,7 +200,7 @@ fn an_event_that_the_phase_does_not_know_is_refused_with_those_it_does() {
         &pmpo(),
         &opened(),
         &Event { name: "approve".into(), ..Event::default() },
-        occasion(1),
+        &occasion(1),
     );
     let Err(Refusal::InvalidTransition { from, allowed, .. }) = refusal else {
         panic!("{refusal:?}")
@@ -213,10 +223,10 @@ fn only_a_person_may_stop_approve_or_reject() {
         let event =
             Event { name: event.into(), reason: Some("because".into()), ..Event::default() };
         assert_eq!(
-            step(&pmpo(), &document, &event, occasion(1)).unwrap_err().code(),
+            step(&pmpo(), &document, &event, &occasion(1)).unwrap_err().code(),
             "approval_required"
         );
-        let step = step(&pmpo(), &document, &event, human()).unwrap();
+        let step = step(&pmpo(), &document, &event, &human()).unwrap();
         assert_eq!(step.to, to);
         assert!(step.sections[0].text.contains("by a person"), "{:?}", step.sections);
         assert!(step.sections[0].text.contains("because"));
@@ -227,7 +237,7 @@ fn only_a_person_may_stop_approve_or_reject() {
 fn a_phase_that_keeps_a_result_does_not_complete_without_one() {
     let event = Event { name: COMPLETE.into(), ..Event::default() };
     assert_eq!(
-        step(&pmpo(), &opened(), &event, occasion(1)).unwrap_err().code(),
+        step(&pmpo(), &opened(), &event, &occasion(1)).unwrap_err().code(),
         "invalid_argument"
     );
 }
@@ -252,12 +262,12 @@ fn a_loop_that_has_ended_takes_no_event() {
     let mut document = opened();
     document.phase = "converged".into();
     assert_eq!(
-        step(&pmpo(), &document, &complete(json!({})), occasion(1)).unwrap_err().code(),
+        step(&pmpo(), &document, &complete(json!({})), &occasion(1)).unwrap_err().code(),
         "invalid_transition"
     );
     document.finalized_at = Some(Time::from_millis(1));
     assert_eq!(
-        step(&pmpo(), &document, &complete(json!({})), occasion(1)).unwrap_err().code(),
+        step(&pmpo(), &document, &complete(json!({})), &occasion(1)).unwrap_err().code(),
         "finalized"
     );
 }
@@ -265,7 +275,7 @@ fn a_loop_that_has_ended_takes_no_event() {
 #[test]
 fn a_storage_without_checkpoints_takes_the_step_without_one() {
     let volatile = Occasion { keeps_checkpoints: false, ..occasion(1) };
-    let step = step(&pmpo(), &opened(), &complete(json!({})), volatile).unwrap();
+    let step = step(&pmpo(), &opened(), &complete(json!({})), &volatile).unwrap();
     assert_eq!((step.to.as_str(), step.document.checkpoints.len()), ("plan", 0));
 }
 

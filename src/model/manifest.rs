@@ -1,0 +1,185 @@
+//! The artifact manifest: which files are the result of a loop (the seed "Phase 5: Persist",
+//! steps 1 and 5).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::output::OutputPath;
+use super::refusal::Violation;
+use super::{Digest, Time};
+
+/// Variants of a manifest.
+const VARIANTS_MAX: usize = 200;
+
+/// Which files are the result.
+///
+/// The first fields come from the caller; `files` and `generation_timestamp` are the server's.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+    /// The results, each a file or several.
+    pub variants: Vec<Variant>,
+    /// Dimensions or sizes by file or format.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub sizes: Map<String, Value>,
+    /// Files below `previews/` that show the result.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub previews: Vec<OutputPath>,
+    /// How previews or tests were made, in the caller's form.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preview_runs: Vec<Value>,
+    /// Facts about prompts: platform, token count, variables.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub metadata: Map<String, Value>,
+    /// When the server recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation_timestamp: Option<Time>,
+    /// Its files as the server found them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<OutputPath, Recorded>,
+}
+
+/// One result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// Its name, unique in the manifest.
+    pub name: String,
+    /// Its file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<OutputPath>,
+    /// Its files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<OutputPath>,
+    /// Its format, such as `svg`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// A file of a manifest as it was when it was recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Its length.
+    pub bytes: u64,
+    /// The digest of its content.
+    pub digest: Digest,
+}
+
+impl Manifest {
+    /// Reads a manifest as a caller hands it in, or says what is wrong with it. What the server
+    /// records itself is ignored, so that a manifest that was read can be handed in again.
+    pub fn parse(given: &Value, pointer: &str) -> Result<Self, Vec<Violation>> {
+        let mut given = given.clone();
+        if let Some(fields) = given.as_object_mut() {
+            fields.remove("files");
+            fields.remove("generation_timestamp");
+            fields.remove("$schema");
+        }
+        let manifest: Self = serde_json::from_value(given)
+            .map_err(|error| vec![violation(pointer.to_owned(), error.to_string())])?;
+        let violations = manifest.violations(pointer);
+        if violations.is_empty() { Ok(manifest) } else { Err(violations) }
+    }
+
+    fn violations(&self, pointer: &str) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        if self.variants.len() > VARIANTS_MAX {
+            violations.push(violation(
+                format!("{pointer}/variants"),
+                format!("{} variants, {VARIANTS_MAX} at most", self.variants.len()),
+            ));
+        }
+        for (index, variant) in self.variants.iter().enumerate() {
+            let place = format!("{pointer}/variants/{index}");
+            if variant.name.trim().is_empty() {
+                violations.push(violation(format!("{place}/name"), "it is empty"));
+            }
+            if self.variants[..index].iter().any(|other| other.name == variant.name) {
+                violations.push(violation(format!("{place}/name"), "the name is used twice"));
+            }
+            if variant.file.is_some() != variant.files.is_empty() {
+                violations.push(violation(place, "it has either file or files"));
+            }
+        }
+        violations
+    }
+
+    /// Makes a manifest of files that nobody described.
+    pub fn of_files(artifact_type: Option<&str>, files: impl Iterator<Item = OutputPath>) -> Self {
+        let variant = |file: OutputPath| Variant {
+            name: file.to_string(),
+            format: file.as_str().rsplit_once('.').map(|(_, extension)| extension.to_owned()),
+            file: Some(file),
+            files: Vec::new(),
+            description: None,
+        };
+        Self {
+            artifact_type: artifact_type.map(str::to_owned),
+            variants: files.map(variant).take(VARIANTS_MAX).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Returns every file that it names, each once.
+    pub fn paths(&self) -> impl Iterator<Item = &OutputPath> {
+        let named = self.variants.iter().flat_map(|one| one.file.iter().chain(&one.files));
+        let mut seen = std::collections::BTreeSet::new();
+        named.chain(&self.previews).filter(move |path| seen.insert(*path))
+    }
+
+    /// Returns the manifest as the file `artifact_manifest.json` says it.
+    pub fn to_value(&self) -> Value {
+        json!(self)
+    }
+}
+
+fn violation(pointer: String, message: impl Into<String>) -> Violation {
+    Violation { pointer, message: message.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_says_what_is_wrong_with_it_and_where() {
+        let good = json!({
+            "artifact_type": "logo",
+            "variants": [
+                { "name": "mark", "file": "dist/mark.svg", "format": "svg" },
+                { "name": "icons", "files": ["a.png", "b.png"] },
+            ],
+            "previews": ["previews/mark.png"],
+            "generation_timestamp": "2026-01-01T00:00:00Z",
+        });
+        let manifest = Manifest::parse(&good, "/m").unwrap();
+        let paths: Vec<&str> = manifest.paths().map(OutputPath::as_str).collect();
+        assert_eq!(paths, ["mark.svg", "a.png", "b.png", "previews/mark.png"]);
+        for (bad, pointer) in [
+            (json!([]), "/m"),
+            (json!({}), "/m"),
+            (json!({ "variants": [{ "name": "a", "file": "../x" }] }), "/m"),
+            (json!({ "variants": [{ "name": "a" }] }), "/m/variants/0"),
+            (
+                json!({ "variants": [{ "name": "a", "file": "x", "files": ["y"] }] }),
+                "/m/variants/0",
+            ),
+            (
+                json!({ "variants": [{ "name": "a", "file": "x" }, { "name": "a", "file": "y" }] }),
+                "/m/variants/1/name",
+            ),
+            (json!({ "variants": [], "colour": "red" }), "/m"),
+        ] {
+            let violations = Manifest::parse(&bad, "/m").unwrap_err();
+            assert_eq!(violations[0].pointer, pointer, "{bad}: {violations:?}");
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The step: what an event makes of a document, or why it may not happen.
+
+mod assessment;
+mod facts;
+mod recording;
+mod stepping;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+pub use self::assessment::take_evidence;
+use self::facts::Facts;
+use self::stepping::Stepping;
+use super::checkpoint::{Checkpoint, checkpoint_id};
+use super::document::Document;
+use super::entry::Section;
+use super::examination::Examination;
+use super::iteration::Choice;
+use super::lifecycle::LifecycleEvent;
+use super::refusal::{Unmet, Violation};
+use super::workflow::{Candidate, Phase, Workflow};
+use super::{Digest, Refusal, Time, Version, limits};
+
+/// The event that ends a phase and carries its result.
+pub const COMPLETE: &str = "complete";
+
+/// What is sent to a loop.
+#[derive(Clone, Debug, Default)]
+pub struct Event {
+    /// Its name.
+    pub name: String,
+    /// What the phase produced.
+    pub result: Option<Map<String, Value>>,
+    /// Why, in the sender's words.
+    pub reason: Option<String>,
+    /// What the phase cost.
+    pub cost: f64,
+    /// How long it took.
+    pub time_seconds: f64,
+}
+
+/// What is true from outside when an event is sent.
+#[derive(Clone, Debug)]
+pub struct Occasion {
+    /// The time.
+    pub now: Time,
+    /// The version that the step will make.
+    pub version: Version,
+    /// Whether a person sends the event.
+    pub human: bool,
+    /// Whether the storage can keep checkpoints.
+    pub keeps_checkpoints: bool,
+    /// What was seen of the artifact's files, where somebody looked.
+    pub examination: Option<Arc<Examination>>,
+}
+
+/// What an event makes of a document.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The document after it.
+    pub document: Document,
+    /// The phase that it leaves.
+    pub from: String,
+    /// The phase that it enters.
+    pub to: String,
+    /// Whether the loop goes on, where that was decided.
+    pub decision: Option<Decision>,
+    /// What it adds to the readable logs.
+    pub sections: Vec<Section>,
+    /// What happened that others may want to answer.
+    pub events: Vec<LifecycleEvent>,
+}
+
+/// Whether a loop goes on, as decided by the workflow's guards.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Decision {
+    /// Whether it goes on.
+    pub decision: Choice,
+    /// Why.
+    pub reason: String,
+    /// What did not hold of the conditions that come before the one chosen.
+    pub unmet: Vec<Unmet>,
+}
+
+/// A place where an event would lead now.
+#[derive(Debug)]
+pub struct Prospect<'a> {
+    /// The candidate whose guard holds, or the first one when none does.
+    pub candidate: &'a Candidate,
+    /// Whether its guard holds.
+    pub allowed: bool,
+    /// What kept the loop from its end, or, when no guard holds, what does not hold of any.
+    pub unmet: Vec<Unmet>,
+}
+
+/// Takes a step.
+pub fn step(
+    workflow: &Workflow,
+    document: &Document,
+    event: &Event,
+    occasion: &Occasion,
+) -> Result<Step, Refusal> {
+    let phase = present_phase(workflow, document)?;
+    let candidates = candidates(workflow, document, phase, &event.name)?;
+    check_result(phase, event)?;
+    let mut seen = document.clone();
+    if let Some(examination) = &occasion.examination {
+        take_evidence(&mut seen, examination, occasion.now);
+    }
+    let facts = Facts { workflow, document: &seen, event, seen: occasion.examination.as_deref() };
+    let prospect = prospect(&facts, candidates);
+    if !prospect.allowed {
+        return Err(Refusal::GuardFailed {
+            from: document.phase.clone(),
+            event: event.name.clone(),
+            unmet: prospect.unmet,
+        });
+    }
+    if prospect.candidate.needs_human && !occasion.human {
+        return Err(needs_human(document, &event.name));
+    }
+    Stepping::new(&facts, occasion, &prospect).take(phase, prospect.candidate)
+}
+
+/// Returns where an event would lead as things stand.
+pub fn ahead<'a>(
+    workflow: &'a Workflow,
+    document: &Document,
+    candidates: &'a [Candidate],
+    event: &str,
+) -> Prospect<'a> {
+    let event = Event { name: event.to_owned(), ..Event::default() };
+    prospect(&Facts { workflow, document, event: &event, seen: None }, candidates)
+}
+
+/// Finds the candidate that comes into question: the first one whose guard holds.
+fn prospect<'a>(facts: &Facts<'_>, candidates: &'a [Candidate]) -> Prospect<'a> {
+    let mut unmet: Vec<(&Candidate, Vec<Unmet>)> = Vec::new();
+    for candidate in candidates {
+        let guard = facts.workflow.guard(candidate);
+        let missing = guard.map_or_else(Vec::new, |guard| guard.unmet(&|name| facts.value(name)));
+        if missing.is_empty() {
+            let unmet = kept_from_ending(facts.workflow, unmet);
+            return Prospect { candidate, allowed: true, unmet };
+        }
+        unmet.push((candidate, missing));
+    }
+    let unmet = unmet.into_iter().flat_map(|(_, missing)| missing).collect();
+    Prospect { candidate: &candidates[0], allowed: false, unmet }
+}
+
+/// Returns what kept a loop from its first possible end. The conditions of other ways on are of no
+/// interest to who asks why it goes on.
+fn kept_from_ending(workflow: &Workflow, passed: Vec<(&Candidate, Vec<Unmet>)>) -> Vec<Unmet> {
+    let ends = |one: &Candidate| workflow.phase(&one.target).is_some_and(Phase::is_final);
+    let end = passed.into_iter().find(|(candidate, _)| ends(candidate));
+    end.map(|(_, unmet)| unmet).unwrap_or_default()
+}
+
+fn present_phase<'a>(workflow: &'a Workflow, document: &Document) -> Result<&'a Phase, Refusal> {
+    if let Some(at) = document.finalized_at {
+        return Err(Refusal::Finalized { name: document.artifact_name.to_string(), at });
+    }
+    workflow
+        .phase(&document.phase)
+        .ok_or_else(|| Refusal::Internal(format!("the workflow has no phase {}", document.phase)))
+}
+
+fn candidates<'a>(
+    workflow: &'a Workflow,
+    document: &Document,
+    phase: &'a Phase,
+    event: &str,
+) -> Result<&'a [Candidate], Refusal> {
+    let known = workflow.events(phase).find(|(name, _)| *name == event);
+    known.map(|(_, candidates)| candidates).ok_or_else(|| Refusal::InvalidTransition {
+        from: document.phase.clone(),
+        event: event.to_owned(),
+        allowed: workflow.events(phase).map(|(name, _)| name.to_owned()).collect(),
+        message: match phase.is_final() {
+            true => format!("the loop has ended in {}", document.phase),
+            false => format!("the phase {} knows no event {event:?}", document.phase),
+        },
+    })
+}
+
+fn check_result(phase: &Phase, event: &Event) -> Result<(), Refusal> {
+    let missing =
+        event.name == COMPLETE && phase.meta.result_at.is_some() && event.result.is_none();
+    match missing {
+        true => Err(Refusal::argument(
+            "complete needs the result of the phase",
+            "pass result: what the phase produced, as an object; the phase's prompt says which fields",
+        )),
+        false => Ok(()),
+    }
+}
+
+fn needs_human(document: &Document, event: &str) -> Refusal {
+    Refusal::ApprovalRequired {
+        what: format!("the event {event}"),
+        command: format!("refiner transition {} {event}", document.artifact_name),
+    }
+}
+
+/// Returns the digest by which a repeated transition is recognized.
+pub fn result_digest(event: &Event) -> Digest {
+    Digest::of_json(&json!([event.result, event.reason]))
+}
+
+/// Makes a checkpoint of the version being made.
+pub fn add_checkpoint(document: &mut Document, label: String, version: Version, now: Time) {
+    let checkpoint = Checkpoint {
+        id: checkpoint_id(version),
+        label,
+        version,
+        phase: document.phase.clone(),
+        iteration: document.current_iteration,
+        at: now,
+    };
+    push_listed(&mut document.checkpoints, checkpoint);
+}
+
+/// Adds to a list that keeps the last ones only. Half of them go at once, since a list that loses
+/// its first item with every new one would be rewritten whole by every patch.
+fn push_listed<T>(list: &mut Vec<T>, item: T) {
+    list.push(item);
+    if list.len() > limits::LISTED_MAX {
+        list.drain(..limits::LISTED_MAX / 2);
+    }
+}
+
+/// Parses a list of goals.
+pub fn parse_goals(value: &Value, pointer: &str) -> Result<Vec<String>, Refusal> {
+    let goals: Vec<String> =
+        serde_json::from_value(value.clone()).map_err(|error| Refusal::SchemaViolation {
+            what: "goals".into(),
+            violations: vec![Violation { pointer: pointer.into(), message: error.to_string() }],
+        })?;
+    match goals.len() > limits::GOALS_MAX {
+        true => Err(Refusal::TooLarge {
+            what: "the list of goals".into(),
+            actual: goals.len(),
+            limit: limits::GOALS_MAX,
+            unit: "goals",
+        }),
+        false => Ok(goals),
+    }
+}
+
+#[cfg(test)]
+mod tests;

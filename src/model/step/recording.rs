@@ -1,0 +1,132 @@
+//! Closing an iteration: the manifest, the regressions, the decision and the readable logs; and
+//! going back to mend what is missing.
+
+use serde_json::json;
+
+use super::facts::failures;
+use super::stepping::Stepping;
+use super::{Decision, push_listed};
+use crate::model::document::Repair;
+use crate::model::examination::Examination;
+use crate::model::iteration::{Choice, Counts, Iteration};
+use crate::model::lifecycle::LifecycleKind;
+use crate::model::manifest::Manifest;
+use crate::model::refusal::Unmet;
+use crate::model::sections;
+
+impl Stepping<'_> {
+    /// Adds the iteration to the history and to the readable logs, with what was decided.
+    pub(super) fn record_iteration(&mut self) {
+        let status = self.target_status();
+        let choice = if status.is_some() { Choice::Terminate } else { Choice::Continue };
+        let reason = self.reason();
+        let regressions = self.regressions();
+        self.adopt_manifest();
+        let iteration = Iteration {
+            iteration: self.document.current_iteration,
+            at: self.occasion.now,
+            constraints: Counts::of(&self.document.constraints),
+            decision: choice,
+            reason: reason.clone(),
+            regressions: regressions.clone(),
+        };
+        let examination = self.occasion.examination.as_deref();
+        self.sections.extend(sections::of_iteration(
+            &self.document,
+            &iteration,
+            status,
+            examination,
+        ));
+        let detail = json!({ "decision": choice, "reason": reason, "status": status });
+        push_listed(&mut self.document.iteration_history, iteration);
+        self.happened(LifecycleKind::OnIterationComplete, Some(detail));
+        self.regressed(regressions);
+        self.document.repair = None;
+        self.decision =
+            Some(Decision { decision: choice, reason, unmet: std::mem::take(&mut self.unmet) });
+    }
+
+    fn reason(&self) -> String {
+        match (self.target_status(), self.workflow.phase(self.target)) {
+            (Some(status), Some(target)) if target.meta.reason.is_empty() => status.to_string(),
+            (Some(_), Some(target)) => target.meta.reason.clone(),
+            _ => format!("not converged: {}", needs(&self.unmet)),
+        }
+    }
+
+    /// Takes the manifest over that counts, with its files as they were found.
+    fn adopt_manifest(&mut self) {
+        let Some(seen) = self.occasion.examination.as_deref() else {
+            return;
+        };
+        let known = self.document.manifest.is_some();
+        if seen.manifest_valid() && (known || !seen.manifest.variants.is_empty()) {
+            self.document.manifest = Some(Manifest {
+                generation_timestamp: Some(self.occasion.now),
+                files: seen.files.clone(),
+                ..seen.manifest.clone()
+            });
+        }
+    }
+
+    /// What was good before and is not any more.
+    fn regressions(&self) -> Vec<String> {
+        let constraints = self.document.constraints.iter().filter(|one| one.regressed);
+        let constraints = constraints.map(|one| format!("{} held before", one.id));
+        let files = self
+            .occasion
+            .examination
+            .as_deref()
+            .into_iter()
+            .flat_map(|seen| file_regressions(self.document.manifest.as_ref(), seen));
+        constraints.chain(files).collect()
+    }
+
+    /// Notes what has to be mended. The next try is not another iteration, but there is one only.
+    pub(super) fn record_recovery(&mut self) {
+        let seen = self.occasion.examination.as_deref();
+        let repair = Repair {
+            missing_files: seen.map(|seen| seen.missing.clone()).unwrap_or_default(),
+            manifest_violations: seen.map(|seen| seen.violations.clone()).unwrap_or_default(),
+            failures: failures(self.event),
+        };
+        let phase = self.document.phase.clone();
+        self.sections.push(sections::of_recovery(&self.document, &repair, self.occasion.now));
+        self.happened(LifecycleKind::OnRecovery, Some(json!(repair)));
+        self.document.repair = Some(repair);
+        self.document.recoveries.push(phase);
+        let target = self.target;
+        let completed = &mut self.document.phases_completed;
+        if let Some(at) = completed.iter().position(|phase| phase == target) {
+            completed.truncate(at);
+        }
+    }
+}
+
+/// What of the files was there before and is not any more.
+fn file_regressions(before: Option<&Manifest>, seen: &Examination) -> Vec<String> {
+    let Some(before) = before else {
+        return Vec::new();
+    };
+    let mut regressions: Vec<String> = Vec::new();
+    for path in before.files.keys() {
+        if seen.empty.contains(path) {
+            regressions.push(format!("{path} is empty now"));
+        } else if seen.missing.contains(path) {
+            regressions.push(format!("{path} is gone from dist/"));
+        }
+    }
+    let (old, new) = (before.paths().count(), seen.manifest.paths().count());
+    if new < old {
+        regressions.push(format!("the manifest names {new} files, and named {old} before"));
+    }
+    regressions
+}
+
+fn needs(unmet: &[Unmet]) -> String {
+    unmet
+        .iter()
+        .map(|part| format!("{} (saw {})", part.needs, json!(part.saw)))
+        .collect::<Vec<_>>()
+        .join("; ")
+}

@@ -1,0 +1,168 @@
+//! A step being taken: what every transition does, and the actions of the one chosen.
+
+use serde_json::{Value, json};
+
+use super::facts::Facts;
+use super::{COMPLETE, Decision, Event, Occasion, Prospect, Step, add_checkpoint, result_digest};
+use crate::model::document::{Approval, ConvergenceStatus, Document, LastTransition};
+use crate::model::entry::Section;
+use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
+use crate::model::refusal::Unmet;
+use crate::model::workflow::{Action, Candidate, Phase, Workflow};
+use crate::model::{Digest, Refusal, sections};
+
+/// A step being taken.
+pub(super) struct Stepping<'a> {
+    pub(super) workflow: &'a Workflow,
+    pub(super) event: &'a Event,
+    pub(super) occasion: &'a Occasion,
+    pub(super) target: &'a str,
+    /// What kept the loop from its end.
+    pub(super) unmet: Vec<Unmet>,
+    pub(super) document: Document,
+    pub(super) decision: Option<Decision>,
+    pub(super) sections: Vec<Section>,
+    events: Vec<LifecycleEvent>,
+}
+
+impl<'a> Stepping<'a> {
+    pub(super) fn new(facts: &Facts<'a>, occasion: &'a Occasion, prospect: &Prospect<'a>) -> Self {
+        Self {
+            workflow: facts.workflow,
+            event: facts.event,
+            occasion,
+            target: &prospect.candidate.target,
+            unmet: prospect.unmet.clone(),
+            document: facts.document.clone(),
+            decision: None,
+            sections: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    pub(super) fn take(mut self, phase: &Phase, candidate: &Candidate) -> Result<Step, Refusal> {
+        let from = self.document.phase.clone();
+        self.leave(phase);
+        for action in &candidate.actions {
+            self.act(*action)?;
+        }
+        self.enter();
+        Ok(Step {
+            from,
+            to: self.target.to_owned(),
+            document: self.document,
+            decision: self.decision,
+            sections: self.sections,
+            events: self.events,
+        })
+    }
+
+    /// What every transition does before its actions.
+    fn leave(&mut self, phase: &Phase) {
+        let document = &mut self.document;
+        if let (Some(place), Some(result)) = (&phase.meta.result_at, &self.event.result) {
+            document.results.insert(place.clone(), Value::Object(result.clone()));
+        }
+        document.metrics.cumulative_cost += self.event.cost;
+        document.metrics.cumulative_time_seconds += self.event.time_seconds;
+        document.last_transition = Some(LastTransition {
+            from: document.phase.clone(),
+            event: self.event.name.clone(),
+            result: result_digest(self.event),
+            version: self.occasion.version,
+        });
+        if self.event.name == COMPLETE {
+            if !document.phases_completed.contains(&document.phase) {
+                document.phases_completed.push(document.phase.clone());
+            }
+            self.happened(LifecycleKind::OnPhaseComplete, None);
+        }
+    }
+
+    /// What every transition does after its actions.
+    fn enter(&mut self) {
+        self.document.phase = self.target.to_owned();
+        match self.target_status() {
+            Some(status) => self.document.convergence_status = status,
+            None => self.happened(LifecycleKind::OnPhaseStart, None),
+        }
+    }
+
+    fn act(&mut self, action: Action) -> Result<(), Refusal> {
+        match action {
+            Action::AdoptSpecification => self.adopt_specification()?,
+            Action::AssessConstraints => self.assess_constraints()?,
+            Action::Checkpoint if self.occasion.keeps_checkpoints => self.checkpoint(),
+            Action::Checkpoint => {}
+            Action::NextIteration => self.next_iteration(),
+            Action::OpenApproval => self.open_approval(),
+            Action::RecordDecision => self.record_human_decision(),
+            Action::RecordIteration => self.record_iteration(),
+            Action::RecordRecovery => self.record_recovery(),
+        }
+        Ok(())
+    }
+
+    pub(super) fn target_status(&self) -> Option<ConvergenceStatus> {
+        self.workflow.phase(self.target).and_then(|phase| phase.meta.status)
+    }
+
+    /// Notes a lifecycle event in the phase and the iteration that the document is in now.
+    pub(super) fn happened(&mut self, event: LifecycleKind, detail: Option<Value>) {
+        self.events.push(LifecycleEvent {
+            event,
+            phase: self.document.phase.clone(),
+            iteration: self.document.current_iteration,
+            detail,
+        });
+    }
+
+    pub(super) fn regressed(&mut self, regressions: Vec<String>) {
+        if !regressions.is_empty() {
+            self.happened(LifecycleKind::OnRegression, Some(json!(regressions)));
+        }
+    }
+
+    fn checkpoint(&mut self) {
+        let label = self.document.phase.clone();
+        add_checkpoint(&mut self.document, label, self.occasion.version, self.occasion.now);
+    }
+
+    fn next_iteration(&mut self) {
+        self.document.current_iteration += 1;
+        self.document.phases_completed.clear();
+        self.document.recoveries.clear();
+        self.document.repair = None;
+    }
+
+    /// Binds what a person decides to what there is to decide on: the reflection, the constraints
+    /// and the files.
+    fn open_approval(&mut self) {
+        let document = &self.document;
+        let shown = Digest::of_json(&json!([
+            document.results,
+            document.constraints,
+            document.reflected_files,
+            document.current_iteration,
+        ]));
+        self.document.approval = Some(Approval {
+            id: format!("gate-{}", self.occasion.version),
+            shown,
+            status: "open".to_owned(),
+            at: self.occasion.now,
+        });
+        self.happened(LifecycleKind::OnApprovalRequired, Some(json!(self.document.approval)));
+    }
+
+    fn record_human_decision(&mut self) {
+        let (name, now) = (&self.event.name, self.occasion.now);
+        let reason = self.event.reason.as_deref();
+        self.sections.push(sections::of_human_decision(&self.document, name, reason, now));
+        if let Some(approval) = &mut self.document.approval
+            && approval.status == "open"
+        {
+            approval.status.clone_from(name);
+            approval.at = now;
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Looking at the files of an artifact: which of them are the result, and what measuring them finds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Service, refusal};
+use crate::model::examination::{Evidence, Examination};
+use crate::model::manifest::{Manifest, Recorded};
+use crate::model::output::OutputPath;
+use crate::model::refusal::Violation;
+use crate::model::{Digest, Document, Name, Refusal, limits};
+use crate::storage::OutputFile;
+
+/// Bytes of contents that one iteration keeps.
+const KEPT_BYTES_MAX: usize = 64 << 20;
+
+/// What was seen of an artifact's files.
+#[derive(Clone, Debug)]
+pub(super) struct Examined {
+    pub(super) examination: Arc<Examination>,
+    /// The contents of the manifest's files that no earlier entry brought.
+    pub(super) contents: Vec<Vec<u8>>,
+}
+
+impl Service {
+    /// Looks at the files of an artifact. `handed_in` is the manifest of the present call, if it
+    /// has one.
+    pub(super) async fn examine_files(
+        &self,
+        document: &Document,
+        handed_in: Option<&Value>,
+    ) -> Result<Examined, Refusal> {
+        let name = &document.artifact_name;
+        let there = self.provider.outputs(name).await.map_err(|error| refusal(name, &error))?;
+        let (manifest, violations) = manifest(document, handed_in, &there);
+        let mut examination = Examination {
+            manifest,
+            violations,
+            measured: document.constraints.clone(),
+            ..Examination::default()
+        };
+        let contents = self.look_at(document, &there, &mut examination).await?;
+        examination.evidence = self.measure(document, &examination.manifest).await?;
+        Ok(Examined { examination: Arc::new(examination), contents })
+    }
+
+    /// Notes which files of the manifest are there, and returns the contents that are new.
+    async fn look_at(
+        &self,
+        document: &Document,
+        there: &[OutputFile],
+        examination: &mut Examination,
+    ) -> Result<Vec<Vec<u8>>, Refusal> {
+        let lengths: BTreeMap<&OutputPath, u64> =
+            there.iter().map(|file| (&file.path, file.bytes)).collect();
+        let known = kept_before(document);
+        let (mut contents, mut bytes_kept) = (Vec::new(), 0);
+        for path in examination.manifest.paths() {
+            let bytes = lengths.get(path).copied().unwrap_or_default();
+            if bytes == 0 {
+                examination.missing.push(path.clone());
+                examination.empty.extend(lengths.contains_key(path).then(|| path.clone()));
+                continue;
+            }
+            let content = self.content(&document.artifact_name, path, bytes).await?;
+            let digest = content.as_deref().map_or(Digest::ZERO, Digest::of);
+            examination.files.insert(path.clone(), Recorded { bytes, digest });
+            bytes_kept += content.as_ref().map_or(0, Vec::len);
+            let is_new = !known.contains(&digest) && bytes_kept <= KEPT_BYTES_MAX;
+            contents.extend(content.filter(|_| is_new));
+        }
+        Ok(contents)
+    }
+
+    /// Reads a file. One that is too large to be kept is not read.
+    async fn content(
+        &self,
+        name: &Name,
+        path: &OutputPath,
+        bytes: u64,
+    ) -> Result<Option<Vec<u8>>, Refusal> {
+        if bytes > limits::OUTPUT_BYTES_MAX as u64 {
+            return Ok(None);
+        }
+        self.provider.output(name, path).await.map_err(|error| refusal(name, &error))
+    }
+
+    /// Measures what can be measured.
+    async fn measure(
+        &self,
+        _document: &Document,
+        _manifest: &Manifest,
+    ) -> Result<BTreeMap<String, Evidence>, Refusal> {
+        Ok(BTreeMap::new())
+    }
+}
+
+/// Returns the manifest that counts, and what is wrong with the one that was handed in.
+fn manifest(
+    document: &Document,
+    handed_in: Option<&Value>,
+    there: &[OutputFile],
+) -> (Manifest, Vec<Violation>) {
+    let executed = || document.results.get("execution_results")?.get("manifest");
+    let given = handed_in.map(|given| (given, "/result/manifest"));
+    let given = given.or_else(|| Some((executed()?, "/results/execution_results/manifest")));
+    let before = || {
+        document.manifest.clone().unwrap_or_else(|| {
+            let artifact_type = document.artifact_type.as_deref();
+            Manifest::of_files(artifact_type, there.iter().map(|file| file.path.clone()))
+        })
+    };
+    match given.filter(|(given, _)| !given.is_null()) {
+        None => (before(), Vec::new()),
+        Some((given, pointer)) => match Manifest::parse(given, pointer) {
+            Ok(manifest) => (manifest, Vec::new()),
+            Err(violations) => (before(), violations),
+        },
+    }
+}
+
+/// The digests of contents that earlier entries of the cycle brought.
+fn kept_before(document: &Document) -> BTreeSet<Digest> {
+    let files = document.manifest.iter().flat_map(|manifest| manifest.files.values());
+    files.map(|file| file.digest).collect()
+}

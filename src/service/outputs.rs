@@ -1,0 +1,281 @@
+//! `write_output` and `read_output`: the files of `dist/` for callers that cannot reach the disk.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::write::{Writing, open_state};
+use super::{Caller, Service, refusal};
+use crate::model::briefing::Briefing;
+use crate::model::journal::{Snapshot, Turn};
+use crate::model::output::{Output, OutputPath};
+use crate::model::{Digest, Draft, Name, Refusal, Time, Version, limits};
+use crate::storage::filesystem::layout;
+
+/// The arguments of `write_output`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct WriteOutput {
+    pub name: Name,
+    /// Below dist/, e.g. report.md
+    pub path: String,
+    /// Text
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// Instead, for bytes
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_base64: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<Version>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+}
+
+/// The answer of `write_output`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct WrittenOutput {
+    /// Where it is, from the project's folder.
+    pub path: String,
+    /// Its length.
+    pub bytes: u64,
+    /// The digest of its content.
+    pub digest: String,
+    /// Whether it was different before; if not, nothing was written.
+    pub changed: bool,
+    /// The version that brought it.
+    pub version: Version,
+    /// Where the artifact stands.
+    pub briefing: Briefing,
+}
+
+/// The arguments of `read_output`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ReadOutput {
+    pub name: Name,
+    /// Default: list all
+    #[serde(default)]
+    pub path: Option<String>,
+    /// From this byte or item
+    #[serde(default)]
+    pub offset: Option<usize>,
+    /// Bytes or items
+    #[serde(default)]
+    pub limit: Option<usize>,
+}
+
+/// The answer of `read_output`: a list, or the content of one output.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub struct OutputContent {
+    /// The outputs there are, when no path was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<Vec<ListedOutput>>,
+    /// The path of the output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// What is no text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_base64: Option<String>,
+    /// The length of the whole output, or of the whole list.
+    pub total: u64,
+    /// The digest of the whole output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// Pass it as offset for what follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_offset: Option<usize>,
+}
+
+/// An output of the list.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ListedOutput {
+    /// Its path below dist/.
+    pub path: String,
+    /// Its length.
+    pub bytes: u64,
+}
+
+impl Service {
+    /// Writes an output. One that is there already in that form is left as it is.
+    pub async fn write_output(
+        &self,
+        arguments: WriteOutput,
+        caller: &Caller,
+    ) -> Result<WrittenOutput, Refusal> {
+        let writing = Writing::new("write_output", &arguments, arguments.expected_version, caller)?;
+        let (name, path) = (arguments.name.clone(), OutputPath::parse(&arguments.path)?);
+        let content = content(arguments)?;
+        let output = Output { path, bytes: content.len() as u64, digest: Digest::of(&content) };
+        self.newest(&name).await?;
+        let there = self.provider.output(&name, &output.path).await.ok().flatten();
+        let placing = Placing {
+            unchanged: there.is_some_and(|there| there == content),
+            output: output.clone(),
+            content,
+            writing,
+        };
+        let changed = !placing.unchanged;
+        let (clock, of) = (Arc::clone(&self.clock), name.clone());
+        let operation = move |turn: &mut Turn<'_>| placing.store(&of, turn, clock.now());
+        let ((version, snapshot), warnings) = self.store(&name, operation).await?;
+        Ok(WrittenOutput {
+            path: format!("{}/{}", layout::dist(&name), output.path),
+            bytes: output.bytes,
+            digest: output.digest.to_string(),
+            changed,
+            version,
+            briefing: self.brief(&snapshot, warnings).await?,
+        })
+    }
+
+    /// Returns an output, or lists them. Changes nothing.
+    pub async fn read_output(&self, arguments: ReadOutput) -> Result<OutputContent, Refusal> {
+        self.newest(&arguments.name).await?;
+        match arguments.path.as_deref() {
+            None => self.list_outputs(&arguments).await,
+            Some(path) => self.page_of_output(&arguments, OutputPath::parse(path)?).await,
+        }
+    }
+
+    async fn list_outputs(&self, arguments: &ReadOutput) -> Result<OutputContent, Refusal> {
+        const LISTED_MAX: usize = 200;
+        let name = &arguments.name;
+        let all = self.provider.outputs(name).await.map_err(|error| refusal(name, &error))?;
+        let start = arguments.offset.unwrap_or(0).min(all.len());
+        let limit = arguments.limit.unwrap_or(LISTED_MAX).clamp(1, LISTED_MAX);
+        let end = (start + limit).min(all.len());
+        let listed = all[start..end]
+            .iter()
+            .map(|file| ListedOutput { path: file.path.to_string(), bytes: file.bytes });
+        Ok(OutputContent {
+            outputs: Some(listed.collect()),
+            total: all.len() as u64,
+            next_offset: (end < all.len()).then_some(end),
+            ..OutputContent::default()
+        })
+    }
+
+    async fn page_of_output(
+        &self,
+        arguments: &ReadOutput,
+        path: OutputPath,
+    ) -> Result<OutputContent, Refusal> {
+        let name = &arguments.name;
+        let content = self.provider.output(name, &path).await;
+        let content = content.map_err(|error| refusal(name, &error))?;
+        let content = content.ok_or_else(|| Refusal::NotFound {
+            what: format!("output {path} of {name}"),
+            hint: "read_output without a path lists the outputs".into(),
+        })?;
+        let page = page(&content, arguments.offset.unwrap_or(0), arguments.limit);
+        let end = page.end;
+        let (text, base64) = match std::str::from_utf8(&content[page.clone()]) {
+            Ok(text) => (Some(text.to_owned()), None),
+            Err(_) => (None, Some(BASE64.encode(&content[page]))),
+        };
+        Ok(OutputContent {
+            path: Some(path.to_string()),
+            content: text,
+            content_base64: base64,
+            total: content.len() as u64,
+            digest: Some(Digest::of(&content).to_string()),
+            next_offset: (end < content.len()).then_some(end),
+            ..OutputContent::default()
+        })
+    }
+}
+
+/// An output on its way into place.
+struct Placing {
+    output: Output,
+    content: Vec<u8>,
+    unchanged: bool,
+    writing: Writing,
+}
+
+impl Placing {
+    fn store(
+        &self,
+        name: &Name,
+        turn: &mut Turn<'_>,
+        now: Time,
+    ) -> Result<(Version, Arc<Snapshot>), Refusal> {
+        let repeated = self.writing.repeated(turn)?;
+        let document = open_state(name, turn)?.document.clone();
+        if let (Some(newest), true) = (turn.newest(), self.unchanged || repeated.is_some()) {
+            return Ok((repeated.unwrap_or(newest.version), Arc::clone(newest)));
+        }
+        let summary = json!({ "path": self.output.path, "bytes": self.output.bytes });
+        let draft = Draft {
+            outputs: vec![self.output.clone()],
+            blobs: vec![self.content.clone()],
+            ..self.writing.draft(now, document, summary)
+        };
+        turn.append(draft).map(|snapshot| (snapshot.version, snapshot))
+    }
+}
+
+/// Returns a page of a content. Text is not cut within a character.
+fn page(content: &[u8], offset: usize, limit: Option<usize>) -> std::ops::Range<usize> {
+    // Base64 takes a third more.
+    const PAGE_BYTES_MAX: usize = limits::ANSWER_BYTES_MAX / 4 * 3;
+    let limit = limit.unwrap_or(PAGE_BYTES_MAX).clamp(4, PAGE_BYTES_MAX);
+    let start = offset.min(content.len());
+    let end = (start + limit).min(content.len());
+    let begins_character = |at: usize| content.get(at).is_none_or(|byte| byte & 0xC0 != 0x80);
+    let boundary = (start + 1..=end).rev().take(4).find(|at| begins_character(*at));
+    start..boundary.unwrap_or(end)
+}
+
+fn content(arguments: WriteOutput) -> Result<Vec<u8>, Refusal> {
+    let bytes = match (arguments.content, arguments.content_base64) {
+        (Some(text), None) => text.into_bytes(),
+        (None, Some(encoded)) => BASE64.decode(encoded).map_err(|error| {
+            Refusal::argument(
+                format!("content_base64 is no base64: {error}"),
+                "pass standard base64 with padding, or content for text",
+            )
+        })?,
+        _ => {
+            return Err(Refusal::argument(
+                "write_output takes either content or content_base64",
+                "pass content for text, content_base64 for bytes",
+            ));
+        }
+    };
+    match bytes.len() > limits::OUTPUT_BYTES_MAX {
+        true => Err(Refusal::TooLarge {
+            what: "the output".into(),
+            actual: bytes.len(),
+            limit: limits::OUTPUT_BYTES_MAX,
+            unit: "bytes",
+        }),
+        false => Ok(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_a_text_end_between_characters_and_put_together_are_the_whole() {
+        let text = "a€𝄞".repeat(100);
+        for limit in 4..20 {
+            let (mut read, mut offset) = (Vec::new(), 0);
+            while offset < text.len() {
+                let page = page(text.as_bytes(), offset, Some(limit));
+                assert!(std::str::from_utf8(&text.as_bytes()[page.clone()]).is_ok());
+                offset = page.end;
+                read.extend_from_slice(&text.as_bytes()[page]);
+            }
+            assert_eq!(read, text.as_bytes());
+        }
+        assert_eq!(page(&[0x80; 10], 0, Some(4)), 0..4, "bytes that are no text end anywhere");
+    }
+}

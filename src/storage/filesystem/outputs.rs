@@ -1,0 +1,102 @@
+//! Outputs: the files of an artifact's `dist/` folder. Hosts write there too, directly.
+
+use std::io;
+
+use super::blobs;
+use super::fs::{self, Fs};
+use super::layout;
+use crate::model::output::OutputPath;
+use crate::model::{Digest, Name, limits};
+use crate::storage::OutputFile;
+
+/// Folders that are looked into below each other.
+const DEPTH_MAX: usize = 8;
+
+/// Returns the files of a folder and of those below it, in the order of their paths.
+pub(super) fn list(fs: &dyn Fs, folder: &str) -> io::Result<Vec<OutputFile>> {
+    let mut found = Vec::new();
+    visit(fs, folder, "", 0, &mut found)?;
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    found.truncate(limits::OUTPUTS_MAX);
+    Ok(found)
+}
+
+fn visit(
+    fs: &dyn Fs,
+    folder: &str,
+    below: &str,
+    depth: usize,
+    found: &mut Vec<OutputFile>,
+) -> io::Result<()> {
+    let names = match fs.list(&format!("{folder}{below}")) {
+        Err(error) if fs::is_absent(&error) => return Ok(()),
+        result => result?,
+    };
+    for name in names {
+        let path = format!("{below}/{name}");
+        let Ok(stat) = fs.stat(&format!("{folder}{path}")) else {
+            // A link that leads out of the workspace, or a file that is gone by now.
+            continue;
+        };
+        if stat.folder {
+            if depth < DEPTH_MAX {
+                visit(fs, folder, &path, depth + 1, found)?;
+            }
+        } else if let Ok(path) = OutputPath::parse(&path[1..]) {
+            found.push(OutputFile { path, bytes: stat.bytes });
+        }
+    }
+    Ok(())
+}
+
+/// Reads a file that is not too large.
+pub(super) fn read(fs: &dyn Fs, path: &str) -> io::Result<Option<Vec<u8>>> {
+    match fs.stat(path) {
+        Err(error) if fs::is_absent(&error) => Ok(None),
+        Ok(stat) if stat.folder => Ok(None),
+        Ok(stat) if stat.bytes > limits::OUTPUT_BYTES_MAX as u64 => Err(io::Error::other(format!(
+            "it has {} bytes, and {} is the limit",
+            stat.bytes,
+            limits::OUTPUT_BYTES_MAX
+        ))),
+        Ok(_) => fs::read(fs, path),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns whether a file is not there, or has one of these contents.
+pub(super) fn is_one_of(fs: &dyn Fs, path: &str, digests: &[Digest]) -> io::Result<bool> {
+    Ok(read(fs, path)?.is_none_or(|there| digests.contains(&Digest::of(&there))))
+}
+
+/// Puts a blob into place below a folder, unless it is there already. Fails with `NotFound` when
+/// there is no such blob.
+pub(super) fn place(
+    fs: &dyn Fs,
+    name: &Name,
+    folder: &str,
+    path: &OutputPath,
+    digest: Digest,
+) -> io::Result<()> {
+    let target = format!("{folder}/{path}");
+    if read(fs, &target).ok().flatten().is_some_and(|there| Digest::of(&there) == digest) {
+        return Ok(());
+    }
+    let Some(content) = blobs::load(fs, name, digest)? else {
+        let message = format!("the content of {target} is missing");
+        return Err(io::Error::new(io::ErrorKind::NotFound, message));
+    };
+    let inner = path.as_str().match_indices('/').map(|(end, _)| &path.as_str()[..end]);
+    make_durably(fs, folder)?;
+    for inner in inner {
+        make_durably(fs, &format!("{folder}/{inner}"))?;
+    }
+    fs::write_durably(fs, &target, &content)
+}
+
+/// Makes a folder whose name is on the disk. One that is there may have been made a moment ago by
+/// somebody who died.
+fn make_durably(fs: &dyn Fs, folder: &str) -> io::Result<()> {
+    fs.create_dir(folder)?;
+    fs.flush_dir(fs::parent(folder))
+}
