@@ -42,7 +42,7 @@ fn every_schema_is_valid_2020_12_and_says_what_it_is_for() {
 }
 
 /// A schema, a value that passes, and changes of it that do not.
-type Case = (&'static Schema, Value, &'static [(&'static str, Value, &'static str)]);
+type Case<'a> = (&'a Schema, Value, &'a [(&'a str, Value, &'a str)]);
 
 /// Checks that a value passes, and that each change of it is refused at its place.
 fn check(schema: &Schema, good: &Value, bad: &[(&str, Value, &str)]) {
@@ -178,7 +178,7 @@ fn content_types_are_checked_with_their_components() {
 #[test]
 fn results_of_phases_may_say_more_but_not_otherwise() {
     let status = json!([{"id": "a", "status": "satisfied", "details": "3 of 3", "seen": 3}]);
-    let cases: [Case; 5] = [
+    let cases: [Case<'_>; 5] = [
         (
             &SPECIFICATION,
             json!({"summary": "s", "goals": ["g"], "requires_approval": false, "more": 1,
