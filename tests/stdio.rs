@@ -166,6 +166,9 @@ fn good_calls() -> Vec<(&'static str, Value)> {
         ("load_state", json!({ "name": "a", "at": "2", "detail": "full" })),
         ("load_state", json!({ "name": "a", "select": ["/goals", "/nothing"] })),
         ("list_artifacts", json!({})),
+        ("write_output", json!({ "name": "a", "path": "a.txt", "content": "x" })),
+        ("read_output", json!({ "name": "a", "path": "a.txt" })),
+        ("read_output", json!({ "name": "a" })),
         ("init_state", json!({ "name": "b", "workflow": "document" })),
         ("finalize", json!({ "name": "b", "summary": "done" })),
     ]

@@ -84,7 +84,8 @@ impl Service {
             let snapshot = turn.append(draft)?;
             Ok((true, snapshot.version, snapshot))
         };
-        let ((changed, version, snapshot), warnings) = self.store(&name, operation).await?;
+        let ((changed, version, snapshot), warnings) =
+            self.store_after(&name, newest.warnings, operation).await?;
         Ok(Saved { changed, version, briefing: self.brief(&snapshot, warnings).await? })
     }
 }

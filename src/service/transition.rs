@@ -92,7 +92,7 @@ impl Service {
         let lacks_checkpoints = !sending.keeps_checkpoints;
         let (clock, of) = (Arc::clone(&self.clock), name.clone());
         let operation = move |turn: &mut Turn<'_>| sending.store(&of, &writing, turn, clock.now());
-        let (outcome, mut warnings) = self.store(&name, operation).await?;
+        let (outcome, mut warnings) = self.store_after(&name, newest.warnings, operation).await?;
         if lacks_checkpoints {
             warnings.push("no checkpoint was made: the memory provider keeps none".to_owned());
         }

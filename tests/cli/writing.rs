@@ -97,7 +97,7 @@ fn transition_says_where_it_led_and_what_was_decided() {
     insta::assert_snapshot!(said(&project, &complete), @r#"
     exit 0
     persist → plan
-    continue: not converged: size(blocking_violated) == 0 (saw {"blocking_violated":["links"]}); last_iteration (saw {"last_iteration":false})
+    continue: not converged: size(blocking_violated) == 0 (saw {"blocking_violated":["links"]})
     logo  pmpo, cycle 1, version 6
     phase  plan, iteration 2 of 5, running
     next   Choose the steps that move the violated constraints, worst first. End with transition, event complete, result {steps}.

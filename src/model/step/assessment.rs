@@ -61,7 +61,7 @@ impl Stepping<'_> {
     /// The specification may weigh what it was given anew, but not in silence.
     fn note_loosening(&mut self, merged: &[Constraint]) {
         if let Some(loosened) = constraint::loosening(&self.document.constraints, merged) {
-            self.regressed(vec![format!("the specification is {loosened}")]);
+            self.regressed(&[format!("the specification is {loosened}")]);
         }
     }
 

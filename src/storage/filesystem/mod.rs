@@ -167,7 +167,7 @@ impl Store {
         let Some(newest) = self.artifact(name).newest()? else {
             return Ok(Vec::new());
         };
-        History::new(self.fs.as_ref(), name).read(after, newest.snapshot.version, limit)
+        History::new(self.fs.as_ref(), name).read_good(after, newest.snapshot.version, limit)
     }
 
     fn at(&self, name: &Name, version: Version) -> Result<Option<Snapshot>, Fault> {
@@ -183,10 +183,15 @@ impl Store {
     fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Fault> {
         let mut names = self.names()?;
         names.retain(|name| after.is_none_or(|after| name > after));
-        let existing = names.into_iter().filter(|name| {
-            segment::list(self.fs.as_ref(), name).is_ok_and(|segments| !segments.is_empty())
-        });
+        let existing = names.into_iter().filter(|name| self.is_there(name));
         Ok(existing.take(limit).collect())
+    }
+
+    /// Returns whether there is a journal, or a `state.json` of ours that says that there was one.
+    fn is_there(&self, name: &Name) -> bool {
+        let fs = self.fs.as_ref();
+        segment::list(fs, name).is_ok_and(|segments| !segments.is_empty())
+            || writer::read_state_file(fs, name).is_ok_and(|state| state.is_some())
     }
 
     fn names(&self) -> Result<Vec<Name>, Fault> {
@@ -200,7 +205,7 @@ impl Store {
     }
 
     /// Writes the registry. It is a projection: what goes wrong is logged and made good by the next
-    /// change, or by `doctor`.
+    /// change.
     fn write_registry(&self) {
         let all = || {
             let names = self.names().unwrap_or_default();

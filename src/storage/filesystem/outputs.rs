@@ -4,7 +4,6 @@ use std::io;
 
 use super::blobs;
 use super::fs::{self, Fs};
-use super::layout;
 use crate::model::output::OutputPath;
 use crate::model::{Digest, Name, limits};
 use crate::storage::OutputFile;
