@@ -32,6 +32,9 @@ pub const GOALS_MAX: usize = 100;
 /// Constraints of an artifact.
 pub const CONSTRAINTS_MAX: usize = 200;
 
+/// Components of a composite artifact.
+pub const COMPONENTS_MAX: usize = 20;
+
 /// What `max_iterations` may be set to.
 pub const ITERATIONS_MAX: u32 = 1000;
 

@@ -7,14 +7,18 @@
 
 pub mod briefing;
 pub mod checkpoint;
+pub mod component;
 pub mod constraint;
 pub mod digest;
 pub mod document;
+pub mod domain;
 pub mod entry;
 pub mod examination;
 pub mod frame;
 pub mod guard;
+pub mod guide;
 pub mod idempotency;
+pub mod inference;
 pub mod iteration;
 pub mod journal;
 pub mod lifecycle;

@@ -5,6 +5,7 @@ use minijinja::{Environment, UndefinedBehavior, context};
 use serde_json::json;
 
 use super::briefing::Briefing;
+use super::guide::{Guide, shortened};
 use super::journal::Snapshot;
 use super::{Workflow, limits};
 
@@ -35,9 +36,11 @@ pub struct Unrenderable {
 
 /// Renders a prompt of a workflow with an artifact's state.
 ///
-/// The template sees `state`, the document with its version, and `briefing`. A placeholder that
-/// names nothing is an error and does not stay in the text. Of a state that is too long for a prompt
-/// the texts are cut, so that whoever lost its memory is told what to do in any case.
+/// The template sees `state`, the document with its version, `briefing`, and `guide`, what is known
+/// of the artifact's kind. A placeholder that names nothing is an error and does not stay in the
+/// text. The filter `short(n)` cuts a text, or the JSON of another value, to `n` characters on one
+/// line. Of a state that is too long for a prompt the texts are cut, so that whoever lost its memory
+/// is told what to do in any case.
 pub fn render(
     workflow: &Workflow,
     prompt: &str,
@@ -50,9 +53,11 @@ pub fn render(
         .get(prompt)
         .ok_or_else(|| failed("the workflow has no such prompt".into()))?;
     let state = snapshot.document.to_view(snapshot.version, snapshot.at);
+    let guide = Guide::of(&snapshot.document, prompt);
     let render = |text_bytes_max: usize| {
-        let state = abridged(&state, text_bytes_max);
-        rendered(template, state, briefing, text_bytes_max.saturating_mul(PART_TO_TEXT))
+        let state = Value::from(Serde(abridged(&state, text_bytes_max)));
+        let seen = context! { state, briefing => Serde(briefing), guide => Serde(&guide) };
+        rendered(template, seen, text_bytes_max.saturating_mul(PART_TO_TEXT))
             .map_err(|error| failed(format!("{error:#}")))
     };
     let [whole, shorter @ ..] = TEXT_BYTES_MAX;
@@ -70,8 +75,7 @@ pub fn render(
 /// Renders a template. The filter `json` writes a value, up to so many bytes.
 fn rendered(
     template: &str,
-    state: serde_json::Value,
-    briefing: &Briefing,
+    seen: Value,
     part_bytes_max: usize,
 ) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
@@ -79,8 +83,16 @@ fn rendered(
     environment.set_fuel(Some(FUEL));
     let as_json = move |value: Value| cut(&json!(value).to_string(), part_bytes_max);
     environment.add_filter("json", as_json);
-    let (state, briefing) = (Value::from(Serde(state)), Value::from(Serde(briefing)));
-    environment.render_str(template, context! { state, briefing })
+    environment.add_filter("short", short);
+    environment.render_str(template, seen)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "filters take values")]
+fn short(value: Value, characters: usize) -> String {
+    match value.as_str() {
+        Some(text) => shortened(text, characters),
+        None => shortened(&json!(value).to_string(), characters),
+    }
 }
 
 /// Returns a value with its texts cut.

@@ -116,7 +116,10 @@ fn refinement_log(
         "Content Type",
         vec![
             format!("Type: {}", document.content_type.as_deref().unwrap_or("not given")),
-            format!("Evaluation: {}", taxonomy::evaluation(document.content_type.as_deref())),
+            format!(
+                "Evaluation: {}",
+                taxonomy::evaluation(document.content_type.as_deref(), document.test_generation)
+            ),
         ],
     );
     text
