@@ -1,4 +1,4 @@
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -64,7 +64,11 @@ impl Outputs {
 }
 
 /// Asks for an output, or for the list of them.
-fn asked(artifact: &str, path: Option<String>, offset: usize) -> Result<service::ReadOutput, Failure> {
+fn asked(
+    artifact: &str,
+    path: Option<String>,
+    offset: usize,
+) -> Result<service::ReadOutput, Failure> {
     Ok(service::ReadOutput { name: name(artifact)?, path, offset: Some(offset), limit: None })
 }
 
@@ -88,7 +92,8 @@ impl List {
 impl Read {
     /// Prints the content byte for byte; with `--json` the first page, as the tool answers.
     async fn run(self, context: &Context) -> Result<(), Failure> {
-        let first = context.service.read_output(asked(&self.name, Some(self.path.clone()), 0)?).await?;
+        let first =
+            context.service.read_output(asked(&self.name, Some(self.path.clone()), 0)?).await?;
         let mut content = bytes_of(&first)?;
         let mut next = first.next_offset;
         while let Some(offset) = next.filter(|_| !context.output.is_json()) {

@@ -123,11 +123,7 @@ fn check_ids(ids: Option<&[String]>, constraints: &[Constraint]) -> Result<(), R
     }
 }
 
-fn with_evidence(
-    before: &Snapshot,
-    seen: &Examination,
-    now: Time,
-) -> Result<Document, Refusal> {
+fn with_evidence(before: &Snapshot, seen: &Examination, now: Time) -> Result<Document, Refusal> {
     if !seen.fits(&before.document.constraints) {
         // Somebody changed how something is measured since it was.
         let current = before.version;
