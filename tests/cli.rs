@@ -99,6 +99,8 @@ fn the_help_lists_every_subcommand_and_each_has_its_own() {
       checkpoint  Name the present version
       restore     Bring an earlier version's content back
       transition  Send an event to a loop
+      verify      Measure the constraints
+      output      Put files into an artifact's dist/, and read them
       finalize    Close and archive a cycle
       doctor      Look for damage
       help        Print this message or the help of the given subcommand(s)
@@ -149,7 +151,7 @@ fn the_help_lists_every_subcommand_and_each_has_its_own() {
 fn init_says_where_the_artifact_is_and_what_comes_next() {
     let project = Project::new();
     let init = ["init", "logo", "--goal", "a logo", "--constraint", LINKS];
-    insta::assert_snapshot!(said(&project, &init), @r"
+    insta::assert_snapshot!(said(&project, &init), @r#"
     exit 0
     created in filesystem (<project>/.refiner)
     logo  pmpo, cycle 1, version 1
@@ -157,7 +159,9 @@ fn init_says_where_the_artifact_is_and_what_comes_next() {
     next   Turn the goals into a specification with constraints that can be checked. End with transition, event complete, result {summary, goals, constraints}.
            complete → plan
            stop → stopped (a person decides)
-    ");
+    --- stderr
+    warning: artifact_type logo and content_type direct:svg were inferred from "logo" in the goals; if that is wrong, open it under another name and give them
+    "#);
     insta::assert_snapshot!(said(&project, &init), @r"
     exit 0
     resumed in filesystem (<project>/.refiner)
@@ -221,6 +225,7 @@ fn show_says_where_an_artifact_stands_and_as_much_of_it_as_is_asked_for() {
            complete → plan
            stop → stopped (a person decides)
     {
+      "artifact_type": "logo",
       "constraints": {
         "open": [
           "links"
@@ -228,6 +233,7 @@ fn show_says_where_an_artifact_stands_and_as_much_of_it_as_is_asked_for() {
         "satisfied": 0,
         "total": 1
       },
+      "content_type": "direct:svg",
       "data": {},
       "goals": [
         "a logo"

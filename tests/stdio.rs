@@ -141,6 +141,7 @@ async fn tools_and_prompts_are_listed_in_the_same_order_by_every_process_and_in_
         "finalize",
         "history",
         "list_artifacts",
+        "verify",
         "write_output",
         "read_output",
     ];
@@ -166,6 +167,7 @@ fn good_calls() -> Vec<(&'static str, Value)> {
         ("load_state", json!({ "name": "a", "at": "2", "detail": "full" })),
         ("load_state", json!({ "name": "a", "select": ["/goals", "/nothing"] })),
         ("list_artifacts", json!({})),
+        ("verify", json!({ "name": "a" })),
         ("write_output", json!({ "name": "a", "path": "a.txt", "content": "x" })),
         ("read_output", json!({ "name": "a", "path": "a.txt" })),
         ("read_output", json!({ "name": "a" })),

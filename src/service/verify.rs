@@ -38,7 +38,6 @@ pub struct Verified {
     /// Whether the manifest that was handed in last can be used.
     pub manifest_valid: bool,
     /// What is wrong with it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub violations: Vec<String>,
     /// Whether anything is different from before; if not, nothing was written.
     pub changed: bool,

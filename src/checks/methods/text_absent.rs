@@ -44,8 +44,8 @@ mod tests {
     #[test]
     fn what_must_not_be_there_is_found_with_its_lines() {
         let dist =
-            Dist::of(&[("good.md", "done"), ("bad.md", "TODO\r\nx\r\nTODO"), ("empty.md", "")]);
-        let todo = |path: &str| json!({"path": path, "pattern": r"\bTODO\b"});
+            Dist::of(&[("good.md", "done"), ("bad.md", "TBD\r\nx\r\nTBD"), ("empty.md", "")]);
+        let todo = |path: &str| json!({"path": path, "pattern": r"\bTBD\b"});
         table(
             &dist,
             "text_absent",
