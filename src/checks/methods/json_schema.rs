@@ -84,12 +84,17 @@ impl Measure for JsonSchema {
                 &loaded
             }
         };
-        let paths = work.matching(&self.files)?;
+        let mut paths = work.matching(&self.files)?;
+        paths.retain(|path| !self.is_schema(path));
+        if paths.is_empty() {
+            let meant = self.files.as_str();
+            return Err(Stop::Violated(format!("there is no file {meant} but the schema")));
+        }
         let read = |path: String| Reading {
             found: validate(&path, schema, work),
             path: self.files.is_glob().then_some(path),
         };
-        Ok(paths.into_iter().filter(|path| !self.is_schema(path)).map(read).collect())
+        Ok(paths.into_iter().map(read).collect())
     }
 
     fn covers(&self, path: &str) -> bool {
