@@ -76,31 +76,39 @@ impl Compiled {
 
 impl Measure for JsonSchema {
     fn measure(&self, work: &mut Work<'_>) -> Result<Vec<Reading>, Stop> {
-        let loaded = match &self.schema {
-            Schema::Given(_) => None,
-            Schema::InFile(path) => Some(load(path.as_str(), work)?),
-        };
-        let compiled = match (&self.schema, &loaded) {
-            (Schema::Given(given), _) => given,
-            (Schema::InFile(_), Some(loaded)) => loaded,
-            (Schema::InFile(path), None) => {
-                return Err(Stop::Unmeasured(format!("{} was not read", path.as_str())));
+        let loaded;
+        let schema = match &self.schema {
+            Schema::Given(given) => given.as_ref(),
+            Schema::InFile(path) => {
+                loaded = load(path.as_str(), work)?;
+                &loaded
             }
         };
-        let paths = work.matching(&self.files)?;
+        let mut paths = work.matching(&self.files)?;
+        paths.retain(|path| !self.is_schema(path));
+        if paths.is_empty() {
+            let meant = self.files.as_str();
+            return Err(Stop::Violated(format!("there is no file {meant} but the schema")));
+        }
         let read = |path: String| Reading {
-            found: validate(&path, compiled, work),
+            found: validate(&path, schema, work),
             path: self.files.is_glob().then_some(path),
         };
         Ok(paths.into_iter().map(read).collect())
     }
 
     fn covers(&self, path: &str) -> bool {
-        let is_schema = match &self.schema {
+        self.is_schema(path) || self.files.matches(path)
+    }
+}
+
+impl JsonSchema {
+    /// Returns whether a file is the schema, which a glob for the others may name too.
+    fn is_schema(&self, path: &str) -> bool {
+        match &self.schema {
             Schema::Given(_) => false,
             Schema::InFile(schema) => schema.as_str() == path,
-        };
-        is_schema || self.files.matches(path)
+        }
     }
 }
 
@@ -123,24 +131,22 @@ fn validate(path: &str, schema: &Compiled, work: &mut Work<'_>) -> Result<Found,
             "has {parts} parts and nests {depth} deep, too much for a schema that refers to itself"
         )));
     }
-    let faults = match text.len() > LISTED_BYTES_MAX {
-        true => schema
-            .validator
-            .validate(&value)
-            .err()
-            .map(|error| shown(&error.instance_path().to_string(), &error.masked().to_string()))
-            .into_iter()
-            .collect(),
-        false => violations(&schema.validator, &value)
-            .iter()
-            .map(|one| shown(&one.pointer, &one.message))
-            .collect::<Vec<_>>(),
-    };
+    let faults = faults(schema, &value, text.len() <= LISTED_BYTES_MAX);
     let found = match faults.is_empty() {
         true => Found::satisfied("is as the schema asks"),
         false => Found::violated(listed(&faults, "; ")),
     };
     Ok(found.with("faults", faults.len()))
+}
+
+fn faults(schema: &Compiled, value: &Value, all: bool) -> Vec<String> {
+    if all {
+        let violations = violations(&schema.validator, value);
+        return violations.iter().map(|one| shown(&one.pointer, &one.message)).collect();
+    }
+    let first = schema.validator.validate(value).err();
+    let place = |error: &jsonschema::ValidationError<'_>| error.instance_path().to_string();
+    first.iter().map(|error| shown(&place(error), &error.masked().to_string())).collect()
 }
 
 fn shown(pointer: &str, message: &str) -> String {
