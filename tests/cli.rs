@@ -259,7 +259,7 @@ fn show_says_where_an_artifact_stands_and_as_much_of_it_as_is_asked_for() {
     let full = refiner(project.path(), ["show", "notes", "--full"]).json();
     assert_eq!((&full["data"], &full["version"]), (&json!({ "y": [1, 2] }), &json!(3)));
     let prompt = refiner(project.path(), ["show", "logo", "--prompt"]).stdout;
-    assert!(prompt.starts_with("# Specify logo\n"), "{prompt}");
+    assert!(prompt.starts_with("# Specify `logo`\n"), "{prompt}");
 }
 
 #[test]
