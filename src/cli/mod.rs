@@ -3,6 +3,7 @@
 //! One file for each subcommand. Data goes to standard output, everything else to standard error.
 
 mod checkpoint;
+mod decide;
 mod demo;
 mod diff;
 mod doctor;
@@ -99,6 +100,10 @@ enum Command {
     Restore(restore::Restore),
     /// Send an event to a loop
     Transition(transition::Transition),
+    /// Approve what waits for your decision
+    Approve(decide::Decide),
+    /// Reject what waits for your decision
+    Reject(decide::Decide),
     /// Close and archive a cycle
     Finalize(finalize::Finalize),
     /// Look for damage
@@ -188,6 +193,8 @@ async fn execute(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Checkpoint(checkpoint) => checkpoint.run(&context).await,
         Command::Restore(restore) => restore.run(&context).await,
         Command::Transition(transition) => transition.run(&context).await,
+        Command::Approve(decide) => decide.run("approve", &context).await,
+        Command::Reject(decide) => decide.run("reject", &context).await,
         Command::Finalize(finalize) => finalize.run(&context).await,
         Command::Doctor(doctor) => doctor.run(&context).await,
     };

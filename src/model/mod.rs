@@ -13,6 +13,7 @@ pub mod document;
 pub mod entry;
 pub mod examination;
 pub mod frame;
+pub mod gate;
 pub mod guard;
 pub mod idempotency;
 pub mod iteration;

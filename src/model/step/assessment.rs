@@ -60,9 +60,8 @@ impl Stepping<'_> {
 
     /// The specification may weigh what it was given anew, but not in silence.
     fn note_loosening(&mut self, merged: &[Constraint]) {
-        if let Some(loosened) = constraint::loosening(&self.document.constraints, merged) {
-            self.regressed(vec![format!("the specification is {loosened}")]);
-        }
+        let ways = constraint::loosening(&self.document.constraints, merged);
+        self.regressed(ways.iter().map(|way| format!("the specification is {way}")).collect());
     }
 
     /// Takes the status of each constraint that nothing measures over from the reflection. One that
