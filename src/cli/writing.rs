@@ -67,8 +67,7 @@ fn at_a_terminal() -> bool {
 fn asked(question: &Question) -> bool {
     let (stdin, mut stderr) = (std::io::stdin(), std::io::stderr());
     let mut answer = String::new();
-    let asked =
-        write!(stderr, "{question}\nType yes to go on: ").and_then(|()| stderr.flush());
+    let asked = write!(stderr, "{question}\nType yes to go on: ").and_then(|()| stderr.flush());
     asked.and_then(|()| stdin.lock().read_line(&mut answer)).is_ok() && answer.trim() == "yes"
 }
 

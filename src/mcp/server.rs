@@ -96,9 +96,8 @@ impl ServerHandler for Server {
             let name: String = request.name.chars().take(80).collect();
             ErrorData::invalid_params(format!("Unknown tool: {name}"), None)
         })?;
-        let retry = request
-            .request_state
-            .map(|state| Retry { state, responses: request.input_responses });
+        let retry =
+            request.request_state.map(|state| Retry { state, responses: request.input_responses });
         let call = Call {
             service: &self.service,
             tool,

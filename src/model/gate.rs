@@ -128,10 +128,9 @@ impl Question {
                 shown: decided_on(document),
                 version: snapshot.version,
             },
-            None => Sight::Version {
-                cycle: document.refinement_id.clone(),
-                version: snapshot.version,
-            },
+            None => {
+                Sight::Version { cycle: document.refinement_id.clone(), version: snapshot.version }
+            }
         };
         let sent = ahead.iter().find(|choice| Some(choice.event.as_str()) == event);
         let effect = sent.map(|choice| format!("It leads to the phase {}.", choice.to));

@@ -66,11 +66,7 @@ fn violation(violation: &Violation) -> String {
 }
 
 /// Returns what a person's decision adds to `decisions.md`.
-pub fn of_human_decision(
-    document: &Document,
-    event: &Event,
-    at: super::Time,
-) -> Section {
+pub fn of_human_decision(document: &Document, event: &Event, at: super::Time) -> Section {
     let mut text = format!(
         "### Iteration {} — {} by a person — {at}\n\n- **Phase**: {}\n",
         document.current_iteration,

@@ -1,20 +1,24 @@
 //! What several tests need: the program as a server and as a command, and a look at its files.
 
 mod client;
+mod host;
 mod journal;
 mod program;
 mod raw;
 mod strace;
+mod terminal;
 mod workspace;
 
 use std::future::Future;
 use std::time::Duration;
 
 pub(crate) use self::client::{Caller, Server};
+pub(crate) use self::host::{ERAS, Era, Host, Person, accepts, answers};
 pub(crate) use self::journal::{Journal, framed};
 pub(crate) use self::program::{Finished, command, refiner, refiner_with_input};
 pub(crate) use self::raw::{Raw, told};
 pub(crate) use self::strace::{Call, Trace, traced};
+pub(crate) use self::terminal::refiner_at_a_terminal;
 pub(crate) use self::workspace::{Project, copy_folder};
 
 /// Far more than anything here takes: what has not happened by then never will.

@@ -73,7 +73,8 @@ pub(super) fn opened(
 }
 
 fn unsealed(sealed: &str, key: &Key) -> Option<State> {
-    let (payload, seal) = Some(sealed).filter(|sealed| sealed.len() <= BYTES_MAX)?.split_once('.')?;
+    let (payload, seal) =
+        Some(sealed).filter(|sealed| sealed.len() <= BYTES_MAX)?.split_once('.')?;
     let payload = BASE64.decode(payload).ok()?;
     // The comparison of two hashes takes the same time wherever they differ.
     let genuine = mac(&payload, key) == blake3::Hash::from_hex(seal).ok()?;
