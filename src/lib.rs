@@ -3,10 +3,12 @@
 //! The layers, each of which uses only those above it in this list:
 //!
 //! - [`model`]: what the state of a loop is and how it changes; pure.
+//! - [`checks`]: how constraints are measured; beside storage, and knows only the model.
 //! - `storage`: where entries are kept, so that an acknowledged one cannot be lost.
 //! - `service`: the one place that decides what is done.
 //! - `mcp` and `cli`: the faces.
 
+pub mod checks;
 pub mod cli;
 pub mod mcp;
 pub mod model;

@@ -1,6 +1,8 @@
 //! MCP over standard input and output: both eras of the protocol, every tool and prompt, and how a
 //! server ends.
 
+mod end;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as Socket;
@@ -139,6 +141,8 @@ async fn tools_and_prompts_are_listed_in_the_same_order_by_every_process_and_in_
         "finalize",
         "history",
         "list_artifacts",
+        "write_output",
+        "read_output",
     ];
     assert_eq!(names, expected);
 }
@@ -162,6 +166,9 @@ fn good_calls() -> Vec<(&'static str, Value)> {
         ("load_state", json!({ "name": "a", "at": "2", "detail": "full" })),
         ("load_state", json!({ "name": "a", "select": ["/goals", "/nothing"] })),
         ("list_artifacts", json!({})),
+        ("write_output", json!({ "name": "a", "path": "a.txt", "content": "x" })),
+        ("read_output", json!({ "name": "a", "path": "a.txt" })),
+        ("read_output", json!({ "name": "a" })),
         ("init_state", json!({ "name": "b", "workflow": "document" })),
         ("finalize", json!({ "name": "b", "summary": "done" })),
     ]
@@ -271,102 +278,6 @@ async fn standard_output_carries_messages_only_however_much_is_logged() {
     let (status, rest) = server.end().await;
     assert!(status.success() && rest.is_empty(), "{status}: {rest:?}");
     assert!(soon("the log", log).await.unwrap().contains("TRACE"), "the log went elsewhere");
-}
-
-#[tokio::test]
-async fn the_end_of_the_input_ends_an_idle_server_at_once_in_whatever_state_it_is() {
-    for state in ["fresh", "greeted", "used"] {
-        let project = Project::new();
-        let mut server = Raw::start(project.path());
-        if state != "fresh" {
-            server.greet("2025-11-25").await;
-        }
-        if state == "used" {
-            server.call("init_state", open("a")).await.unwrap();
-        }
-        let start = Instant::now();
-        let (status, rest) = server.end().await;
-        assert!(start.elapsed() < AT_ONCE, "{state}: {:?}", start.elapsed());
-        assert!(status.success() && rest.is_empty(), "{state}: {status}: {rest:?}");
-    }
-}
-
-#[tokio::test]
-async fn the_end_of_the_input_commits_and_answers_everything_that_came_before_it() {
-    const SAVES: u64 = 300;
-    let project = Project::new();
-    let mut server = Raw::greeted(project.path()).await;
-    server.call("init_state", open("a")).await.unwrap();
-    for id in 1000..1000 + SAVES {
-        server.send(&request(id, &save("a", &format!("k{id}")))).await;
-    }
-    let start = Instant::now();
-    let (status, answers) = server.end().await;
-    assert!(start.elapsed() < AT_ONCE, "{:?}", start.elapsed());
-    assert!(status.success(), "{status}");
-    let ids: BTreeSet<u64> = answers.iter().filter_map(|answer| answer["id"].as_u64()).collect();
-    assert_eq!(ids, (1000..1000 + SAVES).collect());
-    assert!(answers.iter().all(|answer| told(answer).is_ok()));
-    assert_eq!(data(&project).await.len(), 300);
-}
-
-#[tokio::test]
-async fn a_signal_ends_the_server_at_once_and_exactly_what_was_answered_is_stored() {
-    for signal in [Signal::TERM, Signal::INT] {
-        let project = Project::new();
-        let mut server = Raw::greeted(project.path()).await;
-        server.call("init_state", open("a")).await.unwrap();
-        for id in 1000..1200 {
-            server.send(&request(id, &save("a", &format!("k{id}")))).await;
-        }
-        let mut answers = vec![server.next().await];
-        let start = Instant::now();
-        send_signal(server.id(), signal);
-        let (status, rest) = server.ended().await;
-        assert!(start.elapsed() < AT_ONCE, "{signal:?}: {:?}", start.elapsed());
-        assert!(status.success(), "{signal:?}: {status}");
-        answers.extend(rest);
-        let answered: BTreeSet<String> = answers
-            .iter()
-            .map(|answer| {
-                told(answer).unwrap();
-                format!("k{}", answer["id"])
-            })
-            .collect();
-        let stored: BTreeSet<String> = data(&project).await.into_iter().collect();
-        assert_eq!(stored, answered, "{signal:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_signal_ends_a_server_that_was_never_greeted() {
-    let project = Project::new();
-    let mut server = Raw::start(project.path());
-    // Its answer shows that it listens.
-    server.tell(b"nonsense").await;
-    let start = Instant::now();
-    send_signal(server.id(), Signal::TERM);
-    let (status, _) = server.ended().await;
-    assert!(start.elapsed() < AT_ONCE && status.success(), "{status}, {:?}", start.elapsed());
-}
-
-fn request(id: u64, arguments: &Value) -> Value {
-    let params = json!({ "name": "save_state", "arguments": arguments });
-    json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params })
-}
-
-fn send_signal(id: u32, signal: Signal) {
-    let id = Pid::from_raw(i32::try_from(id).unwrap()).unwrap();
-    kill_process(id, signal).unwrap();
-}
-
-/// The names of what is stored in the artifact `a`, as a fresh process reads it.
-async fn data(project: &Project) -> Vec<String> {
-    let server = Server::start(project.path()).await;
-    let loaded = server.call("load_state", json!({ "name": "a", "select": ["/data"] })).await;
-    let data = loaded.unwrap()["selected"]["/data"].clone();
-    server.end().await;
-    data.as_object().unwrap().keys().cloned().collect()
 }
 
 /// Node gives a child one socket pair for each stream, other hosts one for both.

@@ -29,14 +29,14 @@ impl Doctor {
             match diagnosis.findings.is_empty() {
                 true => writeln!(
                     page,
-                    "{GOOD}healthy{GOOD:#}: {} artifacts, nothing found",
-                    diagnosis.artifacts
+                    "{GOOD}healthy{GOOD:#}: {}, nothing found",
+                    counted(diagnosis.artifacts, "artifact")
                 ),
                 false => writeln!(
                     page,
-                    "{} artifacts, {} findings",
-                    diagnosis.artifacts,
-                    diagnosis.findings.len()
+                    "{}, {}",
+                    counted(diagnosis.artifacts, "artifact"),
+                    counted(diagnosis.findings.len(), "finding")
                 ),
             }
         })?;
@@ -44,6 +44,13 @@ impl Doctor {
             true => Ok(()),
             false => Err(Failure::BadNews),
         }
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
     }
 }
 

@@ -39,13 +39,12 @@ impl History {
                 ]
             };
             let rows: Vec<_> = answer.entries.iter().flatten().map(row).collect();
-            table(page, &["version", "at", "operation", "phase", "by", "note", "changed"], &rows)?;
-            match answer.next_after {
-                Some(after) => {
-                    writeln!(page, "more: refiner history {} --after {after}", answer.briefing.name)
-                }
-                None => Ok(()),
-            }
-        })
+            table(page, &["version", "at", "operation", "phase", "by", "note", "changed"], &rows)
+        })?;
+        if let Some(after) = answer.next_after {
+            let name = &answer.briefing.name;
+            context.output.say(format_args!("More: refiner history {name} --after {after}"));
+        }
+        Ok(())
     }
 }

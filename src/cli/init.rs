@@ -33,6 +33,12 @@ pub(super) struct Init {
     /// A person approves every iteration
     #[arg(long)]
     requires_approval: bool,
+    /// Prompts are tried in every iteration, and judged by what they make
+    #[arg(long)]
+    test_generation: bool,
+    /// {"name":…,"content_type":…}, a part of a meta:composite; may be given several times
+    #[arg(long = "component", value_name = "JSON")]
+    components: Vec<String>,
     #[command(flatten)]
     writing: Writing,
 }
@@ -44,6 +50,11 @@ impl Init {
             .iter()
             .map(|one| input::object("--constraint", one))
             .collect::<Result<_, _>>()?;
+        let components: Vec<_> = self
+            .components
+            .iter()
+            .map(|one| input::object("--component", one))
+            .collect::<Result<_, _>>()?;
         let arguments = service::Init {
             name: name(&self.name)?,
             workflow: self.workflow,
@@ -54,6 +65,8 @@ impl Init {
             inputs: self.inputs.map(|inputs| input::object("--inputs", &inputs)).transpose()?,
             max_iterations: self.max_iterations,
             requires_approval: self.requires_approval.then_some(true),
+            test_generation: self.test_generation.then_some(true),
+            components: Some(components).filter(|components| !components.is_empty()),
             expected_version: self.writing.expected_version,
             idempotency_key: self.writing.idempotency_key,
         };

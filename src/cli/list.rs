@@ -45,13 +45,18 @@ impl List {
                 ]
             };
             let rows: Vec<_> = answer.artifacts.iter().map(row).collect();
-            if !rows.is_empty() {
-                table(page, &["name", "workflow", "phase", "status", "version", "updated"], &rows)?;
+            match rows.is_empty() {
+                true => Ok(()),
+                false => table(
+                    page,
+                    &["name", "workflow", "phase", "status", "version", "updated"],
+                    &rows,
+                ),
             }
-            match &answer.next_cursor {
-                Some(cursor) => writeln!(page, "more: refiner list --cursor {cursor}"),
-                None => Ok(()),
-            }
-        })
+        })?;
+        if let Some(cursor) = &answer.next_cursor {
+            context.output.say(format_args!("More: the same with --cursor {cursor}"));
+        }
+        Ok(())
     }
 }

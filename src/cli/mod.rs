@@ -14,18 +14,21 @@ mod init;
 mod input;
 mod list;
 mod output;
+mod outputs;
 mod project;
 mod restore;
 mod save;
 mod serve;
 mod show;
 mod transition;
+mod verify;
 mod writing;
 
 use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -50,7 +53,7 @@ pub struct Cli {
 #[derive(Clone, Debug, clap::Args)]
 struct Global {
     /// The project's folder [default: the nearest one with .refiner or .git, else the present one]
-    #[arg(long, global = true, env = "REFINER_DIR", value_name = "FOLDER")]
+    #[arg(long, global = true, env = "REFINER_DIR", value_name = "FOLDER", value_parser = folder())]
     dir: Option<PathBuf>,
     /// Where artifacts are kept
     #[arg(long, global = true, value_enum, default_value_t)]
@@ -64,6 +67,11 @@ struct Global {
     /// When to use colours
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     color: Color,
+}
+
+/// Takes any folder. A variable that is set to nothing, as hosts do, names none.
+fn folder() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -104,6 +112,10 @@ enum Command {
     Approve(decide::Decide),
     /// Reject what waits for your decision
     Reject(decide::Decide),
+    /// Measure the constraints
+    Verify(verify::Verify),
+    /// Put files into an artifact's dist/, and read them
+    Output(outputs::Outputs),
     /// Close and archive a cycle
     Finalize(finalize::Finalize),
     /// Look for damage
@@ -176,7 +188,8 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
-async fn execute(cli: Cli, output: Output) -> Result<(), Failure> {
+async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
+    cli.global.dir.take_if(|dir| dir.as_os_str().is_empty());
     if let Command::Demo(demo) = cli.command {
         return demo.run(cli.global.dir, output).await;
     }
@@ -195,6 +208,8 @@ async fn execute(cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Transition(transition) => transition.run(&context).await,
         Command::Approve(decide) => decide.run("approve", &context).await,
         Command::Reject(decide) => decide.run("reject", &context).await,
+        Command::Verify(verify) => verify.run(&context).await,
+        Command::Output(outputs) => outputs.run(&context).await,
         Command::Finalize(finalize) => finalize.run(&context).await,
         Command::Doctor(doctor) => doctor.run(&context).await,
     };

@@ -1,7 +1,8 @@
 //! What people see: the one door to standard output and standard error.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 
+use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -13,7 +14,7 @@ use crate::model::briefing::Briefing;
 /// When to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Color {
-    /// On a terminal, unless NO_COLOR is set
+    /// On a terminal, unless NO_COLOR is set; anywhere if CLICOLOR_FORCE is
     #[default]
     Auto,
     /// Always
@@ -50,8 +51,7 @@ impl Output {
         answer: &T,
         page: impl FnOnce(Page<'_>, &T) -> io::Result<()>,
     ) -> Result<(), Failure> {
-        let mut stdout =
-            AutoStream::new(io::stdout().lock(), self.choice(io::stdout().is_terminal()));
+        let mut stdout = AutoStream::new(io::stdout().lock(), self.choice(&io::stdout()));
         let written = match self.json {
             true => serde_json::to_string_pretty(answer)
                 .map_err(io::Error::from)
@@ -59,6 +59,11 @@ impl Output {
             false => page(&mut stdout, answer),
         };
         written.and_then(|()| stdout.flush()).map_err(broken_pipe)
+    }
+
+    /// Returns whether answers are printed as JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.json
     }
 
     /// Says something that is no data.
@@ -99,18 +104,15 @@ impl Output {
 
     /// Standard error may be closed; there is nobody to tell then.
     fn complain(&self, text: std::fmt::Arguments<'_>) {
-        let mut stderr =
-            AutoStream::new(io::stderr().lock(), self.choice(io::stderr().is_terminal()));
+        let mut stderr = AutoStream::new(io::stderr().lock(), self.choice(&io::stderr()));
         drop(writeln!(stderr, "{text}"));
     }
 
-    fn choice(&self, is_terminal: bool) -> ColorChoice {
-        let wanted = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+    fn choice(&self, stream: &impl RawStream) -> ColorChoice {
         match self.color {
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
-            Color::Auto if wanted => ColorChoice::Always,
-            Color::Auto => ColorChoice::Never,
+            Color::Auto => AutoStream::choice(stream),
         }
     }
 }
@@ -148,8 +150,10 @@ pub(super) fn briefing(page: Page<'_>, briefing: &Briefing) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes rows in columns as wide as their widest cell.
+/// Writes rows in columns as wide as their widest cell, each on one line whatever is in it.
 pub(super) fn table(page: Page<'_>, header: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([header[column].len()]).max().unwrap_or(0)
@@ -162,4 +166,9 @@ pub(super) fn table(page: Page<'_>, header: &[&str], rows: &[Vec<String>]) -> io
     let header: Vec<String> = header.iter().map(|cell| (*cell).to_owned()).collect();
     writeln!(page, "{DIM}{}{DIM:#}", line(&header))?;
     rows.iter().try_for_each(|row| writeln!(page, "{}", line(row)))
+}
+
+/// Returns a text without what would move the cursor or change a terminal.
+fn printable(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }

@@ -194,3 +194,88 @@ pub(super) fn protocol_error(refusal: &Refusal) -> ErrorData {
         _ => ErrorData::invalid_params(refusal.to_string(), Some(details)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rmcp::service::RunningService;
+    use rmcp::{RoleClient, ServiceExt as _};
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+    use serde_json::json;
+
+    use super::super::tools::{Effect, Tool, registered, registry};
+    use super::*;
+    use crate::service::SystemClock;
+    use crate::storage::memory::Memory;
+
+    /// A tool with a bug.
+    struct Panics;
+
+    #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+    struct When {
+        later: bool,
+    }
+
+    impl Tool for Panics {
+        const NAME: &'static str = "panics";
+        const TITLE: &'static str = "Panic";
+        const DESCRIPTION: &'static str = "Panics at once or later.";
+        const EFFECT: Effect = Effect::Reads;
+        type Arguments = When;
+        type Answer = When;
+
+        async fn call(_: &Service, when: When, _: &Caller) -> Result<When, Refusal> {
+            if when.later {
+                tokio::task::yield_now().await;
+            }
+            panic!("a bug that a test planted");
+        }
+    }
+
+    /// A server with all tools and the one with a bug, and a client of it.
+    async fn connected() -> RunningService<RoleClient, ()> {
+        let mut tools = registry();
+        tools.push(registered::<Panics>());
+        let service = Service::new(Arc::new(Memory::default()), Arc::new(SystemClock));
+        let server = Server { tools: tools.leak(), ..Server::new(service) };
+        let (near, far) = tokio::io::duplex(64 << 10);
+        tokio::spawn(async move {
+            let running = server.serve(far).await.unwrap();
+            running.waiting().await
+        });
+        ().serve(near).await.unwrap()
+    }
+
+    async fn call(
+        client: &RunningService<RoleClient, ()>,
+        tool: &'static str,
+        arguments: Value,
+    ) -> (bool, Value) {
+        let arguments = arguments.as_object().cloned().unwrap();
+        let params = CallToolRequestParams::new(tool).with_arguments(arguments);
+        let result = client.call_tool(params).await.unwrap();
+        let text = &result.content[0].as_text().unwrap().text;
+        (result.is_error == Some(true), serde_json::from_str(text).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_tool_that_panics_gets_an_error_as_its_answer_and_the_server_lives() {
+        let client = connected().await;
+        let open = json!({ "name": "a", "workflow": "document" });
+        assert!(!call(&client, "init_state", open).await.0);
+        for later in [false, true] {
+            let (panics, other) = tokio::join!(
+                call(&client, "panics", json!({ "later": later })),
+                call(&client, "load_state", json!({ "name": "a" })),
+            );
+            assert_eq!((panics.0, &panics.1["code"]), (true, &json!("internal")), "{panics:?}");
+            assert!(!panics.1.to_string().contains("planted"), "{panics:?}");
+            assert!(!other.0, "what came at the same time: {other:?}");
+            let patch = json!({ "name": "a", "patch": { "data": { "later": later } } });
+            let saved = call(&client, "save_state", patch).await;
+            assert_eq!((saved.0, &saved.1["changed"]), (false, &json!(true)), "what came after");
+        }
+    }
+}

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::checkpoint::Checkpoint;
+use super::component::Component;
 use super::constraint::Constraint;
 use super::examination::Evidence;
 use super::iteration::Iteration;
@@ -92,6 +93,12 @@ pub struct Document {
     /// What has to be mended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repair: Option<Repair>,
+    /// Whether a prompt is tried in every iteration, and judged by what it makes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test_generation: bool,
+    /// The parts of a composite, each evaluated by its own content type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<Component>,
 }
 
 /// Something that a person decides. It is opened once and decided once.
@@ -247,7 +254,7 @@ pub fn check_writable(fields: &Map<String, Value>, argument: &str) -> Result<(),
 }
 
 /// The fields of [`Document`] that only the server writes; a test holds this list complete.
-const SERVER_OWNED: [&str; 29] = [
+const SERVER_OWNED: [&str; 31] = [
     "refinement_id",
     "artifact_name",
     "artifact_type",
@@ -277,6 +284,8 @@ const SERVER_OWNED: [&str; 29] = [
     "reflected_files",
     "recoveries",
     "repair",
+    "test_generation",
+    "components",
 ];
 
 /// Refuses a document that is too large or too deep to be read back.
@@ -379,6 +388,8 @@ pub(crate) mod tests {
             reflected_files: None,
             recoveries: Vec::new(),
             repair: None,
+            test_generation: false,
+            components: Vec::new(),
         }
     }
 
@@ -386,6 +397,9 @@ pub(crate) mod tests {
     fn every_field_is_either_the_callers_or_the_servers() {
         let now = Time::from_millis(0);
         let mut document = empty("a");
+        document.test_generation = true;
+        let part = json!({"name": "a", "content_type": "direct:svg"});
+        document.components = vec![serde_json::from_value(part).unwrap()];
         document.manifest = Some(Manifest::default());
         document.evidence = BTreeMap::from([(
             "c".to_owned(),
@@ -424,6 +438,16 @@ pub(crate) mod tests {
         let refusal =
             check_writable(&Map::from_iter([("todo".to_owned(), json!(1))]), "patch").unwrap_err();
         assert!(refusal.hint().contains(r#"{"patch":{"data":{"todo":"#), "{}", refusal.hint());
+    }
+
+    #[test]
+    fn a_document_of_an_older_journal_is_written_as_it_was_read() {
+        let older = empty("a").to_value();
+        for newer in ["test_generation", "components"] {
+            assert!(older.get(newer).is_none(), "{newer} is written where it says nothing");
+        }
+        let read = Document::from_value(older.clone()).unwrap();
+        assert_eq!(Digest::of_json(&read.to_value()), Digest::of_json(&older));
     }
 
     #[test]

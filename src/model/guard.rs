@@ -256,7 +256,7 @@ fn to_cel(value: &Value) -> CelValue {
 
 /// Returns a value short enough for a refusal.
 fn abridged(value: Value) -> Value {
-    const CHARACTERS_MAX: usize = 200;
+    const CHARACTERS_MAX: usize = 120;
     let text = value.to_string();
     match text.char_indices().nth(CHARACTERS_MAX) {
         Some((end, _)) => Value::String(format!("{}…", &text[..end])),
@@ -372,6 +372,6 @@ mod tests {
     fn what_a_refusal_shows_of_a_value_is_short() {
         let guard = compile("size(l) == 0").unwrap();
         let unmet = unmet(&guard, &json!({"l": vec!["x".repeat(100); 50]}));
-        assert!(unmet[0].saw["l"].as_str().unwrap().chars().count() <= 201);
+        assert!(unmet[0].saw["l"].as_str().unwrap().chars().count() <= 121);
     }
 }

@@ -32,6 +32,9 @@ pub const GOALS_MAX: usize = 100;
 /// Constraints of an artifact.
 pub const CONSTRAINTS_MAX: usize = 200;
 
+/// Components of a composite artifact.
+pub const COMPONENTS_MAX: usize = 20;
+
 /// What `max_iterations` may be set to.
 pub const ITERATIONS_MAX: u32 = 1000;
 
@@ -51,5 +54,20 @@ pub const OUTPUT_BYTES_MAX: usize = 16 << 20;
 /// Bytes of a document or of selected parts in one answer, about 20,000 tokens.
 pub const ANSWER_BYTES_MAX: usize = 64 << 10;
 
+/// Bytes of a rendered prompt.
+pub const PROMPT_BYTES_MAX: usize = 60 << 10;
+
 /// Items of one page of a listing.
 pub const PAGE_MAX: usize = 100;
+
+/// Bytes of a file that a check reads. Of a larger one it knows the size only.
+pub const CHECKED_FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Files that one check looks at.
+pub const CHECKED_FILES_MAX: usize = 1000;
+
+/// Bytes that one run of a check reads.
+pub const CHECKED_BYTES_MAX: u64 = 256 << 20;
+
+/// Characters of what a check says about what it found.
+pub const FINDING_CHARACTERS_MAX: usize = 600;

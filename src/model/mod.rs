@@ -7,15 +7,19 @@
 
 pub mod briefing;
 pub mod checkpoint;
+pub mod component;
 pub mod constraint;
 pub mod digest;
 pub mod document;
+pub mod domain;
 pub mod entry;
 pub mod examination;
 pub mod frame;
 pub mod gate;
 pub mod guard;
+pub mod guide;
 pub mod idempotency;
+pub mod inference;
 pub mod iteration;
 pub mod journal;
 pub mod lifecycle;

@@ -7,6 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use super::journal::Snapshot;
+use super::manifest::Manifest;
 use super::{Digest, Document, Time, Version};
 
 /// The copy of the document. Written after all others: its version says how far they all are.
@@ -14,6 +15,9 @@ pub const STATE_FILE: &str = "state.json";
 
 /// The constraints by themselves.
 pub const CONSTRAINTS_FILE: &str = "constraints.json";
+
+/// The manifest by itself, once there is one.
+pub const MANIFEST_FILE: &str = "artifact_manifest.json";
 
 /// Fields of a projection that its digest does not cover. `seal` covers them.
 const BESIDE_CONTENT: [&str; 4] = ["digest", "seal", "updated_at", "version"];
@@ -35,15 +39,16 @@ pub enum Origin {
 }
 
 /// Returns the JSON projections of a state, in the order in which they are written.
-pub fn json_files(snapshot: &Snapshot) -> [(&'static str, Vec<u8>); 2] {
+pub fn json_files(snapshot: &Snapshot) -> Vec<(&'static str, Vec<u8>)> {
     let constraints = json!({
         "artifact_name": snapshot.document.artifact_name,
         "constraints": snapshot.document.constraints,
     });
-    [
-        (CONSTRAINTS_FILE, sealed(constraints, None)),
-        (STATE_FILE, sealed(snapshot.value.clone(), Some((snapshot.version, snapshot.at)))),
-    ]
+    let manifest = snapshot.document.manifest.as_ref().map(Manifest::to_value);
+    let manifest = manifest.map(|manifest| (MANIFEST_FILE, sealed(manifest, None)));
+    let state = sealed(snapshot.value.clone(), Some((snapshot.version, snapshot.at)));
+    let constraints = (CONSTRAINTS_FILE, sealed(constraints, None));
+    manifest.into_iter().chain([constraints, (STATE_FILE, state)]).collect()
 }
 
 fn sealed(mut content: Value, version: Option<(Version, Time)>) -> Vec<u8> {

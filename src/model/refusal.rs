@@ -5,6 +5,11 @@ use serde_json::{Value, json};
 
 use super::{Time, Version};
 
+/// Characters of one text of a refusal. What a caller sent may be in it, however long that was.
+const TEXT_CHARACTERS_MAX: usize = 600;
+/// Places of a value that one refusal names.
+const VIOLATIONS_MAX: usize = 20;
+
 /// A reason for which an operation was refused. Nothing was written.
 ///
 /// Every variant is a situation that a caller may want to handle by itself; its code does not
@@ -260,8 +265,8 @@ impl Refusal {
     pub fn to_json(&self) -> Value {
         let mut object = json!({
             "code": self.code(),
-            "message": self.to_string(),
-            "hint": self.hint(),
+            "message": shortened(&self.to_string()),
+            "hint": shortened(&self.hint()),
         });
         if let (Some(object), Value::Object(details)) = (object.as_object_mut(), self.details()) {
             object.extend(details);
@@ -271,19 +276,35 @@ impl Refusal {
 
     fn details(&self) -> Value {
         match self {
-            Self::SchemaViolation { violations, .. } => json!({ "violations": violations }),
+            Self::SchemaViolation { violations, .. } => {
+                let named = violations.iter().take(VIOLATIONS_MAX).map(Violation::shortened);
+                json!({ "violations": named.collect::<Vec<_>>() })
+            }
             Self::Conflict { expected, current } => {
                 json!({ "expected": expected, "current": current })
             }
             Self::InvalidTransition { from, event, allowed, .. } => {
-                json!({ "from": from, "event": event, "allowed": allowed })
+                json!({ "from": from, "event": shortened(event), "allowed": allowed })
             }
             Self::GuardFailed { from, event, unmet } => {
-                json!({ "from": from, "event": event, "unmet": unmet })
+                json!({ "from": from, "event": shortened(event), "unmet": unmet })
             }
             Self::TooLarge { actual, limit, .. } => json!({ "actual": actual, "limit": limit }),
             _ => Value::Null,
         }
+    }
+}
+
+impl Violation {
+    fn shortened(&self) -> Self {
+        Self { pointer: shortened(&self.pointer), message: shortened(&self.message) }
+    }
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(TEXT_CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

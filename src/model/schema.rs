@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use serde_json::Value;
 
-use super::refusal::Violation;
+use super::refusal::{Refusal, Violation};
 
 /// A schema of this project, by its file's name under `schemas/`.
 #[derive(Debug)]
@@ -27,11 +27,81 @@ macro_rules! schema {
     };
 }
 
+/// What the work consists of.
+pub static ARTIFACT_MANIFEST: Schema = schema!("artifact-manifest.schema.json");
+/// Constraints: the list, or `constraints.json`.
+pub static CONSTRAINTS: Schema = schema!("constraints.schema.json");
+/// A content type with what belongs to it.
+pub static CONTENT_TYPE: Schema = schema!("content-type.schema.json");
+/// Documents: `state.json`.
+pub static DOCUMENT: Schema = schema!("document.schema.json");
+/// What the phase execute produces.
+pub static EXECUTION_RESULTS: Schema = schema!("execution-results.schema.json");
+/// What a trigger is told.
+pub static HOOK_EVENT: Schema = schema!("hook-event.schema.json");
+/// What the phase persist produces.
+pub static PERSISTENCE: Schema = schema!("persistence.schema.json");
+/// What the phase plan produces.
+pub static PLAN: Schema = schema!("plan.schema.json");
+/// Where entries are stored: `provider.json`.
+pub static PROVIDER: Schema = schema!("provider.schema.json");
+/// What the phase reflect produces.
+pub static REFLECTION: Schema = schema!("reflection.schema.json");
+/// What the phase specify produces.
+pub static SPECIFICATION: Schema = schema!("specification.schema.json");
+/// What answers a lifecycle event.
+pub static TRIGGER: Schema = schema!("trigger.schema.json");
 /// Workflows: `workflow.json`.
 pub static WORKFLOW: Schema = schema!("workflow.schema.json");
 
-/// All schemas of this project.
-pub static ALL: [&Schema; 1] = [&WORKFLOW];
+/// All schemas of this project, in the order of their files' names.
+pub static ALL: [&Schema; 13] = [
+    &ARTIFACT_MANIFEST,
+    &CONSTRAINTS,
+    &CONTENT_TYPE,
+    &DOCUMENT,
+    &EXECUTION_RESULTS,
+    &HOOK_EVENT,
+    &PERSISTENCE,
+    &PLAN,
+    &PROVIDER,
+    &REFLECTION,
+    &SPECIFICATION,
+    &TRIGGER,
+    &WORKFLOW,
+];
+
+/// Returns a schema by its file's name, with or without its ending.
+pub fn find(name: &str) -> Option<&'static Schema> {
+    let stem = name.strip_suffix(ENDING).unwrap_or(name);
+    ALL.into_iter().find(|schema| schema.file.strip_suffix(ENDING) == Some(stem))
+}
+
+/// How the files of schemas end.
+const ENDING: &str = ".schema.json";
+
+/// Refuses the result of a phase that is not as its schema asks. Places are those of the argument
+/// `result` of `transition`.
+pub fn validate_result(name: &str, result: &Value) -> Result<(), Refusal> {
+    let schema = find(name).ok_or_else(|| {
+        let known: Vec<_> = ALL.iter().map(|schema| schema.file).collect();
+        Refusal::argument(
+            format!("the workflow names a result_schema that does not exist: {name}"),
+            format!("use one of: {}", known.join(", ")),
+        )
+    })?;
+    let mut violations = schema.violations(result);
+    for violation in &mut violations {
+        violation.pointer.insert_str(0, "/result");
+    }
+    match violations.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::SchemaViolation {
+            what: format!("the result ({})", schema.file),
+            violations,
+        }),
+    }
+}
 
 fn compile(text: &str) -> Validator {
     let schema = serde_json::from_str(text).expect("a schema of this project is JSON");
@@ -72,35 +142,4 @@ fn shortened(message: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn every_schema_compiles_and_every_file_is_listed() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas");
-        let mut files: Vec<String> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|file| file.unwrap().file_name().into_string().unwrap())
-            .collect();
-        files.sort();
-        let mut listed: Vec<_> = ALL.iter().map(|schema| schema.file.to_owned()).collect();
-        listed.sort();
-        assert_eq!(files, listed);
-        for schema in ALL {
-            LazyLock::force(&schema.validator);
-        }
-    }
-
-    #[test]
-    fn a_violation_names_its_place_and_what_was_expected() {
-        let violations = WORKFLOW.violations(&json!({
-            "id": "w", "version": 0, "title": "W", "initial": "a",
-            "states": { "a": { "on": { "go": [{ "target": "b", "actions": ["fly"] }] } } }
-        }));
-        let places: Vec<_> = violations.iter().map(|v| v.pointer.as_str()).collect();
-        assert!(places.contains(&"/version"), "{violations:?}");
-        assert!(places.contains(&"/states/a/on/go/0/actions/0"), "{violations:?}");
-    }
-}
+mod tests;

@@ -37,7 +37,7 @@ pub fn of_iteration(
 pub fn of_recovery(document: &Document, repair: &Repair, at: super::Time) -> Section {
     let mut lines: Vec<String> =
         repair.failures.iter().map(|failure| format!("failed: {}", one_line(failure))).collect();
-    lines.extend(repair.missing_files.iter().map(|path| missing(path)));
+    lines.extend(repair.missing_files.iter().map(missing));
     lines.extend(repair.manifest_violations.iter().map(violation));
     let mut text = format!("## Iteration {} — {at} — to be mended\n\n", document.current_iteration);
     part(&mut text, "Errors", lines);
@@ -49,11 +49,7 @@ fn errors(seen: Option<&Examination>) -> Vec<String> {
     let Some(seen) = seen else {
         return Vec::new();
     };
-    seen.missing
-        .iter()
-        .map(|path| missing(path))
-        .chain(seen.violations.iter().map(violation))
-        .collect()
+    seen.missing.iter().map(missing).chain(seen.violations.iter().map(violation)).collect()
 }
 
 fn missing(path: &OutputPath) -> String {
@@ -146,7 +142,10 @@ fn refinement_log(
         "Content Type",
         vec![
             format!("Type: {}", document.content_type.as_deref().unwrap_or("not given")),
-            format!("Evaluation: {}", taxonomy::evaluation(document.content_type.as_deref())),
+            format!(
+                "Evaluation: {}",
+                taxonomy::evaluation(document.content_type.as_deref(), document.test_generation)
+            ),
         ],
     );
     text

@@ -203,7 +203,7 @@ pub const DOCUMENT_VARIABLES: [&str; 15] = [
     "results",
 ];
 
-/// The values that are derived for guards; see [`super::step::facts`].
+/// The values that are derived for guards; see `step::facts`.
 pub const DERIVED_VARIABLES: [&str; 10] = [
     "blocking_violated",
     "constraints",

@@ -176,7 +176,10 @@ mod tests {
             names.sort();
             names
         };
-        assert_eq!(names(root), BUILT_IN.map(|built_in| built_in.name.to_owned()));
+        let beside = ["domains", "templates"];
+        let workflows = names(root).into_iter().filter(|name| !beside.contains(&name.as_str()));
+        let listed = BUILT_IN.map(|built_in| built_in.name.to_owned());
+        assert_eq!(workflows.collect::<Vec<_>>(), listed);
         for built_in in &BUILT_IN {
             let mut listed: Vec<String> =
                 built_in.prompts.iter().map(|(name, _)| format!("{name}.md")).collect();

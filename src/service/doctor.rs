@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Service, listing_refusal, refusal};
+use super::{Service, listing_refusal, no_such_artifact, refusal};
 use crate::model::{Name, Refusal};
 use crate::storage::{Finding, FindingSeverity};
 
@@ -46,12 +46,14 @@ impl Service {
         Ok(diagnosis)
     }
 
+    /// Returns whom to look at. Nobody is opened, since that would already mend something.
     async fn patients(&self, name: Option<Name>) -> Result<Vec<Name>, Refusal> {
+        let all = self.provider.list(None, usize::MAX).await;
+        let all = all.map_err(|error| listing_refusal(&error))?;
         match name {
-            Some(name) => self.newest(&name).await.map(|_| vec![name]),
-            None => {
-                self.provider.list(None, usize::MAX).await.map_err(|error| listing_refusal(&error))
-            }
+            None => Ok(all),
+            Some(name) if all.contains(&name) => Ok(vec![name]),
+            Some(name) => Err(no_such_artifact(&name)),
         }
     }
 }

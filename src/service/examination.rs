@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Service, refusal};
-use crate::model::examination::{Evidence, Examination};
+use crate::model::examination::Examination;
 use crate::model::manifest::{Manifest, Recorded};
 use crate::model::output::OutputPath;
 use crate::model::refusal::Violation;
@@ -42,7 +42,8 @@ impl Service {
             ..Examination::default()
         };
         let contents = self.look_at(document, &there, &mut examination).await?;
-        examination.evidence = self.measure(document, &examination.manifest).await?;
+        let manifest = examination.manifest.to_value();
+        examination.evidence = self.measure(document, &there, manifest).await?;
         Ok(Examined { examination: Arc::new(examination), contents })
     }
 
@@ -85,15 +86,6 @@ impl Service {
             return Ok(None);
         }
         self.provider.output(name, path).await.map_err(|error| refusal(name, &error))
-    }
-
-    /// Measures what can be measured.
-    async fn measure(
-        &self,
-        _document: &Document,
-        _manifest: &Manifest,
-    ) -> Result<BTreeMap<String, Evidence>, Refusal> {
-        Ok(BTreeMap::new())
     }
 }
 

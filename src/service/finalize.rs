@@ -112,7 +112,7 @@ impl Service {
                 ..writing.draft(now, document, summary)
             })
         };
-        let (snapshot, warnings) = self.store(&name, operation).await?;
+        let (snapshot, warnings) = self.store_after(&name, newest.warnings, operation).await?;
         let cycle = snapshot.document.cycle;
         Ok(Finalized {
             archived_to: layout::archive(&name, cycle),

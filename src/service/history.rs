@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::load::{fitting, shortened};
 use super::{Service, refusal};
 use crate::model::briefing::Briefing;
 use crate::model::document::json_bytes;
@@ -86,9 +87,10 @@ impl Service {
                 let after = arguments.after.unwrap_or(0);
                 let entries = self.provider.read(&arguments.name, after, limit).await;
                 let entries = entries.map_err(|error| refusal(&arguments.name, &error))?;
+                // Notes may be long.
+                let entries = fitting(limits::ANSWER_BYTES_MAX, entries.into_iter().map(recorded));
                 let last = entries.last().map(|entry| entry.version);
                 let next_after = last.filter(|last| *last < newest.snapshot.version);
-                let entries = entries.into_iter().map(recorded).collect();
                 Ok(Recorded { entries: Some(entries), next_after, diff: None, briefing })
             }
         }
@@ -118,7 +120,8 @@ impl Service {
 }
 
 fn recorded(entry: Entry) -> HistoryEntry {
-    let mut changed = entry.changed_places();
+    let mut changed: Vec<String> =
+        entry.changed_places().iter().map(|place| shortened(place)).collect();
     if changed.len() > PLACES_MAX {
         let more = changed.len() - PLACES_MAX;
         changed.truncate(PLACES_MAX);

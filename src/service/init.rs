@@ -9,14 +9,18 @@ use serde_json::{Map, Value, json};
 
 use super::catalog::Known;
 use super::finalize::completed;
+use super::measures::check_measures;
 use super::write::{Writing, summary_text};
 use super::{Caller, Service};
 use crate::model::briefing::Briefing;
+use crate::model::component::{self, Component};
 use crate::model::constraint::{self, Constraint};
 use crate::model::document::{ConvergenceStatus, Metrics};
 use crate::model::journal::{Snapshot, Turn};
 use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
-use crate::model::{Document, Draft, Name, Refusal, Time, Version, limits, step, taxonomy};
+use crate::model::{
+    Document, Draft, Name, Refusal, Time, Version, inference, limits, step, taxonomy,
+};
 
 /// The arguments of `init_state`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +51,11 @@ pub struct Init {
     /// A person approves each iteration
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requires_approval: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_generation: Option<bool>,
+    /// Parts: {name, content_type}
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub components: Option<Vec<Map<String, Value>>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<Version>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,6 +101,8 @@ struct Wish {
     inputs: Map<String, Value>,
     max_iterations: Option<u32>,
     requires_approval: bool,
+    test_generation: Option<bool>,
+    components: Option<Vec<Component>>,
 }
 
 /// What opening decided, before it is stored.
@@ -149,19 +160,26 @@ impl Service {
             arguments.goals.map(|goals| step::parse_goals(&json!(goals), "/goals")).transpose()?;
         let constraints = arguments.constraints.map(|list| {
             let list: Vec<Value> = list.into_iter().map(Value::Object).collect();
-            constraint::parse_definitions(&list, "/constraints")
+            let parsed = constraint::parse_definitions(&list, "/constraints")?;
+            check_measures(&[], &parsed).map(|()| parsed)
         });
+        let components =
+            arguments.components.map(|list| component::parse(&list, "/components")).transpose()?;
         Ok(Wish {
             name: arguments.name,
             workflow_given: arguments.workflow.is_some(),
             known,
             artifact_type: arguments.artifact_type,
-            content_type: arguments.content_type,
+            content_type: arguments
+                .content_type
+                .or_else(|| components.is_some().then(|| taxonomy::COMPOSITE.to_owned())),
             goals,
             constraints: constraints.transpose()?,
             inputs: arguments.inputs.unwrap_or_default(),
             max_iterations: arguments.max_iterations.map(check_iterations).transpose()?,
             requires_approval: arguments.requires_approval.unwrap_or(false),
+            test_generation: arguments.test_generation,
+            components,
         })
     }
 }
@@ -204,7 +222,8 @@ fn open(
         }
         other => other.clone(),
     };
-    let document = first_document(wish, before.as_deref(), now, new_id());
+    let mut document = first_document(wish, before.as_deref(), now, new_id());
+    let warnings = complete_types(&mut document)?;
     let summary =
         json!({ "outcome": outcome, "workflow": document.workflow, "cycle": document.cycle });
     let blobs = vec![wish.known.bundle.to_bytes()];
@@ -216,12 +235,36 @@ fn open(
     };
     let draft = Draft { blobs, events: vec![begun], ..writing.draft(now, document, summary) };
     let snapshot = turn.append(draft)?;
-    Ok(Opening {
-        outcome: Some(outcome),
-        version: snapshot.version,
-        snapshot,
-        warnings: Vec::new(),
-    })
+    Ok(Opening { outcome: Some(outcome), version: snapshot.version, snapshot, warnings })
+}
+
+/// The workflow whose prompts depend on what is made.
+const REFINING: &str = "pmpo";
+
+/// Infers what the caller does not say of what is made, and says so. Refuses what cannot go together.
+fn complete_types(document: &mut Document) -> Result<Vec<String>, Refusal> {
+    let inference = inference::infer(
+        &document.goals,
+        &document.inputs,
+        document.artifact_type.as_deref(),
+        document.content_type.as_deref(),
+    )
+    .filter(|_| document.workflow.as_str() == REFINING);
+    let mut warnings = Vec::new();
+    if let Some(inferred) = inference {
+        let owned = |found: Option<&'static str>| found.map(str::to_owned);
+        document.artifact_type = document.artifact_type.take().or(owned(inferred.artifact_type));
+        document.content_type = document.content_type.take().or(owned(inferred.content_type));
+        warnings.push(inferred.warning());
+    }
+    component::check(document.content_type.as_deref(), &document.components)?;
+    let content_type = document.content_type.as_deref().unwrap_or("not given");
+    if document.test_generation && !content_type.starts_with("meta:") {
+        warnings.push(format!(
+            "test_generation has no effect: content_type is {content_type}, and only meta:* is tried"
+        ));
+    }
+    Ok(warnings)
 }
 
 /// Returns whether the loop has come to its end, finalized or not.
@@ -272,10 +315,7 @@ fn first_document(wish: &Wish, before: Option<&Snapshot>, now: Time, id: String)
             .artifact_type
             .clone()
             .or_else(|| inherited(|before| before.artifact_type.clone())),
-        content_type: wish
-            .content_type
-            .clone()
-            .or_else(|| inherited(|before| before.content_type.clone())),
+        content_type: content_type(wish, before),
         workflow: workflow.definition.id.clone(),
         definition: workflow.digest,
         cycle: before.map_or(1, |before| before.cycle + 1),
@@ -307,12 +347,33 @@ fn first_document(wish: &Wish, before: Option<&Snapshot>, now: Time, id: String)
         lease: None,
         last_transition: None,
         data: Map::new(),
-        manifest: None,
+        manifest: before.and_then(|before| before.manifest.clone()),
         evidence: BTreeMap::new(),
         reflected_files: None,
         recoveries: Vec::new(),
         repair: None,
+        test_generation: wish
+            .test_generation
+            .unwrap_or_else(|| before.is_some_and(|before| before.test_generation)),
+        components: components(wish, before),
     }
+}
+
+/// The content type that a cycle begins with. That of the cycle before is kept unless the artifact is
+/// another kind of thing now.
+fn content_type(wish: &Wish, before: Option<&Document>) -> Option<String> {
+    let same = |before: &&Document| {
+        wish.artifact_type.is_none() || wish.artifact_type == before.artifact_type
+    };
+    let inherited = || before.filter(same).and_then(|before| before.content_type.clone());
+    wish.content_type.clone().or_else(inherited)
+}
+
+/// The components that a cycle begins with. Those of the cycle before are kept for a composite only.
+fn components(wish: &Wish, before: Option<&Document>) -> Vec<Component> {
+    let composite = content_type(wish, before).as_deref() == Some(taxonomy::COMPOSITE);
+    let inherited = || before.filter(|_| composite).map(|before| before.components.clone());
+    wish.components.clone().or_else(inherited).unwrap_or_default()
 }
 
 fn unassessed(constraints: &[Constraint]) -> Vec<Constraint> {

@@ -71,6 +71,7 @@ impl Service {
         let limit = arguments.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, limits::PAGE_MAX);
         let mut after = arguments.cursor.as_deref().map(parse_cursor).transpose()?;
         let mut listed = Listed { artifacts: Vec::new(), next_cursor: None, warnings: Vec::new() };
+        let mut seen: Option<Name> = None;
         loop {
             let names = self.provider.list(after.as_ref(), CHUNK).await;
             let names = names.map_err(|error| listing_refusal(&error))?;
@@ -80,14 +81,15 @@ impl Service {
                 {
                     continue;
                 }
-                if listed.artifacts.len() == limit {
-                    listed.next_cursor = listed.artifacts.last().map(|last| last.name.clone());
+                if listed.artifacts.len() + listed.warnings.len() == limit {
+                    listed.next_cursor = seen.map(|last| last.to_string());
                     return Ok(listed);
                 }
                 match self.summary(&name, &arguments).await {
                     Ok(summary) => listed.artifacts.extend(summary),
                     Err(refusal) => listed.warnings.push(format!("{name}: {refusal}")),
                 }
+                seen = Some(name);
             }
             after = Some(last);
         }

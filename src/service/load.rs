@@ -1,5 +1,7 @@
 //! `load_state`: where an artifact stands, and as much of its document as is asked for.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -75,9 +77,10 @@ impl Service {
             Some(true) => self.phase_prompt(&newest.snapshot, &briefing).await?,
             _ => None,
         };
+        let room = limits::ANSWER_BYTES_MAX.saturating_sub(json_bytes(&json!(prompt)));
         let (document, selected) = match &arguments.select {
-            Some(pointers) => (None, Some(selected(snapshot, pointers)?)),
-            None => (Some(document(snapshot, arguments.detail.unwrap_or_default())?), None),
+            Some(pointers) => (None, Some(selected(snapshot, pointers, room)?)),
+            None => (Some(document(snapshot, arguments.detail.unwrap_or_default(), room)?), None),
         };
         Ok(Loaded {
             version: snapshot.version,
@@ -116,18 +119,22 @@ pub(super) fn parse_reference(reference: &str) -> Result<Version, Refusal> {
     })
 }
 
-fn document(snapshot: &Snapshot, detail: Detail) -> Result<Map<String, Value>, Refusal> {
+fn document(
+    snapshot: &Snapshot,
+    detail: Detail,
+    room: usize,
+) -> Result<Map<String, Value>, Refusal> {
     match detail {
         Detail::Brief => Ok(outline(&snapshot.document)),
-        Detail::Full => full(snapshot),
+        Detail::Full => full(snapshot, room),
     }
 }
 
 /// The whole document, if it fits into an answer.
-fn full(snapshot: &Snapshot) -> Result<Map<String, Value>, Refusal> {
+fn full(snapshot: &Snapshot, room: usize) -> Result<Map<String, Value>, Refusal> {
     let bytes = json_bytes(&snapshot.value);
-    if bytes > limits::ANSWER_BYTES_MAX {
-        return Err(too_large("the document", bytes));
+    if bytes > room {
+        return Err(too_large("the document", bytes, room));
     }
     let Value::Object(view) = snapshot.document.to_view(snapshot.version, snapshot.at) else {
         return Err(Refusal::Internal("a document is an object".into()));
@@ -135,17 +142,18 @@ fn full(snapshot: &Snapshot) -> Result<Map<String, Value>, Refusal> {
     Ok(view)
 }
 
-fn too_large(what: &str, bytes: usize) -> Refusal {
+fn too_large(what: &str, bytes: usize, room: usize) -> Refusal {
     Refusal::argument(
-        format!(
-            "{what} has {bytes} bytes, and an answer has room for {}",
-            limits::ANSWER_BYTES_MAX
-        ),
+        format!("{what} has {bytes} bytes, and an answer has room for {room}"),
         "detail brief shows how large each part of data is; pass select with JSON Pointers to smaller parts, such as /data/notes/0",
     )
 }
 
-fn selected(snapshot: &Snapshot, pointers: &[String]) -> Result<Map<String, Value>, Refusal> {
+fn selected(
+    snapshot: &Snapshot,
+    pointers: &[String],
+    room: usize,
+) -> Result<Map<String, Value>, Refusal> {
     const POINTERS_MAX: usize = 50;
     if pointers.len() > POINTERS_MAX {
         return Err(Refusal::argument(
@@ -166,32 +174,28 @@ fn selected(snapshot: &Snapshot, pointers: &[String]) -> Result<Map<String, Valu
         |pointer: &String| (pointer.clone(), view.pointer(pointer).cloned().unwrap_or_default());
     let selected: Map<String, Value> = pointers.iter().map(select).collect();
     let bytes = json_bytes(&json!(selected));
-    match bytes > limits::ANSWER_BYTES_MAX {
-        true => Err(too_large("what is selected", bytes)),
+    match bytes > room {
+        true => Err(too_large("what is selected", bytes, room)),
         false => Ok(selected),
     }
 }
 
 /// What a model needs to go on after it lost its memory, in well under 2 KB.
 fn outline(document: &Document) -> Map<String, Value> {
-    const GOALS_SHOWN: usize = 3;
-    const OPEN_SHOWN: usize = 8;
-    const PARTS_SHOWN: usize = 10;
-    let open = document.constraints.iter().filter(|one| !one.holds());
-    let open: Vec<&str> = open.map(|one| one.id.as_str()).take(OPEN_SHOWN).collect();
-    let data = document
-        .data
-        .iter()
-        .take(PARTS_SHOWN)
-        .map(|(name, value)| (name.clone(), json!(size(value))));
+    const GOALS_BYTES: usize = 300;
+    const OPEN_BYTES: usize = 250;
+    const PARTS_BYTES: usize = 450;
+    let goals = document.goals.iter().map(|goal| shortened(goal));
+    let open = document.constraints.iter().filter(|one| !one.holds()).map(|one| &one.id);
+    let parts = document.data.iter().map(|(name, value)| (name.clone(), size(value)));
     let mut outline = json!({
-        "goals": document.goals.iter().take(GOALS_SHOWN).map(|goal| shortened(goal)).collect::<Vec<_>>(),
+        "goals": fitting(GOALS_BYTES, goals),
         "constraints": {
             "total": document.constraints.len(),
             "satisfied": document.constraints.iter().filter(|one| one.holds()).count(),
-            "open": open,
+            "open": fitting(OPEN_BYTES, open),
         },
-        "data": data.collect::<Map<_, _>>(),
+        "data": fitting(PARTS_BYTES, parts).into_iter().collect::<BTreeMap<_, _>>(),
         "started_at": document.started_at,
     });
     let beside: [(&str, Value); 4] = [
@@ -218,6 +222,17 @@ fn outline(document: &Document) -> Map<String, Value> {
     fields
 }
 
+/// Returns the first items, as many as fit into so many bytes of JSON.
+pub(super) fn fitting<T: Serialize>(bytes_max: usize, items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut room = bytes_max;
+    let fits = |item: &T| {
+        let left = room.checked_sub(json_bytes(&json!(item)));
+        room = left.unwrap_or_default();
+        left.is_some()
+    };
+    items.take_while(fits).collect()
+}
+
 /// Says what a part is and how large, instead of the part.
 fn size(value: &Value) -> String {
     match value {
@@ -228,7 +243,8 @@ fn size(value: &Value) -> String {
     }
 }
 
-fn shortened(text: &str) -> String {
+/// Returns the beginning of a text.
+pub(super) fn shortened(text: &str) -> String {
     const CHARACTERS_MAX: usize = 120;
     match text.char_indices().nth(CHARACTERS_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),

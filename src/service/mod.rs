@@ -14,12 +14,14 @@ mod history;
 mod init;
 mod list;
 mod load;
+mod measures;
 mod outputs;
 mod prompts;
 mod queue;
 mod restore;
 mod save;
 mod transition;
+mod verify;
 mod write;
 
 use std::sync::Arc;
@@ -40,6 +42,8 @@ use self::queue::{Failure, Queues};
 pub use self::restore::{Restore, Restored};
 pub use self::save::{Save, Saved};
 pub use self::transition::{Transition, Transitioned};
+pub use self::verify::{Standing, Verified, Verify};
+use crate::checks::CommandPolicy;
 use crate::model::briefing::{Briefing, briefing};
 #[cfg(test)]
 use crate::model::gate::Sight;
@@ -55,6 +59,8 @@ pub struct Service {
     clock: Arc<dyn Clock>,
     catalog: Arc<Catalog>,
     queues: Arc<Queues>,
+    /// The commands that checks may run.
+    commands: Option<Arc<CommandPolicy>>,
 }
 
 /// Who calls.
@@ -100,7 +106,13 @@ impl Service {
 
     fn with_catalog(provider: Arc<dyn Provider>, clock: Arc<dyn Clock>, catalog: Catalog) -> Self {
         let queues = Arc::new(Queues::new(Arc::clone(&provider)));
-        Self { provider, clock, catalog: Arc::new(catalog), queues }
+        Self { provider, clock, catalog: Arc::new(catalog), queues, commands: None }
+    }
+
+    /// Lets checks run the commands that the user's own configuration allows.
+    #[must_use]
+    pub fn with_commands(self, commands: Option<CommandPolicy>) -> Self {
+        Self { commands: commands.map(Arc::new), ..self }
     }
 
     /// Returns what tells people where things are stored.

@@ -111,7 +111,7 @@ impl Service {
         let (name, path) = (arguments.name.clone(), OutputPath::parse(&arguments.path)?);
         let content = content(arguments)?;
         let output = Output { path, bytes: content.len() as u64, digest: Digest::of(&content) };
-        self.newest(&name).await?;
+        let newest = self.newest(&name).await?;
         let there = self.provider.output(&name, &output.path).await.ok().flatten();
         let placing = Placing {
             unchanged: there.is_some_and(|there| there == content),
@@ -122,7 +122,8 @@ impl Service {
         let changed = !placing.unchanged;
         let (clock, of) = (Arc::clone(&self.clock), name.clone());
         let operation = move |turn: &mut Turn<'_>| placing.store(&of, turn, clock.now());
-        let ((version, snapshot), warnings) = self.store(&name, operation).await?;
+        let ((version, snapshot), warnings) =
+            self.store_after(&name, newest.warnings, operation).await?;
         Ok(WrittenOutput {
             path: format!("{}/{}", layout::dist(&name), output.path),
             bytes: output.bytes,

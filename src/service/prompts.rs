@@ -71,3 +71,6 @@ fn how_to_begin(prompt: &str, name: &Name) -> String {
          3. Call `load_state` with `{{\"name\": \"{name}\", \"with_prompt\": true}}`: it says what to do first.\n"
     )
 }
+
+#[cfg(test)]
+mod tests;

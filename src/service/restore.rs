@@ -46,7 +46,7 @@ impl Service {
         let writing = Writing::new("restore", &arguments, arguments.expected_version, caller)?;
         let (name, clock) = (arguments.name, Arc::clone(&self.clock));
         let restored_from = parse_reference(&arguments.to)?;
-        self.newest(&name).await?;
+        let newest = self.newest(&name).await?;
         let earlier = self.version_at(&name, &arguments.to).await?.document;
         let (outputs, not_kept) = self.kept_outputs(&earlier).await?;
         let of = name.clone();
@@ -68,7 +68,8 @@ impl Service {
                 Draft { outputs: outputs.clone(), ..writing.draft(clock.now(), document, summary) };
             turn.append(draft).map(|snapshot| (snapshot.version, snapshot))
         };
-        let ((version, snapshot), mut warnings) = self.store(&name, operation).await?;
+        let ((version, snapshot), mut warnings) =
+            self.store_after(&name, newest.warnings, operation).await?;
         warnings.extend(not_kept);
         Ok(Restored { version, restored_from, briefing: self.brief(&snapshot, warnings).await? })
     }
@@ -89,7 +90,7 @@ impl Service {
                     digest: file.digest,
                 }),
                 None => {
-                    warnings.push(format!("{path} was too large to be kept and stays as it is"))
+                    warnings.push(format!("{path} was too large to be kept and stays as it is"));
                 }
             }
         }

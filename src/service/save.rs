@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::measures::check_measures;
 use super::write::{Writing, check_text, open_state};
 use super::{Caller, Consent, Service};
 use crate::model::briefing::Briefing;
@@ -81,6 +82,7 @@ impl Service {
                 let unchanged = Arc::clone(turn.newest().expect("the artifact is open"));
                 return Ok((false, unchanged.version, unchanged));
             }
+            check_measures(&before.document.constraints, &document.constraints)?;
             let ways = loosening(before, &document, &workflow);
             check_agreed(before, &ways, consent.as_ref())?;
             let (now, note) = (clock.now(), arguments.note.as_deref());
@@ -89,7 +91,8 @@ impl Service {
             let snapshot = turn.append(Draft { sections, ..draft })?;
             Ok((true, snapshot.version, snapshot))
         };
-        let ((changed, version, snapshot), warnings) = self.store(&name, operation).await?;
+        let ((changed, version, snapshot), warnings) =
+            self.store_after(&name, newest.warnings, operation).await?;
         Ok(Saved { changed, version, briefing: self.brief(&snapshot, warnings).await? })
     }
 }

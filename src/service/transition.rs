@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::examination::Examined;
+use super::measures::check_measures;
 use super::write::{Writing, check_text, open_state, summary_text};
 use super::{Caller, Consent, Service};
 use crate::model::briefing::Briefing;
@@ -92,7 +93,7 @@ impl Service {
         let lacks_checkpoints = !sending.keeps_checkpoints;
         let (clock, of) = (Arc::clone(&self.clock), name.clone());
         let operation = move |turn: &mut Turn<'_>| sending.store(&of, &writing, turn, clock.now());
-        let (outcome, mut warnings) = self.store(&name, operation).await?;
+        let (outcome, mut warnings) = self.store_after(&name, newest.warnings, operation).await?;
         if lacks_checkpoints {
             warnings.push("no checkpoint was made: the memory provider keeps none".to_owned());
         }
@@ -258,7 +259,9 @@ impl Sending {
             keeps_checkpoints: self.keeps_checkpoints,
             examination,
         };
-        step::step(&self.workflow, document, &self.event, &occasion)
+        let step = step::step(&self.workflow, document, &self.event, &occasion)?;
+        check_measures(&document.constraints, &step.document.constraints)?;
+        Ok(step)
     }
 
     /// What the entry keeps of the files that were looked at.

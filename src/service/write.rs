@@ -81,6 +81,20 @@ impl Service {
         stored.map_err(|failure: Failure| failure.into_refusal(name))
     }
 
+    /// Does the same after a look at the artifact. What that said is answered too: some things are
+    /// said only once.
+    pub(super) async fn store_after<T: Send + 'static>(
+        &self,
+        name: &Name,
+        mut said: Vec<String>,
+        operation: impl FnMut(&mut Turn<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<(T, Vec<String>), Refusal> {
+        let (answer, warnings) = self.store(name, operation).await?;
+        said.retain(|one| !warnings.contains(one));
+        said.extend(warnings);
+        Ok((answer, said))
+    }
+
     /// Returns the entry that made a version, to answer a repeated call as the first time.
     pub(super) async fn entry(&self, name: &Name, version: Version) -> Result<Entry, Refusal> {
         let entries = self

@@ -12,6 +12,7 @@ use super::{Newest, Provider};
 use crate::model::idempotency::IdempotencyKey;
 use crate::model::journal::Turn;
 use crate::model::journal::tests::draft;
+use crate::model::output::{Output, OutputPath};
 use crate::model::{Digest, Draft, Name, Refusal, Version, limits};
 
 /// Makes a test of every check for a provider. `$made` is an expression that makes a fresh one,
@@ -30,6 +31,7 @@ macro_rules! conformance {
             every_version_can_be_had_again
             a_large_payload_comes_back_whole
             a_blob_is_there_when_its_entry_is
+            an_output_is_in_place_once_its_entry_is_stored
             an_idempotency_key_is_found_again
             names_are_listed_in_order_and_in_pages
             a_healthy_artifact_is_found_healthy
@@ -231,6 +233,34 @@ async fn a_blob_is_there_when_its_entry_is(provider: Shared) {
     assert_eq!(provider.blob(&name("b"), digest).await.unwrap(), None);
 }
 
+async fn an_output_is_in_place_once_its_entry_is_stored(provider: Shared) {
+    let written = [("b/deep.txt", "1"), ("a.txt", "two"), ("a.txt", "three")];
+    for (path, content) in written {
+        let decide = move |turn: &mut Turn<'_>| {
+            let output = Output {
+                path: OutputPath::parse(path).unwrap(),
+                bytes: content.len() as u64,
+                digest: Digest::of(content.as_bytes()),
+            };
+            let draft = Draft {
+                outputs: vec![output],
+                blobs: vec![content.into()],
+                ..draft("a", &json!(content))
+            };
+            drop(turn.append(draft).unwrap());
+        };
+        let newest = provider.append(&name("a"), Box::new(decide)).await.unwrap().unwrap();
+        assert_eq!(newest.warnings, Vec::<String>::new());
+    }
+    let listed = provider.outputs(&name("a")).await.unwrap();
+    let listed: Vec<_> = listed.iter().map(|file| (file.path.as_str(), file.bytes)).collect();
+    assert_eq!(listed, [("a.txt", 5), ("b/deep.txt", 1)]);
+    let read = async |path| provider.output(&name("a"), &OutputPath::parse(path).unwrap()).await;
+    assert_eq!(read("a.txt").await.unwrap().as_deref(), Some(&b"three"[..]));
+    assert_eq!(read("none.txt").await.unwrap(), None);
+    assert_eq!(read("b").await.unwrap(), None);
+}
+
 async fn an_idempotency_key_is_found_again(provider: Shared) {
     let key = IdempotencyKey::new("key".into(), Digest::of(b"call")).unwrap();
     let first = key.clone();
@@ -269,4 +299,5 @@ async fn nothing_is_known_of_an_artifact_that_does_not_exist(provider: Shared) {
     assert!(provider.read(&name("a"), 0, 10).await.unwrap().is_empty());
     assert!(provider.at(&name("a"), 1).await.unwrap().is_none());
     assert!(provider.examine(&name("a")).await.unwrap().is_empty());
+    assert!(provider.outputs(&name("a")).await.unwrap().is_empty());
 }

@@ -95,13 +95,14 @@ impl Host {
             },
         };
         let face = Face { person, asked: Arc::clone(&asked) };
-        let client = soon("the greeting", face.serve_with_lifecycle(streams, mode)).await.unwrap();
+        let client =
+            soon("the greeting", Box::pin(face.serve_with_lifecycle(streams, mode))).await.unwrap();
         Self { child, client, asked }
     }
 
     /// Calls a tool and, if the person is asked, brings their answer back.
     pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Result<Value, Value> {
-        told(soon(tool, self.client.call_tool(params(tool, arguments))).await)
+        told(soon(tool, Box::pin(self.client.call_tool(params(tool, arguments)))).await)
     }
 
     /// Calls a tool once, with whatever a client may send beside the arguments.
@@ -115,7 +116,7 @@ impl Host {
         let mut params = params(tool, arguments);
         params.request_state = state.map(str::to_owned);
         params.input_responses = answer.map(|answer| [("decision".to_owned(), answer)].into());
-        match soon(tool, self.client.call_tool_once(params)).await {
+        match soon(tool, Box::pin(self.client.call_tool_once(params))).await {
             Ok(CallToolResponse::Complete(result)) => told(Ok(result)),
             Ok(CallToolResponse::InputRequired(asks)) => Ok(json!(asks)),
             Ok(other) => panic!("{tool} answered {other:?}"),

@@ -15,10 +15,10 @@ use std::time::Duration;
 pub(crate) use self::client::{Caller, Server};
 pub(crate) use self::host::{ERAS, Era, Host, Person, accepts, answers};
 pub(crate) use self::journal::{Journal, framed};
-pub(crate) use self::program::{Finished, command, refiner, refiner_with_input};
+pub(crate) use self::program::{Finished, command, finish, program, refiner, refiner_with_input};
 pub(crate) use self::raw::{Raw, told};
 pub(crate) use self::strace::{Call, Trace, traced};
-pub(crate) use self::terminal::refiner_at_a_terminal;
+pub(crate) use self::terminal::on_terminal;
 pub(crate) use self::workspace::{Project, copy_folder};
 
 /// Far more than anything here takes: what has not happened by then never will.

@@ -6,8 +6,16 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Variables that would change what the program does.
-const VARIABLES: [&str; 6] =
-    ["CLAUDE_PROJECT_DIR", "CLICOLOR_FORCE", "COLUMNS", "NO_COLOR", "REFINER_DIR", "RUST_LOG"];
+const VARIABLES: [&str; 8] = [
+    "CLAUDE_PROJECT_DIR",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "COLUMNS",
+    "NO_COLOR",
+    "REFINER_DIR",
+    "RUST_LOG",
+    "TERM",
+];
 
 /// A command that has ended.
 #[derive(Debug)]
@@ -24,10 +32,18 @@ impl Finished {
     }
 }
 
-/// Returns the program as a command on a project's folder, in a known environment.
-pub(crate) fn command(project: &Path) -> Command {
+/// Returns the program as a command in a known environment, on whatever folder it finds.
+pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_refiner"));
-    VARIABLES.iter().for_each(|name| drop(command.env_remove(name)));
+    for name in VARIABLES {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Returns the program as a command on a project's folder.
+pub(crate) fn command(project: &Path) -> Command {
+    let mut command = program();
     command.arg("--dir").arg(project);
     command
 }
@@ -47,7 +63,13 @@ pub(crate) fn refiner_with_input(
     input: &str,
 ) -> Finished {
     let mut command = command(project);
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(arguments);
+    finish(&mut command, input)
+}
+
+/// Runs a command to its end.
+pub(crate) fn finish(command: &mut Command, input: &str) -> Finished {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     // It may end without reading.
     drop(child.stdin.take().unwrap().write_all(input.as_bytes()));

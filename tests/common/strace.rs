@@ -52,13 +52,18 @@ impl Trace {
                 if let Some((_, call)) = begun {
                     call.returned = returned(resumed);
                 }
-            } else if let Some((name, arguments)) = what.split_once('(') {
+            } else if let Some((name, arguments)) = what.split_once('(').filter(is_known) {
                 let path = path_of(arguments);
                 calls.push((thread, Call { name: name.into(), path, returned: returned(what) }));
             }
         }
         calls.into_iter().map(|(_, call)| call).collect()
     }
+}
+
+/// Whether `strace` saw which call it was. Of a thread that ends with its process it may not.
+fn is_known((name, _): &(&str, &str)) -> bool {
+    *name != "???"
 }
 
 /// The path that `-y` prints after the first file descriptor.

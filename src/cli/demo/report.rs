@@ -130,14 +130,14 @@ fn with_follow_up(text: &str) -> String {
     }
     let next = outline.section(AFTER_FOLLOW_UP).map(|(heading, _)| heading.place.start);
     let (before, after) = text.split_at(next.unwrap_or(text.len()));
-    format!("{before}{FOLLOW_UP}{after}")
+    format!("{before}{FOLLOW_UP}\n{after}")
 }
 
 fn with_short_summary(text: &str) -> String {
     let outline = Outline::of(text);
     let Some((summary, next)) = outline.section("Summary") else { return text.to_owned() };
     let end = next.map_or(text.len(), |next| next.place.start);
-    format!("{}\n{SHORT_SUMMARY}{}", &text[..summary.place.end], &text[end..])
+    format!("{}\n{SHORT_SUMMARY}\n{}", &text[..summary.place.end], &text[end..])
 }
 
 #[cfg(test)]

@@ -128,19 +128,19 @@ impl Gate {
         let sent = context.peer.send_request_with_option(request, options).await;
         let handle = sent.map_err(|error| unanswered(&error))?;
         let id = handle.id.clone();
-        let gone = tokio::select! {
-            answer = handle.await_response() => return form::agreed(
-                &elicited(answer)?,
-                &question.what,
-                &events(question),
-            ),
-            () = context.ct.cancelled() => "the call was cancelled",
-            () = self.ended() => "the connection ended",
-        };
-        let withdrawn = CancelledNotificationParam::new(Some(id), Some(gone.to_owned()));
-        // Who went away need not hear it.
-        drop(context.peer.notify_cancelled(withdrawn).await);
-        Err(unasked(gone))
+        tokio::select! {
+            answer = handle.await_response() => {
+                form::agreed(&elicited(answer)?, &question.what, &events(question))
+            }
+            () = context.ct.cancelled() => {
+                let withdrawn = CancelledNotificationParam::new(Some(id), None);
+                // Who went away need not hear it.
+                drop(context.peer.notify_cancelled(withdrawn).await);
+                Err(unasked("the call was cancelled"))
+            }
+            // Nobody carries a message of ours any more.
+            () = self.ended() => Err(unasked("the connection ended")),
+        }
     }
 
     async fn ended(&self) {

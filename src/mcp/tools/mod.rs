@@ -10,6 +10,7 @@ mod read_output;
 mod restore;
 mod save_state;
 mod transition;
+mod verify;
 mod write_output;
 
 use std::future::Future;
@@ -82,7 +83,8 @@ impl std::fmt::Debug for Registered {
 /// All tools, in the order in which hosts list them.
 pub(super) static TOOLS: LazyLock<Vec<Registered>> = LazyLock::new(registry);
 
-fn registry() -> Vec<Registered> {
+/// Makes all tools.
+pub(super) fn registry() -> Vec<Registered> {
     vec![
         registered::<init_state::InitState>(),
         registered::<load_state::LoadState>(),
@@ -93,12 +95,14 @@ fn registry() -> Vec<Registered> {
         registered::<finalize::FinalizeTool>(),
         registered::<history::HistoryTool>(),
         registered::<list_artifacts::ListArtifacts>(),
+        registered::<verify::VerifyTool>(),
         registered::<write_output::WriteOutputTool>(),
         registered::<read_output::ReadOutputTool>(),
     ]
 }
 
-fn registered<T: Tool + 'static>() -> Registered {
+/// Makes a tool ready to be called.
+pub(super) fn registered<T: Tool + 'static>() -> Registered {
     let input = plain_schema::<T::Arguments>();
     let definition = Definition::new(T::NAME, T::DESCRIPTION, Arc::clone(&input))
         .with_title(T::TITLE)

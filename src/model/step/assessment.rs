@@ -61,7 +61,9 @@ impl Stepping<'_> {
     /// The specification may weigh what it was given anew, but not in silence.
     fn note_loosening(&mut self, merged: &[Constraint]) {
         let ways = constraint::loosening(&self.document.constraints, merged);
-        self.regressed(ways.iter().map(|way| format!("the specification is {way}")).collect());
+        let regressions: Vec<String> =
+            ways.iter().map(|way| format!("the specification is {way}")).collect();
+        self.regressed(&regressions);
     }
 
     /// Takes the status of each constraint that nothing measures over from the reflection. One that

@@ -40,7 +40,7 @@ impl Stepping<'_> {
         let detail = json!({ "decision": choice, "reason": reason, "status": status });
         push_listed(&mut self.document.iteration_history, iteration);
         self.happened(LifecycleKind::OnIterationComplete, Some(detail));
-        self.regressed(regressions);
+        self.regressed(&regressions);
         self.document.repair = None;
         self.decision =
             Some(Decision { decision: choice, reason, unmet: std::mem::take(&mut self.unmet) });

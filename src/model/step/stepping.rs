@@ -117,7 +117,7 @@ impl<'a> Stepping<'a> {
         });
     }
 
-    pub(super) fn regressed(&mut self, regressions: Vec<String>) {
+    pub(super) fn regressed(&mut self, regressions: &[String]) {
         if !regressions.is_empty() {
             self.happened(LifecycleKind::OnRegression, Some(json!(regressions)));
         }

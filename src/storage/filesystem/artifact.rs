@@ -11,11 +11,11 @@ use super::projections::Projections;
 use super::segment;
 use super::writer::{self, Writer};
 use super::{Decide, Newest, Sizes};
-use crate::model::Name;
 use crate::model::entry::Entry;
 use crate::model::frame;
 use crate::model::journal::{Journal, Turn};
 use crate::model::projection::STATE_FILE;
+use crate::model::{Name, Version};
 
 /// How long to wait for another process that holds a lock. It holds it for the time of one write.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -162,6 +162,7 @@ impl Artifact {
     fn write(&self, open: &mut Open, decide: Option<&mut Decide>) -> Result<(), Fault> {
         let kept_up = self.keep_up(open)?;
         let Some(mut writer) = open.writer.take() else {
+            self.check_nothing_was_stored()?;
             let Some(decide) = decide else { return Ok(()) };
             writable(open, None)?;
             let writer = writer::create(&self.fs, &self.name)?;
@@ -335,10 +336,20 @@ impl Artifact {
         Ok(Some(Lock(Arc::clone(file))))
     }
 
-    /// Returns whether the artifact has a journal.
+    /// Returns whether the artifact has a journal, or a `state.json` that says that it had one.
     fn exists(&self) -> Result<bool, Fault> {
-        let folder = layout::journal(&self.name);
-        fs::exists(self.fs.as_ref(), &folder).map_err(doing("look for", &folder))
+        let (fs, folder) = (self.fs.as_ref(), layout::journal(&self.name));
+        Ok(fs::exists(fs, &folder).map_err(doing("look for", &folder))?
+            || writer::read_state_file(fs, &self.name)?.is_some())
+    }
+
+    /// Fails when there is no journal and `state.json` says that something was stored in one:
+    /// versions never start over.
+    fn check_nothing_was_stored(&self) -> Result<(), Fault> {
+        match writer::read_state_file(self.fs.as_ref(), &self.name)? {
+            Some(state) => Err(Fault::Corrupt(missing_journal(state.version))),
+            None => Ok(()),
+        }
     }
 
     /// A panic while this was held may have left anything in memory, so that is dropped.
@@ -380,6 +391,13 @@ fn writable(open: &Open, damage: Option<&str>) -> Result<(), Fault> {
         (None, Some(reason)) => Err(Fault::ReadOnly(reason.clone())),
         (None, None) => Ok(()),
     }
+}
+
+/// Says that there is no journal though there was one.
+pub(super) fn missing_journal(stored: Version) -> String {
+    format!(
+        "it is missing, and state.json says that version {stored} was stored; if that state.json comes from elsewhere, such as a copy made by git, remove it"
+    )
 }
 
 fn damage_warning(damage: &str) -> String {

@@ -1,20 +1,23 @@
 //! Looking at everything that is stored of an artifact, for `refiner doctor`.
 
 use super::super::{Finding, FindingSeverity};
+use super::artifact::missing_journal;
 use super::blobs::{self, Blobs};
 use super::fault::{Fault, doing};
 use super::fs::{self, Fs};
 use super::history::History;
 use super::layout;
 use super::segment::{self, Scanned};
-use crate::model::entry::{LogExtent, LogFile, Logs};
+use super::writer::read_state_file;
+use crate::model::entry::{Entry, LogExtent, LogFile, Logs};
 use crate::model::journal::{Damage, Journal};
 use crate::model::projection::{self, CONSTRAINTS_FILE, Origin, STATE_FILE};
 use crate::model::{Name, Version};
 
 /// Returns what is wrong with an artifact, worst first. Changes nothing.
 pub(super) fn examine(fs: &dyn Fs, name: &Name) -> Result<Vec<Finding>, Fault> {
-    let mut examination = Examination { fs, name, findings: Vec::new() };
+    let stored = read_state_file(fs, name)?.map_or(0, |state| state.version);
+    let mut examination = Examination { fs, name, stored, findings: Vec::new() };
     let newest = examination.journal()?;
     if let Some((version, logs)) = newest {
         examination.state_file(version)?;
@@ -31,6 +34,8 @@ pub(super) fn examine(fs: &dyn Fs, name: &Name) -> Result<Vec<Finding>, Fault> {
 struct Examination<'a> {
     fs: &'a dyn Fs,
     name: &'a Name,
+    /// The version that `state.json` says was stored; 0 when it says nothing.
+    stored: Version,
     findings: Vec<Finding>,
 }
 
@@ -41,27 +46,39 @@ impl Examination<'_> {
         self.findings.push(finding);
     }
 
+    fn found_errors(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == FindingSeverity::Error)
+    }
+
     /// Reads every segment. Returns the newest good version and the logs there.
     fn journal(&mut self) -> Result<Option<(Version, Logs)>, Fault> {
         let folder = layout::journal(self.name);
         let segments = segment::list(self.fs, self.name).map_err(doing("list", &folder))?;
+        if segments.is_empty() && self.stored > 0 {
+            self.note(FindingSeverity::Error, &folder, missing_journal(self.stored), BRING_BACK);
+        }
         let mut before: Option<Journal> = None;
         for first in &segments {
             let path = layout::segment(self.name, *first);
             let bytes = fs::read(self.fs, &path).map_err(doing("read", &path))?.unwrap_or_default();
             let blobs = Blobs::new(self.fs, self.name);
+            let is_last = Some(first) == segments.last();
             let scanned = segment::scan(self.name, &bytes, &|digest| blobs.load(digest));
             blobs.check()?;
             match scanned {
                 Ok(scanned) => {
                     self.builds_on(&path, before.as_ref(), &scanned);
-                    self.lines(&path, &bytes, &scanned, Some(first) == segments.last());
-                    before = Some(scanned.journal);
+                    self.lines(&path, &bytes, &scanned, is_last);
+                    // What follows a damaged segment cannot be compared with its end.
+                    before = (is_last || scanned.bad.is_none()).then_some(scanned.journal);
                 }
-                Err(damage @ Damage::NewerFormat { .. }) => return Err(Fault::NewerFormat(damage)),
+                Err(damage @ Damage::NewerFormat { .. }) => {
+                    self.note(FindingSeverity::Error, &path, damage.to_string(), UPDATE);
+                    return Ok(None);
+                }
                 Err(damage) => {
                     let problem = format!("the first line is damaged: {damage}");
-                    self.note(FindingSeverity::Error, &path, problem, KEEP);
+                    self.note(FindingSeverity::Error, &path, problem, keep(is_last));
                     before = None;
                 }
             }
@@ -81,25 +98,29 @@ impl Examination<'_> {
                 "it builds on version {}, and the segment before it ends with another version {ends}",
                 base.version
             );
-            self.note(FindingSeverity::Error, path, problem, KEEP);
+            self.note(FindingSeverity::Error, path, problem, BRING_BACK);
         }
     }
 
     fn lines(&mut self, path: &str, bytes: &[u8], scanned: &Scanned, is_last: bool) {
         if let Err(damage) = check_documents(self.fs, self.name, bytes, scanned) {
-            self.note(FindingSeverity::Error, path, damage.to_string(), KEEP);
+            let advice = match damage {
+                Damage::MissingBlob { .. } => BRING_BLOB_BACK,
+                _ => keep(is_last),
+            };
+            self.note(FindingSeverity::Error, path, damage.to_string(), advice);
         }
         let Some(bad) = &scanned.bad else { return };
         let version = scanned.journal.version();
         let reason = &bad.reason;
-        if !is_last || !bad.torn || bad.later_flushed > version {
+        if !is_last || !bad.torn || bad.later_flushed.max(self.stored) > version {
             let problem = format!(
                 "version {} is damaged ({reason}) at byte {}; {} good lines follow",
                 version + 1,
                 scanned.end,
                 bad.good_lines_after
             );
-            self.note(FindingSeverity::Error, path, problem, KEEP);
+            self.note(FindingSeverity::Error, path, problem, keep(is_last));
         } else {
             let torn = bytes.len() - scanned.end;
             let problem =
@@ -125,11 +146,13 @@ impl Examination<'_> {
             ),
             Some(Origin::Ours { version, digest }) => {
                 let version = version.unwrap_or(0);
-                if version > newest {
+                if version > newest && self.found_errors() {
+                    // The journal's own finding says what is missing.
+                } else if version > newest {
                     let problem = format!(
                         "it has version {version}, and the journal ends at version {newest}"
                     );
-                    self.note(FindingSeverity::Error, &path, problem, "what was stored is missing from the journal; bring the journal back from a backup, or remove state.json if it comes from elsewhere");
+                    self.note(FindingSeverity::Error, &path, problem, BRING_BACK);
                 } else if history
                     .at(version, newest)?
                     .is_some_and(|snapshot| snapshot.digest != digest)
@@ -208,7 +231,8 @@ impl Examination<'_> {
     }
 }
 
-/// Compares the document after every line with the digest that its entry has.
+/// Compares the document after every line with the digest that its entry has, and looks whether
+/// the blobs are there that it brought.
 fn check_documents(
     fs: &dyn Fs,
     name: &Name,
@@ -219,14 +243,28 @@ fn check_documents(
     let mut journal = Journal::from_base(name, &bytes[..scanned.base.end], &blobs)?;
     let mut start = scanned.base.end;
     for line in &scanned.lines {
-        journal.replay(&bytes[start..line.end], &blobs)?;
+        let Entry { version, blobs: brought, .. } =
+            journal.replay(&bytes[start..line.end], &blobs)?;
         journal.check_document()?;
+        if let Some(blob) = brought.into_iter().find(|blob| blobs(*blob).is_none()) {
+            return Err(Damage::MissingBlob { version, blob });
+        }
         start = line.end;
     }
     Ok(())
 }
 
+/// Returns what to do about a damaged segment. Only what comes after the last one is written to.
+fn keep(is_last: bool) -> &'static str {
+    if is_last { KEEP } else { KEEP_EARLIER }
+}
+
 const KEEP: &str = "every byte is kept and nothing more is written to this journal; bring it back from a backup, or begin a new artifact from what `refiner show` still reads";
+const KEEP_EARLIER: &str = "every byte is kept; later versions are good, and the damaged ones can be brought back from a backup";
+const BRING_BACK: &str = "what was stored is missing from the journal; bring the journal back from a backup, or remove state.json if it comes from elsewhere";
+const BRING_BLOB_BACK: &str =
+    "what it holds cannot be read; bring it back from a backup to the artifact's blobs folder";
+const UPDATE: &str = "it was written by a newer refiner: update this one; nothing was changed";
 const TORN: &str =
     "a crash left them; they were never acknowledged and the next write cuts them off";
 const REMADE: &str = "it is made again with the next operation";

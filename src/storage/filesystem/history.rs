@@ -34,6 +34,32 @@ impl<'a> History<'a> {
         limit: usize,
     ) -> Result<Vec<Entry>, Fault> {
         let mut entries = Vec::new();
+        self.collect(after, up_to, limit, &mut entries)?;
+        Ok(entries)
+    }
+
+    /// Does the same, but ends before a damaged line instead of failing, unless nothing comes
+    /// before it. So what can still be read is read, and the next call says what cannot.
+    pub(super) fn read_good(
+        &self,
+        after: Version,
+        up_to: Version,
+        limit: usize,
+    ) -> Result<Vec<Entry>, Fault> {
+        let mut entries = Vec::new();
+        match self.collect(after, up_to, limit, &mut entries) {
+            Err(Fault::Corrupt(_)) if !entries.is_empty() => Ok(entries),
+            result => result.map(|()| entries),
+        }
+    }
+
+    fn collect(
+        &self,
+        after: Version,
+        up_to: Version,
+        limit: usize,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), Fault> {
         for (first, last) in self.segments(up_to)? {
             if last <= after || entries.len() >= limit {
                 continue;
@@ -45,7 +71,7 @@ impl<'a> History<'a> {
                 entries.len() < limit
             })?;
         }
-        Ok(entries)
+        Ok(())
     }
 
     /// Returns the state at a version, or `None` when there is no such version up to `newest`.

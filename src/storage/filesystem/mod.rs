@@ -1,10 +1,10 @@
 //! The filesystem provider: the default.
 //!
 //! What it promises and how is written in ARCHITECTURE.md, *The filesystem provider*. In short:
-//! an artifact's journal is a row of segments of framed lines ([`segment`]); one writer per process
+//! an artifact's journal is a row of segments of framed lines (`segment`); one writer per process
 //! and artifact keeps up with other processes, appends under a lock and flushes without it
-//! ([`writer`]); projections follow ([`projections`]). All of it reaches the disk through one small
-//! trait ([`fs`]), so that the same code runs on a simulated disk in the crash tests.
+//! (`writer`); projections follow (`projections`). All of it reaches the disk through one small
+//! trait (`fs`), so that the same code runs on a simulated disk in the crash tests.
 
 mod artifact;
 mod blobs;
@@ -167,7 +167,7 @@ impl Store {
         let Some(newest) = self.artifact(name).newest()? else {
             return Ok(Vec::new());
         };
-        History::new(self.fs.as_ref(), name).read(after, newest.snapshot.version, limit)
+        History::new(self.fs.as_ref(), name).read_good(after, newest.snapshot.version, limit)
     }
 
     fn at(&self, name: &Name, version: Version) -> Result<Option<Snapshot>, Fault> {
@@ -183,10 +183,16 @@ impl Store {
     fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Fault> {
         let mut names = self.names()?;
         names.retain(|name| after.is_none_or(|after| name > after));
-        let existing = names.into_iter().filter(|name| {
-            segment::list(self.fs.as_ref(), name).is_ok_and(|segments| !segments.is_empty())
-        });
+        let existing = names.into_iter().filter(|name| self.is_there(name));
         Ok(existing.take(limit).collect())
+    }
+
+    /// Returns whether there is a journal, be it one that cannot be read, or a `state.json` of ours
+    /// that says that there was one.
+    fn is_there(&self, name: &Name) -> bool {
+        let fs = self.fs.as_ref();
+        segment::list(fs, name).map_or(true, |segments| !segments.is_empty())
+            || writer::read_state_file(fs, name).is_ok_and(|state| state.is_some())
     }
 
     fn names(&self) -> Result<Vec<Name>, Fault> {
@@ -200,7 +206,7 @@ impl Store {
     }
 
     /// Writes the registry. It is a projection: what goes wrong is logged and made good by the next
-    /// change, or by `doctor`.
+    /// change.
     fn write_registry(&self) {
         let all = || {
             let names = self.names().unwrap_or_default();

@@ -4,7 +4,6 @@ use std::io;
 
 use super::blobs;
 use super::fs::{self, Fs};
-use super::layout;
 use crate::model::output::OutputPath;
 use crate::model::{Digest, Name, limits};
 use crate::storage::OutputFile;
@@ -64,20 +63,39 @@ pub(super) fn read(fs: &dyn Fs, path: &str) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Puts a blob into place as an output, unless it is there already.
-pub(super) fn place(fs: &dyn Fs, name: &Name, path: &OutputPath, digest: Digest) -> io::Result<()> {
-    let dist = layout::dist(name);
-    let target = format!("{dist}/{path}");
+/// Returns whether a file is not there, or has one of these contents.
+pub(super) fn is_one_of(fs: &dyn Fs, path: &str, digests: &[Digest]) -> io::Result<bool> {
+    Ok(read(fs, path)?.is_none_or(|there| digests.contains(&Digest::of(&there))))
+}
+
+/// Puts a blob into place below a folder, unless it is there already. Fails with `NotFound` when
+/// there is no such blob.
+pub(super) fn place(
+    fs: &dyn Fs,
+    name: &Name,
+    folder: &str,
+    path: &OutputPath,
+    digest: Digest,
+) -> io::Result<()> {
+    let target = format!("{folder}/{path}");
     if read(fs, &target).ok().flatten().is_some_and(|there| Digest::of(&there) == digest) {
         return Ok(());
     }
     let Some(content) = blobs::load(fs, name, digest)? else {
-        return Err(io::Error::other(format!("the content of {target} is missing")));
+        let message = format!("the content of {target} is missing");
+        return Err(io::Error::new(io::ErrorKind::NotFound, message));
     };
-    let folders = path.as_str().match_indices('/').map(|(end, _)| &path.as_str()[..end]);
-    fs.create_dir(&dist)?;
-    for folder in folders {
-        fs.create_dir(&format!("{dist}/{folder}"))?;
+    let inner = path.as_str().match_indices('/').map(|(end, _)| &path.as_str()[..end]);
+    make_durably(fs, folder)?;
+    for inner in inner {
+        make_durably(fs, &format!("{folder}/{inner}"))?;
     }
     fs::write_durably(fs, &target, &content)
+}
+
+/// Makes a folder whose name is on the disk. One that is there may have been made a moment ago by
+/// somebody who died.
+fn make_durably(fs: &dyn Fs, folder: &str) -> io::Result<()> {
+    fs.create_dir(folder)?;
+    fs.flush_dir(fs::parent(folder))
 }

@@ -17,6 +17,7 @@ use super::plant::{Plant, planted};
 use super::writer::LogChanges;
 use crate::model::entry::{LogExtent, LogFile, Logs};
 use crate::model::journal::Snapshot;
+use crate::model::output::OutputPath;
 use crate::model::projection::{self, Origin, STATE_FILE};
 use crate::model::{Digest, Version};
 
@@ -87,11 +88,13 @@ impl Projections {
     }
 
     fn project(&mut self, round: &mut Round<'_>) -> io::Result<()> {
-        if self.is_newer_there(round)? {
+        let projected = self.projected(round)?;
+        if projected.is_some_and(|projected| projected > round.snapshot.version) {
+            // Another process was faster.
             return Ok(());
         }
         self.archive(round)?;
-        place_outputs(round)?;
+        place_outputs(projected, round)?;
         for log in LogFile::ALL {
             self.project_log(log, round)?;
         }
@@ -102,17 +105,17 @@ impl Projections {
         Ok(())
     }
 
-    /// Returns whether another process projected a newer state already.
-    fn is_newer_there(&self, round: &Round<'_>) -> io::Result<bool> {
+    /// Returns how far the projections are, by `state.json`; `None` when it does not say so.
+    fn projected(&self, round: &Round<'_>) -> io::Result<Option<Version>> {
         if planted(Plant::OlderProjection) {
-            return Ok(false);
+            return Ok(None);
         }
         if self.is_as_known(STATE_FILE, round)? {
-            return Ok(self.version > round.snapshot.version);
+            return Ok(Some(self.version));
         }
         let content = fs::read(round.history.fs, &path(round, STATE_FILE))?;
         let state = content.and_then(|content| projection::read_state(&content));
-        Ok(state.is_some_and(|state| state.version > round.snapshot.version))
+        Ok(state.map(|state| state.version))
     }
 
     /// Returns whether a file looks as it did when this process wrote or checked it.
@@ -238,11 +241,27 @@ impl Projections {
 /// Puts the outputs into place that entries brought since the last round, the last one of each path
 /// only. Unlike the other projections they are flushed: nobody could tell a lost one from one that
 /// was edited.
-fn place_outputs(round: &Round<'_>) -> io::Result<()> {
-    let outputs = round.changes.entries.iter().flat_map(|entry| &entry.outputs);
-    let last: BTreeMap<_, _> = outputs.map(|output| (&output.path, output.digest)).collect();
-    for (path, digest) in last {
-        super::outputs::place(round.history.fs, round.history.name, path, digest)?;
+///
+/// Where `state.json` does not say how far the last round came, an output that somebody else wrote
+/// is left as it is.
+fn place_outputs(projected: Option<Version>, round: &Round<'_>) -> io::Result<()> {
+    let (fs, name) = (round.history.fs, round.history.name);
+    let (after, dist) = (projected.unwrap_or_default(), layout::dist(name));
+    let earlier = match round.changes.since > after {
+        true => round.history.read(after, round.changes.since, usize::MAX).map_err(as_io)?,
+        false => Vec::new(),
+    };
+    let mut brought: BTreeMap<&OutputPath, Vec<Digest>> = BTreeMap::new();
+    for output in earlier.iter().chain(&round.changes.entries).flat_map(|entry| &entry.outputs) {
+        brought.entry(&output.path).or_default().push(output.digest);
+    }
+    for (path, digests) in brought {
+        let ours = || super::outputs::is_one_of(fs, &format!("{dist}/{path}"), &digests);
+        if let Some(last) = digests.last()
+            && (projected.is_some() || ours()?)
+        {
+            super::outputs::place(fs, name, &dist, path, *last)?;
+        }
     }
     Ok(())
 }
@@ -274,8 +293,21 @@ fn write_archive(cycle: u64, since: Version, end: Version, round: &Round<'_>) ->
         let text = log_text(log, since, end, round)?;
         fs::write_durably(fs, &format!("{unfinished}/{}", log.file_name()), text.as_bytes())?;
     }
+    archive_outputs(&unfinished, &snapshot, round)?;
     fs.rename(&unfinished, &layout::archive(name, cycle))?;
     [&cycles, layout::HISTORY, layout::WORKSPACE].iter().try_for_each(|folder| fs.flush_dir(folder))
+}
+
+/// Copies the files of the manifest into an archive, as they were recorded.
+fn archive_outputs(archive: &str, snapshot: &Snapshot, round: &Round<'_>) -> io::Result<()> {
+    let (fs, name) = (round.history.fs, round.history.name);
+    for (path, file) in snapshot.document.manifest.iter().flat_map(|manifest| &manifest.files) {
+        super::outputs::place(fs, name, &format!("{archive}/dist"), path, file.digest).or_else(
+            // What was too large to be kept is archived by its digest only.
+            |error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) },
+        )?;
+    }
+    Ok(())
 }
 
 /// Returns the text of a log from the version that began the cycle on.

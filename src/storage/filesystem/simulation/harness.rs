@@ -14,9 +14,13 @@ use super::disk::{Fault, Kind, PAGE, Process, Random, SimulatedDisk};
 use crate::model::entry::{LogFile, OPENING_OPERATION, Payload, Section};
 use crate::model::journal::tests::draft;
 use crate::model::journal::{Snapshot, Turn};
+use crate::model::output::{Output, OutputPath};
 use crate::model::projection::{self, STATE_FILE};
 use crate::model::{Digest, Draft, Name, Time, Version, limits};
 use crate::storage::{Decide, Finding};
+
+/// A file that entries bring.
+const OUTPUT: &str = "made/out.txt";
 
 /// Segments of few entries, so that a short run goes through several.
 const SIZES: Sizes = Sizes { segment_bytes_max: 64 << 10, segment_entries_max: 5 };
@@ -152,7 +156,7 @@ fn save(token: &str, random: &mut Random) -> Decide {
         1 | 2 => PAGE * 2,
         _ => random.below(200),
     };
-    let (section, new_cycle) = (random.chance(3), random.chance(6));
+    let (section, new_cycle, output) = (random.chance(3), random.chance(6), random.chance(4));
     Box::new(move |turn: &mut Turn<'_>| {
         let before = turn.newest().cloned();
         let drafted = with_token(before.as_deref(), &token, padding);
@@ -168,6 +172,7 @@ fn save(token: &str, random: &mut Random) -> Decide {
             }
             false => Vec::new(),
         };
+        let drafted = if output { with_output(drafted, &token) } else { drafted };
         drop(turn.append(Draft { sections, ..drafted }).expect("small enough"));
     })
 }
@@ -179,6 +184,14 @@ fn with_token(before: Option<&Snapshot>, token: &str, padding: usize) -> Draft {
     drafted.document.data.insert("padding".into(), json!("x".repeat(padding)));
     drafted.document.cycle = before.map_or(1, |before| before.document.cycle);
     drafted
+}
+
+/// Lets an entry bring the file `dist/made/out.txt` with its token.
+fn with_output(drafted: Draft, token: &str) -> Draft {
+    let content = token.as_bytes().to_vec();
+    let path = OutputPath::parse(OUTPUT).expect("a good path");
+    let output = Output { path, bytes: content.len() as u64, digest: Digest::of(&content) };
+    Draft { outputs: vec![output], blobs: vec![content], ..drafted }
 }
 
 /// The entry that closes a cycle. It adds no token.
@@ -251,7 +264,8 @@ fn check_planted(disk: &SimulatedDisk, plan: Plan, told: &[Told]) -> Result<(), 
             after.snapshot.version, after.warnings
         ));
     }
-    check_at_rest(disk, &after.snapshot)
+    check_at_rest(disk, &after.snapshot)?;
+    check_output(disk, &store)
 }
 
 /// What a version holds.
@@ -352,6 +366,18 @@ fn check_at_rest(disk: &SimulatedDisk, newest: &Snapshot) -> Result<(), String> 
         }
     }
     check_archive(&process, newest)
+}
+
+/// The output that an entry brought last is in its place.
+fn check_output(disk: &SimulatedDisk, store: &Store) -> Result<(), String> {
+    let entries = store.read(&name(), 0, usize::MAX).map_err(|fault| fault.to_string())?;
+    let expected = entries.iter().flat_map(|entry| &entry.outputs).next_back();
+    let path = format!("{}/{OUTPUT}", layout::dist(&name()));
+    let there = fs::read(&disk.start(1).remove(0), &path).map_err(|error| error.to_string())?;
+    match there.as_deref().map(Digest::of) == expected.map(|output| output.digest) {
+        true => Ok(()),
+        false => Err(format!("{path} is {there:?}, not what {expected:?} brought")),
+    }
 }
 
 /// The last finalized cycle has a readable copy.

@@ -1,13 +1,15 @@
+mod persist;
+
 use std::collections::BTreeMap;
 
-use super::super::document::tests::empty;
-use super::super::entry::LogFile;
-use super::super::workflow::Bundle;
 use super::*;
 use crate::model::constraint::{self, Status};
 use crate::model::document::ConvergenceStatus;
+use crate::model::document::tests::empty;
+use crate::model::entry::LogFile;
+use crate::model::workflow::Bundle;
 
-const TEXT: &str = include_str!("../../../prompts/pmpo/workflow.json");
+const TEXT: &str = include_str!("../../../../prompts/pmpo/workflow.json");
 
 fn pmpo() -> Workflow {
     let workflow: Value = serde_json::from_str(TEXT).unwrap();

@@ -1,0 +1,119 @@
+//! What the header of an image says.
+
+use imagesize::{Compression, ImageType};
+
+use super::{text, xml};
+
+/// The formats that are known.
+pub(super) const FORMATS: &[&str] = &["png", "jpeg", "gif", "webp", "avif", "heic", "svg"];
+
+/// An image as its header describes it. Whether the rest can be decoded is not looked at.
+#[derive(Debug, PartialEq)]
+pub(super) struct Image {
+    pub(super) format: &'static str,
+    /// Unknown of an SVG that fits its size to where it is shown.
+    pub(super) size: Option<(u64, u64)>,
+}
+
+/// Reads the header of an image, or says why it is none.
+pub(super) fn read(bytes: &[u8]) -> Result<Image, String> {
+    match imagesize::image_type(bytes) {
+        Ok(kind) => {
+            let size =
+                imagesize::blob_size(bytes).map_err(|_| "its header is damaged".to_owned())?;
+            Ok(Image {
+                format: format(kind).ok_or("has no format that is known here")?,
+                size: Some((size.width as u64, size.height as u64)),
+            })
+        }
+        Err(_) if bytes.len() as u64 > xml::BYTES_MAX => Err("is no image".to_owned()),
+        Err(_) => text::decode(bytes).ok().filter(|text| text.contains("<svg")).map_or_else(
+            || Err(format!("is no image: known are {}", FORMATS.join(", "))),
+            read_svg,
+        ),
+    }
+}
+
+fn format(kind: ImageType) -> Option<&'static str> {
+    match kind {
+        ImageType::Png => Some("png"),
+        ImageType::Jpeg => Some("jpeg"),
+        ImageType::Gif => Some("gif"),
+        ImageType::Webp => Some("webp"),
+        ImageType::Heif(Compression::Av1) => Some("avif"),
+        ImageType::Heif(_) => Some("heic"),
+        _ => None,
+    }
+}
+
+/// The size of an SVG is its width and height in pixels, else that of its view box.
+fn read_svg(text: &str) -> Result<Image, String> {
+    let document = xml::parse(text)?;
+    let root = xml::svg_root(&document)?;
+    let stated = |name| root.attribute(name).and_then(pixels);
+    let size = stated("width").zip(stated("height"));
+    Ok(Image { format: "svg", size: size.or_else(|| view_box(root.attribute("viewBox")?)) })
+}
+
+fn pixels(length: &str) -> Option<u64> {
+    whole(length.trim().trim_end_matches("px"))
+}
+
+fn view_box(text: &str) -> Option<(u64, u64)> {
+    let numbers: Vec<&str> =
+        text.split([' ', ',', '\t', '\n', '\r']).filter(|n| !n.is_empty()).collect();
+    match numbers[..] {
+        [_, _, width, height] => whole(width).zip(whole(height)),
+        _ => None,
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "bounded by the line before"
+)]
+fn whole(number: &str) -> Option<u64> {
+    let number: f64 = number.parse().ok()?;
+    (0.0..=1e9).contains(&number).then(|| number.round() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn svg(attributes: &str) -> Result<Image, String> {
+        read(format!("<svg xmlns=\"http://www.w3.org/2000/svg\" {attributes}/>").as_bytes())
+    }
+
+    #[test]
+    fn the_size_of_an_svg_is_stated_or_that_of_its_view_box() {
+        for (attributes, size) in [
+            ("width='20' height='10px'", Some((20, 10))),
+            ("width='100%' height='100%' viewBox='0 0 32, 16.4'", Some((32, 16))),
+            ("viewBox='0 0 -1 5'", None),
+            ("width='20'", None),
+            ("width='NaN' height='1e99'", None),
+            ("viewBox=''", None),
+        ] {
+            assert_eq!(svg(attributes), Ok(Image { format: "svg", size }), "{attributes}");
+        }
+        assert!(read(b"<svg/>").unwrap_err().contains("xmlns"));
+        assert!(read(b"<svg").unwrap_err().contains("not XML"));
+    }
+
+    /// Goal: no cut or changed header makes the reader panic.
+    #[test]
+    fn a_damaged_header_is_an_answer() {
+        for whole in super::super::testing::IMAGES {
+            for end in 0..whole.len() {
+                drop(read(&whole[..end]));
+                for byte in [0, 1, 0x7f, 0xff] {
+                    let mut changed = whole.to_vec();
+                    changed[end] = byte;
+                    drop(read(&changed));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! A file has content.
+
+use super::{Built, Found, MeasureFile, Method, PATH, Params, Stop, Work, each_file};
+use crate::model::limits;
+
+pub(super) static METHOD: Method = Method {
+    name: "not_empty",
+    description: "the file has content other than white space",
+    params: &[PATH],
+    metrics: &["bytes"],
+    build,
+};
+
+fn build(params: &Params<'_>) -> Built {
+    each_file(params, NotEmpty)
+}
+
+#[derive(Debug)]
+struct NotEmpty;
+
+impl MeasureFile for NotEmpty {
+    fn measure_file(&self, path: &str, work: &mut Work<'_>) -> Result<Found, Stop> {
+        content(path, work)
+    }
+}
+
+/// Finds whether a file has content. One that is too large to be read has.
+pub(super) fn content(path: &str, work: &mut Work<'_>) -> Result<Found, Stop> {
+    let bytes = work.size(path).unwrap_or_default();
+    let blank = match bytes > limits::CHECKED_FILE_BYTES_MAX {
+        true => {
+            work.look_at(path)?;
+            false
+        }
+        false => is_blank(&work.bytes(path, limits::CHECKED_FILE_BYTES_MAX)?),
+    };
+    let found = match (bytes, blank) {
+        (0, _) => Found::violated("is empty"),
+        (_, true) => Found::violated("has nothing but white space"),
+        (_, false) => Found::satisfied(format!("has {bytes} bytes")),
+    };
+    Ok(found.with_bytes("bytes", bytes))
+}
+
+fn is_blank(content: &[u8]) -> bool {
+    let text = std::str::from_utf8(content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content));
+    text.is_ok_and(|text| text.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::checks::testing::{Dist, table};
+
+    #[test]
+    fn white_space_is_no_content() {
+        let dist = Dist::of(&[("a", "x"), ("b", ""), ("c", "\u{feff} \r\n\u{a0}"), ("d", "\u{0}")]);
+        table(
+            &dist,
+            "not_empty",
+            &[
+                (json!({"path": "a"}), "+ has 1 bytes"),
+                (json!({"path": "b"}), "- is empty"),
+                (json!({"path": "c"}), "- has nothing but white space"),
+                (json!({"path": "d"}), "+ has 1 bytes"),
+                (json!({"path": "?"}), "- b: is empty; c: has nothing but white space"),
+            ],
+        );
+    }
+}

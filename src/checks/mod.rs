@@ -1,0 +1,73 @@
+//! The checks that measure constraints.
+//!
+//! A constraint may say how it is measured: `validation: {"method": "word_count", "params": {…}}`,
+//! and `target_metric: {"metric": "words", "operator": "at_most", "value": 80}`. [`Check::parse`]
+//! reads both when the constraint is written, so that a mistake shows then and not when the check
+//! runs; [`Check::run`] measures. This layer knows the model only: the files come in through
+//! [`Files`], and whether a program may be run through [`Context`].
+//!
+//! Everything that is read may be hostile. Sizes are bounded, no parser recurses with the depth
+//! of a file, and regular expressions run in linear time.
+#![warn(missing_docs)]
+
+mod check;
+mod colour;
+mod finding;
+mod html;
+mod image;
+mod method;
+mod methods;
+mod outline;
+mod params;
+mod pattern;
+mod policy;
+mod schema_cost;
+mod search;
+mod target;
+#[cfg(test)]
+mod testing;
+mod text;
+mod work;
+mod xml;
+
+use std::io;
+
+use serde_json::Value;
+
+pub use check::Check;
+pub use finding::{Finding, Outcome};
+pub use method::Method;
+pub use methods::methods;
+pub use params::{Kind, Param};
+pub use policy::CommandPolicy;
+pub use target::{Operator, Target};
+pub use work::evidence;
+
+/// Where the work is: the files of an artifact's `dist/`.
+pub trait Files {
+    /// Returns every file, in any order.
+    fn list(&self) -> io::Result<Vec<FileInfo>>;
+
+    /// Returns the content of a file, or `None` where there is none.
+    ///
+    /// Only called for files that [`Files::list`] named with a size within the limit.
+    fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>>;
+}
+
+/// A file of `dist/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileInfo {
+    /// Where it is, relative to `dist/`, with `/` between the parts.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// What a check may need beside the files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Context<'a> {
+    /// The manifest of the artifact, where it has one.
+    pub manifest: Option<&'a Value>,
+    /// Which commands the user's own configuration allows. None where it allows none.
+    pub commands: Option<&'a CommandPolicy>,
+}

@@ -1,0 +1,100 @@
+//! Regular expressions, bounded in what they cost.
+
+use regex::{Regex, RegexBuilder};
+
+/// Characters of a regular expression.
+const PATTERN_CHARACTERS_MAX: usize = 1000;
+/// Bytes of a compiled regular expression. Time grows with it and with the text.
+pub(super) const COMPILED_BYTES_MAX: usize = 512 << 10;
+/// Matches that are counted. Each may have to look at the rest of the text once more.
+const MATCHES_MAX: usize = 1000;
+/// Bytes of a text that is searched.
+pub(super) const SEARCHED_BYTES_MAX: u64 = 4 << 20;
+
+/// Compiles a regular expression, in which `^` and `$` stand for the ends of a line, or says what
+/// is wrong with it.
+pub(super) fn compile(pattern: &str, ignore_case: bool) -> Result<Regex, String> {
+    if pattern.chars().count() > PATTERN_CHARACTERS_MAX {
+        return Err(format!("has more than {PATTERN_CHARACTERS_MAX} characters"));
+    }
+    RegexBuilder::new(pattern)
+        .case_insensitive(ignore_case)
+        .multi_line(true)
+        .crlf(true)
+        .size_limit(COMPILED_BYTES_MAX)
+        .nest_limit(50)
+        .build()
+        .map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => "is too large when compiled: repeat less".to_owned(),
+            other => last_line(&other.to_string()),
+        })
+}
+
+/// The last line of the crate's message says what is wrong; those before it draw an arrow.
+fn last_line(message: &str) -> String {
+    let last = message.lines().last().unwrap_or_default();
+    let reason = last.strip_prefix("error: ").unwrap_or(last);
+    format!("is no regular expression as this program knows them (no look-around): {reason}")
+}
+
+/// Where a regular expression was found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Matches {
+    /// How many there are, at most [`MATCHES_MAX`].
+    pub(super) count: usize,
+    /// The lines of the first ones, each once.
+    pub(super) lines: Vec<usize>,
+}
+
+/// Finds a regular expression in a text.
+pub(super) fn matches(regex: &Regex, text: &str) -> Matches {
+    const LINES_MAX: usize = 5;
+    let mut lines = super::text::Lines::of(text);
+    let mut found = Matches { count: 0, lines: Vec::new() };
+    for one in regex.find_iter(text).take(MATCHES_MAX) {
+        found.count += 1;
+        if found.lines.len() < LINES_MAX {
+            found.lines.push(lines.line_at(one.start()));
+            found.lines.dedup();
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matches_are_counted_with_the_lines_of_the_first() {
+        let found = |pattern, text| {
+            let Matches { count, lines } = matches(&compile(pattern, false).unwrap(), text);
+            (count, lines)
+        };
+        assert_eq!(found("^b$", "a\r\nb\r\nc\r\nb"), (2, vec![2, 4]));
+        assert_eq!(found("ü", "üü\nx\nü"), (3, vec![1, 3]));
+        assert_eq!(found("x", ""), (0, vec![]));
+        assert_eq!(found("x", &"x".repeat(2000)), (1000, vec![1]));
+    }
+
+    #[test]
+    fn what_would_cost_too_much_is_refused() {
+        for wrong in
+            ["(", "a{1000}{1000}", "(?=a)", &"x".repeat(1001), &"(".repeat(500), r"\w{500}"]
+        {
+            assert!(compile(wrong, false).is_err(), "{wrong}");
+        }
+        for good in [r"\w{1,8}\s+\p{Greek}", r"\bTODO\b", "a{100}"] {
+            assert!(compile(good, true).is_ok(), "{good}");
+        }
+    }
+
+    /// Goal: the costliest search that is let through ends soon. It looks at the whole rest of the
+    /// text for each match.
+    #[test]
+    fn a_hostile_expression_ends() {
+        let regex = compile(".*[^A-Z]|[A-Z]", false).unwrap();
+        let text = "A".repeat(1 << 19);
+        assert_eq!(matches(&regex, &text).count, MATCHES_MAX);
+    }
+}

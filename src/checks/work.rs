@@ -1,0 +1,149 @@
+//! One run of a check: the files it sees, and the evidence of which it looked at.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use super::pattern::PathPattern;
+use super::{Context, FileInfo, Files, text};
+use crate::model::{Digest, limits};
+
+/// Why a check ends before it has measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// It does not hold, since what it needs is not there or is not what it should be.
+    Violated(String),
+    /// Whether it holds is not known.
+    Unmeasured(String),
+}
+
+/// The files as one run of a check sees them.
+pub(super) struct Work<'a> {
+    pub(super) context: &'a Context<'a>,
+    files: &'a dyn Files,
+    listing: BTreeMap<String, u64>,
+    /// What was looked at so far.
+    pub(super) evidence: BTreeMap<String, Digest>,
+    bytes_read: u64,
+}
+
+/// Returns what stands for the content of a file in the evidence of a check: its digest.
+///
+/// Of a file that is too large to be read it is the digest of its length in words, which no
+/// content within the limit is taken for.
+pub fn evidence(files: &dyn Files, file: &FileInfo) -> io::Result<Option<Digest>> {
+    if file.bytes > limits::CHECKED_FILE_BYTES_MAX {
+        return Ok(Some(of_length(file.bytes)));
+    }
+    Ok(files.read(&file.path)?.map(|content| Digest::of(&content)))
+}
+
+fn of_length(bytes: u64) -> Digest {
+    Digest::of(format!("a file of {bytes} bytes that was not read").as_bytes())
+}
+
+impl<'a> Work<'a> {
+    pub(super) fn begin(files: &'a dyn Files, context: &'a Context<'a>) -> Result<Self, Stop> {
+        let listing = files.list().map_err(|error| unreadable("dist/", &error))?;
+        let listing = listing.into_iter().map(|file| (file.path, file.bytes)).collect();
+        Ok(Self { context, files, listing, evidence: BTreeMap::new(), bytes_read: 0 })
+    }
+
+    /// Returns the paths of the files that are meant, of which there is at least one.
+    pub(super) fn matching(&self, pattern: &PathPattern) -> Result<Vec<String>, Stop> {
+        let paths: Vec<String> =
+            self.listing.keys().filter(|path| pattern.matches(path)).cloned().collect();
+        let meant = pattern.as_str();
+        match paths.len() {
+            0 => Err(Stop::Violated(format!("there is no file {meant} in dist/"))),
+            1..=limits::CHECKED_FILES_MAX => Ok(paths),
+            many => Err(Stop::Unmeasured(format!(
+                "{many} files are {meant}, and {} is the limit of one check",
+                limits::CHECKED_FILES_MAX
+            ))),
+        }
+    }
+
+    /// Returns the size of a file, if there is one.
+    pub(super) fn size(&self, path: &str) -> Option<u64> {
+        self.listing.get(path).copied()
+    }
+
+    /// Returns a file below a folder, if there is one.
+    pub(super) fn first_below(&self, folder: &str) -> Option<String> {
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let mut from = self.listing.range(prefix.clone()..);
+        from.next().map(|(path, _)| path).filter(|path| path.starts_with(&prefix)).cloned()
+    }
+
+    /// Takes a file as looked at, whatever its size.
+    pub(super) fn look_at(&mut self, path: &str) -> Result<(), Stop> {
+        match self.size(path) {
+            _ if self.evidence.contains_key(path) => Ok(()),
+            Some(bytes) if bytes > limits::CHECKED_FILE_BYTES_MAX => {
+                self.evidence.insert(path.to_owned(), of_length(bytes));
+                Ok(())
+            }
+            _ => self.bytes(path, limits::CHECKED_FILE_BYTES_MAX).map(drop),
+        }
+    }
+
+    /// Reads a file of at most so many bytes.
+    pub(super) fn bytes(&mut self, path: &str, bytes_max: u64) -> Result<Vec<u8>, Stop> {
+        let gone = || Stop::Violated(format!("there is no file {path} in dist/"));
+        let bytes = self.size(path).ok_or_else(gone)?;
+        if bytes > bytes_max {
+            return Err(too_large(bytes, bytes_max));
+        }
+        if self.evidence.len() >= limits::CHECKED_FILES_MAX && !self.evidence.contains_key(path) {
+            let limit = limits::CHECKED_FILES_MAX;
+            return Err(Stop::Unmeasured(format!("there are more than {limit} files to look at")));
+        }
+        if self.bytes_read + bytes > limits::CHECKED_BYTES_MAX {
+            let limit = shown_bytes(limits::CHECKED_BYTES_MAX);
+            return Err(Stop::Unmeasured(format!(
+                "there is more than {limit} to read: name fewer"
+            )));
+        }
+        let content = self.files.read(path).map_err(|error| unreadable(path, &error))?;
+        let content = content.ok_or_else(gone)?;
+        let read = content.len() as u64;
+        if read > bytes_max {
+            return Err(too_large(read, bytes_max));
+        }
+        self.bytes_read += read;
+        self.evidence.insert(path.to_owned(), Digest::of(&content));
+        Ok(content)
+    }
+
+    /// Reads a file of at most so many bytes as text.
+    pub(super) fn text(&mut self, path: &str, bytes_max: u64) -> Result<String, Stop> {
+        let content = self.bytes(path, bytes_max)?;
+        text::decode(&content).map(str::to_owned).map_err(Stop::Violated)
+    }
+
+    /// Takes everything in `dist/` as looked at.
+    pub(super) fn look_at_everything(&mut self) -> Result<(), Stop> {
+        let paths: Vec<String> = self.listing.keys().cloned().collect();
+        if paths.len() > limits::CHECKED_FILES_MAX {
+            return Err(Stop::Unmeasured(format!("dist/ has {} files", paths.len())));
+        }
+        paths.iter().try_for_each(|path| self.look_at(path))
+    }
+}
+
+/// The error's own text may name places outside the workspace, so that only its kind is told.
+fn unreadable(path: &str, error: &io::Error) -> Stop {
+    Stop::Unmeasured(format!("{path} cannot be read: {}", error.kind()))
+}
+
+fn too_large(bytes: u64, bytes_max: u64) -> Stop {
+    let (actual, limit) = (shown_bytes(bytes), shown_bytes(bytes_max));
+    Stop::Unmeasured(format!("has {actual}, and {limit} is the most that is read for this"))
+}
+
+fn shown_bytes(bytes: u64) -> String {
+    match bytes >= 1 << 20 {
+        true => format!("{} MiB", bytes.div_ceil(1 << 20)),
+        false => format!("{bytes} bytes"),
+    }
+}

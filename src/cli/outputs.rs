@@ -1,0 +1,147 @@
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::output::table;
+use super::writing::{Writing, name};
+use super::{Context, Failure};
+use crate::model::limits;
+use crate::service;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Outputs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List the files of an artifact's dist/
+    List(List),
+    /// Print a file
+    Read(Read),
+    /// Put a file there
+    Write(Write),
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    /// The artifact
+    name: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Read {
+    /// The artifact
+    name: String,
+    /// The file, below dist/
+    path: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Write {
+    /// The artifact
+    name: String,
+    /// Where to put it, below dist/
+    path: String,
+    /// What to put there [default: standard input]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    writing: Writing,
+}
+
+impl Outputs {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        match self.command {
+            Command::List(list) => list.run(context).await,
+            Command::Read(read) => read.run(context).await,
+            Command::Write(write) => write.run(context).await,
+        }
+    }
+}
+
+/// Asks for an output, or for the list of them.
+fn asked(
+    artifact: &str,
+    path: Option<String>,
+    offset: usize,
+) -> Result<service::ReadOutput, Failure> {
+    Ok(service::ReadOutput { name: name(artifact)?, path, offset: Some(offset), limit: None })
+}
+
+impl List {
+    async fn run(self, context: &Context) -> Result<(), Failure> {
+        let mut answer = context.service.read_output(asked(&self.name, None, 0)?).await?;
+        while let Some(offset) = answer.next_offset {
+            let more = context.service.read_output(asked(&self.name, None, offset)?).await?;
+            answer.next_offset = more.next_offset;
+            answer.outputs.get_or_insert_default().extend(more.outputs.unwrap_or_default());
+        }
+        context.output.answer(&answer, |page, answer| {
+            let files = answer.outputs.iter().flatten();
+            let rows: Vec<Vec<String>> =
+                files.map(|file| vec![file.path.clone(), file.bytes.to_string()]).collect();
+            table(page, &["PATH", "BYTES"], &rows)
+        })
+    }
+}
+
+impl Read {
+    /// Prints the content byte for byte; with `--json` the first page, as the tool answers.
+    async fn run(self, context: &Context) -> Result<(), Failure> {
+        let first =
+            context.service.read_output(asked(&self.name, Some(self.path.clone()), 0)?).await?;
+        let mut content = bytes_of(&first)?;
+        let mut next = first.next_offset;
+        while let Some(offset) = next.filter(|_| !context.output.is_json()) {
+            let page = asked(&self.name, Some(self.path.clone()), offset)?;
+            let page = context.service.read_output(page).await?;
+            content.extend(bytes_of(&page)?);
+            next = page.next_offset;
+        }
+        context.output.answer(&first, |page, _| page.write_all(&content))
+    }
+}
+
+fn bytes_of(page: &service::OutputContent) -> Result<Vec<u8>, Failure> {
+    match (&page.content, &page.content_base64) {
+        (Some(text), _) => Ok(text.clone().into_bytes()),
+        (None, Some(encoded)) => Ok(BASE64.decode(encoded).context("a page is no base64")?),
+        (None, None) => Ok(Vec::new()),
+    }
+}
+
+impl Write {
+    async fn run(self, context: &Context) -> Result<(), Failure> {
+        let content = match &self.file {
+            Some(file) => std::fs::read(file)
+                .map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))?,
+            None => standard_input().context("standard input cannot be read")?,
+        };
+        let arguments = service::WriteOutput {
+            name: name(&self.name)?,
+            path: self.path,
+            content: None,
+            content_base64: Some(BASE64.encode(content)),
+            expected_version: self.writing.expected_version,
+            idempotency_key: self.writing.idempotency_key,
+        };
+        let answer = context.service.write_output(arguments, &context.caller).await?;
+        context.output.warn(&answer.briefing);
+        if !answer.changed {
+            context.output.say("Nothing changed.");
+        }
+        context.output.answer(&answer, |page, answer| {
+            writeln!(page, "{}, {} bytes, at version {}", answer.path, answer.bytes, answer.version)
+        })
+    }
+}
+
+fn standard_input() -> std::io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    std::io::stdin().take(limits::OUTPUT_BYTES_MAX as u64 + 1).read_to_end(&mut content)?;
+    Ok(content)
+}

@@ -1,0 +1,41 @@
+use super::output::{BAD, GOOD, WARN, table};
+use super::writing::name;
+use super::{Context, Failure};
+use crate::service;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Verify {
+    /// The artifact
+    name: String,
+    /// The constraints [default: all]
+    constraints: Vec<String>,
+}
+
+impl Verify {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let chosen = Some(self.constraints).filter(|chosen| !chosen.is_empty());
+        let arguments = service::Verify { name: name(&self.name)?, constraints: chosen };
+        let answer = context.service.verify(arguments, &context.caller).await?;
+        context.output.warn(&answer.briefing);
+        context.output.answer(&answer, |page, answer| {
+            let row = |one: &service::Standing| {
+                let how = if one.asserted { "asserted" } else { "measured" };
+                let evidence = one.evidence.clone().unwrap_or_default();
+                vec![one.id.clone(), one.status.clone(), how.to_owned(), evidence]
+            };
+            let rows: Vec<Vec<String>> = answer.constraints.iter().map(row).collect();
+            table(page, &["CONSTRAINT", "STATUS", "BY", "EVIDENCE"], &rows)?;
+            for file in &answer.missing_files {
+                writeln!(page, "{BAD}missing{BAD:#} dist/{file}")?;
+            }
+            for violation in &answer.violations {
+                writeln!(page, "{WARN}manifest{WARN:#} {violation}")?;
+            }
+            let all = answer.constraints.iter().all(|one| one.status == "satisfied");
+            match all && answer.missing_files.is_empty() && answer.manifest_valid {
+                true => writeln!(page, "{GOOD}all of it holds{GOOD:#}"),
+                false => Ok(()),
+            }
+        })
+    }
+}

@@ -1,0 +1,131 @@
+//! Measuring constraints: running their checks on the artifact's files.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::runtime::Handle;
+
+use super::Service;
+use crate::checks::{self, Check, CommandPolicy, Context, FileInfo, Outcome};
+use crate::model::constraint::{Constraint, Status};
+use crate::model::examination::Evidence;
+use crate::model::output::OutputPath;
+use crate::model::{Document, Name, Refusal, Time};
+use crate::storage::{OutputFile, Provider};
+
+/// Refuses constraints whose measures cannot be read. Those of before are not looked at again.
+pub(super) fn check_measures(before: &[Constraint], after: &[Constraint]) -> Result<(), Refusal> {
+    let measure = |one: &Constraint| (one.validation.clone(), one.target_metric.clone());
+    let known = |one: &Constraint| before.iter().any(|old| measure(old) == measure(one));
+    let mut violations = Vec::new();
+    for (index, one) in after.iter().enumerate().filter(|(_, one)| !known(one)) {
+        if let Some(Err(wrong)) = check_of(one, &format!("/constraints/{index}")) {
+            violations.extend(wrong);
+        }
+    }
+    match violations.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::SchemaViolation { what: "constraints".into(), violations }),
+    }
+}
+
+/// Reads how a constraint is measured, if it is.
+fn check_of(
+    one: &Constraint,
+    pointer: &str,
+) -> Option<Result<Check, Vec<crate::model::refusal::Violation>>> {
+    let validation = one.validation.as_ref()?;
+    Some(Check::parse(validation, one.target_metric.as_ref(), pointer))
+}
+
+impl Service {
+    /// Measures what can be measured, and returns what was found by the constraints' ids.
+    pub(super) async fn measure(
+        &self,
+        document: &Document,
+        there: &[OutputFile],
+        manifest: Value,
+    ) -> Result<BTreeMap<String, Evidence>, Refusal> {
+        let measured = document.constraints.iter().filter(|one| one.is_measured());
+        let measuring = Measuring {
+            files: Files::new(Arc::clone(&self.provider), &document.artifact_name, there),
+            manifest,
+            commands: self.commands.clone(),
+            now: self.clock.now(),
+        };
+        let measured: Vec<Constraint> = measured.cloned().collect();
+        if measured.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let found = tokio::task::spawn_blocking(move || measuring.run(&measured)).await;
+        found.map_err(|error| Refusal::Internal(error.to_string()))
+    }
+}
+
+/// What measuring needs, in a thread where it keeps no other task waiting.
+struct Measuring {
+    files: Files,
+    manifest: Value,
+    commands: Option<Arc<CommandPolicy>>,
+    now: Time,
+}
+
+impl Measuring {
+    fn run(&self, constraints: &[Constraint]) -> BTreeMap<String, Evidence> {
+        let found = |one: &Constraint| Some((one.id.clone(), self.evidence(one)?));
+        constraints.iter().filter_map(found).collect()
+    }
+
+    fn evidence(&self, one: &Constraint) -> Option<Evidence> {
+        let context =
+            Context { manifest: Some(&self.manifest), commands: self.commands.as_deref() };
+        let check = check_of(one, "")?.ok()?;
+        let found = check.run(&self.files, &context);
+        let status = match found.outcome {
+            Outcome::Satisfied => Status::Satisfied,
+            Outcome::Violated => Status::Violated,
+            Outcome::Unmeasured => Status::Unchecked,
+        };
+        let measured = match found.measured {
+            Value::Object(measured) => measured,
+            _ => serde_json::Map::new(),
+        };
+        Some(Evidence {
+            method: check.method().name.to_owned(),
+            status,
+            details: found.details,
+            measured,
+            files: found.files,
+            at: self.now,
+        })
+    }
+}
+
+/// An artifact's outputs as the checks see them.
+struct Files {
+    provider: Arc<dyn Provider>,
+    name: Name,
+    listed: Vec<OutputFile>,
+    runtime: Handle,
+}
+
+impl Files {
+    fn new(provider: Arc<dyn Provider>, name: &Name, there: &[OutputFile]) -> Self {
+        let (name, listed) = (name.clone(), there.to_vec());
+        Self { provider, name, listed, runtime: Handle::current() }
+    }
+}
+
+impl checks::Files for Files {
+    fn list(&self) -> io::Result<Vec<FileInfo>> {
+        let info = |file: &OutputFile| FileInfo { path: file.path.to_string(), bytes: file.bytes };
+        Ok(self.listed.iter().map(info).collect())
+    }
+
+    fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
+        let path = OutputPath::parse(path).map_err(io::Error::other)?;
+        self.runtime.block_on(self.provider.output(&self.name, &path)).map_err(io::Error::other)
+    }
+}

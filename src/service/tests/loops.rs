@@ -1,0 +1,236 @@
+//! Loops: events, decisions, and the end of a cycle.
+
+use super::*;
+
+#[tokio::test]
+async fn after_the_specification_constraints_only_tighten_without_a_person() {
+    let service = service();
+    begin_loop(&service).await;
+    let loosen = json!({"patch": {"constraints": []}});
+    assert_eq!(save(&service, loosen.clone()).await.unwrap_err().code(), "approval_required");
+    let tighten = json!({"patch": {"constraints": [constraint("links", "blocking"), constraint("new", "low")]}});
+    assert!(save(&service, tighten).await.unwrap().changed);
+    assert!(service.save(arguments(loosen), &person()).await.unwrap().changed);
+}
+
+#[tokio::test]
+async fn a_loop_runs_until_its_blocking_constraint_holds() {
+    let service = service();
+    begin_loop(&service).await;
+    let first = iterate(&service, "violated").await;
+    assert_eq!((first.from.as_str(), first.to.as_str()), ("persist", "plan"));
+    assert_eq!((first.briefing.iteration.current, first.briefing.iteration.max), (2, 5));
+    let second = iterate(&service, "satisfied").await;
+    assert_eq!(
+        (second.to.as_str(), second.briefing.status),
+        ("converged", ConvergenceStatus::Converged)
+    );
+    assert!(second.briefing.next.instruction.contains("finalize"));
+    assert_eq!(document(&service).await["iteration_history"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_transition_from_a_phase_that_is_not_the_present_one_is_refused() {
+    let service = service();
+    begin_loop(&service).await;
+    let refusal = send(&service, json!({"event": "complete", "phase": "execute", "result": {}}))
+        .await
+        .unwrap_err();
+    assert_eq!(refusal.code(), "invalid_transition");
+    assert!(refusal.to_string().contains("the present phase is plan, not execute"), "{refusal}");
+    assert_eq!(
+        send(&service, json!({"event": "fly"})).await.unwrap_err().code(),
+        "invalid_transition"
+    );
+    assert_eq!(
+        send(&service, json!({"event": "stop"})).await.unwrap_err().code(),
+        "approval_required"
+    );
+    assert_eq!(
+        send(&service, json!({"event": "complete", "result": {}, "cost": -1.0}))
+            .await
+            .unwrap_err()
+            .code(),
+        "invalid_argument"
+    );
+    let stopped = service
+        .transition(arguments(json!({"event": "stop", "reason": "enough"})), &person())
+        .await
+        .unwrap();
+    assert_eq!(stopped.briefing.status, ConvergenceStatus::UserTerminated);
+}
+
+#[tokio::test]
+async fn a_repeated_transition_is_answered_as_done() {
+    let service = service();
+    begin_loop(&service).await;
+    let fields = json!({"event": "complete", "phase": "plan", "result": {"steps": [1]}});
+    let first = send(&service, fields.clone()).await.unwrap();
+    let again = send(&service, fields).await.unwrap();
+    assert_eq!((again.from, again.to, again.version), (first.from, first.to, first.version));
+    let other =
+        send(&service, json!({"event": "complete", "phase": "plan", "result": {"steps": [2]}}))
+            .await;
+    assert_eq!(other.unwrap_err().code(), "invalid_transition");
+    assert_eq!(load(&service, json!({})).await.unwrap().version, 3);
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_would_happen_and_writes_nothing() {
+    let service = service();
+    begin_loop(&service).await;
+    let dry =
+        send(&service, json!({"event": "complete", "result": {}, "dry_run": true})).await.unwrap();
+    assert_eq!((dry.to.as_str(), dry.version, dry.dry_run), ("execute", 2, Some(true)));
+    assert_eq!(load(&service, json!({})).await.unwrap().briefing.phase, "plan");
+}
+
+#[tokio::test]
+async fn a_cycle_is_finalized_when_its_loop_has_ended_and_with_the_status_it_ended_with() {
+    let service = service();
+    begin_loop(&service).await;
+    assert_eq!(finalize(&service, json!({})).await.unwrap_err().code(), "invalid_transition");
+    iterate(&service, "satisfied").await;
+    assert_eq!(
+        finalize(&service, json!({"status": "user_terminated"})).await.unwrap_err().code(),
+        "invalid_argument"
+    );
+    let finalized = finalize(&service, json!({"status": "converged"})).await.unwrap();
+    assert_eq!((finalized.cycle, finalized.archived_to.as_str()), (1, ".refiner/history/report/1"));
+    let again = finalize(&service, json!({})).await.unwrap();
+    assert_eq!(again.version, finalized.version);
+    assert_eq!(
+        save(&service, json!({"patch": {"data": {"a": 1}}})).await.unwrap_err().code(),
+        "finalized"
+    );
+    assert_eq!(
+        send(&service, json!({"event": "complete", "result": {}})).await.unwrap_err().code(),
+        "finalized"
+    );
+}
+
+#[tokio::test]
+async fn a_document_can_be_finalized_from_any_phase() {
+    let service = service();
+    init(&service, json!({"workflow": "document"})).await.unwrap();
+    let finalized = finalize(&service, json!({"status": "user_terminated"})).await.unwrap();
+    assert_eq!(finalized.briefing.status, ConvergenceStatus::UserTerminated);
+}
+
+#[tokio::test]
+async fn restoring_does_not_rewind_the_loop() {
+    let service = service();
+    begin_loop(&service).await;
+    iterate(&service, "violated").await;
+    let before = document(&service).await;
+    service.restore(arguments(json!({"to": "1"})), &caller()).await.unwrap();
+    let after = document(&service).await;
+    for field in [
+        "phase",
+        "current_iteration",
+        "iteration_history",
+        "constraints",
+        "metrics",
+        "results",
+        "convergence_status",
+    ] {
+        assert_eq!(before[field], after[field], "{field}");
+    }
+}
+
+#[tokio::test]
+async fn a_storage_that_forgets_refuses_checkpoints_and_skips_those_of_a_workflow() {
+    let service = service();
+    begin_loop(&service).await;
+    let refusal = service.checkpoint(arguments(json!({})), &caller()).await.unwrap_err();
+    assert_eq!(refusal.code(), "unsupported");
+    let sent = send(&service, json!({"event": "complete", "result": {}})).await.unwrap();
+    assert!(
+        sent.briefing.warnings.iter().any(|warning| warning.contains("no checkpoint")),
+        "{:?}",
+        sent.briefing.warnings
+    );
+    assert_eq!(document(&service).await["checkpoints"], json!([]));
+}
+
+#[tokio::test]
+async fn every_prompt_renders_in_every_phase_and_is_short_on_a_fresh_artifact() {
+    let service = service();
+    let unknown = service.prompt("pmpo", &name()).await.unwrap();
+    assert!(unknown.contains("init_state"), "{unknown}");
+    begin_loop(&service).await;
+    for _ in 0..6 {
+        let state = load(&service, json!({"with_prompt": true})).await.unwrap();
+        assert!(state.prompt.unwrap().contains("transition"));
+        for prompt in ["pmpo", "specify", "plan", "execute", "reflect", "persist"] {
+            let text = service.prompt(prompt, &name()).await.unwrap();
+            assert!(
+                text.contains("report") && text.len() < 6 << 10,
+                "{prompt}: {} bytes",
+                text.len()
+            );
+        }
+        let result = json!({"constraints": [{"id": "links", "status": "violated", "details": "2 are broken"}]});
+        send(&service, json!({"event": "complete", "result": result})).await.unwrap();
+    }
+    assert_eq!(service.prompt("nothing", &name()).await.unwrap_err().code(), "invalid_argument");
+}
+
+#[tokio::test]
+async fn a_users_own_workflow_runs_and_goes_on_as_it_began() {
+    let (folder, service) = on_disk();
+    let own = folder.path().join(".refiner/workflows/review");
+    std::fs::create_dir_all(&own).unwrap();
+    let workflow = |title: &str| {
+        json!({
+            "id": "review", "version": 1, "title": title, "initial": "read",
+            "prompts": {"read": {"title": "Read", "description": "Read it"}},
+            "states": {
+                "read": {"meta": {"prompt": "read"}, "on": {"done": [{"target": "over"}]}},
+                "over": {"type": "final", "meta": {"status": "converged"}}
+            }
+        })
+        .to_string()
+    };
+    #[expect(clippy::disallowed_methods, reason = "a person writes these files")]
+    let put = |file: &str, text: &str| std::fs::write(own.join(file), text).unwrap();
+    put("workflow.json", &workflow("Review"));
+    put("read.md", "Read {{ state.artifact_name }}.");
+    init(&service, json!({"workflow": "review"})).await.unwrap();
+    put("workflow.json", "not JSON");
+    let other: Init =
+        serde_json::from_value(json!({"name": "other", "workflow": "review"})).unwrap();
+    assert_eq!(service.init(other, &caller()).await.unwrap_err().code(), "invalid_argument");
+
+    // Another process knows the workflow only from the cycle that runs it.
+    let reopened = Service::of_workspace(Filesystem::open(folder.path()).unwrap());
+    let loaded = load(&reopened, json!({"with_prompt": true})).await.unwrap();
+    assert_eq!(loaded.prompt.as_deref(), Some("Read report."));
+    let done = send(&reopened, json!({"event": "done"})).await.unwrap();
+    assert_eq!(done.to, "over");
+}
+
+#[tokio::test]
+async fn a_readable_copy_of_a_finalized_cycle_is_kept() {
+    let (folder, service) = on_disk();
+    begin_loop(&service).await;
+    iterate(&service, "violated").await;
+    iterate(&service, "satisfied").await;
+    let finalized = finalize(&service, json!({})).await.unwrap();
+    init(&service, json!({})).await.unwrap();
+    let archive = folder.path().join(finalized.archived_to);
+    let state: Value =
+        serde_json::from_slice(&std::fs::read(archive.join("state.json")).unwrap()).unwrap();
+    assert_eq!((&state["cycle"], &state["convergence_status"]), (&json!(1), &json!("converged")));
+    let log = std::fs::read_to_string(archive.join("refinement_log.md")).unwrap();
+    assert_eq!(log.lines().filter(|line| line.starts_with("## Iteration")).count(), 2);
+    let decisions = std::fs::read_to_string(archive.join("decisions.md")).unwrap();
+    assert!(
+        decisions.contains("- **Decision**: continue")
+            && decisions.contains("- **Decision**: terminate")
+    );
+    assert!(
+        !folder.path().join(".refiner/artifacts/report/decisions.md").exists(),
+        "the new cycle has none yet"
+    );
+}

@@ -1,0 +1,170 @@
+//! `verify`: measures constraints and keeps the evidence.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::examination::Examined;
+use super::write::{Writing, open_state};
+use super::{Caller, Service};
+use crate::model::briefing::Briefing;
+use crate::model::constraint::{Constraint, Status};
+use crate::model::examination::{Evidence, Examination};
+use crate::model::journal::{Snapshot, Turn};
+use crate::model::refusal::Violation;
+use crate::model::{Document, Name, Refusal, Time, Version, step};
+
+/// Bytes of details that an answer has room for; what does not fit is in the document.
+const DETAILS_BYTES_MAX: usize = 24 << 10;
+
+/// The arguments of `verify`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Verify {
+    pub name: Name,
+    /// Ids; default all
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constraints: Option<Vec<String>>,
+}
+
+/// The answer of `verify`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Verified {
+    /// How each constraint stands.
+    pub constraints: Vec<Standing>,
+    /// Files of the manifest that are not there, or are empty.
+    pub missing_files: Vec<String>,
+    /// Whether the manifest that was handed in last can be used.
+    pub manifest_valid: bool,
+    /// What is wrong with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub violations: Vec<String>,
+    /// Whether anything is different from before; if not, nothing was written.
+    pub changed: bool,
+    /// The version that holds the evidence.
+    pub version: Version,
+    /// Where the artifact stands.
+    pub briefing: Briefing,
+}
+
+/// How a constraint stands.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Standing {
+    /// Its id.
+    pub id: String,
+    /// satisfied, violated, partially_satisfied, stale or unchecked.
+    pub status: String,
+    /// Whether that is only asserted, since it has no method to measure it by.
+    pub asserted: bool,
+    /// What was measured, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
+}
+
+impl Service {
+    /// Measures constraints. What was found becomes part of the document if it is new.
+    pub async fn verify(&self, arguments: Verify, caller: &Caller) -> Result<Verified, Refusal> {
+        let writing = Writing::new("verify", &arguments, None, caller)?;
+        let name = arguments.name.clone();
+        let newest = self.newest(&name).await?;
+        let document = &newest.snapshot.document;
+        check_ids(arguments.constraints.as_deref(), &document.constraints)?;
+        let examined = self.examine_files(document, None).await?;
+        let seen = Arc::clone(&examined.examination);
+        let (changed, snapshot, warnings) = match document.is_finalized() {
+            true => (false, newest.snapshot, newest.warnings),
+            false => self.keep_evidence(&name, writing, examined, newest.warnings).await?,
+        };
+        let mut found = snapshot.document.clone();
+        step::take_evidence(&mut found, &seen, self.clock.now());
+        Ok(Verified {
+            constraints: standings(&found, arguments.constraints.as_deref()),
+            missing_files: seen.missing.iter().map(ToString::to_string).collect(),
+            manifest_valid: seen.manifest_valid(),
+            violations: seen.violations.iter().map(line).collect(),
+            changed,
+            version: snapshot.version,
+            briefing: self.brief(&snapshot, warnings).await?,
+        })
+    }
+
+    async fn keep_evidence(
+        &self,
+        name: &Name,
+        writing: Writing,
+        examined: Examined,
+        warnings: Vec<String>,
+    ) -> Result<(bool, Arc<Snapshot>, Vec<String>), Refusal> {
+        let (clock, of) = (Arc::clone(&self.clock), name.clone());
+        let operation = move |turn: &mut Turn<'_>| {
+            let before = open_state(&of, turn)?;
+            let now = clock.now();
+            let document = with_evidence(before, &examined.examination, now)?;
+            if says_the_same(&document, &before.document) {
+                return Ok((false, Arc::clone(turn.newest().expect("the artifact is open"))));
+            }
+            let draft = writing.draft(now, document, json!({}));
+            turn.append(draft).map(|snapshot| (true, snapshot))
+        };
+        let ((changed, snapshot), warnings) = self.store_after(name, warnings, operation).await?;
+        Ok((changed, snapshot, warnings))
+    }
+}
+
+fn check_ids(ids: Option<&[String]>, constraints: &[Constraint]) -> Result<(), Refusal> {
+    let unknown = |id: &&String| !constraints.iter().any(|one| one.id == **id);
+    match ids.into_iter().flatten().find(unknown) {
+        None => Ok(()),
+        Some(id) => Err(Refusal::NotFound {
+            what: format!("constraint {:?}", id.chars().take(64).collect::<String>()),
+            hint: "load_state with select [\"/constraints\"] lists them".into(),
+        }),
+    }
+}
+
+fn with_evidence(before: &Snapshot, seen: &Examination, now: Time) -> Result<Document, Refusal> {
+    if !seen.fits(&before.document.constraints) {
+        // Somebody changed how something is measured since it was.
+        let current = before.version;
+        return Err(Refusal::Conflict { expected: current.saturating_sub(1), current });
+    }
+    let mut document = before.document.clone();
+    step::take_evidence(&mut document, seen, now);
+    Ok(document)
+}
+
+/// Returns whether nothing but times is different.
+fn says_the_same(after: &Document, before: &Document) -> bool {
+    let statuses = |document: &Document| -> Vec<(Status, Option<String>)> {
+        document.constraints.iter().map(|one| (one.status, one.details.clone())).collect()
+    };
+    let same = |(id, evidence): (&String, &Evidence)| {
+        before.evidence.get(id).is_some_and(|old| old.says_the_same_as(evidence))
+    };
+    statuses(after) == statuses(before)
+        && after.evidence.len() == before.evidence.len()
+        && after.evidence.iter().all(same)
+}
+
+fn standings(document: &Document, ids: Option<&[String]>) -> Vec<Standing> {
+    let mut room = DETAILS_BYTES_MAX;
+    let chosen = |one: &&Constraint| ids.is_none_or(|ids| ids.contains(&one.id));
+    let mut standing = |one: &Constraint| Standing {
+        id: one.id.clone(),
+        status: json!(one.status).as_str().unwrap_or_default().to_owned(),
+        asserted: !one.is_measured(),
+        evidence: document.evidence.get(&one.id).map(|evidence| evidence.details.clone()).filter(
+            |details| {
+                let fits = details.len() <= room;
+                room = room.saturating_sub(details.len());
+                fits
+            },
+        ),
+    };
+    document.constraints.iter().filter(chosen).map(&mut standing).collect()
+}
+
+fn line(violation: &Violation) -> String {
+    format!("{}: {}", violation.pointer, violation.message)
+}

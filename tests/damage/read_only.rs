@@ -1,0 +1,107 @@
+//! Workspaces that may be read and not written.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::json;
+
+use super::{edit, saved};
+use crate::common::{Finished, Project};
+
+/// The program as somebody who may not write to a project. Permissions do not stop root, so as root
+/// it is run as nobody, who has to be able to reach it.
+struct Reader {
+    folder: tempfile::TempDir,
+}
+
+impl Reader {
+    const NOBODY: u32 = 65534;
+
+    fn new(project: &Project) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::copy(env!("CARGO_BIN_EXE_refiner"), folder.path().join("refiner")).unwrap();
+        let reader = Self { folder };
+        reader.allow(project.path(), 0o555);
+        reader
+    }
+
+    /// Gives everything below a folder to nobody, who may read it, or write it too.
+    fn allow(&self, path: &Path, mode: u32) {
+        if rustix::process::geteuid().is_root() {
+            chown(path, Some(Self::NOBODY), None).unwrap();
+        }
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        for entry in path.is_dir().then(|| fs::read_dir(path).unwrap()).into_iter().flatten() {
+            self.allow(&entry.unwrap().path(), mode);
+        }
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn run(&self, project: &Project, arguments: &[&str]) -> Finished {
+        let mut command = Command::new(self.folder.path().join("refiner"));
+        if rustix::process::geteuid().is_root() {
+            command.uid(Self::NOBODY);
+        }
+        let output = command.arg("--dir").arg(project.path()).args(arguments).output().unwrap();
+        Finished {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_workspace_that_cannot_be_written_is_read_and_says_so_when_it_should_be_written() {
+    let project = saved().await;
+    let reader = Reader::new(&project);
+    let before = project.digest();
+    for arguments in [
+        &["show", "a", "--json"][..],
+        &["show", "a", "--at", "3"],
+        &["history", "a"],
+        &["list"],
+        &["doctor"],
+    ] {
+        assert_eq!(reader.run(&project, arguments).code, Some(0), "{arguments:?}");
+    }
+    for arguments in [
+        &["save", "a", "--patch", r#"{"data":{"x":6}}"#, "--json"][..],
+        &["checkpoint", "a", "--json"],
+        &["init", "b", "--json"],
+    ] {
+        let finished = reader.run(&project, arguments);
+        assert_eq!(
+            (finished.code, &finished.json()["code"]),
+            (Some(4), &json!("read_only")),
+            "{finished:?}"
+        );
+        assert!(finished.json()["hint"].as_str().unwrap().contains("writable"), "{finished:?}");
+    }
+    assert_eq!(project.digest(), before);
+    reader.allow(project.path(), 0o755);
+    assert_eq!(
+        reader.run(&project, &["save", "a", "--patch", r#"{"data":{"x":6}}"#]).code,
+        Some(0)
+    );
+}
+
+/// Without its readable copy too, and with a torn end that it may not cut.
+#[tokio::test]
+async fn a_damaged_workspace_that_cannot_be_written_is_read_from_its_journal() {
+    let project = saved().await;
+    fs::remove_file(project.of("a", "state.json")).unwrap();
+    edit(&project, |lines| lines.push(b"{\"crc\":".to_vec()));
+    let reader = Reader::new(&project);
+    let before = project.digest();
+    let shown = reader.run(&project, &["show", "a", "--select", "/data", "--json"]);
+    assert_eq!(shown.json()["selected"]["/data"], json!({ "x": 5 }), "{shown:?}");
+    let warnings = shown.json()["briefing"]["warnings"].to_string();
+    assert!(warnings.contains("the workspace is read-only"), "{warnings}");
+    assert_eq!(project.digest(), before);
+    reader.allow(project.path(), 0o755);
+}
