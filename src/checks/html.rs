@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn hostile_nesting_ends_soon() {
-        for part in ["<div>", "<li><dd>", "</b>", "<p><b></p>", "<a ", "<!--", "&", "<svg>"] {
+        for part in ["<div>", "<li><dd>", "</b>", "<p><b></p>", "<a ", "<!--", "&x;", "<svg>"] {
             let found = faults(&part.repeat(1 << 18));
             assert!((1..=2 * DEPTH_MAX).contains(&found.len()), "{part}: {}", found.len());
         }

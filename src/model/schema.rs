@@ -142,4 +142,27 @@ fn shortened(message: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+mod examples;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_schema_compiles_and_every_file_is_listed() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        let listed: Vec<_> = ALL.iter().map(|schema| schema.file.to_owned()).collect();
+        assert_eq!(files, listed);
+        for schema in ALL {
+            LazyLock::force(&schema.validator);
+            assert!(std::ptr::eq(find(schema.file).unwrap(), schema));
+        }
+        assert!(std::ptr::eq(find("plan").unwrap(), &PLAN));
+        assert!(find("nothing").is_none());
+    }
+}

@@ -107,7 +107,7 @@ mod tests {
                 "- 3 pixels wide, 4 at least, 2 pixels high, 1 at most",
             ),
             (json!({"height": 2, "width": 3}), PNG, "+ png, 3 x 2"),
-            (json!({}), &PNG[..10], "- its header is damaged"),
+            (json!({}), &PNG[..20], "- its header is damaged"),
             (json!({}), b"", "- is no image: known are png, jpeg, gif, webp, avif, heic, svg"),
             (json!({}), b"<svg>", "- is not XML: the root node was opened but never closed"),
             (json!({}), b"<svg xmlns='http://www.w3.org/2000/svg'/>", "+ svg"),

@@ -108,12 +108,12 @@ mod tests {
         let svg = "<?xml version='1.0'?><!DOCTYPE svg PUBLIC 'a' 'b'>\r\n<svg xmlns='http://www.w3.org/2000/svg'/>";
         for (format, content, says) in [
             ("json", "{\"a\": [1, \"ü\"]}\r\n", "+ is JSON"),
-            ("json", "{\"a\": 1,}", "- is not JSON: trailing comma at line 1 column 9"),
+            ("json", "{\"a\": 1,}", "- is not JSON: key must be a string at line 1 column 9"),
             ("json", "1 2", "- is not JSON: trailing characters at line 1 column 3"),
             ("json", " \n", "- is empty"),
             ("xml", "<a><b/>ü</a>", "+ is XML"),
             ("xml", "<a>\n<b></a>", "- is not XML: expected 'b' tag, not 'a' at 2:4"),
-            ("xml", "<a/><b/>", "- is not XML: unexpected end"),
+            ("xml", "<a/><b/>", "- is not XML: unknown token at 1:5"),
             ("svg", svg, "+ is SVG"),
             ("svg", "<html/>", "- is not SVG: the root is <html>"),
             ("html", "<!doctype html><p>ü<br>", "+ is HTML"),
@@ -167,25 +167,6 @@ mod tests {
             let found =
                 check_one("parses", json!({"path": "f", "format": format}), text.as_bytes());
             assert!(found.chars().count() < 700, "{format}: {found}");
-        }
-    }
-
-    /// Goal: neither entities nor attributes of a small file grow into something large.
-    #[test]
-    fn hostile_xml_ends_soon() {
-        let entities: String = (1..20)
-            .map(|i| format!("<!ENTITY e{i} '{}'>", format!("&e{};", i - 1).repeat(10)))
-            .collect();
-        let laughs = format!("<!DOCTYPE a [<!ENTITY e0 'ha'>{entities}]><a>&e19;</a>");
-        let attributes: String = (0..150_000).map(|i| format!(" a{i}=''")).collect();
-        let many = format!("<a{attributes}/>");
-        let spaces: String = (0..100_000).map(|i| format!(" xmlns:a{i}='{i}'")).collect();
-        let names = format!("<a{spaces}><b/></a>");
-        let nested = "<a xmlns:b='c'>".repeat(100_000);
-        for text in [laughs, many, names, nested] {
-            let begun = std::time::Instant::now();
-            let found = check_one("parses", json!({"path": "f", "format": "xml"}), text.as_bytes());
-            eprintln!("{:?} {}", begun.elapsed(), found);
         }
     }
 }

@@ -72,7 +72,7 @@ mod tests {
                 (summary("r.md", 79), "- 80 words, 79 at most"),
                 (summary("marked.md", 9), "+ 4 words"),
                 (summary("empty.md", 9), "- there is no section Summary"),
-                (json!({"path": "r.md", "min": 84}), "- 83 words, 84 at least"),
+                (json!({"path": "r.md", "min": 85}), "- 84 words, 85 at least"),
                 (json!({"path": "unicode.md", "min": 4, "max": 4}), "+ 4 words"),
                 (json!({"path": "empty.md", "min": 1}), "- 0 words, 1 at least"),
             ],
