@@ -99,6 +99,8 @@ fn the_help_lists_every_subcommand_and_each_has_its_own() {
       checkpoint  Name the present version
       restore     Bring an earlier version's content back
       transition  Send an event to a loop
+      approve     Approve what waits for your decision
+      reject      Reject what waits for your decision
       verify      Measure the constraints
       output      Put files into an artifact's dist/, and read them
       finalize    Close and archive a cycle

@@ -3,6 +3,7 @@
 //! One file for each subcommand. Data goes to standard output, everything else to standard error.
 
 mod checkpoint;
+mod decide;
 mod demo;
 mod diff;
 mod doctor;
@@ -107,6 +108,10 @@ enum Command {
     Restore(restore::Restore),
     /// Send an event to a loop
     Transition(transition::Transition),
+    /// Approve what waits for your decision
+    Approve(decide::Decide),
+    /// Reject what waits for your decision
+    Reject(decide::Decide),
     /// Measure the constraints
     Verify(verify::Verify),
     /// Put files into an artifact's dist/, and read them
@@ -201,6 +206,8 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Checkpoint(checkpoint) => checkpoint.run(&context).await,
         Command::Restore(restore) => restore.run(&context).await,
         Command::Transition(transition) => transition.run(&context).await,
+        Command::Approve(decide) => decide.run("approve", &context).await,
+        Command::Reject(decide) => decide.run("reject", &context).await,
         Command::Verify(verify) => verify.run(&context).await,
         Command::Output(outputs) => outputs.run(&context).await,
         Command::Finalize(finalize) => finalize.run(&context).await,

@@ -1,5 +1,5 @@
 use super::output::briefing;
-use super::writing::{Writing, name, with_person};
+use super::writing::{Asking, Writing, name, with_person};
 use super::{Context, Failure, input};
 use crate::service;
 
@@ -46,7 +46,12 @@ impl Transition {
             idempotency_key: self.writing.idempotency_key,
         };
         let send = async |caller: &_| context.service.transition(arguments.clone(), caller).await;
-        let answer = with_person(context, send).await?;
+        let asking = Asking {
+            name: &arguments.name,
+            event: Some(&arguments.event),
+            words: arguments.reason.as_deref(),
+        };
+        let answer = with_person(context, &asking, send).await?;
         context.output.warn(&answer.briefing);
         context.output.answer(&answer, |page, answer| {
             let would = if answer.dry_run == Some(true) { "would go: " } else { "" };

@@ -3,8 +3,9 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use super::{Context, Failure};
+use crate::model::gate::Question;
 use crate::model::{Name, Refusal, Version};
-use crate::service::Caller;
+use crate::service::{Caller, Consent};
 
 /// Options of every subcommand that writes.
 #[derive(Clone, Debug, clap::Args)]
@@ -22,29 +23,57 @@ pub(super) fn name(given: &str) -> Result<Name, Failure> {
     Name::parse(given).map_err(Failure::from)
 }
 
+/// What may have to be asked.
+#[derive(Debug)]
+pub(super) struct Asking<'a> {
+    /// The artifact.
+    pub(super) name: &'a Name,
+    /// The event that is sent, if one is.
+    pub(super) event: Option<&'a str>,
+    /// What whoever sits there gave as the reason.
+    pub(super) words: Option<&'a str>,
+}
+
 /// Does something, and where that needs a person's decision, asks for it at the terminal.
 ///
 /// Without a terminal nobody is asked, and the refusal stands: a script is no person.
 pub(super) async fn with_person<T>(
     context: &Context,
+    asking: &Asking<'_>,
     mut attempt: impl AsyncFnMut(&Caller) -> Result<T, Refusal>,
 ) -> Result<T, Failure> {
-    match attempt(&context.caller).await {
-        Err(Refusal::ApprovalRequired { what, .. }) if asked(&what) => {
-            Ok(attempt(&context.caller.clone().confirmed()).await?)
+    let refusal = match attempt(&context.caller).await {
+        Err(refusal) => refusal,
+        Ok(done) => return Ok(done),
+    };
+    match refusal {
+        Refusal::ApprovalRequired { what, .. } if at_a_terminal() => {
+            let question = context.service.question(asking.name, &what, asking.event, None).await?;
+            if !asked(&question) {
+                return Err(declined(&question).into());
+            }
+            let consent = Consent::new(question.sight, asking.words);
+            Ok(attempt(&context.caller.clone().confirmed_for(consent)).await?)
         }
-        result => Ok(result?),
+        refusal => Err(refusal.into()),
     }
 }
 
-/// Asks at the terminal. Only a typed `yes` counts.
-fn asked(what: &str) -> bool {
+fn at_a_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Shows what is decided and asks. Only a typed `yes` counts.
+fn asked(question: &Question) -> bool {
     let (stdin, mut stderr) = (std::io::stdin(), std::io::stderr());
-    if !stdin.is_terminal() || !stderr.is_terminal() {
-        return false;
-    }
     let mut answer = String::new();
-    let asked = write!(stderr, "{what} needs your decision. Type yes to go on: ")
-        .and_then(|()| stderr.flush());
+    let asked = write!(stderr, "{question}\nType yes to go on: ").and_then(|()| stderr.flush());
     asked.and_then(|()| stdin.lock().read_line(&mut answer)).is_ok() && answer.trim() == "yes"
+}
+
+fn declined(question: &Question) -> Refusal {
+    Refusal::NotApproved {
+        message: format!("you did not agree to this: {}", question.what),
+        hint: "nothing was written: run it again and type yes to agree".into(),
+    }
 }

@@ -3,6 +3,7 @@
 //! (2026-07-28).
 
 mod arguments;
+mod gate;
 mod prompts;
 mod schema;
 mod server;

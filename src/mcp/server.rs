@@ -13,7 +13,9 @@ use rmcp::model::{
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::Value;
+use tokio::sync::watch;
 
+use super::gate::{Call, Gate, Outcome, Retry};
 use super::prompts;
 use super::tools::{Registered, TOOLS};
 use crate::model::Refusal;
@@ -43,12 +45,18 @@ const KNOWN_METHODS: [&str; 6] = [
 pub struct Server {
     service: Service,
     tools: &'static [Registered],
+    gate: Gate,
 }
 
 impl Server {
     /// Makes a server with all tools.
     pub fn new(service: Service) -> Self {
-        Self { service, tools: &TOOLS }
+        Self::of_connection(service, watch::channel(false).1)
+    }
+
+    /// Makes a server of a connection that tells when its client will send nothing more.
+    pub(super) fn of_connection(service: Service, ended: watch::Receiver<bool>) -> Self {
+        Self { service, tools: &TOOLS, gate: Gate::new(ended) }
     }
 
     fn tool(&self, name: &str) -> Option<&'static Registered> {
@@ -88,11 +96,18 @@ impl ServerHandler for Server {
             let name: String = request.name.chars().take(80).collect();
             ErrorData::invalid_params(format!("Unknown tool: {name}"), None)
         })?;
-        let call =
-            tool.call(&self.service, request.arguments.unwrap_or_default(), caller(&context));
-        let answer = guarded(call).await.unwrap_or_else(|| Err(panicked()));
-        Ok(match answer {
-            Ok(answer) => CallToolResult::structured(answer).into(),
+        let retry =
+            request.request_state.map(|state| Retry { state, responses: request.input_responses });
+        let call = Call {
+            service: &self.service,
+            tool,
+            arguments: request.arguments.unwrap_or_default(),
+            caller: caller(&context),
+        };
+        let outcome = guarded(self.gate.carry_out(call, retry, &context)).await;
+        Ok(match outcome.unwrap_or_else(|| Err(panicked())) {
+            Ok(Outcome::Answered(answer)) => CallToolResult::structured(answer).into(),
+            Ok(Outcome::Asks(question)) => CallToolResponse::InputRequired(*question),
             Err(refusal) => refused(&refusal).into(),
         })
     }
@@ -224,7 +239,7 @@ mod tests {
         let mut tools = registry();
         tools.push(registered::<Panics>());
         let service = Service::new(Arc::new(Memory::default()), Arc::new(SystemClock));
-        let server = Server { service, tools: tools.leak() };
+        let server = Server { tools: tools.leak(), ..Server::new(service) };
         let (near, far) = tokio::io::duplex(64 << 10);
         tokio::spawn(async move {
             let running = server.serve(far).await.unwrap();

@@ -13,7 +13,7 @@ use rmcp::transport::Transport;
 use rmcp::{RoleServer, ServiceExt as _};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::server::Server;
@@ -43,8 +43,9 @@ async fn serve_streams(
     writer: Writer,
     stop: Arc<Notify>,
 ) -> anyhow::Result<()> {
-    let transport = Stdio::new(reader, writer, stop);
-    let ended = match Server::new(service.clone()).serve(transport).await {
+    let (transport, input_ended) = Stdio::new(reader, writer, stop);
+    let server = Server::of_connection(service.clone(), input_ended);
+    let ended = match server.serve(transport).await {
         Ok(running) => running.waiting().await.map(drop).map_err(anyhow::Error::from),
         Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => Ok(()),
         Err(error) => Err(error.into()),
@@ -64,12 +65,15 @@ struct Stdio {
     /// Whether a request was seen. The SDK ends when a notification comes first.
     greeted: bool,
     stop: Arc<Notify>,
+    /// Told when nothing more will be received, so that nobody waits for an answer.
+    ended: watch::Sender<bool>,
 }
 
 impl Stdio {
-    fn new(reader: Reader, writer: Writer, stop: Arc<Notify>) -> Self {
+    fn new(reader: Reader, writer: Writer, stop: Arc<Notify>) -> (Self, watch::Receiver<bool>) {
         let (output, outgoing) = mpsc::channel(OUTGOING_MAX);
-        Self {
+        let (ended, input_ended) = watch::channel(false);
+        let transport = Self {
             input: Lines::new(reader),
             output,
             writing: Some(tokio::spawn(write_all(writer, outgoing))),
@@ -77,7 +81,9 @@ impl Stdio {
             answers: VecDeque::new(),
             greeted: false,
             stop,
-        }
+            ended,
+        };
+        (transport, input_ended)
     }
 
     /// Returns the next message, or `None` at the end of the input. Nothing is lost when the future
@@ -133,11 +139,12 @@ impl Transport<RoleServer> for Stdio {
         item: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
         let (output, in_flight) = (self.output.clone(), Arc::clone(&self.in_flight));
+        let answered = wire::answered_id(&item).cloned();
         async move {
             let line = serde_json::to_vec(&item).map_err(io::Error::other).map(terminated)?;
             let sent = output.send(line).await;
-            if let Some(id) = wire::id_of(&item) {
-                in_flight.end(id);
+            if let Some(id) = answered {
+                in_flight.end(&id);
             }
             sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
         }
@@ -145,10 +152,14 @@ impl Transport<RoleServer> for Stdio {
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         let stop = Arc::clone(&self.stop);
-        tokio::select! {
+        let message = tokio::select! {
             message = self.next() => message,
             () = stop.notified() => None,
+        };
+        if message.is_none() {
+            self.ended.send_replace(true);
         }
+        message
     }
 
     /// Waits until everything is written.

@@ -62,13 +62,13 @@ pub(super) fn too_long(beginning: &[u8], bytes: usize) -> Value {
     }))
 }
 
-/// Returns the id of a request or of a response.
-pub(super) fn id_of<A, B, C>(message: &JsonRpcMessage<A, B, C>) -> Option<&RequestId> {
+/// Returns the id of the request that a message answers. A request of ours has an id of its own,
+/// which may be that of one of the client's.
+pub(super) fn answered_id<A, B, C>(message: &JsonRpcMessage<A, B, C>) -> Option<&RequestId> {
     match message {
-        JsonRpcMessage::Request(request) => Some(&request.id),
         JsonRpcMessage::Response(response) => Some(&response.id),
         JsonRpcMessage::Error(error) => error.id.as_ref(),
-        JsonRpcMessage::Notification(_) => None,
+        JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
     }
 }
 

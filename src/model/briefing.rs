@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::document::ConvergenceStatus;
+use super::gate::plain;
 use super::journal::Snapshot;
 use super::refusal::Unmet;
 use super::step::ahead;
@@ -131,7 +132,19 @@ fn instruction(workflow: &Workflow, document: &Document) -> String {
         (true, Finalize::Final) if phase.meta.instruction.is_empty() => {
             "The loop has ended. Call finalize to archive the cycle.".to_owned()
         }
-        _ => format!("{}{}", repair(document), phase.meta.instruction),
+        _ => format!("{}{}{}", decided(document), repair(document), phase.meta.instruction),
+    }
+}
+
+/// What a person has just decided, in a sentence.
+fn decided(document: &Document) -> String {
+    let last = document.last_transition.as_ref().map(|last| last.event.as_str());
+    let Some(approval) = document.approval.as_ref().filter(|one| last == Some(&one.status)) else {
+        return String::new();
+    };
+    match &approval.reason {
+        Some(reason) => format!("A person decided: {} ({}). ", approval.status, plain(reason)),
+        None => format!("A person decided: {}. ", approval.status),
     }
 }
 

@@ -168,20 +168,46 @@ impl Constraint {
     }
 }
 
-/// Returns why a new list of definitions would loosen an older one, or `None` when it only adds or
-/// tightens: after the specification, dropping a constraint or lowering its severity needs a
-/// person.
-pub fn loosening(older: &[Constraint], newer: &[Constraint]) -> Option<String> {
-    older.iter().find_map(|old| match newer.iter().find(|new| new.id == old.id) {
-        None => Some(format!("dropping the constraint {:?}", old.id)),
-        Some(new) if new.severity < old.severity => {
-            Some(format!("lowering the severity of the constraint {:?}", old.id))
-        }
-        Some(new) if is_measured_otherwise(old, new) => {
-            Some(format!("changing how the constraint {:?} is measured", old.id))
-        }
-        Some(_) => None,
-    })
+/// Ways of loosening that are named one by one. The rest is counted.
+const NAMED_MAX: usize = 20;
+
+/// Characters of a new wording that are named.
+const WORDING_CHARACTERS_MAX: usize = 120;
+
+/// Returns in which ways a new list of definitions loosens an older one, the weightiest constraints
+/// first. None when it only adds or tightens: after the specification, dropping a constraint, lowering its severity or changing what
+/// it says or how it is measured needs a person.
+pub fn loosening(older: &[Constraint], newer: &[Constraint]) -> Vec<String> {
+    let mut older: Vec<&Constraint> = older.iter().collect();
+    older.sort_by_key(|old| std::cmp::Reverse(old.severity));
+    let mut ways: Vec<String> =
+        older.into_iter().flat_map(|old| ways_of_loosening(old, newer)).collect();
+    let more = ways.len().saturating_sub(NAMED_MAX);
+    ways.truncate(NAMED_MAX);
+    if more > 0 {
+        ways.push(format!("and {more} more"));
+    }
+    ways
+}
+
+fn ways_of_loosening(old: &Constraint, newer: &[Constraint]) -> Vec<String> {
+    let id = &old.id;
+    let Some(new) = newer.iter().find(|new| new.id == *id) else {
+        return vec![format!("dropping the constraint {id:?}")];
+    };
+    let mut ways = Vec::new();
+    if new.severity < old.severity {
+        ways.push(format!("lowering the severity of the constraint {id:?}"));
+    }
+    if is_measured_otherwise(old, new) {
+        ways.push(format!("changing how the constraint {id:?} is measured"));
+    }
+    // Where nothing measures it, its words are all that there is to hold.
+    if new.description != old.description {
+        let wording: String = new.description.chars().take(WORDING_CHARACTERS_MAX).collect();
+        ways.push(format!("rewording the constraint {id:?} to {wording:?}"));
+    }
+    ways
 }
 
 /// Returns whether a measure was taken away or replaced. To measure what was only asserted tightens.
@@ -227,18 +253,27 @@ mod tests {
     }
 
     #[test]
+    fn the_weightiest_loosening_is_named_however_many_lighter_ones_there_are() {
+        let mut list: Vec<Value> = (0..100).map(|i| one(&format!("c{i}"), "low")).collect();
+        list.push(one("weighty", "blocking"));
+        let ways = loosening(&parse_definitions(&list, "").unwrap(), &[]);
+        assert_eq!(ways[0], "dropping the constraint \"weighty\"");
+        assert_eq!(ways[NAMED_MAX], "and 81 more");
+    }
+
+    #[test]
     fn tightening_is_free_and_loosening_is_named() {
         let parse = |list: &[Value]| parse_definitions(list, "").unwrap();
         let old = parse(&[one("a", "high"), one("b", "low")]);
         assert_eq!(
             loosening(&old, &parse(&[one("a", "blocking"), one("b", "low"), one("c", "low")])),
-            None
+            Vec::<String>::new()
         );
-        assert!(loosening(&old, &parse(&[one("a", "high")])).unwrap().contains("\"b\""));
-        assert!(
-            loosening(&old, &parse(&[one("a", "low"), one("b", "low")]))
-                .unwrap()
-                .contains("severity")
-        );
+        assert!(loosening(&old, &parse(&[one("a", "high")]))[0].contains("\"b\""));
+        let weaker = loosening(&old, &parse(&[one("a", "low")]));
+        assert!(weaker[0].contains("severity") && weaker[1].contains("dropping"), "{weaker:?}");
+        let mut reworded = parse(&[one("a", "high"), one("b", "low")]);
+        reworded[0].description = "anything".into();
+        assert!(loosening(&old, &reworded)[0].contains("rewording"));
     }
 }

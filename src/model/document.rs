@@ -112,6 +112,9 @@ pub struct Approval {
     pub status: String,
     /// When that was.
     pub at: Time,
+    /// What the person said about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What has to be mended before the loop goes on.

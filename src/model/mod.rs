@@ -15,6 +15,7 @@ pub mod domain;
 pub mod entry;
 pub mod examination;
 pub mod frame;
+pub mod gate;
 pub mod guard;
 pub mod guide;
 pub mod idempotency;

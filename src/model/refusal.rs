@@ -109,6 +109,22 @@ pub enum Refusal {
         /// The command that a person can run.
         command: String,
     },
+    /// A person was asked and did not agree, or could not be asked.
+    #[error("{message}")]
+    NotApproved {
+        /// What came of asking.
+        message: String,
+        /// What to do instead.
+        hint: String,
+    },
+    /// Something claims a right that it does not have.
+    #[error("{message}")]
+    Forbidden {
+        /// What is wrong with the claim.
+        message: String,
+        /// How the right would be had.
+        hint: String,
+    },
     /// The cycle is closed.
     #[error("the cycle of {name} was finalized at {at}")]
     Finalized {
@@ -201,7 +217,8 @@ impl Refusal {
             Self::GuardFailed { .. } => "guard_failed",
             Self::UnknownArtifactType { .. } => "unknown_artifact_type",
             Self::UnknownWorkflow { .. } => "unknown_workflow",
-            Self::ApprovalRequired { .. } => "approval_required",
+            Self::ApprovalRequired { .. } | Self::NotApproved { .. } => "approval_required",
+            Self::Forbidden { .. } => "forbidden",
             Self::Finalized { .. } => "finalized",
             Self::TooLarge { .. } => "too_large",
             Self::Unsupported { .. } => "unsupported",
@@ -216,7 +233,11 @@ impl Refusal {
     pub fn hint(&self) -> String {
         match self {
             Self::InvalidName { .. } => "use 1 to 64 of a-z 0-9 . _ - , beginning with a letter or a digit, such as \"my-logo\"".into(),
-            Self::InvalidArgument { hint, .. } | Self::NotFound { hint, .. } | Self::Unsupported { hint, .. } => hint.clone(),
+            Self::InvalidArgument { hint, .. }
+            | Self::NotFound { hint, .. }
+            | Self::Unsupported { hint, .. }
+            | Self::NotApproved { hint, .. }
+            | Self::Forbidden { hint, .. } => hint.clone(),
             Self::AlreadyExists { .. } => "choose another name, or call load_state to go on with what exists".into(),
             Self::SchemaViolation { .. } => "correct the places named in violations and call again; nothing was written".into(),
             Self::Conflict { current, .. } => format!(

@@ -11,6 +11,7 @@ use super::examination::Examination;
 use super::iteration::{Choice, Iteration};
 use super::output::OutputPath;
 use super::refusal::Violation;
+use super::step::Event;
 use super::taxonomy;
 
 /// Characters of one line that a caller's text may take.
@@ -61,18 +62,43 @@ fn violation(violation: &Violation) -> String {
 }
 
 /// Returns what a person's decision adds to `decisions.md`.
-pub fn of_human_decision(
+pub fn of_human_decision(document: &Document, event: &Event, at: super::Time) -> Section {
+    let mut text = format!(
+        "### Iteration {} — {} by a person — {at}\n\n- **Phase**: {}\n",
+        document.current_iteration,
+        one_line(&event.name),
+        document.phase,
+    );
+    person_said(&mut text, event.words.as_deref(), event.reason.as_deref());
+    Section { log: LogFile::Decisions, text }
+}
+
+/// Returns what a person's loosening of the constraints adds to `decisions.md`.
+pub fn of_loosening(
     document: &Document,
-    event: &str,
-    reason: Option<&str>,
+    ways: &[String],
+    (words, note): (Option<&str>, Option<&str>),
     at: super::Time,
 ) -> Section {
-    let reason = reason.map_or_else(|| "none given".to_owned(), one_line);
-    let text = format!(
-        "### Iteration {} — {event} by a person — {at}\n\n- **Phase**: {}\n- **Reason**: {reason}\n\n",
+    let mut text = format!(
+        "### Iteration {} — constraints loosened by a person — {at}\n\n- **Phase**: {}\n",
         document.current_iteration, document.phase,
     );
+    for way in ways {
+        let _ = writeln!(text, "- **Loosened**: {}", one_line(way));
+    }
+    person_said(&mut text, words, note);
     Section { log: LogFile::Decisions, text }
+}
+
+/// What a person said, and what the caller said who asked for it: one is not the other.
+fn person_said(text: &mut String, words: Option<&str>, asked_with: Option<&str>) {
+    let reason = words.map_or_else(|| "none given".to_owned(), one_line);
+    let _ = writeln!(text, "- **Reason**: {reason}");
+    if let Some(asked_with) = asked_with.filter(|asked_with| Some(*asked_with) != words) {
+        let _ = writeln!(text, "- **Asked for with**: {}", one_line(asked_with));
+    }
+    text.push('\n');
 }
 
 fn refinement_log(

@@ -9,6 +9,7 @@ mod clock;
 mod doctor;
 mod examination;
 mod finalize;
+mod gate;
 mod history;
 mod init;
 mod list;
@@ -31,6 +32,7 @@ pub use self::checkpoint::{Checkpoint, Checkpointed};
 pub use self::clock::{Clock, SystemClock};
 pub use self::doctor::{Diagnosis, Doctor};
 pub use self::finalize::{FinalStatus, Finalize, Finalized};
+pub use self::gate::Consent;
 pub use self::history::{History, HistoryEntry, Recorded};
 pub use self::init::{Init, Initialized, Outcome};
 pub use self::list::{List, Listed, Summary};
@@ -43,6 +45,8 @@ pub use self::transition::{Transition, Transitioned};
 pub use self::verify::{Standing, Verified, Verify};
 use crate::checks::CommandPolicy;
 use crate::model::briefing::{Briefing, briefing};
+#[cfg(test)]
+use crate::model::gate::Sight;
 use crate::model::journal::Snapshot;
 use crate::model::{Document, Name, Refusal, Workflow, limits};
 use crate::storage::filesystem::Filesystem;
@@ -64,20 +68,27 @@ pub struct Service {
 pub struct Caller {
     /// The client's name and version, for the journal.
     actor: String,
-    human: bool,
+    consent: Option<Consent>,
 }
 
 impl Caller {
     /// Makes a caller of a client's name and version. Nothing is decided by them.
     pub fn new(actor: &str) -> Self {
         let printable = actor.chars().filter(|c| !c.is_control());
-        Self { actor: printable.take(limits::ACTOR_CHARACTERS_MAX).collect(), human: false }
+        Self { actor: printable.take(limits::ACTOR_CHARACTERS_MAX).collect(), consent: None }
     }
 
-    /// Returns the caller after a person confirmed the call in a way that a model cannot.
+    /// Returns the caller after a person confirmed the call in a way that a model cannot. It holds
+    /// for what they saw; no argument of a call comes near it.
     #[must_use]
-    pub fn confirmed(self) -> Self {
-        Self { human: true, ..self }
+    pub fn confirmed_for(self, consent: Consent) -> Self {
+        Self { consent: Some(consent), ..self }
+    }
+
+    /// Returns a caller who may do whatever a person may.
+    #[cfg(test)]
+    pub(crate) fn confirmed(self) -> Self {
+        self.confirmed_for(Consent { sight: Sight::Anything, words: None })
     }
 }
 

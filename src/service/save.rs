@@ -8,12 +8,15 @@ use serde_json::{Map, Value, json};
 
 use super::measures::check_measures;
 use super::write::{Writing, check_text, open_state};
-use super::{Caller, Service};
+use super::{Caller, Consent, Service};
 use crate::model::briefing::Briefing;
 use crate::model::constraint;
+use crate::model::entry::Section;
 use crate::model::journal::{Snapshot, Turn};
 use crate::model::refusal::Violation;
-use crate::model::{Document, Name, Refusal, Version, Workflow, document, patch, step};
+use crate::model::{
+    Document, Draft, Name, Refusal, Time, Version, Workflow, document, patch, sections, step,
+};
 
 /// The arguments of `save_state`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -62,7 +65,8 @@ impl Service {
         check_text("note", arguments.note.as_ref())?;
         let name = arguments.name;
         let newest = self.newest(&name).await?;
-        let (workflow, human) = (self.workflow_of(&newest.snapshot.document).await?, caller.human);
+        let workflow = self.workflow_of(&newest.snapshot.document).await?;
+        let consent = caller.consent.clone();
         let (clock, of) = (Arc::clone(&self.clock), name.clone());
         let operation = move |turn: &mut Turn<'_>| {
             if let Some(version) = writing.repeated(turn)? {
@@ -79,11 +83,12 @@ impl Service {
                 return Ok((false, unchanged.version, unchanged));
             }
             check_measures(&before.document.constraints, &document.constraints)?;
-            if !human {
-                check_tightens(before, &document, &workflow)?;
-            }
-            let draft = writing.draft(clock.now(), document, json!({ "note": arguments.note }));
-            let snapshot = turn.append(draft)?;
+            let ways = loosening(before, &document, &workflow);
+            check_agreed(before, &ways, consent.as_ref())?;
+            let (now, note) = (clock.now(), arguments.note.as_deref());
+            let sections = logged(&document, &ways, consent.as_ref(), note, now);
+            let draft = writing.draft(now, document, json!({ "note": note }));
+            let snapshot = turn.append(Draft { sections, ..draft })?;
             Ok((true, snapshot.version, snapshot))
         };
         let ((changed, version, snapshot), warnings) =
@@ -164,15 +169,41 @@ fn wrong_type(field: &str, expected: &str) -> Refusal {
     }
 }
 
+/// Returns in which ways a change loosens the constraints. While they are being specified it may.
+fn loosening(before: &Snapshot, after: &Document, workflow: &Workflow) -> Vec<String> {
+    match workflow.definition.initial == before.document.phase {
+        true => Vec::new(),
+        false => constraint::loosening(&before.document.constraints, &after.constraints),
+    }
+}
+
 /// After the specification, constraints only tighten: loosening needs a person.
-fn check_tightens(before: &Snapshot, after: &Document, workflow: &Workflow) -> Result<(), Refusal> {
-    let specifying = workflow.definition.initial == before.document.phase;
-    let loosening = constraint::loosening(&before.document.constraints, &after.constraints);
-    match loosening {
-        Some(what) if !specifying => Err(Refusal::ApprovalRequired {
-            what,
+fn check_agreed(
+    before: &Snapshot,
+    ways: &[String],
+    consent: Option<&Consent>,
+) -> Result<(), Refusal> {
+    match consent {
+        _ if ways.is_empty() => Ok(()),
+        Some(consent) => consent.sight.check(&before.document, before.version),
+        None => Err(Refusal::ApprovalRequired {
+            what: ways.join("; "),
             command: format!("refiner save {} --patch …", before.document.artifact_name),
         }),
-        _ => Ok(()),
+    }
+}
+
+/// What a person's loosening adds to the readable logs.
+fn logged(
+    document: &Document,
+    ways: &[String],
+    consent: Option<&Consent>,
+    note: Option<&str>,
+    now: Time,
+) -> Vec<Section> {
+    let words = consent.and_then(|consent| consent.words.as_deref());
+    match ways.is_empty() {
+        true => Vec::new(),
+        false => vec![sections::of_loosening(document, ways, (words, note), now)],
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::examination::Examined;
 use super::measures::check_measures;
 use super::write::{Writing, check_text, open_state, summary_text};
-use super::{Caller, Service};
+use super::{Caller, Consent, Service};
 use crate::model::briefing::Briefing;
 use crate::model::document::LastTransition;
 use crate::model::journal::{Snapshot, Turn};
@@ -76,13 +76,13 @@ impl Service {
         caller: &Caller,
     ) -> Result<Transitioned, Refusal> {
         let writing = Writing::new("transition", &arguments, arguments.expected_version, caller)?;
-        let (name, event) = (arguments.name.clone(), event(&arguments)?);
+        let (name, event) = (arguments.name.clone(), event(&arguments, caller)?);
         let newest = self.newest(&name).await?;
         let sending = Sending {
             workflow: self.workflow_of(&newest.snapshot.document).await?,
             event,
             phase: arguments.phase,
-            human: caller.human,
+            consent: caller.consent.clone(),
             keeps_checkpoints: !self.provider.volatile(),
             examined: None,
         };
@@ -164,7 +164,7 @@ impl Service {
     }
 }
 
-fn event(arguments: &Transition) -> Result<Event, Refusal> {
+fn event(arguments: &Transition, caller: &Caller) -> Result<Event, Refusal> {
     check_text("reason", arguments.reason.as_ref())?;
     let amount = |name: &str, given: Option<f64>| match given.unwrap_or(0.0) {
         amount if amount.is_finite() && amount >= 0.0 => Ok(amount),
@@ -177,6 +177,7 @@ fn event(arguments: &Transition) -> Result<Event, Refusal> {
         name: arguments.event.clone(),
         result: arguments.result.clone(),
         reason: arguments.reason.clone(),
+        words: caller.consent.as_ref().and_then(|consent| consent.words.clone()),
         cost: amount("cost", arguments.cost)?,
         time_seconds: amount("time_seconds", arguments.time_seconds)?,
     })
@@ -187,7 +188,7 @@ struct Sending {
     workflow: Arc<Workflow>,
     event: Event,
     phase: Option<String>,
-    human: bool,
+    consent: Option<Consent>,
     keeps_checkpoints: bool,
     examined: Option<Examined>,
 }
@@ -238,6 +239,9 @@ impl Sending {
 
     fn step(&self, before: &Snapshot, version: Version, now: Time) -> Result<Step, Refusal> {
         let document = &before.document;
+        if let Some(consent) = &self.consent {
+            consent.sight.check(document, before.version)?;
+        }
         if document.definition != self.workflow.digest {
             // Somebody began a new cycle since the workflow was looked up.
             return Err(Refusal::Conflict { expected: version - 1, current: before.version });
@@ -251,7 +255,7 @@ impl Sending {
         let occasion = Occasion {
             now,
             version,
-            human: self.human,
+            human: self.consent.is_some(),
             keeps_checkpoints: self.keeps_checkpoints,
             examination,
         };

@@ -87,7 +87,10 @@ fn only_a_person_who_types_yes_stops_a_loop() {
         command.args(["transition", "logo", "stop", "--reason", "enough"]);
         let (ended, screen) = on_terminal(command, typed);
         assert_eq!(ended, Some(code), "{typed:?}: {screen}");
-        assert!(screen.contains("the event stop needs your decision"), "{typed:?}: {screen}");
+        assert!(
+            screen.contains("logo needs your decision: the event stop."),
+            "{typed:?}: {screen}"
+        );
         assert_eq!(project.state("logo")["convergence_status"], status, "{typed:?}: {screen}");
     }
 }

@@ -1,6 +1,7 @@
 //! What several tests need: the program as a server and as a command, and a look at its files.
 
 mod client;
+mod host;
 mod journal;
 mod program;
 mod raw;
@@ -12,6 +13,7 @@ use std::future::Future;
 use std::time::Duration;
 
 pub(crate) use self::client::{Caller, Server};
+pub(crate) use self::host::{ERAS, Era, Host, Person, accepts, answers};
 pub(crate) use self::journal::{Journal, framed};
 pub(crate) use self::program::{Finished, command, finish, program, refiner, refiner_with_input};
 pub(crate) use self::raw::{Raw, told};

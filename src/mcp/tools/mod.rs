@@ -66,6 +66,7 @@ pub(super) enum Effect {
 /// A tool whose types are erased, ready to be called.
 pub(super) struct Registered {
     pub(super) definition: Definition,
+    pub(super) effect: Effect,
     validator: LazyLock<Validator, Box<dyn FnOnce() -> Validator + Send>>,
     call: Call,
 }
@@ -111,6 +112,7 @@ pub(super) fn registered<T: Tool + 'static>() -> Registered {
         Box::new(move || schema::validator(&Value::Object(JsonObject::clone(&input))));
     Registered {
         definition,
+        effect: T::EFFECT,
         validator: LazyLock::new(compile),
         call: Box::new(|service, arguments, caller| {
             Box::pin(async move {

@@ -60,9 +60,10 @@ impl Stepping<'_> {
 
     /// The specification may weigh what it was given anew, but not in silence.
     fn note_loosening(&mut self, merged: &[Constraint]) {
-        if let Some(loosened) = constraint::loosening(&self.document.constraints, merged) {
-            self.regressed(&[format!("the specification is {loosened}")]);
-        }
+        let ways = constraint::loosening(&self.document.constraints, merged);
+        let regressions: Vec<String> =
+            ways.iter().map(|way| format!("the specification is {way}")).collect();
+        self.regressed(&regressions);
     }
 
     /// Takes the status of each constraint that nothing measures over from the reflection. One that

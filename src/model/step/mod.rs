@@ -35,6 +35,8 @@ pub struct Event {
     pub result: Option<Map<String, Value>>,
     /// Why, in the sender's words.
     pub reason: Option<String>,
+    /// What the person said who confirmed it.
+    pub words: Option<String>,
     /// What the phase cost.
     pub cost: f64,
     /// How long it took.
@@ -201,7 +203,10 @@ fn check_result(phase: &Phase, event: &Event) -> Result<(), Refusal> {
 fn needs_human(document: &Document, event: &str) -> Refusal {
     Refusal::ApprovalRequired {
         what: format!("the event {event}"),
-        command: format!("refiner transition {} {event}", document.artifact_name),
+        command: match event {
+            "approve" | "reject" => format!("refiner {event} {}", document.artifact_name),
+            _ => format!("refiner transition {} {event}", document.artifact_name),
+        },
     }
 }
 

@@ -9,7 +9,7 @@ use crate::model::entry::Section;
 use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::refusal::Unmet;
 use crate::model::workflow::{Action, Candidate, Phase, Workflow};
-use crate::model::{Digest, Refusal, sections};
+use crate::model::{Refusal, gate, sections};
 
 /// A step being taken.
 pub(super) struct Stepping<'a> {
@@ -138,31 +138,25 @@ impl<'a> Stepping<'a> {
     /// Binds what a person decides to what there is to decide on: the reflection, the constraints
     /// and the files.
     fn open_approval(&mut self) {
-        let document = &self.document;
-        let shown = Digest::of_json(&json!([
-            document.results,
-            document.constraints,
-            document.reflected_files,
-            document.current_iteration,
-        ]));
         self.document.approval = Some(Approval {
             id: format!("gate-{}", self.occasion.version),
-            shown,
-            status: "open".to_owned(),
+            shown: gate::decided_on(&self.document),
+            status: gate::OPEN.to_owned(),
             at: self.occasion.now,
+            reason: None,
         });
         self.happened(LifecycleKind::OnApprovalRequired, Some(json!(self.document.approval)));
     }
 
     fn record_human_decision(&mut self) {
-        let (name, now) = (&self.event.name, self.occasion.now);
-        let reason = self.event.reason.as_deref();
-        self.sections.push(sections::of_human_decision(&self.document, name, reason, now));
+        let now = self.occasion.now;
+        self.sections.push(sections::of_human_decision(&self.document, self.event, now));
         if let Some(approval) = &mut self.document.approval
-            && approval.status == "open"
+            && approval.status == gate::OPEN
         {
-            approval.status.clone_from(name);
+            approval.status.clone_from(&self.event.name);
             approval.at = now;
+            approval.reason.clone_from(&self.event.words);
         }
     }
 }

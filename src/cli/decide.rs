@@ -1,0 +1,46 @@
+use super::output::briefing;
+use super::writing::{Asking, Writing, name, with_person};
+use super::{Context, Failure};
+use crate::service;
+
+/// A decision at an open gate: approve or reject.
+#[derive(Debug, clap::Args)]
+pub(super) struct Decide {
+    /// The artifact
+    name: String,
+    /// Why; kept in decisions.md
+    #[arg(long)]
+    reason: Option<String>,
+    #[command(flatten)]
+    writing: Writing,
+}
+
+impl Decide {
+    /// Sends the event, after showing at the terminal what is decided.
+    pub(super) async fn run(self, event: &str, context: &Context) -> Result<(), Failure> {
+        let arguments = service::Transition {
+            name: name(&self.name)?,
+            event: event.to_owned(),
+            phase: None,
+            result: None,
+            reason: self.reason,
+            cost: None,
+            time_seconds: None,
+            dry_run: None,
+            expected_version: self.writing.expected_version,
+            idempotency_key: self.writing.idempotency_key,
+        };
+        let asking = Asking {
+            name: &arguments.name,
+            event: Some(event),
+            words: arguments.reason.as_deref(),
+        };
+        let send = async |caller: &_| context.service.transition(arguments.clone(), caller).await;
+        let answer = with_person(context, &asking, send).await?;
+        context.output.warn(&answer.briefing);
+        context.output.answer(&answer, |page, answer| {
+            writeln!(page, "{} → {}", answer.from, answer.to)?;
+            briefing(page, &answer.briefing)
+        })
+    }
+}

@@ -1,0 +1,324 @@
+//! The human gate: what a person is asked before something happens that only a person may decide,
+//! and by what their answer is bound to what they saw.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::constraint::{Severity, Status};
+use super::journal::Snapshot;
+use super::step::ahead;
+use super::workflow::Workflow;
+use super::{Digest, Document, Name, Refusal, Version};
+
+/// The status of an [`Approval`](super::document::Approval) that nobody has decided yet.
+pub const OPEN: &str = "open";
+
+/// Characters of one text of a caller's that are shown.
+const TEXT_CHARACTERS_MAX: usize = 600;
+/// Characters of what is decided that are shown. Every way of loosening that is named fits.
+const WHAT_CHARACTERS_MAX: usize = 6000;
+/// Constraints and files that are shown. The rest is counted.
+const LINES_MAX: usize = 40;
+
+/// What a person saw when they decided. Their decision holds for that and for nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sight {
+    /// An open gate. It stays the same while the caller saves what the person does not decide on.
+    Gate {
+        /// Its id, used once in an artifact.
+        id: String,
+        /// The digest of what there was to decide on.
+        shown: Digest,
+        /// The version at which it was looked at.
+        version: Version,
+    },
+    /// The artifact at one version, for what has no gate.
+    Version {
+        /// The id of the cycle.
+        cycle: String,
+        /// The version.
+        version: Version,
+    },
+    /// Whatever there is. Nothing but a test sees that much.
+    #[cfg(test)]
+    Anything,
+}
+
+impl Sight {
+    /// Refuses a decision about something else than there is now.
+    pub fn check(&self, document: &Document, current: Version) -> Result<(), Refusal> {
+        let (same, expected) = match self {
+            Self::Gate { id, shown, version } => {
+                let same = open_gate(document) == Some(id) && *shown == decided_on(document);
+                (same, *version)
+            }
+            Self::Version { cycle, version } => {
+                (*version == current && *cycle == document.refinement_id, *version)
+            }
+            #[cfg(test)]
+            Self::Anything => (true, current),
+        };
+        match same {
+            true => Ok(()),
+            false => Err(Refusal::Conflict { expected, current }),
+        }
+    }
+}
+
+/// Returns the digest of what there is to decide on at a gate: everything that a person is shown,
+/// whole, and the cycle, so that no two gates are the same.
+pub fn decided_on(document: &Document) -> Digest {
+    Digest::of_json(&json!([
+        document.refinement_id,
+        document.current_iteration,
+        document.goals,
+        document.constraints,
+        document.results,
+        document.manifest,
+        document.reflected_files,
+    ]))
+}
+
+/// Returns the id of the gate that is open.
+fn open_gate(document: &Document) -> Option<&String> {
+    document.approval.as_ref().filter(|one| one.status == OPEN).map(|one| &one.id)
+}
+
+/// What a person is asked.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The artifact.
+    pub artifact: Name,
+    /// The call that asks for it, in a few words.
+    pub what: String,
+    /// The events of which the person chooses one. None where it is yes or no.
+    pub choices: Vec<Choice>,
+    /// What they are shown, beside that.
+    pub lines: Vec<String>,
+    /// What their answer is bound to.
+    pub sight: Sight,
+}
+
+/// An event that a person may choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Its name.
+    pub event: String,
+    /// The phase that it leads to.
+    pub to: String,
+}
+
+impl Question {
+    /// Makes the question that a refused call leads to. `event` is what the call sends, if it sends
+    /// one, and `why` is what its caller says about it.
+    pub fn of(
+        workflow: &Workflow,
+        snapshot: &Snapshot,
+        what: &str,
+        event: Option<&str>,
+        why: Option<&str>,
+    ) -> Self {
+        let document = &snapshot.document;
+        let ahead = event.map_or_else(Vec::new, |_| choices(workflow, document));
+        let gate = open_gate(document).filter(|_| !ahead.is_empty());
+        let sight = match gate {
+            Some(id) => Sight::Gate {
+                id: id.clone(),
+                shown: decided_on(document),
+                version: snapshot.version,
+            },
+            None => {
+                Sight::Version { cycle: document.refinement_id.clone(), version: snapshot.version }
+            }
+        };
+        let sent = ahead.iter().find(|choice| Some(choice.event.as_str()) == event);
+        let effect = sent.map(|choice| format!("It leads to the phase {}.", choice.to));
+        let why = why.map(|why| format!("The caller says why: {}", plain(why)));
+        let lines = effect.into_iter().chain(why).chain(standing(document)).collect();
+        Self {
+            artifact: document.artifact_name.clone(),
+            what: cut(&one_line(what), WHAT_CHARACTERS_MAX),
+            choices: if gate.is_some() { ahead } else { Vec::new() },
+            lines,
+            sight,
+        }
+    }
+}
+
+impl std::fmt::Display for Question {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{} needs your decision: {}.", self.artifact, self.what)?;
+        self.lines.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+/// The events that only a person may send, as things stand.
+fn choices(workflow: &Workflow, document: &Document) -> Vec<Choice> {
+    let Some(phase) = workflow.phase(&document.phase) else {
+        return Vec::new();
+    };
+    let prospects = workflow
+        .events(phase)
+        .map(|(event, candidates)| (event, ahead(workflow, document, candidates, event)));
+    prospects
+        .filter(|(_, prospect)| prospect.allowed && prospect.candidate.needs_human)
+        .map(|(event, prospect)| Choice {
+            event: event.to_owned(),
+            to: prospect.candidate.target.clone(),
+        })
+        .collect()
+}
+
+/// How an artifact stands, for a person: the iteration, the reflection, the constraints and the files.
+fn standing(document: &Document) -> Vec<String> {
+    let (current, max) = (document.current_iteration, document.max_iterations);
+    let mut lines = vec![format!("Phase {}, iteration {current} of {max}.", document.phase)];
+    let summary = document.results.get("reflection").and_then(|result| result.get("summary"));
+    lines.extend(summary.map(|summary| format!("Reflection: {}", plain(&text_of(summary)))));
+    listed(&mut lines, "Constraints:", document.constraints.iter().map(constraint_line));
+    let files = document.manifest.iter().flat_map(|manifest| manifest.files.iter());
+    let files = files.map(|(path, file)| format!("  dist/{path}, {} bytes", file.bytes));
+    listed(&mut lines, "Files, as last recorded:", files);
+    lines
+}
+
+fn constraint_line(one: &super::constraint::Constraint) -> String {
+    let details = one.details.as_deref().unwrap_or(&one.description);
+    let asserted = if one.asserted { ", asserted by the caller" } else { "" };
+    format!(
+        "  {} ({}): {}{asserted} — {}",
+        plain(&one.id),
+        severity_word(one.severity),
+        status_word(one.status),
+        plain(details)
+    )
+}
+
+fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Blocking => "blocking",
+        Severity::High => "high",
+        Severity::Medium => "medium",
+        Severity::Low => "low",
+    }
+}
+
+fn status_word(status: Status) -> &'static str {
+    match status {
+        Status::Unchecked => "unchecked",
+        Status::Satisfied => "satisfied",
+        Status::Violated => "VIOLATED",
+        Status::PartiallySatisfied => "satisfied in part only",
+        Status::Stale => "stale, the files have changed since",
+    }
+}
+
+fn listed(lines: &mut Vec<String>, heading: &str, items: impl Iterator<Item = String>) {
+    let items: Vec<String> = items.collect();
+    if items.is_empty() {
+        return;
+    }
+    lines.push(heading.to_owned());
+    let more = items.len().saturating_sub(LINES_MAX);
+    lines.extend(items.into_iter().take(LINES_MAX));
+    if more > 0 {
+        lines.push(format!("  … and {more} more"));
+    }
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Returns a caller's text as it may be shown to a person: on one line, and without characters that
+/// steer a terminal or turn what is read around. It comes from a model, which may want to be
+/// approved.
+pub fn plain(text: &str) -> String {
+    cut(&one_line(text), TEXT_CHARACTERS_MAX)
+}
+
+fn one_line(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let shown: String = text
+        .chars()
+        .map(|c| if c.is_control() || c.is_whitespace() { ' ' } else { c })
+        .filter(|c| !turns(*c))
+        .collect();
+    shown.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn cut(text: &str, characters_max: usize) -> String {
+    match text.char_indices().nth(characters_max) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Time;
+    use super::super::document::Approval;
+    use super::super::document::tests::empty;
+    use super::*;
+
+    fn waiting() -> Document {
+        let mut document = empty("logo");
+        document.approval = Some(Approval {
+            id: "gate-5".into(),
+            shown: Digest::ZERO,
+            status: OPEN.into(),
+            at: Time::from_millis(0),
+            reason: None,
+        });
+        document
+    }
+
+    #[test]
+    fn a_decision_holds_for_the_gate_that_was_seen_and_only_while_it_is_open() {
+        let document = waiting();
+        let seen = |document: &Document| Sight::Gate {
+            id: "gate-5".into(),
+            shown: decided_on(document),
+            version: 5,
+        };
+        let sight = seen(&document);
+        assert_eq!(sight.check(&document, 5), Ok(()));
+        let saved = Document { data: json!({"x": 1}).as_object().unwrap().clone(), ..waiting() };
+        assert_eq!(sight.check(&saved, 6), Ok(()), "what a person does not decide on may change");
+
+        let conflict = Err(Refusal::Conflict { expected: 5, current: 6 });
+        let mut decided = waiting();
+        decided.approval.as_mut().unwrap().status = "approve".into();
+        let mut next = waiting();
+        next.approval.as_mut().unwrap().id = "gate-9".into();
+        let others = [
+            decided,
+            next,
+            Document { approval: None, ..waiting() },
+            Document { goals: vec!["another".into()], ..waiting() },
+            Document { current_iteration: 3, ..waiting() },
+            Document { refinement_id: "0194".into(), ..waiting() },
+        ];
+        for other in others {
+            assert_eq!(sight.check(&other, 6), conflict, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_decision_without_a_gate_holds_for_one_version_of_one_cycle() {
+        let document = waiting();
+        let sight = Sight::Version { cycle: "0193".into(), version: 5 };
+        assert_eq!(sight.check(&document, 5), Ok(()));
+        assert!(sight.check(&document, 6).is_err());
+        let recreated = Document { refinement_id: "0194".into(), ..waiting() };
+        assert!(sight.check(&recreated, 5).is_err());
+    }
+
+    #[test]
+    fn what_a_model_wrote_neither_steers_the_terminal_nor_makes_lines_of_its_own() {
+        let text = "fine\u{1b}[2K\r\nDecision: approved\u{202e}txt.exe\u{200b}";
+        assert_eq!(plain(text), "fine [2K Decision: approvedtxt.exe");
+        assert_eq!(plain(&"x".repeat(5000)).chars().count(), TEXT_CHARACTERS_MAX + 1);
+    }
+}
