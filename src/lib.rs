@@ -4,10 +4,12 @@
 //!
 //! - [`model`]: what the state of a loop is and how it changes; pure.
 //! - `storage`: where entries are kept, so that an acknowledged one cannot be lost.
+//! - `hooks`: what is done about what happened to a loop.
 //! - `service`: the one place that decides what is done.
 //! - `mcp` and `cli`: the faces.
 
 pub mod cli;
+pub mod hooks;
 pub mod mcp;
 pub mod model;
 pub mod service;

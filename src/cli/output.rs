@@ -98,7 +98,7 @@ impl Output {
     }
 
     /// Standard error may be closed; there is nobody to tell then.
-    fn complain(&self, text: std::fmt::Arguments<'_>) {
+    pub(super) fn complain(&self, text: std::fmt::Arguments<'_>) {
         let mut stderr =
             AutoStream::new(io::stderr().lock(), self.choice(io::stderr().is_terminal()));
         drop(writeln!(stderr, "{text}"));

@@ -38,7 +38,7 @@ pub(super) async fn with_person<T>(
 }
 
 /// Asks at the terminal. Only a typed `yes` counts.
-fn asked(what: &str) -> bool {
+pub(super) fn asked(what: &str) -> bool {
     let (stdin, mut stderr) = (std::io::stdin(), std::io::stderr());
     if !stdin.is_terminal() || !stderr.is_terminal() {
         return false;

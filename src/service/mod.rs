@@ -38,6 +38,7 @@ use self::queue::{Failure, Queues};
 pub use self::restore::{Restore, Restored};
 pub use self::save::{Save, Saved};
 pub use self::transition::{Transition, Transitioned};
+use crate::hooks::Hooks;
 use crate::model::briefing::{Briefing, briefing};
 use crate::model::journal::Snapshot;
 use crate::model::{Document, Name, Refusal, Workflow, limits};
@@ -51,6 +52,7 @@ pub struct Service {
     clock: Arc<dyn Clock>,
     catalog: Arc<Catalog>,
     queues: Arc<Queues>,
+    hooks: Option<Hooks>,
 }
 
 /// Who calls.
@@ -89,7 +91,18 @@ impl Service {
 
     fn with_catalog(provider: Arc<dyn Provider>, clock: Arc<dyn Clock>, catalog: Catalog) -> Self {
         let queues = Arc::new(Queues::new(Arc::clone(&provider)));
-        Self { provider, clock, catalog: Arc::new(catalog), queues }
+        Self { provider, clock, catalog: Arc::new(catalog), queues, hooks: None }
+    }
+
+    /// Lets hooks know what happens.
+    #[must_use]
+    pub fn with_hooks(self, hooks: Hooks) -> Self {
+        Self { hooks: Some(hooks), ..self }
+    }
+
+    /// Delivers events to hooks in the background from now on.
+    pub fn deliver_in_background(&self) {
+        self.hooks.iter().for_each(Hooks::start);
     }
 
     /// Returns what tells people where things are stored.
@@ -100,6 +113,9 @@ impl Service {
     /// Completes what was put off. To be called before the process ends.
     pub async fn settle(&self) {
         self.provider.settle().await;
+        if let Some(hooks) = &self.hooks {
+            hooks.finish().await;
+        }
     }
 
     /// Returns the newest state of an artifact that has to exist.
@@ -137,6 +153,9 @@ impl Service {
     ) -> Result<Briefing, Refusal> {
         let workflow = self.workflow_of(&snapshot.document).await?;
         warnings.extend(self.newer_definition(snapshot, &workflow));
+        if let Some(hooks) = &self.hooks {
+            warnings.extend(hooks.requests(snapshot).await);
+        }
         Ok(briefing(&workflow, snapshot, warnings))
     }
 

@@ -1,0 +1,74 @@
+//! The project's own triggers, as a person decides whether to trust them.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::Hooks;
+use super::trigger::{self, Target, Trigger};
+use crate::model::Digest;
+
+/// The project's triggers, read once: what is shown is what can be trusted.
+#[derive(Debug, Serialize)]
+pub struct ProjectTriggers {
+    /// The digest of the file.
+    pub digest: Digest,
+    /// Whether they are trusted as they are.
+    pub trusted: bool,
+    /// Each in a line or two: when, and what would be done. Nothing in them can move a cursor.
+    pub would_do: Vec<String>,
+}
+
+impl Hooks {
+    /// Returns the project's triggers, or `None` when it has none.
+    ///
+    /// Fails with [`io::ErrorKind::InvalidData`] when they cannot be used.
+    pub fn project_triggers(&self) -> io::Result<Option<ProjectTriggers>> {
+        let Some(content) = self.inner.workspace.project_triggers()? else { return Ok(None) };
+        let triggers = trigger::parse(&content)
+            .map_err(|problem| io::Error::new(io::ErrorKind::InvalidData, problem))?;
+        Ok(Some(ProjectTriggers {
+            digest: Digest::of(&content),
+            trusted: self.inner.sources.are_trusted()?,
+            would_do: triggers.iter().map(described).collect(),
+        }))
+    }
+
+    /// Trusts the project's triggers as long as the file has this digest. `None` trusts none.
+    ///
+    /// What happens from now on is delivered to them.
+    pub fn trust(&self, digest: Option<Digest>) -> io::Result<()> {
+        self.inner.sources.pin(digest)?;
+        self.prepare();
+        Ok(())
+    }
+
+    /// Returns the project's folder, as trust is bound to it.
+    pub fn project(&self) -> &Path {
+        &self.inner.project
+    }
+}
+
+/// Describes a trigger. Texts are shown with their control characters escaped.
+fn described(trigger: &Trigger) -> String {
+    let on = serde_json::json!(trigger.on);
+    let mut text = format!("{}: {}", trigger.name, on.as_str().unwrap_or_default());
+    if let Some(condition) = &trigger.condition {
+        drop(write!(text, " if {condition:?}"));
+    }
+    drop(match &trigger.target {
+        Target::Command(items) => write!(text, "\n  runs {items:?}"),
+        Target::Webhook { url, headers } => {
+            let headers: Vec<&String> = headers.keys().collect();
+            write!(text, "\n  posts to {url:?} with the headers {headers:?}")
+        }
+        Target::McpTool { tool, arguments } => {
+            let arguments = serde_json::json!(arguments).to_string();
+            write!(text, "\n  asks the model to call {tool:?} with {arguments:?}")
+        }
+        Target::Workflow(file) => write!(text, "\n  asks the model to follow {file:?}"),
+    });
+    text
+}
