@@ -18,6 +18,7 @@ mod common;
 mod crash;
 mod damage;
 mod formats;
+mod hooks;
 #[cfg(target_os = "linux")]
 mod scale;
 mod stdio;

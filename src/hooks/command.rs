@@ -131,7 +131,7 @@ impl Drop for Group {
             && let Some(group) = rustix::process::Pid::from_raw(id)
         {
             // It may have ended by itself.
-            drop(rustix::process::kill_process_group(group, rustix::process::Signal::KILL));
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
     }
 }

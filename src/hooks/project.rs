@@ -1,6 +1,5 @@
 //! The project's own triggers, as a person decides whether to trust them.
 
-use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
@@ -54,21 +53,19 @@ impl Hooks {
 /// Describes a trigger. Texts are shown with their control characters escaped.
 fn described(trigger: &Trigger) -> String {
     let on = serde_json::json!(trigger.on);
-    let mut text = format!("{}: {}", trigger.name, on.as_str().unwrap_or_default());
-    if let Some(condition) = &trigger.condition {
-        drop(write!(text, " if {condition:?}"));
-    }
-    drop(match &trigger.target {
-        Target::Command(items) => write!(text, "\n  runs {items:?}"),
+    let condition = trigger.condition.as_ref().map(|condition| format!(" if {condition:?}"));
+    let does = match &trigger.target {
+        Target::Command(items) => format!("runs {items:?}"),
         Target::Webhook { url, headers } => {
             let headers: Vec<&String> = headers.keys().collect();
-            write!(text, "\n  posts to {url:?} with the headers {headers:?}")
+            format!("posts to {url:?} with the headers {headers:?}")
         }
         Target::McpTool { tool, arguments } => {
             let arguments = serde_json::json!(arguments).to_string();
-            write!(text, "\n  asks the model to call {tool:?} with {arguments:?}")
+            format!("asks the model to call {tool:?} with {arguments:?}")
         }
-        Target::Workflow(file) => write!(text, "\n  asks the model to follow {file:?}"),
-    });
-    text
+        Target::Workflow(file) => format!("asks the model to follow {file:?}"),
+    };
+    let on = on.as_str().unwrap_or_default();
+    format!("{}: {on}{}\n  {does}", trigger.name, condition.unwrap_or_default())
 }

@@ -4,7 +4,7 @@
 //! every answer until the loop goes on, so that a host that lost its memory is asked again.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use super::event::Event;
 use super::sources::Loaded;
@@ -23,43 +23,70 @@ const ENTRIES_MAX: usize = 256;
 /// Artifacts that are remembered.
 const ARTIFACTS_MAX: usize = 256;
 
-/// What is asked for of each artifact, up to which version.
+/// What is asked for of each artifact.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
-    known: Mutex<HashMap<Name, (Version, Vec<String>)>>,
+    known: Mutex<HashMap<Name, Known>>,
+}
+
+/// What is asked for of an artifact up to a version, by the triggers that were in force then.
+#[derive(Clone, Debug)]
+struct Known {
+    version: Version,
+    loaded: Arc<Loaded>,
+    lines: Vec<String>,
 }
 
 impl Hooks {
     /// Returns what the host is asked to do about the newest events of an artifact, a line for each.
     pub async fn requests(&self, snapshot: &Snapshot) -> Vec<String> {
-        let Some(loaded) = self.inner.sources.last_seen() else { return Vec::new() };
-        if !loaded.triggers.iter().any(|(_, trigger)| trigger.target.is_for_host()) {
+        // Another look at the files is only worth it where somebody asks for something: what is not
+        // trusted any more asks for nothing.
+        if !self.inner.sources.last_seen().is_some_and(|loaded| loaded.asks_host()) {
+            return Vec::new();
+        }
+        let loaded = self.inner.sources.current();
+        if !loaded.asks_host() {
             return Vec::new();
         }
         let (name, version) = (&snapshot.document.artifact_name, snapshot.version);
         let known = hold(&self.inner.requests.known).get(name).cloned();
-        let (seen, lines) = known.unwrap_or_default();
-        if seen >= version {
-            return lines;
-        }
-        let after = seen.max(version.saturating_sub(ENTRIES_MAX as Version));
-        let entries = self.inner.workspace.read(name, after, ENTRIES_MAX).await.unwrap_or_default();
-        let eventful = |entry: &&Entry| entry.version <= version && !entry.events.is_empty();
-        let newest = entries.iter().rev().find(eventful);
-        let lines = newest
-            .map_or(lines, |entry| requested(&loaded, &Event::all_of(entry, &snapshot.document)));
-        self.inner.requests.remember(name, version, &lines);
+        let (seen, lines) = match known.filter(|known| Arc::ptr_eq(&known.loaded, &loaded)) {
+            Some(known) if known.version >= version => return known.lines,
+            Some(known) => (known.version, known.lines),
+            None => (0, Vec::new()),
+        };
+        let newest = self.newest_eventful(name, seen, version).await;
+        let asked = |entry: Entry| requested(&loaded, &Event::all_of(&entry, &snapshot.document));
+        let lines = newest.map_or(lines, asked);
+        self.inner.requests.remember(name, Known { version, loaded, lines: lines.clone() });
         lines
+    }
+
+    /// Returns the newest entry with events of those after a version up to another. Old ones are not
+    /// searched for.
+    async fn newest_eventful(&self, name: &Name, after: Version, to: Version) -> Option<Entry> {
+        let after = after.max(to.saturating_sub(ENTRIES_MAX as Version));
+        let entries = self.inner.workspace.read(name, after, ENTRIES_MAX).await.unwrap_or_default();
+        let eventful = |entry: &Entry| entry.version <= to && !entry.events.is_empty();
+        entries.into_iter().rev().find(eventful)
     }
 }
 
 impl Requests {
-    fn remember(&self, name: &Name, version: Version, lines: &[String]) {
+    fn remember(&self, name: &Name, what: Known) {
         let mut known = hold(&self.known);
         if known.len() >= ARTIFACTS_MAX {
             known.clear();
         }
-        known.insert(name.clone(), (version, lines.to_vec()));
+        known.insert(name.clone(), what);
+    }
+}
+
+impl Loaded {
+    /// Returns whether there is anything for the host to do.
+    fn asks_host(&self) -> bool {
+        self.triggers.iter().any(|(_, trigger)| trigger.target.is_for_host())
     }
 }
 
