@@ -191,13 +191,13 @@ fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
-fn within<T: PartialOrd + std::fmt::Display>(
+fn within<T: Copy + PartialOrd + std::fmt::Display>(
     field: &str,
     given: T,
     least: T,
     most: T,
 ) -> Result<(), String> {
-    match (&least..=&most).contains(&&given) {
+    match (least..=most).contains(&given) {
         true => Ok(()),
         false => Err(format!("{field}: {given} is not within {least} and {most}")),
     }
