@@ -19,6 +19,7 @@ mod crash;
 mod damage;
 mod formats;
 mod gate;
+mod hooks;
 #[cfg(target_os = "linux")]
 mod scale;
 mod stdio;

@@ -21,6 +21,7 @@ mod save;
 mod serve;
 mod show;
 mod transition;
+mod trust;
 mod verify;
 mod writing;
 
@@ -34,8 +35,9 @@ use tracing_subscriber::EnvFilter;
 
 use self::exit_code::ExitCode;
 use self::output::{Color, Output};
+use crate::hooks::Hooks;
 use crate::model::Refusal;
-use crate::service::{Caller, Service, SystemClock};
+use crate::service::{Caller, Clock as _, Service, SystemClock};
 use crate::storage::filesystem::Filesystem;
 use crate::storage::memory::Memory;
 
@@ -118,6 +120,8 @@ enum Command {
     Output(outputs::Outputs),
     /// Close and archive a cycle
     Finalize(finalize::Finalize),
+    /// Let the project's hooks run, after a look at them
+    Trust(trust::Trust),
     /// Look for damage
     Doctor(doctor::Doctor),
 }
@@ -211,6 +215,7 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Verify(verify) => verify.run(&context).await,
         Command::Output(outputs) => outputs.run(&context).await,
         Command::Finalize(finalize) => finalize.run(&context).await,
+        Command::Trust(trust) => trust.run(&cli.global, &context),
         Command::Doctor(doctor) => doctor.run(&context).await,
     };
     context.service.settle().await;
@@ -223,13 +228,22 @@ fn open(global: &Global) -> Result<Service, Failure> {
             Ok(Service::new(Arc::new(Memory::default()), Arc::new(SystemClock)))
         }
         ProviderKind::Filesystem => {
-            let folder = project::find(global.dir.as_deref())?;
-            let opened = Filesystem::open(&folder);
-            let workspace =
-                opened.map_err(|error| Failure::Usage(format!("{}: {error}", folder.display())))?;
-            Ok(Service::of_workspace(workspace))
+            let workspace = workspace(global)?;
+            let hooks = hooks(workspace.clone());
+            hooks.prepare();
+            Ok(Service::of_workspace(workspace).with_hooks(hooks))
         }
     }
+}
+
+fn workspace(global: &Global) -> Result<Filesystem, Failure> {
+    let folder = project::find(global.dir.as_deref())?;
+    let opened = Filesystem::open(&folder);
+    opened.map_err(|error| Failure::Usage(format!("{}: {error}", folder.display())))
+}
+
+fn hooks(workspace: Filesystem) -> Hooks {
+    Hooks::new(workspace, project::user_folder(), || SystemClock.now())
 }
 
 /// The command line as a caller. That a person sits there is only believed when they confirm.

@@ -103,7 +103,7 @@ impl Output {
     }
 
     /// Standard error may be closed; there is nobody to tell then.
-    fn complain(&self, text: std::fmt::Arguments<'_>) {
+    pub(super) fn complain(&self, text: std::fmt::Arguments<'_>) {
         let mut stderr = AutoStream::new(io::stderr().lock(), self.choice(&io::stderr()));
         drop(writeln!(stderr, "{text}"));
     }

@@ -2,10 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::storage::filesystem::UserFolder;
 use crate::storage::filesystem::layout::WORKSPACE;
 
 /// The variable by which Claude Code tells a server its project.
 const HOST_VARIABLE: &str = "CLAUDE_PROJECT_DIR";
+
+/// Returns the folder of the user's own configuration, if the environment says where that is.
+pub(super) fn user_folder() -> Option<UserFolder> {
+    let absolute =
+        |variable| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = absolute("XDG_CONFIG_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".config")))
+        .or_else(|| absolute("APPDATA"))?;
+    Some(UserFolder::new(folder.join("refiner")))
+}
 
 /// Returns the project's folder: the one given, else the host's, else the nearest ancestor with a
 /// workspace or a repository, else the present folder.

@@ -12,6 +12,7 @@ impl Serve {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let stop = Arc::new(Notify::new());
         tokio::spawn(stop_on_signal(Arc::clone(&stop)));
+        context.service.deliver_in_background();
         Ok(stdio::serve(context.service.clone(), stop).await?)
     }
 }

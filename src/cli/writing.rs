@@ -63,8 +63,11 @@ fn at_a_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Shows what is decided and asks. Only a typed `yes` counts.
-fn asked(question: &Question) -> bool {
+/// Shows what is decided and asks at the terminal. Only a typed `yes` counts.
+pub(super) fn asked(question: &dyn std::fmt::Display) -> bool {
+    if !at_a_terminal() {
+        return false;
+    }
     let (stdin, mut stderr) = (std::io::stdin(), std::io::stderr());
     let mut answer = String::new();
     let asked = write!(stderr, "{question}\nType yes to go on: ").and_then(|()| stderr.flush());

@@ -355,6 +355,12 @@ impl<'a> Turn<'a> {
         self.staged.truncate(mark.staged);
     }
 
+    /// Returns the first version drafted since a mark that has lifecycle events.
+    pub fn first_eventful(&self, since: &Mark) -> Option<Version> {
+        let mut drafted = self.staged.iter().skip(since.staged).map(|staged| &staged.entry);
+        drafted.find(|entry| !entry.events.is_empty()).map(|entry| entry.version)
+    }
+
     /// Ends the turn and returns what it drafted.
     pub fn into_staged(self) -> Vec<Staged> {
         self.staged

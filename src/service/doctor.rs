@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Service, listing_refusal, no_such_artifact, refusal};
+use crate::hooks::Hooks;
 use crate::model::{Name, Refusal};
 use crate::storage::{Finding, FindingSeverity};
 
@@ -34,6 +35,7 @@ impl Service {
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Diagnosis, Refusal> {
         let mut diagnosis = Diagnosis { artifacts: 0, healthy: true, findings: Vec::new() };
+        diagnosis.findings.extend(self.hooks.iter().flat_map(Hooks::findings));
         for name in self.patients(arguments.name).await? {
             let findings =
                 self.provider.examine(&name).await.map_err(|error| refusal(&name, &error))?;

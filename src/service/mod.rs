@@ -44,6 +44,7 @@ pub use self::save::{Save, Saved};
 pub use self::transition::{Transition, Transitioned};
 pub use self::verify::{Standing, Verified, Verify};
 use crate::checks::CommandPolicy;
+use crate::hooks::Hooks;
 use crate::model::briefing::{Briefing, briefing};
 #[cfg(test)]
 use crate::model::gate::Sight;
@@ -61,6 +62,7 @@ pub struct Service {
     queues: Arc<Queues>,
     /// The commands that checks may run.
     commands: Option<Arc<CommandPolicy>>,
+    hooks: Option<Hooks>,
 }
 
 /// Who calls.
@@ -106,13 +108,24 @@ impl Service {
 
     fn with_catalog(provider: Arc<dyn Provider>, clock: Arc<dyn Clock>, catalog: Catalog) -> Self {
         let queues = Arc::new(Queues::new(Arc::clone(&provider)));
-        Self { provider, clock, catalog: Arc::new(catalog), queues, commands: None }
+        Self { provider, clock, catalog: Arc::new(catalog), queues, commands: None, hooks: None }
     }
 
     /// Lets checks run the commands that the user's own configuration allows.
     #[must_use]
     pub fn with_commands(self, commands: Option<CommandPolicy>) -> Self {
         Self { commands: commands.map(Arc::new), ..self }
+    }
+
+    /// Lets hooks know what happens.
+    #[must_use]
+    pub fn with_hooks(self, hooks: Hooks) -> Self {
+        Self { hooks: Some(hooks), ..self }
+    }
+
+    /// Delivers events to hooks in the background from now on.
+    pub fn deliver_in_background(&self) {
+        self.hooks.iter().for_each(Hooks::start);
     }
 
     /// Returns what tells people where things are stored.
@@ -123,6 +136,9 @@ impl Service {
     /// Completes what was put off. To be called before the process ends.
     pub async fn settle(&self) {
         self.provider.settle().await;
+        if let Some(hooks) = &self.hooks {
+            hooks.finish().await;
+        }
     }
 
     /// Returns the newest state of an artifact that has to exist.
@@ -160,6 +176,9 @@ impl Service {
     ) -> Result<Briefing, Refusal> {
         let workflow = self.workflow_of(&snapshot.document).await?;
         warnings.extend(self.newer_definition(snapshot, &workflow));
+        if let Some(hooks) = &self.hooks {
+            warnings.extend(hooks.requests(snapshot).await);
+        }
         Ok(briefing(&workflow, snapshot, warnings))
     }
 

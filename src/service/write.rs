@@ -1,5 +1,8 @@
 //! What all operations that write have in common.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -75,9 +78,20 @@ impl Service {
     pub(super) async fn store<T: Send + 'static>(
         &self,
         name: &Name,
-        operation: impl FnMut(&mut Turn<'_>) -> Result<T, Refusal> + Send + 'static,
+        mut operation: impl FnMut(&mut Turn<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<(T, Vec<String>), Refusal> {
+        let eventful = Arc::new(AtomicU64::new(0));
+        let noted = Arc::clone(&eventful);
+        let operation = move |turn: &mut Turn<'_>| {
+            let mark = turn.mark();
+            let answer = operation(turn);
+            noted.store(turn.first_eventful(&mark).unwrap_or(0), Ordering::Relaxed);
+            answer
+        };
         let stored = self.queues.store(name, operation).await;
+        if let (Some(hooks), version @ 1..) = (&self.hooks, eventful.load(Ordering::Relaxed)) {
+            hooks.happened(name, version);
+        }
         stored.map_err(|failure: Failure| failure.into_refusal(name))
     }
 

@@ -44,6 +44,8 @@ pub(crate) fn program() -> Command {
 /// Returns the program as a command on a project's folder.
 pub(crate) fn command(project: &Path) -> Command {
     let mut command = program();
+    // The hooks of whoever runs the tests are none of theirs.
+    command.env("XDG_CONFIG_HOME", project.join(".config")).env("NO_PROXY", "127.0.0.1");
     command.arg("--dir").arg(project);
     command
 }

@@ -2,13 +2,16 @@
 //!
 //! ```text
 //! .refiner/
-//!   .gitignore   registry.json
+//!   .gitignore   registry.json   workflow.log   workflow.log.1
+//!   triggers.json                            the project's hooks, which run once they are trusted
+//!   undelivered/                             notes for whoever delivers events
 //!   workflows/<name>/                        the user's own workflows
-//!   locks/<name>   locks/<name>@projections   locks/@registry
+//!   locks/<name>   locks/<name>@projections   locks/@registry   locks/@hooks
 //!   artifacts/<name>/
 //!     journal/<first version>.jsonl          the truth, in segments
 //!     state.json  constraints.json  refinement_log.md  decisions.md
 //!     blobs/<digest>   dist/   kept/
+//!     hooks.cursor                           how far its events were delivered
 //!   history/<name>/<cycle>/                  finalized cycles, a readable copy
 //!   trash/                                   what was cut or taken away
 //! ```
@@ -27,6 +30,13 @@ pub(super) const GITIGNORE: &str = ".refiner/.gitignore";
 pub(super) const REGISTRY: &str = ".refiner/registry.json";
 /// Not a name of an artifact, since names have no `@`.
 pub(super) const REGISTRY_LOCK: &str = ".refiner/locks/@registry";
+/// The project's own triggers.
+pub const TRIGGERS: &str = ".refiner/triggers.json";
+pub(super) const DELIVERY_LOCK: &str = ".refiner/locks/@hooks";
+/// What came of each delivery of an event.
+pub const DELIVERY_LOG: &str = ".refiner/workflow.log";
+pub(super) const DELIVERY_LOG_BEFORE: &str = ".refiner/workflow.log.1";
+pub(super) const UNDELIVERED: &str = ".refiner/undelivered";
 
 /// What of a workspace git should not see: the journals are binary in nature and private, the
 /// readable copies are for people.
@@ -37,6 +47,9 @@ history/*/.*
 artifacts/*/journal/
 artifacts/*/blobs/
 artifacts/*/kept/
+artifacts/*/hooks.cursor
+undelivered/
+workflow.log*
 *.tmp
 ";
 
@@ -72,6 +85,10 @@ pub(super) fn blob(name: &Name, digest: Digest) -> String {
 
 pub(super) fn kept(name: &Name) -> String {
     in_artifact(name, "kept")
+}
+
+pub(super) fn delivered(name: &Name) -> String {
+    in_artifact(name, "hooks.cursor")
 }
 
 pub(super) fn lock(name: &Name) -> String {

@@ -8,6 +8,7 @@
 
 mod artifact;
 mod blobs;
+mod delivery;
 mod disk;
 mod examine;
 mod fault;
@@ -21,6 +22,7 @@ mod registry;
 mod segment;
 #[cfg(test)]
 mod simulation;
+mod user_folder;
 mod workflows;
 mod writer;
 
@@ -34,11 +36,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::artifact::Artifact;
+pub use self::delivery::{DeliveryLock, Seen, Undelivered};
 use self::disk::Disk;
 use self::fault::{Fault, doing};
 use self::fs::Fs;
 use self::history::History;
 use self::registry::{Registered, Registry};
+pub use self::user_folder::UserFolder;
 use super::{Decide, Error, Finding, Newest, OutputFile, Provider};
 use crate::model::entry::Entry;
 use crate::model::journal::Snapshot;

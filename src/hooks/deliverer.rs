@@ -1,0 +1,251 @@
+//! Delivers the events of an artifact: entry by entry, event by event, to all triggers at once.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+
+use super::attempt::{Attempted, attempt};
+use super::event::Event;
+use super::progress::{Attempts, Progress};
+use super::record::{Outcome, Tried};
+use super::sources::{Loaded, Sources};
+use super::trigger::{Filled, Trigger};
+use crate::model::journal::Snapshot;
+use crate::model::lifecycle::LifecycleEvent;
+use crate::model::{Entry, Name, Time, Version};
+use crate::storage::Provider as _;
+use crate::storage::filesystem::Filesystem;
+
+/// Entries that are read at once.
+const ENTRIES_AT_ONCE: usize = 256;
+/// Triggers of one event that are tried at once.
+const TRIGGERS_AT_ONCE: usize = 8;
+/// How long a pause between two attempts may become.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// What delivering needs. Exists while the right to deliver is held.
+pub(super) struct Deliverer<'a> {
+    pub(super) workspace: &'a Filesystem,
+    pub(super) sources: &'a Sources,
+    pub(super) now: fn() -> Time,
+    /// The project's folder, in which commands run.
+    pub(super) project: &'a Path,
+    /// Says that no attempt should begin after that long any more.
+    pub(super) must_stop: &'a (dyn Fn(Duration) -> bool + Sync),
+}
+
+/// Whether everything was delivered, or delivering was stopped half-way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delivered {
+    Everything,
+    NotAll,
+}
+
+/// Why an artifact's events could not be delivered now.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Storage(#[from] crate::storage::Error),
+    #[error("how far events were delivered cannot be kept: {0}")]
+    Keeping(#[from] std::io::Error),
+}
+
+/// An event on its way to the triggers.
+struct Delivery<'a> {
+    event: &'a Event,
+    loaded: &'a Arc<Loaded>,
+    progress: &'a Arc<Mutex<Progress>>,
+}
+
+impl Deliverer<'_> {
+    /// Delivers what of an artifact's events was not.
+    pub(super) async fn deliver(&self, name: &Name) -> Result<Delivered, Failure> {
+        let progress = Progress::read(self.workspace, name)?;
+        let (mut at, mut kept) = (progress.version, progress.version);
+        let progress = Arc::new(Mutex::new(progress));
+        loop {
+            let entries = self.workspace.read(name, at, ENTRIES_AT_ONCE).await?;
+            if entries.is_empty() {
+                break;
+            }
+            for entry in entries {
+                if self.deliver_entry(name, &entry, &progress).await? == Delivered::NotAll {
+                    return Ok(Delivered::NotAll);
+                }
+                at = entry.version;
+                if hold(&progress).version == at {
+                    kept = at;
+                }
+            }
+        }
+        if at > kept {
+            self.advance(name, at, &progress).await?;
+        }
+        Ok(Delivered::Everything)
+    }
+
+    /// Delivers the events of an entry. The progress is kept if there was anything to do.
+    async fn deliver_entry(
+        &self,
+        name: &Name,
+        entry: &Entry,
+        progress: &Arc<Mutex<Progress>>,
+    ) -> Result<Delivered, Failure> {
+        let loaded = self.sources.current();
+        let answered = |event: &LifecycleEvent| {
+            loaded.triggers.iter().any(|(_, trigger)| trigger.on == event.event)
+        };
+        if !entry.events.iter().any(answered) {
+            return Ok(Delivered::Everything);
+        }
+        let Some(snapshot) = self.state(name, entry.version).await? else {
+            return Ok(Delivered::Everything);
+        };
+        for event in Event::all_of(entry, &snapshot.document) {
+            let delivery = Delivery { event: &event, loaded: &loaded, progress };
+            if self.deliver_event(&delivery).await == Delivered::NotAll {
+                return Ok(Delivered::NotAll);
+            }
+        }
+        self.advance(name, entry.version, progress).await?;
+        Ok(Delivered::Everything)
+    }
+
+    /// Returns the state at a version.
+    async fn state(&self, name: &Name, version: Version) -> Result<Option<Snapshot>, Failure> {
+        Ok(self.workspace.at(name, version).await?)
+    }
+
+    async fn deliver_event(&self, delivery: &Delivery<'_>) -> Delivered {
+        let triggers = delivery.loaded.triggers.iter().enumerate();
+        let matching: Vec<usize> = triggers
+            .filter(|(_, (_, trigger))| trigger.on == delivery.event.event)
+            .map(|(index, _)| index)
+            .collect();
+        let all = futures_util::stream::iter(matching)
+            .map(|index| self.answer(delivery, index))
+            .buffer_unordered(TRIGGERS_AT_ONCE);
+        let outcomes: Vec<Delivered> = all.collect().await;
+        match outcomes.contains(&Delivered::NotAll) {
+            true => Delivered::NotAll,
+            false => Delivered::Everything,
+        }
+    }
+
+    /// Tries a trigger until it is done or has failed often enough.
+    async fn answer(&self, delivery: &Delivery<'_>, index: usize) -> Delivered {
+        let (source, trigger) = &delivery.loaded.triggers[index];
+        let before = hold(delivery.progress).attempts(delivery.event, *source, trigger);
+        if before.over {
+            return Delivered::Everything;
+        }
+        let filled = match prepared(trigger, delivery.event) {
+            Ok(filled) => filled,
+            Err(tried) => return self.note(delivery, index, tried).await,
+        };
+        let mut wait = Duration::ZERO;
+        for number in before.attempts + 1.. {
+            if (self.must_stop)(wait) {
+                break;
+            }
+            tokio::time::sleep(wait).await;
+            let tried = self.attempt(trigger, &filled, delivery.event, number).await;
+            let outcome = tried.outcome;
+            let noted = self.note(delivery, index, tried).await;
+            if outcome.is_final() || noted == Delivered::NotAll {
+                return noted;
+            }
+            wait = pause(trigger, number);
+        }
+        Delivered::NotAll
+    }
+
+    async fn attempt(
+        &self,
+        trigger: &Trigger,
+        filled: &Filled,
+        event: &Event,
+        number: u32,
+    ) -> Tried {
+        let start = Instant::now();
+        let attempted = attempt(trigger, filled, event, self.project).await;
+        let outcome = match attempted.done {
+            true if trigger.target.is_for_host() => Outcome::Requested,
+            true => Outcome::Done,
+            false if number < trigger.attempts => Outcome::Failed,
+            false => Outcome::PassedOver,
+        };
+        let duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Tried { attempt: number, outcome, duration_ms, attempted }
+    }
+
+    /// Logs how an attempt went, and keeps that it was made.
+    async fn note(&self, delivery: &Delivery<'_>, index: usize, tried: Tried) -> Delivered {
+        let (source, trigger) = &delivery.loaded.triggers[index];
+        let event = delivery.event;
+        if tried.outcome == Outcome::PassedOver {
+            tracing::warn!(trigger = trigger.name, event = event.id, "a hook failed for good");
+        }
+        let line = tried.line((self.now)(), event, *source, trigger);
+        let attempts = Attempts { attempts: tried.attempt, over: tried.outcome.is_final() };
+        let (workspace, name) = (self.workspace.clone(), event.artifact.clone());
+        let progress = Arc::clone(delivery.progress);
+        hold(&progress).note(event, *source, trigger, attempts);
+        let kept = tokio::task::spawn_blocking(move || {
+            // Held so that of several triggers each adds its line and keeps what those before did.
+            let progress = hold(&progress);
+            workspace.log_delivery(&line)?;
+            progress.keep(&workspace, &name)
+        });
+        match kept.await {
+            Ok(Ok(())) => Delivered::Everything,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "what came of a hook cannot be kept");
+                Delivered::NotAll
+            }
+            Err(_) => Delivered::NotAll,
+        }
+    }
+
+    /// Keeps that everything up to a version was delivered.
+    async fn advance(
+        &self,
+        name: &Name,
+        version: Version,
+        progress: &Arc<Mutex<Progress>>,
+    ) -> Result<(), Failure> {
+        let (workspace, name) = (self.workspace.clone(), name.clone());
+        let progress = Arc::clone(progress);
+        let kept = tokio::task::spawn_blocking(move || {
+            let mut progress = hold(&progress);
+            *progress = Progress::up_to(version);
+            progress.keep(&workspace, &name)
+        });
+        kept.await.map_err(|_| crate::storage::Error::Stopped)?.map_err(Failure::from)
+    }
+}
+
+/// Fills in the target of a trigger, or says why nothing is tried.
+fn prepared(trigger: &Trigger, event: &Event) -> Result<Filled, Tried> {
+    if let Some(unmet) = trigger.unmet(event) {
+        let error = unmet.saw.get("error").and_then(serde_json::Value::as_str);
+        let reason = error.map(|error| format!("{}: {error}", unmet.needs));
+        return Err(Tried::without_attempt(Outcome::NotMet, reason));
+    }
+    trigger.filled(event).map_err(|reason| Tried {
+        attempted: Attempted::failed(reason),
+        ..Tried::without_attempt(Outcome::PassedOver, None)
+    })
+}
+
+/// How long to wait after an attempt: twice as long after each.
+fn pause(trigger: &Trigger, attempt: u32) -> Duration {
+    trigger.delay.saturating_mul(1 << (attempt - 1).min(16)).min(PAUSE_MAX)
+}
+
+/// Locks for a section that cannot panic half-way.
+fn hold(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+    progress.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,95 @@
+//! The lines of `workflow.log`: one for each attempt, and one for each trigger that was passed over.
+
+use serde::Serialize;
+
+use super::attempt::Attempted;
+use super::event::Event;
+use super::sources::Source;
+use super::trigger::Trigger;
+use crate::model::lifecycle::LifecycleKind;
+use crate::model::{Name, Time, Version};
+
+/// What became of an event at a trigger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Outcome {
+    /// It was done.
+    Done,
+    /// The host is asked to do it.
+    Requested,
+    /// It failed and will be tried again.
+    Failed,
+    /// It failed for good.
+    PassedOver,
+    /// The condition did not hold.
+    NotMet,
+}
+
+impl Outcome {
+    /// Returns whether nothing is left to do.
+    pub(super) fn is_final(self) -> bool {
+        self != Self::Failed
+    }
+}
+
+/// A line of the log.
+#[derive(Debug, Serialize)]
+pub(super) struct Record<'a> {
+    time: Time,
+    artifact: &'a Name,
+    version: Version,
+    event: LifecycleKind,
+    id: &'a str,
+    trigger: &'a str,
+    source: Source,
+    kind: &'static str,
+    attempt: u32,
+    outcome: Outcome,
+    duration_ms: u64,
+    #[serde(flatten)]
+    attempted: &'a Attempted,
+}
+
+/// How an attempt went.
+#[derive(Debug)]
+pub(super) struct Tried {
+    pub(super) attempt: u32,
+    pub(super) outcome: Outcome,
+    pub(super) duration_ms: u64,
+    pub(super) attempted: Attempted,
+}
+
+impl Tried {
+    /// Something that took no attempt.
+    pub(super) fn without_attempt(outcome: Outcome, reason: Option<String>) -> Self {
+        let attempted = Attempted { reason, ..Attempted::default() };
+        Self { attempt: 0, outcome, duration_ms: 0, attempted }
+    }
+
+    /// Returns the line that says it.
+    pub(super) fn line(
+        &self,
+        time: Time,
+        event: &Event,
+        source: Source,
+        trigger: &Trigger,
+    ) -> Vec<u8> {
+        let record = Record {
+            time,
+            artifact: &event.artifact,
+            version: event.version,
+            event: event.event,
+            id: &event.id,
+            trigger: &trigger.name,
+            source,
+            kind: trigger.target.kind(),
+            attempt: self.attempt,
+            outcome: self.outcome,
+            duration_ms: self.duration_ms,
+            attempted: &self.attempted,
+        };
+        let mut line = serde_json::to_vec(&record).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+}

@@ -1,0 +1,149 @@
+//! Targets with variables, such as `report-{{ artifact }}`, filled in with an event.
+//!
+//! Templates see the parts of the event and nothing else: there are no functions, and the one filter
+//! is `json`. A name that stands for nothing is an error.
+
+use std::fmt::Write as _;
+
+use minijinja::value::{Serde, Value};
+use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior};
+use serde_json::Value as Json;
+
+use super::event::is_variable;
+
+/// Steps that rendering one text may take.
+const FUEL: u64 = 10_000;
+/// Bytes of one rendered text.
+const RENDERED_BYTES_MAX: usize = 16 << 10;
+
+/// Where a text goes, and so what of a value has to be escaped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// One that takes any text whole.
+    Whole,
+    /// A part of a URL: nothing of a value can end its part.
+    Url,
+}
+
+/// Checks a template without an event.
+pub(super) fn check(template: &str) -> Result<(), String> {
+    let environment = environment(Place::Whole);
+    let parsed = environment.template_from_str(template).map_err(|error| format!("{error:#}"))?;
+    let mut unknown: Vec<String> =
+        parsed.undeclared_variables(false).into_iter().filter(|name| !is_variable(name)).collect();
+    unknown.sort();
+    match unknown.first() {
+        Some(name) => Err(format!("unknown variable {name}")),
+        None => Ok(()),
+    }
+}
+
+/// Returns whether a text has anything to fill in.
+pub(super) fn is_template(text: &str) -> bool {
+    ["{{", "{%", "{#"].iter().any(|sign| text.contains(sign))
+}
+
+/// Fills in a template with the facts of an event.
+pub(super) fn render(template: &str, facts: &Json, place: Place) -> Result<String, String> {
+    if !is_template(template) {
+        return Ok(template.to_owned());
+    }
+    let rendered = environment(place)
+        .render_str(template, Value::from(Serde(facts)))
+        .map_err(|error| format!("{template:?} cannot be filled in: {error:#}"))?;
+    match rendered.len() > RENDERED_BYTES_MAX {
+        true => Err(format!("{template:?} is larger than 16 KiB once it is filled in")),
+        false => Ok(rendered),
+    }
+}
+
+/// Fills in every text of a value.
+pub(super) fn render_all(template: &Json, facts: &Json) -> Result<Json, String> {
+    Ok(match template {
+        Json::String(text) => Json::String(render(text, facts, Place::Whole)?),
+        Json::Array(items) => {
+            Json::Array(items.iter().map(|item| render_all(item, facts)).collect::<Result<_, _>>()?)
+        }
+        Json::Object(fields) => {
+            let rendered = fields.iter().map(|(name, value)| {
+                render_all(value, facts).map(|rendered| (name.clone(), rendered))
+            });
+            Json::Object(rendered.collect::<Result<_, _>>()?)
+        }
+        other => other.clone(),
+    })
+}
+
+fn environment<'a>(place: Place) -> Environment<'a> {
+    let mut environment = Environment::empty();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.add_filter("json", |value: Value| serde_json::json!(value).to_string());
+    if place == Place::Url {
+        environment.set_formatter(write_percent_encoded);
+    }
+    environment
+}
+
+/// Writes a value so that it stays within its part of a URL.
+fn write_percent_encoded(
+    output: &mut Output<'_>,
+    state: &mut State<'_, '_>,
+    value: &Value,
+) -> Result<(), minijinja::Error> {
+    if value.is_undefined() {
+        return minijinja::escape_formatter(output, state, value);
+    }
+    for byte in value.to_string().bytes() {
+        let written = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                output.write_char(char::from(byte))
+            }
+            _ => write!(output, "%{byte:02X}"),
+        };
+        written.map_err(minijinja::Error::from)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn variables_are_filled_in_wherever_texts_are() {
+        let facts = json!({"artifact": "a", "detail": {"status": "converged"}, "iteration": 2});
+        let template =
+            json!({"k": ["{{ artifact }}-{{ detail.status }}", 1, "{{ detail | json }}"]});
+        let rendered = render_all(&template, &facts).unwrap();
+        assert_eq!(rendered, json!({"k": ["a-converged", 1, "{\"status\":\"converged\"}"]}));
+    }
+
+    #[test]
+    fn what_names_nothing_calls_something_or_runs_for_long_is_an_error() {
+        let facts = json!({"artifact": "a", "detail": {}});
+        for wrong in [
+            "{{ detail.absent }}",
+            "{{ artifact | upper }}",
+            "{{ range(10) }}",
+            "{% for c in artifact %}{% for d in artifact %}{{ x }}{% endfor %}{% endfor %}",
+        ] {
+            assert!(render(wrong, &facts, Place::Whole).is_err(), "{wrong}");
+        }
+        assert!(check("{{ artifct }}").unwrap_err().contains("unknown variable artifct"));
+        assert!(check("{{ range(3) }}").is_err());
+        assert!(check("{{ artifact").is_err());
+        assert_eq!(check("{{ artifact }} {{ detail.x }}"), Ok(()));
+    }
+
+    #[test]
+    fn nothing_of_a_value_leaves_its_part_of_a_url() {
+        let facts = json!({"phase": "../x?y=1&z#é"});
+        let url = render("https://h/p/{{ phase }}?q", &facts, Place::Url).unwrap();
+        assert_eq!(url, "https://h/p/..%2Fx%3Fy%3D1%26z%23%C3%A9?q");
+        assert!(render("https://h/{{ absent }}", &facts, Place::Url).is_err());
+    }
+}

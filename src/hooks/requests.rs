@@ -1,0 +1,122 @@
+//! What the host is asked to do: tools of other servers to call, files to follow.
+//!
+//! Nothing is kept of these. They are what the newest events of an artifact ask for, and stand in
+//! every answer until the loop goes on, so that a host that lost its memory is asked again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::event::Event;
+use super::sources::Loaded;
+use super::trigger::Filled;
+use super::{Hooks, hold};
+use crate::model::journal::Snapshot;
+use crate::model::{Entry, Name, Version};
+use crate::storage::Provider as _;
+
+/// Requests in one answer.
+const REQUESTS_MAX: usize = 3;
+/// Characters of one request.
+const CHARACTERS_MAX: usize = 400;
+/// Entries that are searched for the newest events.
+const ENTRIES_MAX: usize = 256;
+/// Artifacts that are remembered.
+const ARTIFACTS_MAX: usize = 256;
+
+/// What is asked for of each artifact.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    known: Mutex<HashMap<Name, Known>>,
+}
+
+/// What is asked for of an artifact up to a version, by the triggers that were in force then.
+#[derive(Clone, Debug)]
+struct Known {
+    version: Version,
+    loaded: Arc<Loaded>,
+    lines: Vec<String>,
+}
+
+impl Hooks {
+    /// Returns what the host is asked to do about the newest events of an artifact, a line for each.
+    pub async fn requests(&self, snapshot: &Snapshot) -> Vec<String> {
+        // Another look at the files is only worth it where somebody asks for something: what is not
+        // trusted any more asks for nothing.
+        if !self.inner.sources.last_seen().is_some_and(|loaded| loaded.asks_host()) {
+            return Vec::new();
+        }
+        let loaded = self.inner.sources.current();
+        if !loaded.asks_host() {
+            return Vec::new();
+        }
+        let (name, version) = (&snapshot.document.artifact_name, snapshot.version);
+        let known = hold(&self.inner.requests.known).get(name).cloned();
+        let (seen, lines) = match known.filter(|known| Arc::ptr_eq(&known.loaded, &loaded)) {
+            Some(known) if known.version >= version => return known.lines,
+            Some(known) => (known.version, known.lines),
+            None => (0, Vec::new()),
+        };
+        let newest = self.newest_eventful(name, seen, version).await;
+        let asked = |entry: Entry| requested(&loaded, &Event::all_of(&entry, &snapshot.document));
+        let lines = newest.map_or(lines, asked);
+        self.inner.requests.remember(name, Known { version, loaded, lines: lines.clone() });
+        lines
+    }
+
+    /// Returns the newest entry with events of those after a version up to another. Old ones are not
+    /// searched for.
+    async fn newest_eventful(&self, name: &Name, after: Version, to: Version) -> Option<Entry> {
+        let after = after.max(to.saturating_sub(ENTRIES_MAX as Version));
+        let entries = self.inner.workspace.read(name, after, ENTRIES_MAX).await.unwrap_or_default();
+        let eventful = |entry: &Entry| entry.version <= to && !entry.events.is_empty();
+        entries.into_iter().rev().find(eventful)
+    }
+}
+
+impl Requests {
+    fn remember(&self, name: &Name, what: Known) {
+        let mut known = hold(&self.known);
+        if known.len() >= ARTIFACTS_MAX {
+            known.clear();
+        }
+        known.insert(name.clone(), what);
+    }
+}
+
+impl Loaded {
+    /// Returns whether there is anything for the host to do.
+    fn asks_host(&self) -> bool {
+        self.triggers.iter().any(|(_, trigger)| trigger.target.is_for_host())
+    }
+}
+
+fn requested(loaded: &Loaded, events: &[Event]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for event in events {
+        for (_, trigger) in &loaded.triggers {
+            if trigger.on != event.event || trigger.unmet(event).is_some() {
+                continue;
+            }
+            let asks = match trigger.filled(event) {
+                Ok(Filled::McpTool(tool, arguments)) => format!("call {tool} with {arguments}"),
+                Ok(Filled::Workflow(file)) => format!("follow {file}"),
+                Ok(Filled::Command(_) | Filled::Webhook(_)) | Err(_) => continue,
+            };
+            let name = &trigger.name;
+            let line = format!("hook {name} asks you to {asks} ({})", event.kind());
+            lines.push(shortened(&line));
+        }
+    }
+    if lines.len() > REQUESTS_MAX {
+        let more = lines.split_off(REQUESTS_MAX).len();
+        lines.push(format!("{more} more hooks ask for something: see .refiner/workflow.log"));
+    }
+    lines
+}
+
+fn shortened(line: &str) -> String {
+    match line.char_indices().nth(CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
+}

@@ -1,0 +1,202 @@
+use serde_json::json;
+
+use super::*;
+use crate::model::Digest;
+use crate::model::journal::tests::draft;
+use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
+use crate::storage::Provider as _;
+use crate::storage::filesystem::layout;
+
+/// A project and the user's configuration, in a temporary folder each.
+struct Place {
+    project: tempfile::TempDir,
+    user: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { project: tempfile::tempdir().unwrap(), user: tempfile::tempdir().unwrap() }
+    }
+
+    /// Hooks as a process that starts now has them.
+    fn hooks(&self) -> Hooks {
+        let workspace = Filesystem::open(self.project.path()).unwrap();
+        let user = UserFolder::new(self.user.path().to_owned());
+        Hooks::new(workspace, Some(user), || Time::from_millis(0))
+    }
+
+    fn write(&self, user: bool, content: &str) {
+        let path = match user {
+            true => self.user.path().join("triggers.json"),
+            false => self.project.path().join(layout::TRIGGERS),
+        };
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        drop(std::fs::remove_file(&path));
+        std::io::Write::write_all(&mut std::fs::File::create(path).unwrap(), content.as_bytes())
+            .unwrap();
+    }
+
+    fn ran(&self) -> String {
+        std::fs::read_to_string(self.project.path().join("ran")).unwrap_or_default()
+    }
+}
+
+/// A file with a trigger that leaves a word and a version behind.
+fn triggers(word: &str) -> String {
+    let command = ["sh", "-c", "echo $0 $REFINER_EVENT_VERSION >> ran", word];
+    json!({"triggers": [{"name": word, "on": "on_phase_start", "command": command}]}).to_string()
+}
+
+/// Stores an entry with an event, and lets the hooks know.
+async fn happens(hooks: &Hooks) -> Version {
+    let name = Name::parse("a").unwrap();
+    let decide = |turn: &mut crate::model::Turn<'_>| {
+        let event = LifecycleEvent {
+            event: LifecycleKind::OnPhaseStart,
+            phase: "plan".into(),
+            iteration: 1,
+            detail: None,
+        };
+        let version = turn.next_version();
+        let draft = crate::model::Draft { events: vec![event], ..draft("a", &json!(version)) };
+        turn.append(draft).unwrap();
+    };
+    let newest = hooks.inner.workspace.append(&name, Box::new(decide)).await.unwrap().unwrap();
+    hooks.happened(&name, newest.snapshot.version);
+    newest.snapshot.version
+}
+
+/// A process that does one thing and delivers before it ends.
+async fn process(place: &Place) {
+    let hooks = place.hooks();
+    hooks.prepare();
+    happens(&hooks).await;
+    hooks.finish().await;
+}
+
+#[tokio::test]
+async fn delivery_begins_with_what_happens_once_there_are_triggers_and_misses_nothing_after() {
+    let place = Place::new();
+    process(&place).await;
+    place.write(true, &triggers("one"));
+    process(&place).await;
+    // Killed before anything was delivered.
+    let killed = place.hooks();
+    killed.prepare();
+    happens(&killed).await;
+    drop(killed);
+    assert_eq!(place.ran(), "one 2\n");
+    process(&place).await;
+    assert_eq!(place.ran(), "one 2\none 3\none 4\n");
+    // Without triggers nothing is owed.
+    place.write(true, r#"{"triggers": []}"#);
+    process(&place).await;
+    place.write(true, &triggers("two"));
+    process(&place).await;
+    assert_eq!(place.ran(), "one 2\none 3\none 4\ntwo 6\n");
+}
+
+#[tokio::test]
+async fn triggers_that_come_while_a_process_runs_get_what_happens_from_then_on() {
+    let place = Place::new();
+    let hooks = place.hooks();
+    hooks.prepare();
+    happens(&hooks).await;
+    hooks.inner.deliver_pending().await;
+    place.write(true, &triggers("late"));
+    happens(&hooks).await;
+    hooks.inner.deliver_pending().await;
+    assert_eq!(place.ran(), "late 2\n");
+}
+
+#[tokio::test]
+async fn what_a_file_owes_while_it_cannot_be_read_is_delivered_once_it_can() {
+    let place = Place::new();
+    place.write(true, &triggers("t"));
+    process(&place).await;
+    place.write(true, "{ half of a");
+    process(&place).await;
+    let findings = place.hooks().findings();
+    assert!(findings.len() == 1 && findings[0].problem.contains("cannot be used"), "{findings:?}");
+    place.write(true, &triggers("t"));
+    process(&place).await;
+    assert_eq!(place.ran(), "t 1\nt 2\nt 3\n");
+}
+
+#[tokio::test]
+async fn the_projects_triggers_run_while_they_are_what_the_user_trusted() {
+    let place = Place::new();
+    place.write(false, &triggers("cloned"));
+    process(&place).await;
+    let shown = place.hooks().project_triggers().unwrap().unwrap();
+    assert!(!shown.trusted && shown.would_do[0].contains("echo $0"), "{shown:?}");
+    assert!(place.hooks().findings()[0].problem.contains("not trusted"));
+    place.hooks().trust(Some(shown.digest)).unwrap();
+    process(&place).await;
+    assert!(place.hooks().project_triggers().unwrap().unwrap().trusted);
+    place.write(false, &triggers("changed"));
+    process(&place).await;
+    assert!(place.hooks().findings()[0].problem.contains("changed since"));
+    place.write(false, &triggers("cloned"));
+    place.hooks().trust(None).unwrap();
+    process(&place).await;
+    assert_eq!(place.ran(), "cloned 2\n");
+}
+
+#[tokio::test]
+async fn what_is_trusted_in_one_project_is_not_in_another() {
+    let (place, other) = (Place::new(), Place::new());
+    let same = triggers("same");
+    [&place, &other].into_iter().for_each(|place| place.write(false, &same));
+    place.hooks().trust(Some(Digest::of(same.as_bytes()))).unwrap();
+    let workspace = Filesystem::open(other.project.path()).unwrap();
+    let user = UserFolder::new(place.user.path().to_owned());
+    let hooks = Hooks::new(workspace, Some(user), || Time::from_millis(0));
+    assert!(!hooks.project_triggers().unwrap().unwrap().trusted);
+    assert!(place.hooks().project_triggers().unwrap().unwrap().trusted);
+}
+
+#[tokio::test]
+async fn what_holds_the_right_to_deliver_finds_what_others_left() {
+    let place = Place::new();
+    place.write(true, &triggers("t"));
+    process(&place).await;
+    let busy = place.hooks();
+    let held = busy.inner.workspace.take_delivery(Duration::ZERO).unwrap().unwrap();
+    process(&place).await;
+    assert_eq!(place.ran(), "t 1\n", "nobody delivers beside who holds the right");
+    drop(held);
+    let other = place.hooks();
+    other.inner.take_in_notes(false);
+    other.finish().await;
+    assert_eq!(place.ran(), "t 1\nt 2\n");
+}
+
+#[tokio::test]
+async fn what_was_tried_counts_after_a_restart() {
+    let place = Place::new();
+    let failing = json!({"name": "f", "on": "on_phase_start",
+        "retry": {"attempts": 2, "delay_seconds": 30},
+        "command": ["sh", "-c", "echo f $REFINER_EVENT_VERSION >> ran; exit 1"]});
+    place.write(true, &json!({ "triggers": [failing] }).to_string());
+    // The pause after the first attempt is longer than a command of the command line goes on.
+    process(&place).await;
+    let progress = || {
+        let workspace = Filesystem::open(place.project.path()).unwrap();
+        Progress::read(&workspace, &Name::parse("a").unwrap()).unwrap().version
+    };
+    assert_eq!((&*place.ran(), progress()), ("f 1\n", 0));
+    process(&place).await;
+    assert_eq!((&*place.ran(), progress()), ("f 1\nf 1\nf 2\n", 1), "passed over, then the next");
+}
+
+#[tokio::test]
+async fn without_triggers_nothing_is_made() {
+    let place = Place::new();
+    process(&place).await;
+    let folder = place.project.path().join(layout::WORKSPACE);
+    assert_eq!(std::fs::read_dir(place.user.path()).unwrap().count(), 0);
+    for file in ["workflow.log", "undelivered", "locks/@hooks", "artifacts/a/hooks.cursor"] {
+        assert!(!folder.join(file).exists(), "{file}");
+    }
+}

@@ -1,0 +1,182 @@
+//! What the delivery of events keeps in a workspace: how far each artifact's events were delivered,
+//! who delivers, what was left to whoever does, and the log of what happened.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Filesystem;
+use super::fs::{self, Fs, Mode};
+use super::layout;
+use crate::model::Name;
+
+/// Bytes of a file of triggers.
+const TRIGGERS_BYTES_MAX: u64 = 256 << 10;
+/// Bytes after which the log is begun anew; the one before it is kept.
+const LOG_BYTES_MAX: u64 = 5 << 20;
+/// The note that stands for all artifacts. No name of an artifact, since those have no `@`.
+const EVERYTHING: &str = "@everything";
+
+/// Tells whether a file is still the one that was read. `None` when there was none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen(Option<fs::Stat>);
+
+/// The right to deliver the events of a workspace. Given back when dropped, or by the system when
+/// the process dies.
+#[derive(Debug)]
+pub struct DeliveryLock(Box<dyn fs::File>);
+
+impl Drop for DeliveryLock {
+    fn drop(&mut self) {
+        // Closing the file gives it back as well.
+        drop(self.0.unlock());
+    }
+}
+
+/// What was left to whoever delivers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Artifacts that have news.
+    pub names: Vec<Name>,
+    /// Whether any artifact may have.
+    pub everything: bool,
+}
+
+impl Filesystem {
+    /// Returns the project's own triggers as they are written, whether or not they are trusted.
+    pub fn project_triggers(&self) -> io::Result<Option<Vec<u8>>> {
+        let fs = self.store.fs.as_ref();
+        let file = match fs.open(layout::TRIGGERS, Mode::Read) {
+            Err(error) if fs::is_absent(&error) => return Ok(None),
+            result => result?,
+        };
+        match file.stat()?.bytes > TRIGGERS_BYTES_MAX {
+            true => Err(io::Error::new(io::ErrorKind::InvalidData, "larger than 256 KiB")),
+            false => fs::read_all(file.as_ref()).map(Some),
+        }
+    }
+
+    /// Takes a look at the project's own triggers.
+    pub fn see_project_triggers(&self) -> Seen {
+        Seen(self.store.fs.stat(layout::TRIGGERS).ok())
+    }
+
+    /// Returns the project's folder as it is known to the system, without links.
+    pub fn canonical_project(&self) -> io::Result<PathBuf> {
+        self.project.canonicalize()
+    }
+
+    /// Returns how far the events of an artifact were delivered, as it was kept.
+    pub fn delivered(&self, name: &Name) -> io::Result<Option<Vec<u8>>> {
+        fs::read(self.store.fs.as_ref(), &layout::delivered(name))
+    }
+
+    /// Keeps how far the events of an artifact were delivered. When this returns, it is on the disk.
+    pub fn keep_delivered(&self, name: &Name, content: &[u8]) -> io::Result<()> {
+        fs::write_durably(self.store.fs.as_ref(), &layout::delivered(name), content)
+    }
+
+    /// Returns the newest version of every artifact, as far as it can be read.
+    pub fn newest_versions(&self) -> io::Result<Vec<(Name, u64)>> {
+        let names = self.store.names().map_err(io::Error::other)?;
+        let newest = names.into_iter().filter_map(|name| {
+            let newest = self.store.artifact(&name).newest().ok()??;
+            Some((name, newest.snapshot.version))
+        });
+        Ok(newest.collect())
+    }
+
+    /// Takes the right to deliver, or returns `None` when somebody else still has it after that
+    /// time, or when there is no workspace yet.
+    pub fn take_delivery(&self, timeout: Duration) -> io::Result<Option<DeliveryLock>> {
+        let file = match self.store.fs.open(layout::DELIVERY_LOCK, Mode::Create) {
+            Err(error) if fs::is_absent(&error) => return Ok(None),
+            result => result?,
+        };
+        match file.lock(timeout) {
+            Ok(()) => Ok(Some(DeliveryLock(file))),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Leaves a note that there is something to deliver, for whoever has the right to.
+    pub fn leave_undelivered(&self, undelivered: &Undelivered) -> io::Result<()> {
+        let fs = self.store.fs.as_ref();
+        fs.create_dir(layout::UNDELIVERED)?;
+        let names = undelivered.names.iter().map(Name::as_str);
+        for note in names.chain(undelivered.everything.then_some(EVERYTHING)) {
+            drop(fs.open(&format!("{}/{note}", layout::UNDELIVERED), Mode::Create)?);
+        }
+        Ok(())
+    }
+
+    /// Returns what notes say, and with `remove` takes them away.
+    pub fn undelivered(&self, remove: bool) -> io::Result<Undelivered> {
+        let fs = self.store.fs.as_ref();
+        let notes = match fs.list(layout::UNDELIVERED) {
+            Err(error) if fs::is_absent(&error) => return Ok(Undelivered::default()),
+            result => result?,
+        };
+        for note in notes.iter().filter(|_| remove) {
+            fs.remove(&format!("{}/{note}", layout::UNDELIVERED))?;
+        }
+        Ok(Undelivered {
+            everything: notes.iter().any(|note| note == EVERYTHING),
+            names: notes.iter().filter_map(|note| Name::parse(note).ok()).collect(),
+        })
+    }
+
+    /// Adds a line to the log of deliveries. Only for who has the right to deliver.
+    pub fn log_delivery(&self, line: &[u8]) -> io::Result<()> {
+        append_bounded(self.store.fs.as_ref(), line, LOG_BYTES_MAX)
+    }
+}
+
+fn append_bounded(fs: &dyn Fs, line: &[u8], bytes_max: u64) -> io::Result<()> {
+    let file = fs.open(layout::DELIVERY_LOG, Mode::Create)?;
+    let end = file.stat()?.bytes;
+    if end < bytes_max {
+        return file.write_at(end, line);
+    }
+    drop(file);
+    fs.rename(layout::DELIVERY_LOG, layout::DELIVERY_LOG_BEFORE)?;
+    fs.open(layout::DELIVERY_LOG, Mode::Create)?.write_at(0, line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::make_workspace;
+    use super::super::tests::fresh;
+    use super::*;
+
+    #[test]
+    fn one_delivers_at_a_time_and_what_others_have_is_left_as_notes() {
+        let (_folder, workspace) = fresh(10);
+        assert!(workspace.take_delivery(Duration::ZERO).unwrap().is_none(), "no workspace yet");
+        make_workspace(workspace.store.fs.as_ref()).unwrap();
+        let one = workspace.take_delivery(Duration::ZERO).unwrap().unwrap();
+        assert!(workspace.take_delivery(Duration::ZERO).unwrap().is_none());
+        let left = Undelivered { names: vec![Name::parse("a").unwrap()], everything: true };
+        workspace.leave_undelivered(&left).unwrap();
+        drop(one);
+        let _other = workspace.take_delivery(Duration::ZERO).unwrap().unwrap();
+        assert_eq!(workspace.undelivered(false).unwrap(), left);
+        assert_eq!(workspace.undelivered(true).unwrap(), left);
+        assert_eq!(workspace.undelivered(true).unwrap(), Undelivered::default());
+    }
+
+    #[test]
+    fn the_log_is_begun_anew_once_it_is_large_and_one_before_it_is_kept() {
+        let (folder, workspace) = fresh(10);
+        let fs = workspace.store.fs.as_ref();
+        make_workspace(fs).unwrap();
+        for i in 0..100 {
+            append_bounded(fs, format!("line {i}\n").as_bytes(), 50).unwrap();
+        }
+        let text = |file: &str| std::fs::read_to_string(folder.path().join(file)).unwrap();
+        let (now, before) = (text(layout::DELIVERY_LOG), text(layout::DELIVERY_LOG_BEFORE));
+        assert!(now.ends_with("line 99\n") && now.len() <= 60, "{now}");
+        assert!(before.len() <= 60 && before.starts_with("line"), "{before}");
+    }
+}
