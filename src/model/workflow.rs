@@ -130,6 +130,9 @@ pub struct Meta {
     /// Where its result is kept.
     #[serde(default)]
     pub result_at: Option<String>,
+    /// The schema that its result has to be as.
+    #[serde(default)]
+    pub result_schema: Option<String>,
     /// The status that a final phase stands for.
     #[serde(default)]
     pub status: Option<ConvergenceStatus>,
@@ -236,6 +239,7 @@ impl Workflow {
         let (guards, mut violations) = compile_guards(&definition);
         violations.extend(check_targets(&definition));
         violations.extend(check_prompts(&definition, &bundle.prompts));
+        violations.extend(check_result_schemas(&definition));
         if violations.is_empty() {
             violations.extend(check_reach(&definition));
         }
@@ -351,6 +355,15 @@ fn check_targets(definition: &Definition) -> Vec<Violation> {
         }
     }
     violations
+}
+
+fn check_result_schemas(definition: &Definition) -> Vec<Violation> {
+    let named = definition.states.iter().filter_map(|(phase, state)| {
+        let name = state.meta.result_schema.as_ref()?;
+        let place = format!("/states/{phase}/meta/result_schema");
+        schema::find(name).is_none().then(|| violation(place, format!("there is no schema {name}")))
+    });
+    named.collect()
 }
 
 /// Finds prompts that are used but not described, and prompts that are described but have no text.

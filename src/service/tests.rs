@@ -1,5 +1,6 @@
 mod kinds;
 mod loops;
+mod random;
 
 use serde_json::{Value, json};
 

@@ -21,7 +21,7 @@ use super::iteration::Choice;
 use super::lifecycle::LifecycleEvent;
 use super::refusal::{Unmet, Violation};
 use super::workflow::{Candidate, Phase, Workflow};
-use super::{Digest, Refusal, Time, Version, limits};
+use super::{Digest, Refusal, Time, Version, limits, schema};
 
 /// The event that ends a phase and carries its result.
 pub const COMPLETE: &str = "complete";
@@ -192,11 +192,22 @@ fn check_result(phase: &Phase, event: &Event) -> Result<(), Refusal> {
     let missing =
         event.name == COMPLETE && phase.meta.result_at.is_some() && event.result.is_none();
     match missing {
+        false if event.name == COMPLETE => check_schema(phase, event),
         true => Err(Refusal::argument(
             "complete needs the result of the phase",
             "pass result: what the phase produced, as an object; the phase's prompt says which fields",
         )),
         false => Ok(()),
+    }
+}
+
+/// Refuses a result that is not as the phase's schema asks.
+fn check_schema(phase: &Phase, event: &Event) -> Result<(), Refusal> {
+    match (&phase.meta.result_schema, &event.result) {
+        (Some(schema), Some(result)) => {
+            schema::validate_result(schema, &Value::Object(result.clone()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -64,12 +64,12 @@ async fn a_transition_from_a_phase_that_is_not_the_present_one_is_refused() {
 async fn a_repeated_transition_is_answered_as_done() {
     let service = service();
     begin_loop(&service).await;
-    let fields = json!({"event": "complete", "phase": "plan", "result": {"steps": [1]}});
+    let fields = json!({"event": "complete", "phase": "plan", "result": {"steps": ["one"]}});
     let first = send(&service, fields.clone()).await.unwrap();
     let again = send(&service, fields).await.unwrap();
     assert_eq!((again.from, again.to, again.version), (first.from, first.to, first.version));
     let other =
-        send(&service, json!({"event": "complete", "phase": "plan", "result": {"steps": [2]}}))
+        send(&service, json!({"event": "complete", "phase": "plan", "result": {"steps": ["two"]}}))
             .await;
     assert_eq!(other.unwrap_err().code(), "invalid_transition");
     assert_eq!(load(&service, json!({})).await.unwrap().version, 3);

@@ -163,13 +163,24 @@ fn a_reflection_that_cannot_be_understood_names_every_place() {
     document.phase = "reflect".into();
     let reflect = |result| step(&pmpo(), &document, &complete(result), &occasion(1)).unwrap_err();
     assert_eq!(reflect(json!({})).code(), "schema_violation");
-    let Refusal::SchemaViolation { violations, .. } = reflect(json!({"constraints": [
-        {"id": "b", "status": "satisfied"}, {"id": "x", "status": "satisfied"}, {"id": "h", "status": "fine"}, 1
-    ]})) else {
-        panic!("another refusal");
+    let places = |findings: Value| -> Vec<String> {
+        let Refusal::SchemaViolation { violations, .. } =
+            reflect(json!({ "constraints": findings }))
+        else {
+            panic!("another refusal");
+        };
+        violations.into_iter().map(|violation| violation.pointer).collect()
     };
-    let places: Vec<_> = violations.iter().map(|violation| violation.pointer.as_str()).collect();
-    assert_eq!(places, ["/result/constraints/1", "/result/constraints/2", "/result/constraints/3"]);
+    let good = json!({"id": "b", "status": "satisfied"});
+    assert_eq!(
+        places(json!([good, {"id": "h", "status": "fine"}, 1])),
+        ["/result/constraints/1/status", "/result/constraints/2"]
+    );
+    let unknown = json!({"id": "x", "status": "satisfied"});
+    assert_eq!(
+        places(json!([unknown, good, unknown])),
+        ["/result/constraints/0", "/result/constraints/2"]
+    );
 }
 
 #[test]
