@@ -47,10 +47,14 @@ fn triggers(word: &str) -> String {
     json!({"triggers": [{"name": word, "on": "on_phase_start", "command": command}]}).to_string()
 }
 
-/// Stores an entry with an event, and lets the hooks know.
+/// Stores an entry with an event of the artifact `a`, and lets the hooks know.
 async fn happens(hooks: &Hooks) -> Version {
-    let name = Name::parse("a").unwrap();
-    let decide = |turn: &mut crate::model::Turn<'_>| {
+    happens_to(hooks, "a").await
+}
+
+async fn happens_to(hooks: &Hooks, artifact: &'static str) -> Version {
+    let name = Name::parse(artifact).unwrap();
+    let decide = move |turn: &mut crate::model::Turn<'_>| {
         let event = LifecycleEvent {
             event: LifecycleKind::OnPhaseStart,
             phase: "plan".into(),
@@ -58,7 +62,7 @@ async fn happens(hooks: &Hooks) -> Version {
             detail: None,
         };
         let version = turn.next_version();
-        let draft = crate::model::Draft { events: vec![event], ..draft("a", &json!(version)) };
+        let draft = crate::model::Draft { events: vec![event], ..draft(artifact, &json!(version)) };
         turn.append(draft).unwrap();
     };
     let newest = hooks.inner.workspace.append(&name, Box::new(decide)).await.unwrap().unwrap();
@@ -157,19 +161,26 @@ async fn what_is_trusted_in_one_project_is_not_in_another() {
 }
 
 #[tokio::test]
-async fn what_holds_the_right_to_deliver_finds_what_others_left() {
+async fn who_delivers_takes_over_what_others_could_not() {
     let place = Place::new();
-    place.write(true, &triggers("t"));
-    process(&place).await;
-    let busy = place.hooks();
-    let held = busy.inner.workspace.take_delivery(Duration::ZERO).unwrap().unwrap();
-    process(&place).await;
-    assert_eq!(place.ran(), "t 1\n", "nobody delivers beside who holds the right");
-    drop(held);
-    let other = place.hooks();
-    other.inner.take_in_notes(false);
+    let waiting =
+        "touch begun; until test -e go; do sleep 0.01; done; echo $REFINER_EVENT_ID >> ran";
+    let trigger = json!({"name": "t", "on": "on_phase_start", "command": ["sh", "-c", waiting]});
+    place.write(true, &json!({ "triggers": [trigger] }).to_string());
+    let (busy, other) = (place.hooks(), place.hooks());
+    [&busy, &other].into_iter().for_each(Hooks::prepare);
+    happens_to(&busy, "a").await;
+    let inner = Arc::clone(&busy.inner);
+    let delivering = tokio::spawn(async move { inner.deliver_pending().await });
+    while !place.project.path().join("begun").exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    happens_to(&other, "b").await;
     other.finish().await;
-    assert_eq!(place.ran(), "t 1\nt 2\n");
+    assert_eq!(place.ran(), "", "the other one ended without waiting");
+    drop(std::fs::File::create(place.project.path().join("go")).unwrap());
+    delivering.await.unwrap();
+    assert_eq!(place.ran(), "a@1.0\nb@1.0\n");
 }
 
 #[tokio::test]
