@@ -194,7 +194,8 @@ mod tests {
 
     #[test]
     fn a_manifest_of_files_is_as_its_schema_asks_whatever_they_are_called() {
-        let names = ["a.md", "v1.0/readme", ".well", &"n".repeat(240), &format!("a.{}", "e".repeat(60))];
+        let names =
+            ["a.md", "v1.0/readme", ".well", &"n".repeat(240), &format!("a.{}", "e".repeat(60))];
         let files = names.map(|name| OutputPath::parse(name).unwrap());
         let manifest = Manifest::of_files(Some("content"), files.into_iter());
         assert_eq!(schema::ARTIFACT_MANIFEST.violations(&manifest.to_value()), []);

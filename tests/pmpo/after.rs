@@ -66,7 +66,11 @@ impl<'a> Persisted<'a> {
         let history = state["iteration_history"].as_array().unwrap();
         let numbers: Vec<u64> =
             history.iter().map(|one| one["iteration"].as_u64().unwrap()).collect();
-        assert_eq!(numbers, (1..=self.iteration).collect::<Vec<_>>(), "none is lost or there twice");
+        assert_eq!(
+            numbers,
+            (1..=self.iteration).collect::<Vec<_>>(),
+            "none is lost or there twice"
+        );
         let last = self.recorded(self.iteration);
         let ended = state["convergence_status"] != "running";
         let (decision, present, completed) = match ended {
@@ -217,10 +221,9 @@ pub(super) fn check_archive(project: &Project, story: &Story, finalized: &Value)
         let there = std::fs::read(project.of(story.name, file)).unwrap();
         assert!(std::fs::read(archive.join(file)).unwrap() == there, "{file}");
     }
-    let manifest: Value = serde_json::from_slice(
-        &std::fs::read(archive.join("artifact_manifest.json")).unwrap(),
-    )
-    .unwrap();
+    let manifest: Value =
+        serde_json::from_slice(&std::fs::read(archive.join("artifact_manifest.json")).unwrap())
+            .unwrap();
     let recorded = manifest["files"].as_object().unwrap();
     assert!(!recorded.is_empty());
     for (path, recorded) in recorded {

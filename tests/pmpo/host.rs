@@ -190,5 +190,7 @@ fn plan(story: &Story, iteration: u64) -> Value {
     let step = |file: &File| json!({ "file": file.path, "change": "write it", "constraints": [] });
     let steps: Vec<Value> = story.draft(iteration).files.iter().map(step).collect();
     let fields = [("summary", json!("the next draft")), ("steps", json!(steps))];
-    Value::Object(fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect::<Map<_, _>>())
+    Value::Object(
+        fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect::<Map<_, _>>(),
+    )
 }

@@ -20,10 +20,12 @@ fn icon(side: u32) -> File {
 
 fn manifest(more: &[Value]) -> Value {
     let mark = json!({ "name": "primary", "file": "logo.svg", "format": "svg" });
-    let icons = json!({ "name": "icons", "files": ["icon.png", "icons/small.png"], "format": "png" });
+    let icons =
+        json!({ "name": "icons", "files": ["icon.png", "icons/small.png"], "format": "png" });
+    let variants = [&[mark, icons], more].concat();
     json!({
         "artifact_type": "logo",
-        "variants": [&[mark, icons][..], more].concat(),
+        "variants": variants,
         "sizes": { "icon.png": { "width": 256, "height": 256 } },
     })
 }

@@ -33,7 +33,10 @@ async fn none_converges_while_one_blocking_constraint_is_violated() {
         assert!(violated.iter().any(|one| one == id), "{id}: {violated:?}");
         assert_eq!(done.answer["to"], "plan", "{}", done.answer);
         let part = unmet(&done.answer, "size(blocking_violated) == 0");
-        assert!(part["saw"]["blocking_violated"].as_array().unwrap().contains(&json!(id)), "{part}");
+        assert!(
+            part["saw"]["blocking_violated"].as_array().unwrap().contains(&json!(id)),
+            "{part}"
+        );
         let reason = done.answer["decision"]["reason"].as_str().unwrap();
         assert!(reason.contains(id), "{reason}");
         close(&mut host, story.good() + 1).await;
@@ -100,7 +103,12 @@ async fn mended_at_once(story: &Story, fault: Fault, names: &str) {
 
 /// Brings something wrong with the files twice: the second time it counts as an iteration, and the
 /// answer says that this was the reason.
-async fn mended_too_late(story: &Story, fault: Fault, names: &str, (needs, wrong): (&str, Wrong<'_>)) {
+async fn mended_too_late(
+    story: &Story,
+    fault: Fault,
+    names: &str,
+    (needs, wrong): (&str, Wrong<'_>),
+) {
     let project = Project::new();
     let server = Server::start(project.path()).await;
     let mut host = started(&project, story, &server, (fault, 2));

@@ -61,10 +61,7 @@ pub(super) fn story() -> Story {
                 violated: &["brief"],
             },
             Draft {
-                files: vec![
-                    on_disk("report.md", GOOD),
-                    by_tool("previews/chart.svg", CHART),
-                ],
+                files: vec![on_disk("report.md", GOOD), by_tool("previews/chart.svg", CHART)],
                 manifest: whole(),
                 asserted: json!({ "true": "satisfied" }),
                 violated: &[],

@@ -22,7 +22,7 @@ pub(super) struct Story {
 }
 
 /// What one iteration makes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Draft {
     /// The files that it writes.
     pub(super) files: Vec<File>,
