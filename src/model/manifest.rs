@@ -8,10 +8,15 @@ use serde_json::{Map, Value, json};
 
 use super::output::OutputPath;
 use super::refusal::Violation;
-use super::{Digest, Time};
+use super::{Digest, Time, schema};
 
 /// Variants of a manifest.
 const VARIANTS_MAX: usize = 200;
+/// Characters that the name of a format may have.
+const FORMAT_CHARACTERS_MAX: usize = 40;
+/// What only the server writes into a manifest, and what stands in its file on the disk beside it.
+const SERVERS: [&str; 6] =
+    ["$schema", "artifact_name", "digest", "files", "generation_timestamp", "seal"];
 
 /// Which files are the result.
 ///
@@ -79,9 +84,12 @@ impl Manifest {
     pub fn parse(given: &Value, pointer: &str) -> Result<Self, Vec<Violation>> {
         let mut given = given.clone();
         if let Some(fields) = given.as_object_mut() {
-            fields.remove("files");
-            fields.remove("generation_timestamp");
-            fields.remove("$schema");
+            fields.retain(|field, _| !SERVERS.contains(&field.as_str()));
+        }
+        let mut violations = schema::ARTIFACT_MANIFEST.violations(&given);
+        if !violations.is_empty() {
+            violations.iter_mut().for_each(|one| one.pointer.insert_str(0, pointer));
+            return Err(violations);
         }
         let manifest: Self = serde_json::from_value(given)
             .map_err(|error| vec![violation(pointer.to_owned(), error.to_string())])?;
@@ -89,24 +97,15 @@ impl Manifest {
         if violations.is_empty() { Ok(manifest) } else { Err(violations) }
     }
 
+    /// Finds what its schema cannot say.
     fn violations(&self, pointer: &str) -> Vec<Violation> {
         let mut violations = Vec::new();
-        if self.variants.len() > VARIANTS_MAX {
-            violations.push(violation(
-                format!("{pointer}/variants"),
-                format!("{} variants, {VARIANTS_MAX} at most", self.variants.len()),
-            ));
-        }
         for (index, variant) in self.variants.iter().enumerate() {
-            let place = format!("{pointer}/variants/{index}");
+            let place = format!("{pointer}/variants/{index}/name");
             if variant.name.trim().is_empty() {
-                violations.push(violation(format!("{place}/name"), "it is empty"));
-            }
-            if self.variants[..index].iter().any(|other| other.name == variant.name) {
-                violations.push(violation(format!("{place}/name"), "the name is used twice"));
-            }
-            if variant.file.is_some() != variant.files.is_empty() {
-                violations.push(violation(place, "it has either file or files"));
+                violations.push(violation(place, "it is empty"));
+            } else if self.variants[..index].iter().any(|other| other.name == variant.name) {
+                violations.push(violation(place, "the name is used twice"));
             }
         }
         violations
@@ -116,7 +115,7 @@ impl Manifest {
     pub fn of_files(artifact_type: Option<&str>, files: impl Iterator<Item = OutputPath>) -> Self {
         let variant = |file: OutputPath| Variant {
             name: file.to_string(),
-            format: file.as_str().rsplit_once('.').map(|(_, extension)| extension.to_owned()),
+            format: format(&file),
             file: Some(file),
             files: Vec::new(),
             description: None,
@@ -139,6 +138,13 @@ impl Manifest {
     pub fn to_value(&self) -> Value {
         json!(self)
     }
+}
+
+/// Returns how a file's name ends.
+fn format(file: &OutputPath) -> Option<String> {
+    let (_, ending) = file.as_str().rsplit_once('.')?;
+    let is_format = !ending.contains('/') && ending.chars().count() <= FORMAT_CHARACTERS_MAX;
+    is_format.then(|| ending.to_owned())
 }
 
 fn violation(pointer: String, message: impl Into<String>) -> Violation {
@@ -166,20 +172,44 @@ mod tests {
         for (bad, pointer) in [
             (json!([]), "/m"),
             (json!({}), "/m"),
-            (json!({ "variants": [{ "name": "a", "file": "../x" }] }), "/m"),
+            (json!({ "variants": [{ "name": "a", "file": "../x" }] }), "/m/variants/0/file"),
+            (json!({ "variants": [{ "name": "a", "file": "x." }] }), "/m"),
             (json!({ "variants": [{ "name": "a" }] }), "/m/variants/0"),
             (
                 json!({ "variants": [{ "name": "a", "file": "x", "files": ["y"] }] }),
-                "/m/variants/0",
+                "/m/variants/0/files",
             ),
             (
                 json!({ "variants": [{ "name": "a", "file": "x" }, { "name": "a", "file": "y" }] }),
                 "/m/variants/1/name",
             ),
+            (json!({ "variants": [{ "name": " ", "file": "x" }] }), "/m/variants/0/name"),
             (json!({ "variants": [], "colour": "red" }), "/m"),
+            (json!({ "variants": [], "artifact_type": "poem" }), "/m/artifact_type"),
         ] {
             let violations = Manifest::parse(&bad, "/m").unwrap_err();
             assert_eq!(violations[0].pointer, pointer, "{bad}: {violations:?}");
         }
+    }
+
+    #[test]
+    fn a_manifest_of_files_is_as_its_schema_asks_whatever_they_are_called() {
+        let names =
+            ["a.md", "v1.0/readme", ".well", &"n".repeat(240), &format!("a.{}", "e".repeat(60))];
+        let files = names.map(|name| OutputPath::parse(name).unwrap());
+        let manifest = Manifest::of_files(Some("content"), files.into_iter());
+        assert_eq!(schema::ARTIFACT_MANIFEST.violations(&manifest.to_value()), []);
+        assert_eq!(manifest.variants[0].format.as_deref(), Some("md"));
+        assert_eq!(manifest.variants[1].format, None);
+    }
+
+    #[test]
+    fn what_was_read_from_the_disk_can_be_handed_in_again() {
+        let read = json!({
+            "variants": [{ "name": "a", "file": "x.md" }],
+            "files": {"x.md": {"bytes": 1, "digest": "d"}},
+            "digest": "d", "seal": "s", "generation_timestamp": "2026-01-01T00:00:00Z",
+        });
+        assert!(Manifest::parse(&read, "/m").is_ok());
     }
 }

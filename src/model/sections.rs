@@ -39,7 +39,8 @@ pub fn of_recovery(document: &Document, repair: &Repair, at: super::Time) -> Sec
         repair.failures.iter().map(|failure| format!("failed: {}", one_line(failure))).collect();
     lines.extend(repair.missing_files.iter().map(missing));
     lines.extend(repair.manifest_violations.iter().map(violation));
-    let mut text = format!("## Iteration {} — {at} — to be mended\n\n", document.current_iteration);
+    // An iteration has one section by its name, the one that closes it.
+    let mut text = format!("## Sent back in iteration {} — {at}\n\n", document.current_iteration);
     part(&mut text, "Errors", lines);
     Section { log: LogFile::RefinementLog, text }
 }

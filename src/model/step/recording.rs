@@ -41,7 +41,6 @@ impl Stepping<'_> {
         push_listed(&mut self.document.iteration_history, iteration);
         self.happened(LifecycleKind::OnIterationComplete, Some(detail));
         self.regressed(&regressions);
-        self.document.repair = None;
         self.decision =
             Some(Decision { decision: choice, reason, unmet: std::mem::take(&mut self.unmet) });
     }

@@ -72,6 +72,7 @@ impl<'a> Stepping<'a> {
             version: self.occasion.version,
         });
         if self.event.name == COMPLETE {
+            document.repair = None;
             if !document.phases_completed.contains(&document.phase) {
                 document.phases_completed.push(document.phase.clone());
             }
