@@ -83,7 +83,7 @@ fn constraints() -> Vec<Value> {
 fn result_of(phase: &str) -> Value {
     let details = "What was seen, in many words. ".repeat(30);
     match phase {
-        "plan" => json!({ "steps": vec![json!({ "file": "a", "change": details }); 1000] }),
+        "plan" => json!({ "steps": vec![json!({ "file": "a", "change": details }); 200] }),
         "reflect" => {
             let found =
                 |one: &Value| json!({ "id": one["id"], "status": "violated", "details": details });

@@ -230,7 +230,12 @@ impl Store {
 fn make_workspace(fs: &dyn Fs) -> io::Result<()> {
     fs.create_dir(layout::WORKSPACE)?;
     if !fs::exists(fs, layout::GITIGNORE)? {
-        fs::write_replaceable(fs, layout::GITIGNORE, layout::GITIGNORE_TEXT.as_bytes())?;
+        let written =
+            fs::write_replaceable(fs, layout::GITIGNORE, layout::GITIGNORE_TEXT.as_bytes());
+        // Another process that makes the workspace too may have been faster half-way.
+        if written.is_err() && !fs::exists(fs, layout::GITIGNORE)? {
+            written?;
+        }
     }
     fs.create_dir(layout::ARTIFACTS)?;
     fs.create_dir(layout::LOCKS)
