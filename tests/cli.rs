@@ -129,6 +129,8 @@ fn the_help_lists_every_subcommand_and_each_has_its_own() {
     Options:
           --dir <FOLDER>         The project's folder [default: the nearest one with .refiner or .git,
                                  else the present one] [env: REFINER_DIR=]
+          --tools <SET>          The tools that hosts see: all, core, pmpo, or their names with commas
+                                 between them [default: all]
           --provider <PROVIDER>  Where artifacts are kept [default: filesystem] [possible values:
                                  filesystem, memory]
           --json                 Print what the tool of that name answers
