@@ -1,5 +1,6 @@
 //! The command line as people and scripts meet it. Here: what each subcommand prints.
 
+mod commands;
 mod demo;
 mod exit;
 mod folder;

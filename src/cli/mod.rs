@@ -3,6 +3,7 @@
 //! One file for each subcommand. Data goes to standard output, everything else to standard error.
 
 mod checkpoint;
+mod commands;
 mod decide;
 mod demo;
 mod diff;
@@ -231,7 +232,8 @@ fn open(global: &Global) -> Result<Service, Failure> {
             let workspace = workspace(global)?;
             let hooks = hooks(workspace.clone());
             hooks.prepare();
-            Ok(Service::of_workspace(workspace).with_hooks(hooks))
+            let commands = commands::allowed(workspace.project());
+            Ok(Service::of_workspace(workspace).with_hooks(hooks).with_commands(commands))
         }
     }
 }
