@@ -1,5 +1,6 @@
 //! The command line as people and scripts meet it. Here: what each subcommand prints.
 
+mod commands;
 mod demo;
 mod exit;
 mod folder;
@@ -104,6 +105,7 @@ fn the_help_lists_every_subcommand_and_each_has_its_own() {
       verify      Measure the constraints
       output      Put files into an artifact's dist/, and read them
       finalize    Close and archive a cycle
+      import      Take over what the older PMPO skill kept in its .refiner folder
       trust       Let the project's hooks run, after a look at them
       doctor      Look for damage
       help        Print this message or the help of the given subcommand(s)
@@ -129,6 +131,8 @@ fn the_help_lists_every_subcommand_and_each_has_its_own() {
     Options:
           --dir <FOLDER>         The project's folder [default: the nearest one with .refiner or .git,
                                  else the present one] [env: REFINER_DIR=]
+          --tools <SET>          The tools that hosts see: all, core, pmpo, or their names with commas
+                                 between them [default: all]
           --provider <PROVIDER>  Where artifacts are kept [default: filesystem] [possible values:
                                  filesystem, memory]
           --json                 Print what the tool of that name answers

@@ -2,6 +2,7 @@
 //! server ends.
 
 mod end;
+mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;

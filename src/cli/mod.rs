@@ -3,6 +3,7 @@
 //! One file for each subcommand. Data goes to standard output, everything else to standard error.
 
 mod checkpoint;
+mod commands;
 mod decide;
 mod demo;
 mod diff;
@@ -10,6 +11,7 @@ mod doctor;
 mod exit_code;
 mod finalize;
 mod history;
+mod import;
 mod init;
 mod input;
 mod list;
@@ -120,6 +122,8 @@ enum Command {
     Output(outputs::Outputs),
     /// Close and archive a cycle
     Finalize(finalize::Finalize),
+    /// Take over what the older PMPO skill kept in its .refiner folder
+    Import(import::Import),
     /// Let the project's hooks run, after a look at them
     Trust(trust::Trust),
     /// Look for damage
@@ -215,6 +219,7 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Verify(verify) => verify.run(&context).await,
         Command::Output(outputs) => outputs.run(&context).await,
         Command::Finalize(finalize) => finalize.run(&context).await,
+        Command::Import(import) => import.run(&context).await,
         Command::Trust(trust) => trust.run(&cli.global, &context),
         Command::Doctor(doctor) => doctor.run(&context).await,
     };
@@ -231,7 +236,8 @@ fn open(global: &Global) -> Result<Service, Failure> {
             let workspace = workspace(global)?;
             let hooks = hooks(workspace.clone());
             hooks.prepare();
-            Ok(Service::of_workspace(workspace).with_hooks(hooks))
+            let commands = commands::allowed(workspace.project());
+            Ok(Service::of_workspace(workspace).with_hooks(hooks).with_commands(commands))
         }
     }
 }

@@ -3,17 +3,21 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::{Context, Failure};
-use crate::mcp::stdio;
+use crate::mcp::{ToolSet, stdio};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Serve {}
+pub(super) struct Serve {
+    /// The tools that hosts see: all, core, pmpo, or their names with commas between them
+    #[arg(long, value_name = "SET", default_value = "all")]
+    tools: ToolSet,
+}
 
 impl Serve {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let stop = Arc::new(Notify::new());
         tokio::spawn(stop_on_signal(Arc::clone(&stop)));
         context.service.deliver_in_background();
-        Ok(stdio::serve(context.service.clone(), stop).await?)
+        Ok(stdio::serve(context.service.clone(), self.tools, stop).await?)
     }
 }
 

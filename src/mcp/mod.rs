@@ -13,3 +13,4 @@ mod tools;
 mod wire;
 
 pub use self::server::Server;
+pub use self::tools::ToolSet;

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::gate::{Call, Gate, Outcome, Retry};
 use super::prompts;
-use super::tools::{Registered, TOOLS};
+use super::tools::ToolSet;
 use crate::model::Refusal;
 use crate::service::{Caller, Service};
 
@@ -44,23 +44,23 @@ const KNOWN_METHODS: [&str; 6] = [
 #[derive(Clone, Debug)]
 pub struct Server {
     service: Service,
-    tools: &'static [Registered],
+    tools: ToolSet,
     gate: Gate,
 }
 
 impl Server {
     /// Makes a server with all tools.
     pub fn new(service: Service) -> Self {
-        Self::of_connection(service, watch::channel(false).1)
+        Self::of_connection(service, ToolSet::default(), watch::channel(false).1)
     }
 
     /// Makes a server of a connection that tells when its client will send nothing more.
-    pub(super) fn of_connection(service: Service, ended: watch::Receiver<bool>) -> Self {
-        Self { service, tools: &TOOLS, gate: Gate::new(ended) }
-    }
-
-    fn tool(&self, name: &str) -> Option<&'static Registered> {
-        self.tools.iter().find(|tool| tool.definition.name == name)
+    pub(super) fn of_connection(
+        service: Service,
+        tools: ToolSet,
+        ended: watch::Receiver<bool>,
+    ) -> Self {
+        Self { service, tools, gate: Gate::new(ended) }
     }
 }
 
@@ -82,9 +82,7 @@ impl ServerHandler for Server {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(
-            self.tools.iter().map(|tool| tool.definition.clone()).collect(),
-        ))
+        Ok(ListToolsResult::with_all_items(self.tools.definitions()))
     }
 
     async fn call_tool(
@@ -92,7 +90,7 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let tool = self.tool(&request.name).ok_or_else(|| {
+        let tool = self.tools.find(&request.name).ok_or_else(|| {
             let name: String = request.name.chars().take(80).collect();
             ErrorData::invalid_params(format!("Unknown tool: {name}"), None)
         })?;
@@ -239,7 +237,7 @@ mod tests {
         let mut tools = registry();
         tools.push(registered::<Panics>());
         let service = Service::new(Arc::new(Memory::default()), Arc::new(SystemClock));
-        let server = Server { tools: tools.leak(), ..Server::new(service) };
+        let server = Server { tools: ToolSet::of(tools.leak()), ..Server::new(service) };
         let (near, far) = tokio::io::duplex(64 << 10);
         tokio::spawn(async move {
             let running = server.serve(far).await.unwrap();

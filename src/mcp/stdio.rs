@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use super::server::Server;
 use super::streams::{self, Reader, Writer};
+use super::tools::ToolSet;
 use super::wire::{self, Incoming};
 use crate::model::limits;
 use crate::service::Service;
@@ -30,21 +31,22 @@ const OUTGOING_MAX: usize = 256;
 /// Bytes of a line that is too long that are looked at to find out who sent it.
 const BEGINNING_BYTES: usize = 64 << 10;
 
-/// Serves standard input and output until the input ends or `stop` is notified. What was accepted
+/// Serves these tools on standard input and output until the input ends or `stop` is notified. What was accepted
 /// by then is finished and answered.
-pub async fn serve(service: Service, stop: Arc<Notify>) -> anyhow::Result<()> {
+pub async fn serve(service: Service, tools: ToolSet, stop: Arc<Notify>) -> anyhow::Result<()> {
     let (reader, writer) = streams::standard();
-    serve_streams(service, reader, writer, stop).await
+    serve_streams(service, tools, reader, writer, stop).await
 }
 
 async fn serve_streams(
     service: Service,
+    tools: ToolSet,
     reader: Reader,
     writer: Writer,
     stop: Arc<Notify>,
 ) -> anyhow::Result<()> {
     let (transport, input_ended) = Stdio::new(reader, writer, stop);
-    let server = Server::of_connection(service.clone(), input_ended);
+    let server = Server::of_connection(service.clone(), tools, input_ended);
     let ended = match server.serve(transport).await {
         Ok(running) => running.waiting().await.map(drop).map_err(anyhow::Error::from),
         Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => Ok(()),

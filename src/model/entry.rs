@@ -213,10 +213,13 @@ pub struct Draft {
 /// The operation whose entries open a cycle.
 pub const OPENING_OPERATION: &str = "init_state";
 
+/// The operation whose entry takes over what an older program kept: an artifact's first one.
+pub const IMPORTING_OPERATION: &str = "import";
+
 impl Entry {
     /// Returns whether a cycle begins with this entry.
     pub fn opens_cycle(&self) -> bool {
-        self.operation == OPENING_OPERATION
+        [OPENING_OPERATION, IMPORTING_OPERATION].contains(&self.operation.as_str())
     }
 
     /// Returns what the entry adds to a readable log.

@@ -70,6 +70,13 @@ fn seal(content: &Value) -> String {
     Digest::of_json(&beside).to_hex()[..16].to_owned()
 }
 
+/// Returns whether a `state.json` is one of the older PMPO skill, which had no journal.
+pub fn is_of_older_skill(bytes: &[u8]) -> bool {
+    let Ok(content) = serde_json::from_slice::<Map<String, Value>>(bytes) else { return false };
+    let has = |field| content.get(field).is_some_and(Value::is_string);
+    has("refinement_id") && has("convergence_status") && !content.contains_key("seal")
+}
+
 /// Returns what a JSON projection on the disk turns out to be.
 pub fn origin(bytes: &[u8]) -> Origin {
     match serde_json::from_slice::<Map<String, Value>>(bytes) {

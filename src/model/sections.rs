@@ -33,6 +33,19 @@ pub fn of_iteration(
     ]
 }
 
+/// Returns what a person's end of the loop adds to `refinement_log.md`.
+pub fn of_stop(document: &Document, reason: Option<&str>, at: super::Time) -> Section {
+    let reason = reason.map_or_else(|| "none given".to_owned(), one_line);
+    let iteration = document.current_iteration;
+    let mut text = format!("## Stopped in iteration {iteration} — {at}\n\n");
+    part(
+        &mut text,
+        "Reflection Summary",
+        vec!["Convergence: terminate".to_owned(), format!("Reason: stopped by a person: {reason}")],
+    );
+    Section { log: LogFile::RefinementLog, text }
+}
+
 /// Returns what going back to mend something adds to `refinement_log.md`.
 pub fn of_recovery(document: &Document, repair: &Repair, at: super::Time) -> Section {
     let mut lines: Vec<String> =

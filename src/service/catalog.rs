@@ -76,6 +76,11 @@ impl Catalog {
         Self { user, by_digest: Mutex::default() }
     }
 
+    /// Returns the workspace on disk, if there is one.
+    pub(super) fn workspace(&self) -> Option<&Filesystem> {
+        self.user.as_ref()
+    }
+
     /// Returns the workflow by a name, or why it cannot be used. A user's own cannot take the name
     /// of a built-in one.
     pub(super) fn find(&self, name: &Name) -> Result<Known, Refusal> {

@@ -49,8 +49,8 @@ impl Measure for RunCommand {
         let allowed = work.context.commands.filter(|policy| policy.allows(&self.command));
         let Some(policy) = allowed else {
             return Err(Stop::Unmeasured(format!(
-                "the command {shown:?} is not allowed: only your user can allow it, in their own \
-                 configuration"
+                "the command {shown:?} is not allowed: only your user can allow it, under commands \
+                 in their own refiner/config.json"
             )));
         };
         work.look_at_everything()?;
@@ -207,7 +207,7 @@ mod tests {
     fn without_the_users_word_nothing_runs() {
         let dist = Dist::default();
         let params = json!({"command": ["sh", "-c", "exit 0"]});
-        let says = "? the command \"sh -c exit 0\" is not allowed: only your user can allow it, in their own configuration";
+        let says = "? the command \"sh -c exit 0\" is not allowed: only your user can allow it, under commands in their own refiner/config.json";
         assert_eq!(run_with("command", &params, &dist, &Context::default()), says);
         let other = policy(&[&["sh", "-c"], &["sh"], &["sh", "-c", "exit 0", "x"]]);
         let context = Context { manifest: None, commands: Some(&other) };

@@ -83,6 +83,79 @@ impl std::fmt::Debug for Registered {
 /// All tools, in the order in which hosts list them.
 pub(super) static TOOLS: LazyLock<Vec<Registered>> = LazyLock::new(registry);
 
+/// The tools that any workflow needs; the first ones of [`registry`].
+const CORE: usize = 9;
+
+/// What the core lacks for a refinement loop.
+const REFINING: [&str; 3] = ["verify", "write_output", "read_output"];
+
+/// The sets of tools that have names.
+const PRESETS: [&str; 3] = ["all", "core", "pmpo"];
+
+/// The tools that one server has, in the order of [`registry`].
+#[derive(Clone, Debug)]
+pub struct ToolSet(Vec<&'static Registered>);
+
+impl ToolSet {
+    /// Makes a set of tools that live as long as the program.
+    pub(super) fn of(tools: &'static [Registered]) -> Self {
+        Self(tools.iter().collect())
+    }
+
+    /// Returns what hosts see of them.
+    pub(super) fn definitions(&self) -> Vec<Definition> {
+        self.0.iter().map(|tool| tool.definition.clone()).collect()
+    }
+
+    /// Returns one of them. A tool that was not chosen is as unknown as one that does not exist.
+    pub(super) fn find(&self, name: &str) -> Option<&'static Registered> {
+        self.0.iter().copied().find(|tool| tool.definition.name == name)
+    }
+}
+
+impl Default for ToolSet {
+    fn default() -> Self {
+        Self::of(&TOOLS)
+    }
+}
+
+impl std::str::FromStr for ToolSet {
+    type Err = String;
+
+    /// Reads presets and names of tools, with commas between them.
+    fn from_str(set: &str) -> Result<Self, String> {
+        let mut chosen = vec![false; TOOLS.len()];
+        for word in set.split(',').map(str::trim) {
+            let is_meant = |index: usize, name: &str| match word {
+                "all" => true,
+                "core" => index < CORE,
+                "pmpo" => index < CORE || REFINING.contains(&name),
+                one => name == one,
+            };
+            let mut known = false;
+            for (index, tool) in TOOLS.iter().enumerate() {
+                let meant = is_meant(index, &tool.definition.name);
+                chosen[index] |= meant;
+                known |= meant;
+            }
+            if !known {
+                return Err(unknown(word));
+            }
+        }
+        let tools = TOOLS.iter().zip(chosen).filter(|(_, chosen)| *chosen);
+        Ok(Self(tools.map(|(tool, _)| tool).collect()))
+    }
+}
+
+fn unknown(word: &str) -> String {
+    let names: Vec<&str> = TOOLS.iter().map(|tool| tool.definition.name.as_ref()).collect();
+    format!(
+        "there is no tool or set {word:?}; sets: {}; tools: {}",
+        PRESETS.join(", "),
+        names.join(", ")
+    )
+}
+
 /// Makes all tools.
 pub(super) fn registry() -> Vec<Registered> {
     vec![
@@ -179,9 +252,6 @@ mod tests {
         assert_eq!(files, tools);
     }
 
-    /// The tools that any workflow needs.
-    const CORE: usize = 9;
-
     #[test]
     fn what_a_model_sees_of_the_core_tools_is_within_5_kb_and_of_all_within_10() {
         let bytes: Vec<_> = TOOLS
@@ -192,6 +262,30 @@ mod tests {
         let (core, all) = (total(&bytes[..CORE]), total(&bytes));
         println!("tools/list as a model sees it: {core} bytes of core, {all} of all: {bytes:?}");
         assert!(core <= 5 << 10 && all <= 10 << 10, "{core} and {all} bytes: {bytes:?}");
+    }
+
+    fn names(set: &str) -> Vec<String> {
+        let set: ToolSet = set.parse().unwrap();
+        set.definitions().iter().map(|tool| tool.name.to_string()).collect()
+    }
+
+    #[test]
+    fn a_set_of_tools_is_made_of_presets_and_names_in_the_order_of_the_registry() {
+        assert_eq!(names("all").len(), TOOLS.len());
+        assert_eq!(ToolSet::default().definitions().len(), TOOLS.len());
+        let core = names("core");
+        assert_eq!((core.len(), core[0].as_str()), (CORE, "init_state"));
+        assert_eq!(names("pmpo")[CORE..], REFINING);
+        assert_eq!(names("verify, load_state,verify"), ["load_state", "verify"]);
+        assert_eq!(names("core,verify").len(), CORE + 1);
+    }
+
+    #[test]
+    fn an_unknown_tool_is_refused_with_what_there_is() {
+        for wrong in ["", "core,", "Core", "load_state;verify", "nothing"] {
+            let said = wrong.parse::<ToolSet>().unwrap_err();
+            assert!(said.contains("all, core, pmpo") && said.contains("load_state"), "{said}");
+        }
     }
 
     #[test]

@@ -152,6 +152,10 @@ impl<'a> Stepping<'a> {
     fn record_human_decision(&mut self) {
         let now = self.occasion.now;
         self.sections.push(sections::of_human_decision(&self.document, self.event, now));
+        if self.target_status().is_some() {
+            let reason = self.event.words.as_deref().or(self.event.reason.as_deref());
+            self.sections.push(sections::of_stop(&self.document, reason, now));
+        }
         if let Some(approval) = &mut self.document.approval
             && approval.status == gate::OPEN
         {

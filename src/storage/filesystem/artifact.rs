@@ -14,7 +14,7 @@ use super::{Decide, Newest, Sizes};
 use crate::model::entry::Entry;
 use crate::model::frame;
 use crate::model::journal::{Journal, Turn};
-use crate::model::projection::STATE_FILE;
+use crate::model::projection::{self, STATE_FILE};
 use crate::model::{Name, Version};
 
 /// How long to wait for another process that holds a lock. It holds it for the time of one write.
@@ -340,7 +340,15 @@ impl Artifact {
     fn exists(&self) -> Result<bool, Fault> {
         let (fs, folder) = (self.fs.as_ref(), layout::journal(&self.name));
         Ok(fs::exists(fs, &folder).map_err(doing("look for", &folder))?
-            || writer::read_state_file(fs, &self.name)?.is_some())
+            || writer::read_state_file(fs, &self.name)?.is_some()
+            || self.is_of_older_skill()?)
+    }
+
+    /// Returns whether the older PMPO skill kept an artifact of that name here.
+    fn is_of_older_skill(&self) -> Result<bool, Fault> {
+        let path = self.state_path();
+        let bytes = fs::read(self.fs.as_ref(), &path).map_err(doing("read", &path))?;
+        Ok(bytes.is_some_and(|bytes| projection::is_of_older_skill(&bytes)))
     }
 
     /// Fails when there is no journal and `state.json` says that something was stored in one:
@@ -348,6 +356,7 @@ impl Artifact {
     fn check_nothing_was_stored(&self) -> Result<(), Fault> {
         match writer::read_state_file(self.fs.as_ref(), &self.name)? {
             Some(state) => Err(Fault::Corrupt(missing_journal(state.version))),
+            None if self.is_of_older_skill()? => Err(Fault::Corrupt(OLDER_SKILL.into())),
             None => Ok(()),
         }
     }
@@ -393,10 +402,13 @@ fn writable(open: &Open, damage: Option<&str>) -> Result<(), Fault> {
     }
 }
 
+/// Says that there is no journal since there never was one.
+const OLDER_SKILL: &str = "there is none, and state.json is one of the older PMPO skill; move its folder .refiner away, and refiner import takes it over";
+
 /// Says that there is no journal though there was one.
 pub(super) fn missing_journal(stored: Version) -> String {
     format!(
-        "it is missing, and state.json says that version {stored} was stored; if that state.json comes from elsewhere, such as a copy made by git, remove it"
+        "it is missing, and state.json says that version {stored} was stored; if that state.json comes from elsewhere, such as a copy made by git, remove it, or move .refiner away and let refiner import take it over"
     )
 }
 

@@ -1,0 +1,56 @@
+use std::path::PathBuf;
+
+use super::output::{Page, table};
+use super::{Context, Failure};
+use crate::service::{self, Imported, ImportedArtifact};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Import {
+    /// The .refiner folder of the older PMPO skill, or the folder that it is in
+    folder: PathBuf,
+    /// One artifact only, by its name there
+    #[arg(long)]
+    name: Option<String>,
+    /// What that one is called here
+    #[arg(long = "as", value_name = "NAME", requires = "name")]
+    rename: Option<String>,
+    /// Tell what would be imported, and import nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Import {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let Self { folder, name, rename, dry_run } = self;
+        let arguments = service::Import { folder, name, rename, dry_run };
+        let answer = context.service.import(arguments, &context.caller).await?;
+        if answer.dry_run {
+            context.output.say("Nothing was written: this is what would be imported.");
+        }
+        context.output.answer(&answer, page)
+    }
+}
+
+fn page(page: Page<'_>, answer: &Imported) -> std::io::Result<()> {
+    let row = |one: &ImportedArtifact| {
+        let counts = [one.constraints, one.files].map(|count| count.to_string());
+        let [constraints, files] = counts;
+        vec![one.name.clone(), one.phase.clone(), one.status.clone(), constraints, files]
+    };
+    let rows: Vec<Vec<String>> = answer.artifacts.iter().map(row).collect();
+    table(page, &["NAME", "PHASE", "STATUS", "CONSTRAINTS", "FILES"], &rows)?;
+    let of_artifacts = answer.artifacts.iter().flat_map(|one| {
+        one.remarks
+            .iter()
+            .map(|remark| vec![one.name.clone(), remark.place.clone(), remark.what.clone()])
+    });
+    let beside = answer.remarks.iter();
+    let beside =
+        beside.map(|remark| vec!["-".to_owned(), remark.place.clone(), remark.what.clone()]);
+    let remarks: Vec<Vec<String>> = of_artifacts.chain(beside).collect();
+    if remarks.is_empty() {
+        return Ok(());
+    }
+    writeln!(page)?;
+    table(page, &["OF", "PLACE", "WHAT BECAME OF IT"], &remarks)
+}

@@ -1,0 +1,80 @@
+//! What was not understood of what an older program wrote, and what of it is kept.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::model::document::{check_size, json_bytes};
+
+/// Bytes that are kept beside what was understood.
+const KEPT_BYTES_MAX: usize = 1 << 20;
+/// Remarks on one artifact.
+const REMARKS_MAX: usize = 200;
+
+/// Something that was not taken as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub struct Remark {
+    /// Where, from the folder that is imported.
+    pub place: String,
+    /// What became of it.
+    pub what: String,
+}
+
+/// What is said about an artifact, and kept under `data.imported`.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    remarks: Vec<Remark>,
+    left_out: usize,
+    kept: Map<String, Value>,
+    kept_bytes: usize,
+}
+
+impl Notes {
+    /// Says something.
+    pub(super) fn say(&mut self, place: impl Into<String>, what: impl Into<String>) {
+        match self.remarks.len() < REMARKS_MAX {
+            true => self.remarks.push(Remark { place: place.into(), what: what.into() }),
+            false => self.left_out += 1,
+        }
+    }
+
+    /// Keeps what is understood but has no place of its own.
+    pub(super) fn keep(&mut self, place: &str, field: &str, value: Value) -> bool {
+        let bytes = json_bytes(&value);
+        // As deep as it will be.
+        let too_deep = check_size(&json!({ "data": { "imported": { "": [{ "": value }] } } }));
+        if too_deep.is_err() || self.kept_bytes + bytes > KEPT_BYTES_MAX {
+            self.say(place, "left out: it is too large or too deep to be kept");
+            return false;
+        }
+        self.kept_bytes += bytes;
+        let mut free = field.to_owned();
+        while self.kept.contains_key(&free) {
+            free.push('_');
+        }
+        self.kept.insert(free, value);
+        true
+    }
+
+    /// Keeps what is not understood, and says why.
+    pub(super) fn keep_raw(&mut self, place: &str, field: &str, value: Value, why: &str) {
+        if self.keep(place, field, value) {
+            self.say(place, format!("{why}; kept as data.imported.{field}"));
+        }
+    }
+
+    /// Returns what is kept.
+    pub(super) fn take_kept(&mut self) -> Map<String, Value> {
+        std::mem::take(&mut self.kept)
+    }
+
+    /// Returns what there is to say.
+    pub(super) fn into_remarks(mut self) -> Vec<Remark> {
+        if self.left_out > 0 {
+            let what = format!("{} more remarks are left out", self.left_out);
+            self.remarks.push(Remark { place: "…".into(), what });
+        }
+        self.remarks
+    }
+}

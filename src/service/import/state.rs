@@ -1,0 +1,290 @@
+//! An older state as a document of ours.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::fields::Fields;
+use super::folder::Old;
+use super::notes::Notes;
+use super::parts;
+use crate::model::component;
+use crate::model::document::{ConvergenceStatus, Metrics};
+use crate::model::iteration::Iteration;
+use crate::model::{Document, Name, Refusal, Time, Workflow, limits, step, taxonomy};
+
+/// Fields of our own documents that mean nothing elsewhere.
+const OURS: [&str; 13] = [
+    "approval",
+    "artifact_name",
+    "cycle",
+    "definition",
+    "digest",
+    "evidence",
+    "last_transition",
+    "lease",
+    "reflected_files",
+    "repair",
+    "seal",
+    "version",
+    "workflow",
+];
+/// Characters of an id.
+const ID_CHARACTERS_MAX: usize = 128;
+/// The phases of a pass of the loop, in order.
+const PHASES: [&str; 5] = ["specify", "plan", "execute", "reflect", "persist"];
+
+/// What a document has of its place here and not of what is imported.
+#[derive(Debug)]
+pub(super) struct Here<'a> {
+    pub(super) name: Name,
+    pub(super) workflow: &'a Workflow,
+    pub(super) now: Time,
+    /// In case that there is none.
+    pub(super) id: String,
+}
+
+/// Makes a document of what was found. What has no place in it is kept under `data.imported`.
+pub(super) fn document(old: Old, here: Here<'_>, notes: &mut Notes) -> Result<Document, Refusal> {
+    let mut given = Fields::new("state.json", old.state);
+    if given.has("seal") {
+        given.forget(&["updated_at"]);
+    }
+    given.forget(&OURS);
+    let mut document = blank(here);
+    let now = document.started_at;
+    identity(&mut document, &mut given, notes);
+    types(&mut document, &mut given, notes);
+    document.goals = goals(&mut given, notes);
+    document.constraints = parts::constraints(given.take("constraints"), old.constraints, notes)?;
+    document.iteration_history = parts::iterations(given.take("iteration_history"), now, notes);
+    let in_state = given.take("manifest");
+    document.manifest = parts::manifest(old.manifest.or(in_state), notes);
+    place(&mut document, &mut given, notes);
+    document.inputs = given.take_as("inputs").unwrap_or_default();
+    document.results = given.take_as("results").unwrap_or_default();
+    document.data = given.take_as("data").unwrap_or_default();
+    let parts = [("checkpoint_states", old.checkpoints), ("cycles", old.cycles)];
+    for (field, states) in parts.into_iter().filter(|(_, states)| !states.is_empty()) {
+        notes.keep(field, field, Value::Object(states));
+    }
+    beside(&mut given, notes);
+    given.keep_rest("state", notes);
+    keep(&mut document, notes);
+    Ok(document)
+}
+
+fn blank(here: Here<'_>) -> Document {
+    let definition = &here.workflow.definition;
+    Document {
+        refinement_id: here.id,
+        artifact_name: here.name,
+        artifact_type: None,
+        content_type: None,
+        workflow: definition.id.clone(),
+        definition: here.workflow.digest,
+        cycle: 1,
+        phase: definition.initial.clone(),
+        started_at: here.now,
+        finalized_at: None,
+        current_iteration: 0,
+        max_iterations: limits::ITERATIONS_DEFAULT,
+        convergence_status: ConvergenceStatus::Running,
+        goals: Vec::new(),
+        constraints: Vec::new(),
+        phases_completed: Vec::new(),
+        iteration_history: Vec::new(),
+        checkpoints: Vec::new(),
+        workflow_triggers: Vec::new(),
+        prior_cycle_id: None,
+        metrics: Metrics::default(),
+        inputs: Map::new(),
+        results: Map::new(),
+        requires_approval: false,
+        approval: None,
+        lease: None,
+        last_transition: None,
+        data: Map::new(),
+        manifest: None,
+        evidence: BTreeMap::new(),
+        reflected_files: None,
+        recoveries: Vec::new(),
+        repair: None,
+        test_generation: false,
+        components: Vec::new(),
+    }
+}
+
+fn identity(document: &mut Document, given: &mut Fields, notes: &mut Notes) {
+    let id = |value: &Value| {
+        let id = value.as_str().filter(|id| (1..=ID_CHARACTERS_MAX).contains(&id.chars().count()));
+        id.map(str::to_owned)
+    };
+    match given.take_if("refinement_id", id) {
+        Some(id) => document.refinement_id = id,
+        None => {
+            notes.say("state.json/refinement_id", "there is none that fits: a new one was made")
+        }
+    }
+    let prior = ["prior_cycle_id", "prior_refinement_id"];
+    document.prior_cycle_id = prior.into_iter().find_map(|field| given.take_if(field, id));
+    if let Some(started) = given.take_as("started_at") {
+        document.started_at = started;
+    }
+    document.requires_approval = given.take_as("requires_approval").unwrap_or_default();
+    let metrics = given.take_if("metrics", |metrics| {
+        let metrics: Metrics = serde_json::from_value(metrics.clone()).ok()?;
+        let fits = |number: f64| number.is_finite() && number >= 0.0;
+        (fits(metrics.cumulative_cost) && fits(metrics.cumulative_time_seconds)).then_some(metrics)
+    });
+    document.metrics = metrics.unwrap_or_default();
+}
+
+/// Takes the types that there are here too. Others are kept as what was not understood.
+fn types(document: &mut Document, given: &mut Fields, notes: &mut Notes) {
+    let known = |check: fn(&str) -> Result<(), Refusal>| {
+        move |value: &Value| {
+            let text = value.as_str().filter(|text| check(text).is_ok());
+            text.map(str::to_owned)
+        }
+    };
+    document.artifact_type = given.take_if("artifact_type", known(taxonomy::check_artifact_type));
+    document.content_type = given.take_if("content_type", known(taxonomy::check_content_type));
+    document.test_generation = given.take_as("test_generation").unwrap_or_default();
+    let components = given.take_if("components", |list| {
+        let list: Vec<Map<String, Value>> = serde_json::from_value(list.clone()).ok()?;
+        component::parse(&list, "/components").ok()
+    });
+    document.components = components.unwrap_or_default();
+    if component::check(document.content_type.as_deref(), &document.components).is_err() {
+        let lost = json!({
+            "content_type": document.content_type.take(),
+            "components": std::mem::take(&mut document.components),
+        });
+        notes.keep_raw(
+            "state.json",
+            "composite",
+            lost,
+            "a composite and its components go together",
+        );
+    }
+}
+
+fn goals(given: &mut Fields, notes: &mut Notes) -> Vec<String> {
+    let goals = given.take_if("goals", |goals| step::parse_goals(goals, "/goals").ok());
+    goals.unwrap_or_else(|| {
+        if let Some(other) = given.take("goals") {
+            notes.keep_raw("state.json/goals", "goals", other, "not a list of at most 100 texts");
+        }
+        Vec::new()
+    })
+}
+
+/// Decides where the artifact stands.
+fn place(document: &mut Document, given: &mut Fields, notes: &mut Notes) {
+    let iteration = |value: &Value| {
+        let number = u32::try_from(value.as_u64()?).ok()?;
+        (number <= limits::ITERATIONS_MAX).then_some(number)
+    };
+    let current = given.take_if("current_iteration", iteration).unwrap_or_default();
+    let max = given.take_if("max_iterations", iteration).filter(|max| *max > 0);
+    document.max_iterations = max.unwrap_or(limits::ITERATIONS_DEFAULT).max(current);
+    document.current_iteration = current;
+    document.convergence_status =
+        given.take_as("convergence_status").unwrap_or(ConvergenceStatus::Running);
+    let completed: Vec<String> = given.take_as("phases_completed").unwrap_or_default();
+    let present = given.take_as::<String>("phase");
+    let finalized = given.take_as::<Time>("finalized_at");
+    given.forget(&["recoveries"]);
+    if finalized.is_some() && document.convergence_status == ConvergenceStatus::Running {
+        notes.say("state.json/finalized_at", "left out: the loop is still running");
+    }
+    if document.workflow.as_str() != PMPO {
+        document.convergence_status = ConvergenceStatus::Running;
+        return;
+    }
+    let end = match document.convergence_status {
+        ConvergenceStatus::Running => {
+            return resume(document, &completed, present.as_deref(), notes);
+        }
+        ConvergenceStatus::Converged => "converged",
+        ConvergenceStatus::MaxIterationsExceeded => "exhausted",
+        ConvergenceStatus::UserTerminated => "stopped",
+    };
+    end.clone_into(&mut document.phase);
+    document.finalized_at = finalized;
+    document.phases_completed = known(&completed);
+}
+
+/// The workflow that the skill's loop has here.
+pub(super) const PMPO: &str = "pmpo";
+
+fn known(completed: &[String]) -> Vec<String> {
+    let known = PHASES.into_iter().filter(|phase| completed.iter().any(|one| one == phase));
+    known.map(str::to_owned).collect()
+}
+
+/// Lets a loop go on where it was, but never after its reflection: whether it may end is decided by
+/// what is seen here, and not by what was written elsewhere.
+fn resume(document: &mut Document, completed: &[String], present: Option<&str>, notes: &mut Notes) {
+    let number = |phase: &str| PHASES.iter().position(|one| *one == phase);
+    let present = present.map(|phase| if phase == "approval" { "persist" } else { phase });
+    let last = completed.iter().filter_map(|phase| number(phase)).next_back();
+    let recorded = document.iteration_history.last().map(|last: &Iteration| last.iteration);
+    let is_recorded = recorded.is_some_and(|recorded| recorded >= document.current_iteration);
+    let next = match (present.and_then(number), last) {
+        (Some(present), _) => present,
+        (None, Some(4)) => 1,
+        (None, Some(last)) => last + 1,
+        (None, None) if recorded.is_some() || document.current_iteration > 1 => 1,
+        (None, None) => 0,
+    };
+    let next = next.min(3);
+    if next == 0 {
+        document.current_iteration = 0;
+        return;
+    }
+    if present.is_none() && next == 1 && is_recorded {
+        document.current_iteration += 1;
+    }
+    document.current_iteration = document.current_iteration.max(1);
+    let over = document.current_iteration > document.max_iterations;
+    if over {
+        document.current_iteration = document.max_iterations;
+    }
+    let next = if over { 3 } else { next };
+    PHASES[next].clone_into(&mut document.phase);
+    document.phases_completed = PHASES[..next].iter().map(|phase| (*phase).to_owned()).collect();
+    notes.say("state.json", format!("goes on in phase {}", document.phase));
+}
+
+/// Keeps what is understood and has no place here.
+fn beside(given: &mut Fields, notes: &mut Notes) {
+    for (field, why) in [
+        ("checkpoints", "they lead to versions that are not here"),
+        ("workflow_triggers", "not in force: put them into triggers.json, see README.md, Hooks"),
+        ("state_provider", "not in force"),
+    ] {
+        let says_something = |value: &Value| match value {
+            Value::Array(list) => !list.is_empty(),
+            _ => true,
+        };
+        if let Some(value) = given.take(field).filter(says_something) {
+            notes.keep_raw(&given.place(field), field, value, why);
+        }
+    }
+    if let Some(updated) = given.take_as::<Time>("updated_at") {
+        notes.keep("state.json/updated_at", "updated_at", json!(updated));
+    }
+}
+
+/// Puts what is kept into the document's data, beside what is there.
+fn keep(document: &mut Document, notes: &mut Notes) {
+    if let Some(before) = document.data.remove("imported") {
+        notes.keep_raw("state.json/data/imported", "imported", before, "the name is taken");
+    }
+    let kept = notes.take_kept();
+    if !kept.is_empty() {
+        document.data.insert("imported".into(), Value::Object(kept));
+    }
+}

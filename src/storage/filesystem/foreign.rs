@@ -1,0 +1,144 @@
+//! A folder that somebody else wrote: read with care, and never written.
+
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+
+use super::fs;
+
+/// Names of one folder that are looked at.
+const NAMES_MAX: usize = 10_000;
+
+/// A folder that is only read. No link in it is followed, not even to a place within it, and nothing
+/// but files and folders is opened.
+#[derive(Debug)]
+pub struct Foreign {
+    root: Dir,
+    path: PathBuf,
+}
+
+/// What is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A file, and its length.
+    File(u64),
+    /// A folder.
+    Folder,
+    /// A link, a pipe, a device.
+    Other,
+}
+
+impl Foreign {
+    /// Opens an existing folder.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let path = path.canonicalize()?;
+        Ok(Self { root: Dir::open_ambient_dir(&path, ambient_authority())?, path })
+    }
+
+    /// Returns where it is, without links.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns what is at a path, or `None` when nothing is. What lies behind a link is not there.
+    pub fn kind(&self, path: &str) -> io::Result<Option<Kind>> {
+        let parents = path.match_indices('/').map(|(end, _)| &path[..end]);
+        for parent in parents {
+            if self.kind_of_last(parent)? != Some(Kind::Folder) {
+                return Ok(None);
+            }
+        }
+        self.kind_of_last(path)
+    }
+
+    fn kind_of_last(&self, path: &str) -> io::Result<Option<Kind>> {
+        let metadata = match self.root.symlink_metadata(path) {
+            Err(error) if fs::is_absent(&error) => return Ok(None),
+            result => result?,
+        };
+        Ok(Some(match () {
+            () if metadata.is_dir() => Kind::Folder,
+            () if metadata.is_file() => Kind::File(metadata.len()),
+            () => Kind::Other,
+        }))
+    }
+
+    /// Reads a file, or returns `None` when nothing is there. Fails when it is no file, or larger
+    /// than that.
+    pub fn read(&self, path: &str, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+        let bytes = match self.kind(path)? {
+            None => return Ok(None),
+            Some(Kind::File(bytes)) => bytes,
+            Some(Kind::Folder) => return Err(io::Error::other("it is a folder")),
+            Some(Kind::Other) => return Err(io::Error::other(NOT_FOLLOWED)),
+        };
+        let mut content = Vec::new();
+        if bytes <= bytes_max {
+            // It may grow meanwhile.
+            self.root.open(path)?.into_std().take(bytes_max + 1).read_to_end(&mut content)?;
+        }
+        match bytes > bytes_max || content.len() as u64 > bytes_max {
+            true => Err(io::Error::other(format!("it has more than {bytes_max} bytes"))),
+            false => Ok(Some(content)),
+        }
+    }
+
+    /// Returns the names in a folder, in order; none when it is no folder. Names that are no Unicode
+    /// come with what is wrong in them replaced, and lead nowhere.
+    pub fn names(&self, folder: &str) -> io::Result<Vec<String>> {
+        if !folder.is_empty() && self.kind(folder)? != Some(Kind::Folder) {
+            return Ok(Vec::new());
+        }
+        let mut names = Vec::new();
+        for entry in self.root.read_dir(if folder.is_empty() { "." } else { folder })? {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+            if names.len() > NAMES_MAX {
+                return Err(io::Error::other(format!("it has more than {NAMES_MAX} names")));
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+}
+
+/// Why what is no file is not read.
+pub const NOT_FOLLOWED: &str = "it is a link or no file, and is not followed";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_links_nor_what_lies_behind_them_are_read() {
+        let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let inside = |name: &str| folder.path().join(name);
+        std::fs::write(outside.path().join("secret"), "s").unwrap();
+        std::fs::create_dir(inside("real")).unwrap();
+        std::fs::write(inside("real/file"), "12345").unwrap();
+        for (name, target) in [
+            ("out", outside.path().to_owned()),
+            ("file", outside.path().join("secret")),
+            ("within", inside("real")),
+        ] {
+            std::os::unix::fs::symlink(target, inside(name)).unwrap();
+        }
+        let foreign = Foreign::open(folder.path()).unwrap();
+        assert_eq!(foreign.kind("real/file").unwrap(), Some(Kind::File(5)));
+        assert_eq!(foreign.read("real/file", 5).unwrap().unwrap(), b"12345");
+        assert!(foreign.read("real/file", 4).is_err(), "too large");
+        for link in ["out", "file", "within"] {
+            assert_eq!(foreign.kind(link).unwrap(), Some(Kind::Other));
+            assert!(foreign.read(link, 9).is_err(), "{link}");
+            assert!(foreign.names(link).unwrap().is_empty(), "{link}");
+        }
+        for behind in ["out/secret", "within/file", "none", "none/file"] {
+            assert_eq!(foreign.read(behind, 9).unwrap(), None, "{behind}");
+        }
+        for away in ["../x", "/etc/passwd", "real/../../x"] {
+            assert!(!matches!(foreign.read(away, 9), Ok(Some(_))), "{away}");
+        }
+        assert_eq!(foreign.names("").unwrap(), ["file", "out", "real", "within"]);
+    }
+}
