@@ -182,7 +182,7 @@ pub enum Action {
 impl Action {
     /// Returns whether the files of the artifact have to be looked at for it.
     fn examines(self) -> bool {
-        matches!(self, Self::AssessConstraints | Self::RecordIteration | Self::RecordRecovery)
+        matches!(self, Self::AssessConstraints | Self::RecordIteration)
     }
 }
 

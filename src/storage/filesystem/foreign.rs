@@ -107,6 +107,7 @@ impl Foreign {
 pub const NOT_FOLLOWED: &str = "it is a link or no file, and is not followed";
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the folder is not one of ours")]
 mod tests {
     use super::*;
 
