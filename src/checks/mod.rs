@@ -25,7 +25,7 @@ mod schema_cost;
 mod search;
 mod target;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod text;
 mod work;
 mod xml;
@@ -38,6 +38,7 @@ pub use check::Check;
 pub use finding::{Finding, Outcome};
 pub use method::Method;
 pub use methods::methods;
+pub(crate) use outline::Outline;
 pub use params::{Kind, Param};
 pub use policy::CommandPolicy;
 pub use target::{Operator, Target};

@@ -9,13 +9,13 @@ use super::{Check, Context, FileInfo, Files, Finding, Outcome};
 
 /// Files in memory.
 #[derive(Debug, Default)]
-pub(super) struct Dist {
+pub(crate) struct Dist {
     files: BTreeMap<String, Vec<u8>>,
     lengths: BTreeMap<String, u64>,
 }
 
 impl Dist {
-    pub(super) fn of(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         let mut dist = Self::default();
         for (path, content) in files {
             dist.put(path, content.as_bytes());
@@ -65,7 +65,7 @@ pub(super) fn parsed(
     Check::parse(validation.as_object().unwrap(), target, "/constraints/0")
 }
 
-pub(super) fn check(method: &str, params: &Value, target: Option<&Value>, dist: &Dist) -> Finding {
+pub(crate) fn check(method: &str, params: &Value, target: Option<&Value>, dist: &Dist) -> Finding {
     parsed(method, params, target).unwrap().run(dist, &Context::default())
 }
 

@@ -1,5 +1,6 @@
 //! `refiner demo`: nothing is lost, whoever runs it and how often.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -25,10 +26,33 @@ fn check(folder: &Path, account: &Value) {
         (&killed["phase"], &killed["iteration"]),
         (&killed["resumed_phase"], &killed["resumed_iteration"])
     );
+    check_evidence(account);
     for file in ["report", "decisions", "refinement_log", "archive"] {
         let path = folder.join(account["files"][file].as_str().unwrap());
         assert!(path.exists(), "{}", path.display());
     }
+}
+
+/// Fails unless the server has measured all of it, from the draft to the end.
+fn check_evidence(account: &Value) {
+    let draft = account["start"].as_array().unwrap();
+    assert!(draft.len() > 3 && draft.iter().all(|one| one["status"] == "violated"), "{account}");
+    let verified = &account["verified"];
+    let findings = verified["constraints"].as_array().unwrap();
+    assert_eq!(findings.len(), draft.len(), "{account}");
+    for one in findings {
+        assert_eq!((&one["status"], &one["asserted"]), (&json!("satisfied"), &json!(false)));
+        assert_ne!(one["evidence"], "", "{one}");
+    }
+    assert_eq!(verified["missing_files"], json!([]), "{account}");
+    let manifest: Vec<&String> = account["manifest"].as_object().unwrap().keys().collect();
+    assert_eq!(manifest, ["actions.md", "report.md", "runbooks/failover.md"]);
+}
+
+/// The operations of a history, each once.
+fn operations(history: &Value) -> BTreeSet<&str> {
+    let entries = history["entries"].as_array().unwrap().iter();
+    entries.map(|entry| entry["operation"].as_str().unwrap()).collect()
 }
 
 #[test]
@@ -37,10 +61,15 @@ fn the_demo_loses_nothing_and_keeps_the_folder_that_it_is_given() {
     let finished = refiner(project.path(), ["demo", "--json"]);
     assert_eq!(finished.code, Some(0), "{finished:?}");
     check(project.path(), &finished.json());
+    let last = ["history", "incident-report", "--after", "200", "--limit", "100", "--json"];
+    let history = refiner(project.path(), last).json();
+    assert!(operations(&history).is_superset(&BTreeSet::from(["write_output", "finalize"])));
 
     let before = project.digest();
     let shown = refiner(project.path(), ["show", "incident-report", "--json"]).json();
     assert_eq!(shown["briefing"]["status"], "converged");
+    let verified = refiner(project.path(), ["verify", "incident-report"]);
+    assert!(verified.stdout.contains("all of it holds"), "{verified:?}");
     assert_eq!(refiner(project.path(), ["doctor"]).code, Some(0));
     let again = refiner(project.path(), ["demo"]);
     assert_eq!((again.code, again.stdout.as_str()), (Some(2), ""), "{again:?}");
@@ -77,6 +106,7 @@ fn the_demo_tells_people_what_happened_and_where_to_look() {
     assert_eq!(finished.code, Some(0), "{finished:?}");
     let told = finished.stdout;
     assert!(told.contains("Lost when the server was killed: nothing"), "{told}");
+    assert!(told.contains("Measured by the server at the end"), "{told}");
     let commands: Vec<&str> =
         told.lines().filter_map(|line| line.strip_prefix("  refiner ")).collect();
     assert_eq!(commands.len(), 3, "{told}");

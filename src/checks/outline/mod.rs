@@ -18,10 +18,10 @@ pub(super) const HTML_BYTES_MAX: u64 = 8 << 20;
 
 /// A text as its reader sees it.
 #[derive(Debug, Default)]
-pub(super) struct Outline {
-    pub(super) headings: Vec<Heading>,
+pub(crate) struct Outline {
+    pub(crate) headings: Vec<Heading>,
     /// Where links and images lead, in their order.
-    pub(super) links: Vec<Link>,
+    pub(crate) links: Vec<Link>,
     /// The names that a fragment may lead to.
     pub(super) anchors: BTreeSet<String>,
     words: Words,
@@ -33,21 +33,21 @@ pub(super) struct Outline {
 
 /// A heading.
 #[derive(Clone, Debug)]
-pub(super) struct Heading {
+pub(crate) struct Heading {
     /// From 1 to 6.
-    pub(super) level: usize,
-    pub(super) title: String,
+    pub(crate) level: usize,
+    pub(crate) title: String,
     /// The line that it is on, from 1.
-    pub(super) line: usize,
+    pub(crate) line: usize,
     words_before: usize,
     words_with: usize,
 }
 
 /// A link or an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Link {
-    pub(super) target: String,
-    pub(super) line: usize,
+pub(crate) struct Link {
+    pub(crate) target: String,
+    pub(crate) line: usize,
 }
 
 /// Reads a file of `dist/` as HTML when its name says so, and as Markdown otherwise.
@@ -66,7 +66,7 @@ fn is_html(path: &str) -> bool {
 
 impl Outline {
     /// Reads Markdown, or says why it is not read.
-    pub(super) fn of_markdown(text: &str) -> Result<Self, String> {
+    pub(crate) fn of_markdown(text: &str) -> Result<Self, String> {
         markdown::outline(text)
     }
 

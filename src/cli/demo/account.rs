@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::burst::{Audit, SAVES};
 use super::constraints::CONSTRAINTS;
-use super::host::status;
 use super::record::{Iteration, Journal, Record};
 use crate::cli::output::{BAD, BOLD, DIM, GOOD, Page};
 
@@ -60,7 +59,13 @@ impl Kill {
 impl Account {
     /// Returns whether the server kept its promises and the loop came to its end.
     pub(super) fn is_good(&self) -> bool {
-        self.status == "converged" && self.lost_nothing()
+        self.status == "converged" && self.lost_nothing() && self.all_holds()
+    }
+
+    fn all_holds(&self) -> bool {
+        let Record { verified, manifest, .. } = &self.record;
+        let all = CONSTRAINTS.iter().all(|one| verified.holds(one.id));
+        all && verified.is_complete() && !manifest.is_empty()
     }
 
     fn lost_nothing(&self) -> bool {
@@ -74,6 +79,8 @@ impl Account {
         self.write_losses(page)?;
         writeln!(page)?;
         self.write_chart(page)?;
+        writeln!(page)?;
+        self.write_evidence(page)?;
         writeln!(page)?;
         self.write_places(page)?;
         self.write_commands(page)
@@ -113,12 +120,24 @@ impl Account {
         let numbers = self.row(|one| format!("{:>4}", one.iteration));
         writeln!(page, "  {DIM}{:<29}draft{numbers}{DIM:#}", "")?;
         for constraint in &CONSTRAINTS {
-            let start = mark(&self.record.start, constraint.id);
-            let marks = self.row(|one| mark(&one.constraints, constraint.id));
+            let start = cell(&self.record.start, constraint.id);
+            let marks = self.row(|one| cell(&one.constraints, constraint.id));
             writeln!(page, "  {:<19}{:<11}{start}{marks}", constraint.id, constraint.severity)?;
         }
         let decisions = self.row(|one| format!("   {}", arrow(&one.decision)));
         writeln!(page, "  {:<34}{decisions}", "decision")
+    }
+
+    /// What the server measured when all was over.
+    fn write_evidence(&self, page: Page<'_>) -> io::Result<()> {
+        let Record { verified, manifest, .. } = &self.record;
+        writeln!(page, "{BOLD}Measured by the server at the end{BOLD:#}")?;
+        for one in &verified.constraints {
+            writeln!(page, "  {:<17}{}  {}", one.id, mark(one.holds()), one.evidence)?;
+        }
+        let complete = mark(verified.is_complete());
+        let (files, missing) = (manifest.len(), verified.missing_files.len());
+        writeln!(page, "  {:<17}{complete}  files: {files}, missing: {missing}", "manifest")
     }
 
     fn row(&self, cell: impl Fn(&Iteration) -> String) -> String {
@@ -164,12 +183,17 @@ impl Account {
     }
 }
 
-/// A cell of the chart, understood without colour.
-fn mark(constraints: &Value, id: &str) -> String {
-    match status(constraints, id) {
-        Some("satisfied") => format!("   {GOOD}●{GOOD:#}"),
-        Some(_) => format!("   {BAD}○{BAD:#}"),
-        None => "   ?".to_owned(),
+/// A cell of the chart.
+fn cell(constraints: &Value, id: &str) -> String {
+    let known = constraints.as_array().and_then(|list| list.iter().find(|one| one["id"] == id));
+    known.map_or("   ?".to_owned(), |one| mark(one["status"] == "satisfied"))
+}
+
+/// Whether something holds, understood without colour.
+fn mark(holds: bool) -> String {
+    match holds {
+        true => format!("   {GOOD}●{GOOD:#}"),
+        false => format!("   {BAD}○{BAD:#}"),
     }
 }
 
@@ -195,6 +219,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::cli::demo::verified::{Finding, Verified};
+
+    fn verified() -> Verified {
+        let finding = |id: &str| Finding {
+            id: id.to_owned(),
+            status: "satisfied".into(),
+            asserted: false,
+            evidence: "looked at".into(),
+        };
+        Verified {
+            constraints: CONSTRAINTS.iter().map(|one| finding(one.id)).collect(),
+            manifest_valid: true,
+            ..Verified::default()
+        }
+    }
 
     /// A demo in which all went well.
     fn good() -> Account {
@@ -232,6 +271,8 @@ mod tests {
                     iteration(2, "terminate", 213, &met),
                 ],
                 journal: Journal { entries: 215, gaps: 0, saves: SAVES },
+                verified: verified(),
+                manifest: [("report.md".to_owned(), json!({}))].into_iter().collect(),
             },
             files: Files {
                 report: path("report.md"),
@@ -263,6 +304,13 @@ mod tests {
           summary-short      high          ○   ○   ●
           decision                             →   ■
 
+        Measured by the server at the end
+          headings-in-order   ●  looked at
+          links-resolve       ●  looked at
+          sections-present    ●  looked at
+          summary-short       ●  looked at
+          manifest            ●  files: 1, missing: 0
+
         converged after 2 iterations, at version 215, in 0.5 s. Where to look:
           demo-1/report.md  the report as it is now
           demo-1/decisions.md  what was decided, and why
@@ -277,13 +325,16 @@ mod tests {
     #[test]
     fn an_account_is_good_only_if_every_promise_was_kept() {
         assert!(good().is_good());
-        let spoiled: [fn(&mut Account); 6] = [
+        let spoiled: [fn(&mut Account); 9] = [
             |account| account.status = "max_iterations_exceeded".into(),
             |account| account.saves.lost.push("note-001".into()),
             |account| account.saves.written_twice.push("note-001".into()),
             |account| account.killed.resumed_phase = "plan".into(),
             |account| account.record.journal.gaps = 1,
             |account| account.record.journal.saves += 1,
+            |account| account.record.verified.constraints[0].asserted = true,
+            |account| account.record.verified.missing_files.push("report.md".into()),
+            |account| account.record.manifest.clear(),
         ];
         for spoil in spoiled {
             let mut account = good();

@@ -1,10 +1,8 @@
-//! What must hold of the report: how each constraint is measured, and how its violation is mended.
+//! What must hold of the report: how the server measures it, and how its violation is mended.
 
-use std::io;
-use std::path::Path;
+use serde_json::{Value, json};
 
-use super::measure::{self, Finding, Outline};
-use super::report::{Dist, Edit};
+use super::report::{self, Edit, REPORT};
 
 /// Something that must hold of the report.
 #[derive(Debug)]
@@ -12,8 +10,23 @@ pub(super) struct Constraint {
     pub(super) id: &'static str,
     pub(super) description: &'static str,
     pub(super) severity: &'static str,
-    pub(super) measure: fn(&Outline, &Path) -> Finding,
-    pub(super) mend: fn(&Dist) -> io::Result<Vec<Edit>>,
+    /// The server's method that measures it.
+    pub(super) method: &'static str,
+    pub(super) params: fn() -> Value,
+    /// What to write so that it holds of a text.
+    pub(super) mend: fn(&str) -> Vec<Edit>,
+}
+
+impl Constraint {
+    /// Returns it as the specification hands it in.
+    pub(super) fn definition(&self) -> Value {
+        json!({
+            "id": self.id,
+            "description": self.description,
+            "severity": self.severity,
+            "validation": { "method": self.method, "params": (self.params)() },
+        })
+    }
 }
 
 /// All of them, the worst first.
@@ -22,29 +35,33 @@ pub(super) const CONSTRAINTS: [Constraint; 4] = [
         id: "headings-in-order",
         description: "No heading is more than one level below the one before it",
         severity: "blocking",
-        measure: measure::headings_in_order,
-        mend: Dist::order_headings,
+        method: "headings_in_order",
+        params: || json!({ "path": REPORT }),
+        mend: report::order_headings,
     },
     Constraint {
         id: "links-resolve",
         description: "Every link to a file leads to a file",
         severity: "blocking",
-        measure: measure::links_resolve,
-        mend: Dist::mend_links,
+        method: "links_resolve",
+        params: || json!({ "path": REPORT }),
+        mend: report::mend_links,
     },
     Constraint {
         id: "sections-present",
         description: "Summary, Impact, Timeline, Root cause and Follow-up actions are there",
         severity: "blocking",
-        measure: measure::sections_present,
-        mend: Dist::add_follow_up,
+        method: "sections_present",
+        params: || json!({ "path": REPORT, "sections": report::SECTIONS }),
+        mend: report::add_follow_up,
     },
     Constraint {
         id: "summary-short",
         description: "The summary has 80 words at most",
         severity: "high",
-        measure: measure::summary_short,
-        mend: Dist::shorten_summary,
+        method: "word_count",
+        params: || json!({ "path": REPORT, "section": "Summary", "max": 80 }),
+        mend: report::shorten_summary,
     },
 ];
 

@@ -1,19 +1,22 @@
 //! The host: it does what the server says is next. No model is in it, and no memory either: the
-//! phase comes from the last answer, the plan and the constraints from the server, and the report
-//! from the disk.
+//! phase comes from the last answer, the plan and the evidence from the server, and the report from
+//! the disk. It measures nothing: the server does.
 
+use anyhow::Context as _;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::constraints::{self, CONSTRAINTS};
-use super::measure::Outline;
+use super::constraints::{self, CONSTRAINTS, Constraint};
 use super::report::{Dist, Edit, REPORT};
 use super::session::{Session, Standing, standing};
 use super::story::Story;
+use super::verified::Verified;
 use crate::model::Name;
 
 /// Constraints that one iteration works on. A small step is easier to judge.
 const STEPS_MAX: usize = 2;
 const ITERATIONS_MAX: u32 = 6;
+const ARTIFACT_TYPE: &str = "content";
 
 /// A phase of an iteration.
 #[derive(Clone, Copy, Debug)]
@@ -43,12 +46,19 @@ struct Outcome {
     told: String,
 }
 
+/// A file of the work, as the server lists it.
+#[derive(Debug, Deserialize)]
+struct OutputFile {
+    path: String,
+    bytes: u64,
+}
+
 impl Host<'_> {
     /// Opens the artifact. Nobody else may have made it.
     pub(super) async fn open(&self) -> anyhow::Result<()> {
         let arguments = json!({
             "name": self.name,
-            "artifact_type": "content",
+            "artifact_type": ARTIFACT_TYPE,
             "content_type": "direct:content",
             "goals": ["The report can be read in the review on Monday"],
             "max_iterations": ITERATIONS_MAX,
@@ -72,7 +82,7 @@ impl Host<'_> {
 
     async fn take_phase(&self, now: &Standing) -> anyhow::Result<Standing> {
         let outcome = match now.phase.as_str() {
-            "specify" => self.specify()?,
+            "specify" => specify(),
             "plan" => self.plan().await?,
             "execute" => self.execute().await?,
             "reflect" => self.reflect().await?,
@@ -102,94 +112,109 @@ impl Host<'_> {
         self.story.step(&answer["version"], &what, told);
     }
 
-    fn specify(&self) -> anyhow::Result<Outcome> {
-        let definition = |one: &constraints::Constraint| json!({ "id": one.id, "description": one.description, "severity": one.severity });
-        let measured = self.measure()?;
-        let told = format!("{} constraints, {}", CONSTRAINTS.len(), counted(&measured));
-        let result = json!({
-            "summary": "A report of an incident that can be read and followed",
-            "constraints": CONSTRAINTS.iter().map(definition).collect::<Vec<_>>(),
-            "measured": measured,
-        });
-        Ok(Outcome { result, told })
-    }
-
     /// Takes the worst of what is open: one that weighs less waits until nothing heavier is open.
     async fn plan(&self) -> anyhow::Result<Outcome> {
-        let known = self.session.part(self.name, "/constraints").await?;
-        let is_open = |id: &str| status(&known, id) != Some("satisfied");
-        let open: Vec<_> = CONSTRAINTS.iter().filter(|one| is_open(one.id)).collect();
+        let verified = self.session.verify(self.name).await?;
+        if verified.changed {
+            self.tell_verified(&verified);
+        }
+        let open: Vec<_> = CONSTRAINTS.iter().filter(|one| !verified.holds(one.id)).collect();
         let worst = open.iter().filter(|one| one.severity == open[0].severity).take(STEPS_MAX);
         let chosen: Vec<&str> = worst.map(|one| one.id).collect();
-        let step = |id: &&str| json!({ "file": REPORT, "change": "mend it", "constraint": id });
+        let step = |id: &&str| json!({ "file": REPORT, "change": "mend it", "constraints": [id] });
         let steps: Vec<Value> = chosen.iter().map(step).collect();
         Ok(Outcome { result: json!({ "steps": steps }), told: chosen.join(", ") })
     }
 
-    /// Carries out the plan that the server keeps.
+    /// Carries out the plan, and hands in which files are the result.
     async fn execute(&self) -> anyhow::Result<Outcome> {
-        let steps = self.session.part(self.name, "/results/plan/steps").await?;
-        let mut edits: Vec<Edit> = Vec::new();
-        for step in steps.as_array().into_iter().flatten() {
-            let constraint = step["constraint"].as_str().and_then(constraints::find);
-            let Some(constraint) = constraint else { anyhow::bail!("nobody can mend {step}") };
-            edits.extend((constraint.mend)(self.dist)?);
-        }
+        let edits = self.carry_out_plan().await?;
         let actions: Vec<&str> = edits.iter().map(|edit| edit.action.as_str()).collect();
-        let mut files: Vec<String> =
-            edits.iter().map(|edit| format!("dist/{}", edit.file)).collect();
+        let mut files: Vec<&str> = edits.iter().map(|edit| edit.file).collect();
         files.dedup();
-        let result = json!({ "actions": actions, "files_modified": files });
+        let manifest = manifest(&self.outputs().await?);
+        let result = json!({ "actions": actions, "files_modified": files, "manifest": manifest });
         Ok(Outcome { told: actions.join(", "), result })
     }
 
-    /// Measures the report and says what has become worse.
-    async fn reflect(&self) -> anyhow::Result<Outcome> {
-        let before = self.session.part(self.name, "/constraints").await?;
-        let measured = self.measure()?;
-        let fell = |id: &&str| {
-            status(&before, id) == Some("satisfied") && status(&measured, id) == Some("violated")
-        };
-        let regressions: Vec<&str> = CONSTRAINTS.iter().map(|one| one.id).filter(fell).collect();
-        let mut told = counted(&measured);
-        if !regressions.is_empty() {
-            told = format!("{told}; worse than before: {}", regressions.join(", "));
+    /// Takes the steps of the plan that the server keeps.
+    async fn carry_out_plan(&self) -> anyhow::Result<Vec<Edit>> {
+        let steps = self.session.part(self.name, "/results/plan/steps").await?;
+        let mut edits = Vec::new();
+        for step in steps.as_array().into_iter().flatten() {
+            let constraint = step["constraints"][0].as_str().and_then(constraints::find);
+            let Some(constraint) = constraint else { anyhow::bail!("nobody can mend {step}") };
+            for edit in (constraint.mend)(&self.dist.report()?) {
+                self.make(&edit).await?;
+                edits.push(edit);
+            }
         }
-        let result =
-            json!({ "summary": told, "constraints": measured, "regressions": regressions });
-        Ok(Outcome { result, told })
+        Ok(edits)
     }
 
-    /// Looks whether what was reported is on the disk.
+    /// Changes the report where it lies, and hands what is new to the server: a host may do either.
+    async fn make(&self, edit: &Edit) -> anyhow::Result<()> {
+        if edit.file == REPORT {
+            return Ok(self.dist.write(edit.file, &edit.text)?);
+        }
+        let arguments = json!({ "name": self.name, "path": edit.file, "content": edit.text });
+        let answer = self.session.call("write_output", arguments).await?;
+        let told = format!("{}, {} bytes", edit.file, answer["bytes"]);
+        self.story.step(&answer["version"], "write_output", told);
+        Ok(())
+    }
+
+    /// Lets the server measure, and says what has become worse. What was found, it has already.
+    async fn reflect(&self) -> anyhow::Result<Outcome> {
+        let verified = self.session.verify(self.name).await?;
+        self.tell_verified(&verified);
+        let known = self.session.part(self.name, "/constraints").await?;
+        let regressed =
+            known.as_array().into_iter().flatten().filter(|one| one["regressed"] == true);
+        let regressions: Vec<&str> = regressed.filter_map(|one| one["id"].as_str()).collect();
+        let told = match regressions.is_empty() {
+            true => "nothing is worse than before".to_owned(),
+            false => format!("worse than before: {}", regressions.join(", ")),
+        };
+        let summary = format!("{}; {told}", verified.counted());
+        Ok(Outcome { result: json!({ "summary": summary, "regressions": regressions }), told })
+    }
+
+    /// Looks whether the server has what was reported.
     async fn persist(&self) -> anyhow::Result<Outcome> {
+        let there = self.outputs().await?;
         let files =
             self.session.part(self.name, "/results/execution_results/files_modified").await?;
-        for file in files.as_array().into_iter().flatten().filter_map(Value::as_str) {
-            let path = self.dist.path().join(file.trim_start_matches("dist/"));
-            anyhow::ensure!(path.metadata()?.len() > 0, "{} is empty", path.display());
+        for file in files.as_array().into_iter().flatten() {
+            let is_kept = there.iter().any(|output| output.path == *file && output.bytes > 0);
+            anyhow::ensure!(is_kept, "{file} is missing or empty");
         }
         let result =
             json!({ "actions": ["saw that every file is there"], "files_modified": files });
         Ok(Outcome { result, told: String::new() })
     }
 
-    fn measure(&self) -> anyhow::Result<Value> {
-        let outline = Outline::of(&self.dist.report()?);
-        let measured = CONSTRAINTS.iter().map(|one| {
-            let finding = (one.measure)(&outline, self.dist.path());
-            let status = if finding.holds { "satisfied" } else { "violated" };
-            json!({ "id": one.id, "status": status, "details": finding.details })
-        });
-        Ok(measured.collect())
+    fn tell_verified(&self, verified: &Verified) {
+        self.story.step(&json!(verified.version), "verify", verified.counted());
+    }
+
+    /// Asks which files there are.
+    async fn outputs(&self) -> anyhow::Result<Vec<OutputFile>> {
+        let mut answer = self.session.call("read_output", json!({ "name": self.name })).await?;
+        serde_json::from_value(answer["outputs"].take()).context("read_output lists no files")
     }
 }
 
-/// Returns the status of a constraint in a list of them.
-pub(super) fn status<'a>(list: &'a Value, id: &str) -> Option<&'a str> {
-    list.as_array()?.iter().find(|one| one["id"] == id)?["status"].as_str()
+fn specify() -> Outcome {
+    let constraints: Vec<Value> = CONSTRAINTS.iter().map(Constraint::definition).collect();
+    let told = format!("{} constraints, each says how it is measured", constraints.len());
+    let summary = "A report of an incident that can be read and followed";
+    Outcome { result: json!({ "summary": summary, "constraints": constraints }), told }
 }
 
-fn counted(measured: &Value) -> String {
-    let hold = CONSTRAINTS.iter().filter(|one| status(measured, one.id) == Some("satisfied"));
-    format!("{} of {} hold", hold.count(), CONSTRAINTS.len())
+/// Names every file as a part of the result.
+fn manifest(files: &[OutputFile]) -> Value {
+    let variant = |file: &OutputFile| json!({ "name": file.path, "file": file.path });
+    let variants: Vec<Value> = files.iter().map(variant).collect();
+    json!({ "artifact_type": ARTIFACT_TYPE, "variants": variants })
 }

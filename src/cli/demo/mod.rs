@@ -7,12 +7,12 @@ mod account;
 mod burst;
 mod constraints;
 mod host;
-mod measure;
 mod play;
 mod record;
 mod report;
 mod session;
 mod story;
+mod verified;
 
 use std::io;
 use std::path::{Path, PathBuf};

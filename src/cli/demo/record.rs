@@ -1,10 +1,12 @@
-//! What the server kept of the whole loop, read back from it when all is over.
+//! What the server kept of the whole loop, read back from it when all is over, and what it measures
+//! then.
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::session::Session;
+use super::verified::Verified;
 use crate::model::Name;
 
 /// Entries of a page of the history.
@@ -13,10 +15,14 @@ const PAGE: u64 = 100;
 /// What the server kept.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Record {
-    /// The constraints as they were measured before the first iteration.
+    /// The constraints as they were measured on the draft.
     pub(super) start: Value,
     pub(super) iterations: Vec<Iteration>,
     pub(super) journal: Journal,
+    /// The evidence at the end.
+    pub(super) verified: Verified,
+    /// The files that the manifest names, as the server recorded them.
+    pub(super) manifest: Map<String, Value>,
 }
 
 /// An iteration: how the constraints stood when it was reflected on, and what was decided.
@@ -59,21 +65,37 @@ struct Checkpoint {
 
 /// Reads everything back.
 pub(super) async fn read(session: &Session, name: &Name) -> anyhow::Result<Record> {
+    let checkpoints: Vec<Checkpoint> = list(session, name, "/checkpoints").await?;
+    let planned = checkpoint(&checkpoints, "plan", 1)?;
     Ok(Record {
-        start: session.part(name, "/results/specification/measured").await?,
-        iterations: iterations(session, name).await?,
+        start: session.part_at(name, "/constraints", Some(&planned.id)).await?,
+        iterations: iterations(session, name, &checkpoints).await?,
         journal: journal(session, name).await?,
+        verified: session.verify(name).await?,
+        manifest: serde_json::from_value(session.part(name, "/manifest/files").await?)
+            .context("there is no manifest")?,
     })
 }
 
-async fn iterations(session: &Session, name: &Name) -> anyhow::Result<Vec<Iteration>> {
-    let checkpoints: Vec<Checkpoint> = list(session, name, "/checkpoints").await?;
+/// Returns the checkpoint that the end of a phase made.
+fn checkpoint<'a>(
+    checkpoints: &'a [Checkpoint],
+    phase: &str,
+    iteration: u64,
+) -> anyhow::Result<&'a Checkpoint> {
+    let made = |one: &&Checkpoint| one.label == phase && one.iteration == iteration;
+    let last = checkpoints.iter().rfind(made);
+    last.with_context(|| format!("iteration {iteration} has no checkpoint of {phase}"))
+}
+
+async fn iterations(
+    session: &Session,
+    name: &Name,
+    checkpoints: &[Checkpoint],
+) -> anyhow::Result<Vec<Iteration>> {
     let mut iterations = Vec::new();
     for decided in list::<Decided>(session, name, "/iteration_history").await? {
-        let reflected = checkpoints
-            .iter()
-            .rfind(|one| one.label == "reflect" && one.iteration == decided.iteration)
-            .with_context(|| format!("iteration {} has no checkpoint", decided.iteration))?;
+        let reflected = checkpoint(checkpoints, "reflect", decided.iteration)?;
         let constraints = session.part_at(name, "/constraints", Some(&reflected.id)).await?;
         let Decided { iteration, decision, reason } = decided;
         let version = reflected.version;

@@ -1,9 +1,9 @@
 //! The report that is refined, and the edits that mend it.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::measure::{self, Outline};
+use crate::checks::Outline;
 
 /// The report as it comes in, with its defects.
 const DRAFT: &str = include_str!("report.md");
@@ -15,8 +15,13 @@ const RUNBOOK_MISSPELLED: &str = "runbook/failover.md";
 const ACTIONS: (&str, &str) = ("actions.md", include_str!("actions.md"));
 const FOLLOW_UP: &str = include_str!("follow-up.md");
 const SHORT_SUMMARY: &str = include_str!("summary.md");
+/// The section that is missing.
+const MISSING: &str = "Follow-up actions";
 /// The section that the missing one belongs before.
 const AFTER_FOLLOW_UP: &str = "What went well";
+
+/// The sections that a report of an incident needs.
+pub(super) const SECTIONS: [&str; 5] = ["Summary", "Impact", "Timeline", "Root cause", MISSING];
 
 /// The name of the report's file.
 pub(super) const REPORT: &str = "report.md";
@@ -25,20 +30,24 @@ pub(super) const REPORT: &str = "report.md";
 #[derive(Clone, Debug)]
 pub(super) struct Dist(PathBuf);
 
-/// What an edit did.
+/// A file as it should be.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Edit {
     pub(super) file: &'static str,
+    pub(super) text: String,
+    /// What is new in it.
     pub(super) action: String,
+}
+
+impl Edit {
+    fn of_report(text: String, action: impl Into<String>) -> Self {
+        Self { file: REPORT, text, action: action.into() }
+    }
 }
 
 impl Dist {
     pub(super) fn new(folder: PathBuf) -> Self {
         Self(folder)
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.0
     }
 
     /// Puts the draft there, and what lies beside it.
@@ -52,141 +61,149 @@ impl Dist {
         std::fs::read_to_string(self.0.join(REPORT))
     }
 
+    /// Writes a file as an agent does that reaches the disk.
     #[expect(
         clippy::disallowed_methods,
         reason = "the work is an agent's, and no server's, to write"
     )]
-    fn write(&self, file: &str, text: &str) -> io::Result<()> {
+    pub(super) fn write(&self, file: &str, text: &str) -> io::Result<()> {
         let path = self.0.join(file);
         std::fs::create_dir_all(path.parent().unwrap_or(&self.0))?;
         std::fs::write(path, text)
     }
+}
 
-    /// Puts every heading a level below the one that it belongs to.
-    pub(super) fn order_headings(&self) -> io::Result<Vec<Edit>> {
-        let text = self.report()?;
-        let (ordered, changed) = with_headings_in_order(&text);
-        self.write(REPORT, &ordered)?;
-        Ok(vec![Edit { file: REPORT, action: format!("put {changed} headings on their level") }])
-    }
+/// Puts every heading a level below the one that it belongs to.
+pub(super) fn order_headings(text: &str) -> Vec<Edit> {
+    let (ordered, changed) = with_headings_in_order(text);
+    vec![Edit::of_report(ordered, format!("put {changed} headings on their level"))]
+}
 
-    /// Corrects links to what is somewhere else, and writes what is nowhere.
-    pub(super) fn mend_links(&self) -> io::Result<Vec<Edit>> {
-        let text = self.report()?;
-        let outline = Outline::of(&text);
-        let mut edits = Vec::new();
-        for link in measure::broken_links(&outline, &self.0) {
-            if link == RUNBOOK_MISSPELLED {
-                self.write(REPORT, &text.replace(link, RUNBOOK.0))?;
-                edits.push(Edit { file: REPORT, action: format!("linked to {}", RUNBOOK.0) });
-            } else if link == ACTIONS.0 {
-                self.write(ACTIONS.0, ACTIONS.1)?;
-                edits.push(Edit { file: ACTIONS.0, action: format!("wrote {}", ACTIONS.0) });
-            }
-        }
-        Ok(edits)
+/// Corrects links to what is somewhere else, and writes what is nowhere.
+pub(super) fn mend_links(text: &str) -> Vec<Edit> {
+    let links = outline(text).links;
+    let leads_to = |target: &str| links.iter().any(|link| link.target == target);
+    let mut edits = Vec::new();
+    if leads_to(RUNBOOK_MISSPELLED) {
+        let mended = text.replace(RUNBOOK_MISSPELLED, RUNBOOK.0);
+        edits.push(Edit::of_report(mended, format!("linked to {}", RUNBOOK.0)));
     }
+    if leads_to(ACTIONS.0) {
+        let (file, text) = (ACTIONS.0, ACTIONS.1.to_owned());
+        edits.push(Edit { file, text, action: format!("wrote {file}") });
+    }
+    edits
+}
 
-    /// Adds the section that is missing.
-    pub(super) fn add_follow_up(&self) -> io::Result<Vec<Edit>> {
-        self.write(REPORT, &with_follow_up(&self.report()?))?;
-        Ok(vec![Edit { file: REPORT, action: "added the section Follow-up actions".into() }])
+/// Adds the section that is missing, in its place, once.
+pub(super) fn add_follow_up(text: &str) -> Vec<Edit> {
+    if cut_at(text, MISSING).is_some() {
+        return Vec::new();
     }
+    let [before, section, after] = cut_at(text, AFTER_FOLLOW_UP).unwrap_or([text, "", ""]);
+    let added = format!("{before}{FOLLOW_UP}\n{section}{after}");
+    vec![Edit::of_report(added, format!("added the section {MISSING}"))]
+}
 
-    /// Says the same in fewer words.
-    pub(super) fn shorten_summary(&self) -> io::Result<Vec<Edit>> {
-        self.write(REPORT, &with_short_summary(&self.report()?))?;
-        Ok(vec![Edit { file: REPORT, action: "rewrote the summary".into() }])
-    }
+/// Says the same in fewer words.
+pub(super) fn shorten_summary(text: &str) -> Vec<Edit> {
+    let Some([before, summary, after]) = cut_at(text, "Summary") else { return Vec::new() };
+    let heading = summary.lines().next().unwrap_or_default();
+    let short = format!("{before}{heading}\n\n{SHORT_SUMMARY}\n{after}");
+    vec![Edit::of_report(short, "rewrote the summary")]
 }
 
 /// Returns the text with its headings on the level of their depth, and how many had another one.
 fn with_headings_in_order(text: &str) -> (String, usize) {
-    let outline = Outline::of(text);
-    let mut ordered = text.to_owned();
+    let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
     let mut above: Vec<usize> = Vec::new();
-    let mut changes = Vec::new();
-    for heading in &outline.headings {
+    let mut changed = 0;
+    for heading in outline(text).headings {
         above.retain(|level| *level < heading.level);
         above.push(heading.level);
-        let is_marked = text[heading.place.clone()].starts_with('#');
-        if is_marked && above.len() != heading.level {
-            let start = heading.place.start;
-            changes.push((start..start + heading.level, "#".repeat(above.len())));
+        let line = &mut lines[heading.line - 1];
+        if line.starts_with('#') && above.len() != heading.level {
+            line.replace_range(..heading.level, &"#".repeat(above.len()));
+            changed += 1;
         }
     }
-    // From the end, so that no change moves the place of the next one.
-    for (place, marks) in changes.iter().rev() {
-        ordered.replace_range(place.clone(), marks);
-    }
-    (ordered, changes.len())
+    (lines.concat(), changed)
 }
 
-/// Returns the text with the missing section in its place, once.
-fn with_follow_up(text: &str) -> String {
-    let outline = Outline::of(text);
-    if outline.section("Follow-up actions").is_some() {
-        return text.to_owned();
-    }
-    let next = outline.section(AFTER_FOLLOW_UP).map(|(heading, _)| heading.place.start);
-    let (before, after) = text.split_at(next.unwrap_or(text.len()));
-    format!("{before}{FOLLOW_UP}\n{after}")
+/// Cuts a text at a section: what is before it, itself up to the next heading, and the rest.
+fn cut_at<'a>(text: &'a str, title: &str) -> Option<[&'a str; 3]> {
+    let headings = outline(text).headings;
+    let at = headings.iter().position(|heading| heading.title == title)?;
+    let begin = |line: usize| text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+    let start: usize = begin(headings[at].line);
+    let end = headings.get(at + 1).map_or(text.len(), |next| begin(next.line));
+    Some([&text[..start], &text[start..end], &text[end..]])
 }
 
-fn with_short_summary(text: &str) -> String {
-    let outline = Outline::of(text);
-    let Some((summary, next)) = outline.section("Summary") else { return text.to_owned() };
-    let end = next.map_or(text.len(), |next| next.place.start);
-    format!("{}\n{SHORT_SUMMARY}\n{}", &text[..summary.place.end], &text[end..])
+/// Reads a text as the server's checks do. In one that is too deep to be read, nothing is found.
+fn outline(text: &str) -> Outline {
+    Outline::of_markdown(text).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::cli::demo::constraints::CONSTRAINTS;
+    use std::collections::BTreeMap;
 
-    fn draft() -> (tempfile::TempDir, Dist) {
-        let folder = tempfile::tempdir().unwrap();
-        let dist = Dist::new(folder.path().join("dist"));
-        dist.fill().unwrap();
-        (folder, dist)
+    use super::*;
+    use crate::checks::Outcome;
+    use crate::checks::testing::{self, check};
+    use crate::cli::demo::constraints::{CONSTRAINTS, Constraint};
+
+    type Files = BTreeMap<&'static str, String>;
+
+    fn draft() -> Files {
+        Files::from([(RUNBOOK.0, RUNBOOK.1.to_owned()), (REPORT, DRAFT.to_owned())])
     }
 
-    fn violated(dist: &Dist) -> Vec<&'static str> {
-        let outline = Outline::of(&dist.report().unwrap());
-        let violated = CONSTRAINTS.iter().filter(|one| !(one.measure)(&outline, dist.path()).holds);
+    fn mend(files: &mut Files, mend: fn(&str) -> Vec<Edit>) {
+        files.extend(mend(&files[REPORT]).into_iter().map(|edit| (edit.file, edit.text)));
+    }
+
+    /// The constraints that the server's checks find violated.
+    fn violated(files: &Files) -> Vec<&'static str> {
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, &**text)).collect();
+        let dist = testing::Dist::of(&files);
+        let is_violated = |one: &&Constraint| {
+            check(one.method, &(one.params)(), None, &dist).outcome == Outcome::Violated
+        };
+        let violated = CONSTRAINTS.iter().filter(is_violated);
         violated.map(|one| one.id).collect()
     }
 
     #[test]
     fn the_draft_violates_every_constraint() {
-        let (_folder, dist) = draft();
-        assert_eq!(violated(&dist).len(), CONSTRAINTS.len());
+        assert_eq!(violated(&draft()).len(), CONSTRAINTS.len());
     }
 
     #[test]
     fn the_mended_report_violates_none_and_mending_it_again_changes_nothing() {
-        let (_folder, dist) = draft();
-        let mut texts = Vec::new();
+        let mut files = draft();
+        let mut rounds = Vec::new();
         for _ in 0..3 {
             for constraint in &CONSTRAINTS {
-                (constraint.mend)(&dist).unwrap();
+                mend(&mut files, constraint.mend);
             }
-            texts.push(dist.report().unwrap());
+            rounds.push(files.clone());
         }
-        assert_eq!(violated(&dist), Vec::<&str>::new());
-        assert_eq!(texts[1], texts[2]);
+        assert_eq!(violated(&files), Vec::<&str>::new());
+        assert_eq!(rounds[1], rounds[2]);
     }
 
     #[test]
     fn the_section_that_is_added_breaks_a_link_until_its_file_is_written() {
-        let (_folder, dist) = draft();
-        dist.mend_links().unwrap();
-        assert!(!violated(&dist).contains(&"links-resolve"));
-        dist.add_follow_up().unwrap();
-        assert!(violated(&dist).contains(&"links-resolve"));
-        assert_eq!(dist.mend_links().unwrap()[0].file, "actions.md");
-        assert!(!violated(&dist).contains(&"links-resolve"));
+        let mut files = draft();
+        mend(&mut files, mend_links);
+        assert!(!violated(&files).contains(&"links-resolve"));
+        mend(&mut files, add_follow_up);
+        assert!(violated(&files).contains(&"links-resolve"));
+        assert_eq!(mend_links(&files[REPORT])[0].file, "actions.md");
+        mend(&mut files, mend_links);
+        assert!(!violated(&files).contains(&"links-resolve"));
     }
 
     #[test]
@@ -199,9 +216,9 @@ mod tests {
 
     #[test]
     fn nothing_but_the_summary_is_rewritten() {
-        let short = with_short_summary(DRAFT);
+        let short = &shorten_summary(DRAFT)[0].text;
         let rest = |text: &str| text[text.find("## Impact").unwrap()..].to_owned();
-        assert_eq!(rest(&short), rest(DRAFT));
+        assert_eq!(rest(short), rest(DRAFT));
         assert_eq!(short.split("## Summary").next(), DRAFT.split("## Summary").next());
     }
 }

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use super::verified::Verified;
 use crate::model::Name;
 
 /// How long anything may take. A demo that hangs shows nothing.
@@ -121,6 +122,12 @@ impl Session {
         }
         let mut answer = self.call("load_state", arguments).await?;
         Ok(answer["selected"][pointer].take())
+    }
+
+    /// Has every constraint measured.
+    pub(super) async fn verify(&self, name: &Name) -> anyhow::Result<Verified> {
+        let answer = self.call("verify", json!({ "name": name })).await?;
+        Verified::deserialize(answer).context("verify does not answer what it should")
     }
 
     /// Sends SIGKILL where there are signals: the server cannot do anything about it.
