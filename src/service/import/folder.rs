@@ -217,7 +217,7 @@ impl Skill {
 
     fn files(&self, home: &str, notes: &mut Notes) -> Vec<OldFile> {
         let mut files = Vec::new();
-        self.visit(&format!("{home}/dist"), "dist", 0, notes, &mut files);
+        self.visit(&format!("{home}/dist"), "dist", notes, &mut files);
         let mut room = FILES_BYTES_MAX;
         files.retain(|file| {
             let fits = file.bytes <= room;
@@ -230,19 +230,12 @@ impl Skill {
         files
     }
 
-    fn visit(
-        &self,
-        folder: &str,
-        below: &str,
-        depth: usize,
-        notes: &mut Notes,
-        files: &mut Vec<OldFile>,
-    ) {
+    fn visit(&self, folder: &str, below: &str, notes: &mut Notes, files: &mut Vec<OldFile>) {
         for name in self.folder.names(folder).unwrap_or_default() {
             let (place, below) = (format!("{folder}/{name}"), format!("{below}/{name}"));
             let why_not = match (self.folder.kind(&place), OutputPath::parse(&below)) {
-                (Ok(Some(Kind::Folder)), _) if depth < DEPTH_MAX => {
-                    self.visit(&place, &below, depth + 1, notes, files);
+                (Ok(Some(Kind::Folder)), _) if below.matches('/').count() <= DEPTH_MAX => {
+                    self.visit(&place, &below, notes, files);
                     continue;
                 }
                 (Ok(Some(Kind::File(bytes))), _) if bytes > limits::OUTPUT_BYTES_MAX as u64 => {

@@ -155,7 +155,7 @@ pub(super) fn iterations(value: Option<Value>, now: Time, notes: &mut Notes) -> 
         let (place, field) = (format!("{place}/{index}"), format!("iteration_history_{index}"));
         match value {
             Value::Object(fields) => {
-                found.extend(iteration(Fields::new(place, fields), &field, now, notes))
+                found.extend(iteration(Fields::new(place, fields), &field, now, notes));
             }
             other => notes.keep_raw(&place, &field, other, "it is no iteration"),
         }
