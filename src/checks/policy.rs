@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 /// How long a command may take when the configuration does not say.
 const SECONDS_DEFAULT: u64 = 60;
@@ -38,8 +39,10 @@ impl CommandPolicy {
     /// Reads what the user's configuration allows in a folder, or says what is wrong with it: what
     /// is understood in part allows nothing.
     pub fn parse(configuration: &[u8], directory: PathBuf) -> Result<Self, String> {
-        let read: Configuration =
-            serde_json::from_slice(configuration).map_err(|error| error.to_string())?;
+        // By way of an object, since serde takes a list for a structure too.
+        let read = serde_json::from_slice::<Map<String, Value>>(configuration)
+            .and_then(|fields| serde_json::from_value::<Configuration>(Value::Object(fields)))
+            .map_err(|error| error.to_string())?;
         let has_program =
             |command: &Vec<String>| command.first().is_some_and(|program| !program.is_empty());
         if let Some(index) = read.commands.iter().position(|command| !has_program(command)) {

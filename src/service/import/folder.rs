@@ -231,11 +231,10 @@ impl Skill {
     }
 
     fn visit(&self, folder: &str, below: &str, notes: &mut Notes, files: &mut Vec<OldFile>) {
-        let depth = below.matches('/').count();
         for name in self.folder.names(folder).unwrap_or_default() {
             let (place, below) = (format!("{folder}/{name}"), format!("{below}/{name}"));
             let why_not = match (self.folder.kind(&place), OutputPath::parse(&below)) {
-                (Ok(Some(Kind::Folder)), _) if depth < DEPTH_MAX => {
+                (Ok(Some(Kind::Folder)), _) if below.matches('/').count() <= DEPTH_MAX => {
                     self.visit(&place, &below, notes, files);
                     continue;
                 }

@@ -286,7 +286,7 @@ mod tests {
         for (from, to) in [
             ("logo", "logo"),
             ("My Logo", "my-logo"),
-            ("_Größe (2).", "gr-e--2"),
+            ("_Größe (2).", "gr--e--2"),
             ("../x", "x"),
             (&"a".repeat(80), &"a".repeat(64)),
         ] {

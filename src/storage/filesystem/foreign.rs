@@ -107,11 +107,11 @@ impl Foreign {
 pub const NOT_FOLLOWED: &str = "it is a link or no file, and is not followed";
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "the folder is not one of ours")]
 mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "others wrote these files")]
     fn neither_links_nor_what_lies_behind_them_are_read() {
         let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let inside = |name: &str| folder.path().join(name);
