@@ -92,7 +92,7 @@ const REFINING: [&str; 3] = ["verify", "write_output", "read_output"];
 /// The sets of tools that have names.
 const PRESETS: [&str; 3] = ["all", "core", "pmpo"];
 
-/// The tools that one server has, in the order of [`registry`].
+/// The tools that one server has, in the order of `registry`.
 #[derive(Clone, Debug)]
 pub struct ToolSet(Vec<&'static Registered>);
 
