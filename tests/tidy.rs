@@ -12,8 +12,15 @@ use std::path::Path;
 const CODE_LINES_MAX: usize = 400;
 
 /// The layers, lowest first, and how high each is.
-const LAYERS: [(&str, u32); 5] =
-    [("model", 1), ("storage", 2), ("service", 3), ("mcp", 4), ("cli", 4)];
+const LAYERS: [(&str, u32); 7] = [
+    ("model", 1),
+    ("storage", 2),
+    ("checks", 2),
+    ("hooks", 3),
+    ("service", 4),
+    ("mcp", 5),
+    ("cli", 5),
+];
 
 /// The one file that may name a layer as high as its own.
 const STARTS_THE_SERVER: &str = "src/cli/serve.rs";

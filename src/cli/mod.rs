@@ -1,4 +1,4 @@
-//! Layer 4: the service as a command line.
+//! Layer 5: the service as a command line.
 //!
 //! One file for each subcommand. Data goes to standard output, everything else to standard error.
 

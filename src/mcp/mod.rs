@@ -1,10 +1,11 @@
-//! Layer 4: the service as a Model Context Protocol server, in both eras of the protocol: sessions
+//! Layer 5: the service as a Model Context Protocol server, in both eras of the protocol: sessions
 //! that begin with `initialize` (2024-11-05 to 2025-11-25), and requests that stand by themselves
 //! (2026-07-28).
 
 mod arguments;
 mod gate;
 mod prompts;
+mod resources;
 mod schema;
 mod server;
 pub mod stdio;

@@ -7,7 +7,8 @@ use futures_util::FutureExt as _;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
     ContentBlock, CustomRequest, CustomResult, GetPromptRequestParams, GetPromptResponse,
-    Implementation, ListPromptsResult, ListToolsResult, PaginatedRequestParams, ServerCapabilities,
+    Implementation, ListPromptsResult, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
     ServerConfig,
 };
 use rmcp::service::RequestContext;
@@ -16,8 +17,8 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::gate::{Call, Gate, Outcome, Retry};
-use super::prompts;
 use super::tools::ToolSet;
+use super::{prompts, resources};
 use crate::model::Refusal;
 use crate::service::{Caller, Service};
 
@@ -69,6 +70,7 @@ impl ServerHandler for Server {
         let capabilities = ServerCapabilities::builder()
             .enable_tools()
             .enable_prompts()
+            .enable_resources()
             .enable_completions()
             .build();
         let info = Implementation::new("refiner", env!("CARGO_PKG_VERSION"))
@@ -125,6 +127,22 @@ impl ServerHandler for Server {
     ) -> Result<GetPromptResponse, ErrorData> {
         let rendered = guarded(prompts::get(&self.service, request)).await;
         rendered.unwrap_or_else(|| Err(protocol_error(&panicked()))).map(GetPromptResponse::from)
+    }
+
+    async fn list_resources(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Ok(ListResourcesResult::with_all_items(resources::all()))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        resources::read(&request.uri).map(ReadResourceResponse::from)
     }
 
     async fn complete(

@@ -1,4 +1,4 @@
-//! Layer 3: the one place that decides what is done.
+//! Layer 4: the one place that decides what is done.
 //!
 //! One file for each operation. An operation reads, decides by calling the model, and writes
 //! through the queue; the faces only translate its arguments and its answer.
