@@ -11,6 +11,7 @@ use super::sources::Loaded;
 use super::trigger::Filled;
 use super::{Hooks, hold};
 use crate::model::journal::Snapshot;
+use crate::model::text::shortened;
 use crate::model::{Entry, Name, Version};
 use crate::storage::Provider as _;
 
@@ -104,7 +105,7 @@ fn requested(loaded: &Loaded, events: &[Event]) -> Vec<String> {
             };
             let name = &trigger.name;
             let line = format!("hook {name} asks you to {asks} ({})", event.kind());
-            lines.push(shortened(&line));
+            lines.push(shortened(&line, CHARACTERS_MAX));
         }
     }
     if lines.len() > REQUESTS_MAX {
@@ -112,11 +113,4 @@ fn requested(loaded: &Loaded, events: &[Event]) -> Vec<String> {
         lines.push(format!("{more} more hooks ask for something: see .refiner/workflow.log"));
     }
     lines
-}
-
-fn shortened(line: &str) -> String {
-    match line.char_indices().nth(CHARACTERS_MAX) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
-    }
 }

@@ -138,6 +138,11 @@ impl Constraint {
         self.status == Status::Satisfied
     }
 
+    /// Returns whether it is measured in the very way of another one.
+    pub fn is_measured_like(&self, other: &Self) -> bool {
+        (&self.validation, &self.target_metric) == (&other.validation, &other.target_metric)
+    }
+
     /// Returns whether the server measures it. What it measures, nobody can assert.
     pub fn is_measured(&self) -> bool {
         self.validation.is_some()

@@ -186,7 +186,67 @@ pub const WRITABLE: [&str; 4] = ["constraints", "data", "goals", "inputs"];
 /// caller's either.
 const DERIVED: [&str; 4] = ["history", "iteration", "updated_at", "version"];
 
+/// What a cycle of an artifact is, before anything is known of it.
+#[derive(Clone, Debug)]
+pub struct Beginning {
+    /// The id of the cycle.
+    pub refinement_id: String,
+    /// The artifact's name.
+    pub artifact_name: Name,
+    /// The workflow's name.
+    pub workflow: Name,
+    /// The digest of the workflow's definition and prompts.
+    pub definition: Digest,
+    /// The phase that it begins in.
+    pub phase: String,
+    /// When.
+    pub started_at: Time,
+}
+
 impl Document {
+    /// Returns the document of an artifact's first cycle, with nothing in it yet.
+    pub fn begin(beginning: Beginning) -> Self {
+        let Beginning { refinement_id, artifact_name, workflow, definition, phase, started_at } =
+            beginning;
+        Self {
+            refinement_id,
+            artifact_name,
+            artifact_type: None,
+            content_type: None,
+            workflow,
+            definition,
+            cycle: 1,
+            phase,
+            started_at,
+            finalized_at: None,
+            current_iteration: 0,
+            max_iterations: limits::ITERATIONS_DEFAULT,
+            convergence_status: ConvergenceStatus::Running,
+            goals: Vec::new(),
+            constraints: Vec::new(),
+            phases_completed: Vec::new(),
+            iteration_history: Vec::new(),
+            checkpoints: Vec::new(),
+            workflow_triggers: Vec::new(),
+            prior_cycle_id: None,
+            metrics: Metrics::default(),
+            inputs: Map::new(),
+            results: Map::new(),
+            requires_approval: false,
+            approval: None,
+            lease: None,
+            last_transition: None,
+            data: Map::new(),
+            manifest: None,
+            evidence: BTreeMap::new(),
+            reflected_files: None,
+            recoveries: Vec::new(),
+            repair: None,
+            test_generation: false,
+            components: Vec::new(),
+        }
+    }
+
     /// Returns the document as JSON.
     pub fn to_value(&self) -> Value {
         serde_json::to_value(self).expect("a document is made of what JSON can hold")
@@ -354,43 +414,14 @@ pub(crate) mod tests {
 
     /// A document with nothing in it, for tests of other modules.
     pub(crate) fn empty(name: &str) -> Document {
-        Document {
+        Document::begin(Beginning {
             refinement_id: "0193".into(),
             artifact_name: Name::parse(name).unwrap(),
-            artifact_type: None,
-            content_type: None,
             workflow: Name::parse("document").unwrap(),
             definition: Digest::ZERO,
-            cycle: 1,
             phase: "open".into(),
             started_at: Time::from_millis(0),
-            finalized_at: None,
-            current_iteration: 0,
-            max_iterations: limits::ITERATIONS_DEFAULT,
-            convergence_status: ConvergenceStatus::Running,
-            goals: Vec::new(),
-            constraints: Vec::new(),
-            phases_completed: Vec::new(),
-            iteration_history: Vec::new(),
-            checkpoints: Vec::new(),
-            workflow_triggers: Vec::new(),
-            prior_cycle_id: None,
-            metrics: Metrics::default(),
-            inputs: Map::new(),
-            results: Map::new(),
-            requires_approval: false,
-            approval: None,
-            lease: None,
-            last_transition: None,
-            data: Map::new(),
-            manifest: None,
-            evidence: BTreeMap::new(),
-            reflected_files: None,
-            recoveries: Vec::new(),
-            repair: None,
-            test_generation: false,
-            components: Vec::new(),
-        }
+        })
     }
 
     #[test]

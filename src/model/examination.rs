@@ -66,8 +66,9 @@ impl Examination {
 
     /// Returns whether it still fits constraints: nobody changed how they are measured since.
     pub fn fits(&self, constraints: &[Constraint]) -> bool {
-        let key =
-            |one: &Constraint| (one.id.clone(), one.validation.clone(), one.target_metric.clone());
-        constraints.iter().map(key).eq(self.measured.iter().map(key))
+        let fits = |(one, measured): (&Constraint, &Constraint)| {
+            one.id == measured.id && one.is_measured_like(measured)
+        };
+        constraints.len() == self.measured.len() && constraints.iter().zip(&self.measured).all(fits)
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::constraint::{Severity, Status};
 use super::journal::Snapshot;
 use super::step::ahead;
+use super::text::shortened;
 use super::workflow::Workflow;
 use super::{Digest, Document, Name, Refusal, Version};
 
@@ -138,7 +139,7 @@ impl Question {
         let lines = effect.into_iter().chain(why).chain(standing(document)).collect();
         Self {
             artifact: document.artifact_name.clone(),
-            what: cut(&one_line(what), WHAT_CHARACTERS_MAX),
+            what: shortened(&one_line(what), WHAT_CHARACTERS_MAX),
             choices: if gate.is_some() { ahead } else { Vec::new() },
             lines,
             sight,
@@ -235,7 +236,7 @@ fn text_of(value: &Value) -> String {
 /// steer a terminal or turn what is read around. It comes from a model, which may want to be
 /// approved.
 pub fn plain(text: &str) -> String {
-    cut(&one_line(text), TEXT_CHARACTERS_MAX)
+    shortened(&one_line(text), TEXT_CHARACTERS_MAX)
 }
 
 fn one_line(text: &str) -> String {
@@ -246,13 +247,6 @@ fn one_line(text: &str) -> String {
         .filter(|c| !turns(*c))
         .collect();
     shown.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-fn cut(text: &str, characters_max: usize) -> String {
-    match text.char_indices().nth(characters_max) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use cel::{Context, IdedExpr, Program, Value as CelValue};
 use serde_json::Value;
 
 use super::refusal::Unmet;
+use super::text::shortened;
 
 const TEXT_BYTES_MAX: usize = 4096;
 const TOKENS_MAX: usize = 160;
@@ -258,9 +259,9 @@ fn to_cel(value: &Value) -> CelValue {
 fn abridged(value: Value) -> Value {
     const CHARACTERS_MAX: usize = 120;
     let text = value.to_string();
-    match text.char_indices().nth(CHARACTERS_MAX) {
-        Some((end, _)) => Value::String(format!("{}…", &text[..end])),
-        None => value,
+    match shortened(&text, CHARACTERS_MAX) {
+        short if short == text => value,
+        short => Value::String(short),
     }
 }
 

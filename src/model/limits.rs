@@ -61,10 +61,10 @@ pub const PROMPT_BYTES_MAX: usize = 60 << 10;
 pub const PAGE_MAX: usize = 100;
 
 /// Bytes of a file that a check reads. Of a larger one it knows the size only.
-pub const CHECKED_FILE_BYTES_MAX: u64 = 16 << 20;
+pub const CHECKED_FILE_BYTES_MAX: u64 = OUTPUT_BYTES_MAX as u64;
 
 /// Files that one check looks at.
-pub const CHECKED_FILES_MAX: usize = 1000;
+pub const CHECKED_FILES_MAX: usize = OUTPUTS_MAX;
 
 /// Bytes that one run of a check reads.
 pub const CHECKED_BYTES_MAX: u64 = 256 << 20;

@@ -35,6 +35,7 @@ pub mod schema;
 pub mod sections;
 pub mod step;
 pub mod taxonomy;
+pub mod text;
 pub mod time;
 pub mod workflow;
 

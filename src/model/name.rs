@@ -6,8 +6,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Refusal;
+use super::text::shortened;
 
 const LENGTH_MAX: usize = 64;
+/// Characters of what was given that a refusal repeats.
+const REPEATED_CHARACTERS_MAX: usize = 80;
 
 /// Device names that Windows reserves in every folder, with or without an extension.
 const RESERVED: [&str; 4] = ["con", "prn", "aux", "nul"];
@@ -26,7 +29,10 @@ impl Name {
     pub fn parse(given: &str) -> Result<Self, Refusal> {
         match broken_rule(given) {
             None => Ok(Self(given.to_owned())),
-            Some(rule) => Err(Refusal::InvalidName { given: shortened(given), rule: rule.into() }),
+            Some(rule) => Err(Refusal::InvalidName {
+                given: shortened(given, REPEATED_CHARACTERS_MAX),
+                rule: rule.into(),
+            }),
         }
     }
 
@@ -62,14 +68,6 @@ pub(super) fn is_reserved(name: &str) -> bool {
         stem.strip_prefix(*prefix).is_some_and(|rest| matches!(rest.as_bytes(), [b'0'..=b'9']))
     };
     RESERVED.contains(&stem) || RESERVED_NUMBERED.iter().any(numbered)
-}
-
-/// Returns at most 80 characters of what was given, since a refusal repeats it.
-fn shortened(given: &str) -> String {
-    match given.char_indices().nth(80) {
-        Some((end, _)) => format!("{}…", &given[..end]),
-        None => given.to_owned(),
-    }
 }
 
 impl fmt::Display for Name {

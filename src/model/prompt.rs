@@ -5,8 +5,9 @@ use minijinja::{Environment, UndefinedBehavior, context};
 use serde_json::json;
 
 use super::briefing::Briefing;
-use super::guide::{Guide, shortened};
+use super::guide::Guide;
 use super::journal::Snapshot;
+use super::text::one_line;
 use super::{Workflow, limits};
 
 /// Steps that rendering may take, since a workspace may bring its own templates. The largest
@@ -90,8 +91,8 @@ fn rendered(
 #[expect(clippy::needless_pass_by_value, reason = "filters take values")]
 fn short(value: Value, characters: usize) -> String {
     match value.as_str() {
-        Some(text) => shortened(text, characters),
-        None => shortened(&json!(value).to_string(), characters),
+        Some(text) => one_line(text, characters),
+        None => one_line(&json!(value).to_string(), characters),
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::text::shortened;
 use super::{Time, Version};
 
 /// Characters of one text of a refusal. What a caller sent may be in it, however long that was.
@@ -265,8 +266,8 @@ impl Refusal {
     pub fn to_json(&self) -> Value {
         let mut object = json!({
             "code": self.code(),
-            "message": shortened(&self.to_string()),
-            "hint": shortened(&self.hint()),
+            "message": short(&self.to_string()),
+            "hint": short(&self.hint()),
         });
         if let (Some(object), Value::Object(details)) = (object.as_object_mut(), self.details()) {
             object.extend(details);
@@ -284,10 +285,10 @@ impl Refusal {
                 json!({ "expected": expected, "current": current })
             }
             Self::InvalidTransition { from, event, allowed, .. } => {
-                json!({ "from": from, "event": shortened(event), "allowed": allowed })
+                json!({ "from": from, "event": short(event), "allowed": allowed })
             }
             Self::GuardFailed { from, event, unmet } => {
-                json!({ "from": from, "event": shortened(event), "unmet": unmet })
+                json!({ "from": from, "event": short(event), "unmet": unmet })
             }
             Self::TooLarge { actual, limit, .. } => json!({ "actual": actual, "limit": limit }),
             _ => Value::Null,
@@ -297,15 +298,13 @@ impl Refusal {
 
 impl Violation {
     fn shortened(&self) -> Self {
-        Self { pointer: shortened(&self.pointer), message: shortened(&self.message) }
+        Self { pointer: short(&self.pointer), message: short(&self.message) }
     }
 }
 
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(TEXT_CHARACTERS_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+/// Returns a text as a refusal repeats it.
+fn short(text: &str) -> String {
+    shortened(text, TEXT_CHARACTERS_MAX)
 }
 
 fn summary(violations: &[Violation]) -> String {

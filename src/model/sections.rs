@@ -13,6 +13,7 @@ use super::output::OutputPath;
 use super::refusal::Violation;
 use super::step::Event;
 use super::taxonomy;
+use super::text::one_line;
 
 /// Characters of one line that a caller's text may take.
 const LINE_CHARACTERS_MAX: usize = 500;
@@ -35,7 +36,7 @@ pub fn of_iteration(
 
 /// Returns what a person's end of the loop adds to `refinement_log.md`.
 pub fn of_stop(document: &Document, reason: Option<&str>, at: super::Time) -> Section {
-    let reason = reason.map_or_else(|| "none given".to_owned(), one_line);
+    let reason = reason.map_or_else(|| "none given".to_owned(), line);
     let iteration = document.current_iteration;
     let mut text = format!("## Stopped in iteration {iteration} — {at}\n\n");
     part(
@@ -49,7 +50,7 @@ pub fn of_stop(document: &Document, reason: Option<&str>, at: super::Time) -> Se
 /// Returns what going back to mend something adds to `refinement_log.md`.
 pub fn of_recovery(document: &Document, repair: &Repair, at: super::Time) -> Section {
     let mut lines: Vec<String> =
-        repair.failures.iter().map(|failure| format!("failed: {}", one_line(failure))).collect();
+        repair.failures.iter().map(|failure| format!("failed: {}", line(failure))).collect();
     lines.extend(repair.missing_files.iter().map(missing));
     lines.extend(repair.manifest_violations.iter().map(violation));
     // An iteration has one section by its name, the one that closes it.
@@ -71,7 +72,7 @@ fn missing(path: &OutputPath) -> String {
 }
 
 fn violation(violation: &Violation) -> String {
-    let message = one_line(&violation.message);
+    let message = line(&violation.message);
     format!("error: the manifest is wrong at {}: {message}", violation.pointer)
 }
 
@@ -80,7 +81,7 @@ pub fn of_human_decision(document: &Document, event: &Event, at: super::Time) ->
     let mut text = format!(
         "### Iteration {} — {} by a person — {at}\n\n- **Phase**: {}\n",
         document.current_iteration,
-        one_line(&event.name),
+        line(&event.name),
         document.phase,
     );
     person_said(&mut text, event.words.as_deref(), event.reason.as_deref());
@@ -99,7 +100,7 @@ pub fn of_loosening(
         document.current_iteration, document.phase,
     );
     for way in ways {
-        let _ = writeln!(text, "- **Loosened**: {}", one_line(way));
+        let _ = writeln!(text, "- **Loosened**: {}", line(way));
     }
     person_said(&mut text, words, note);
     Section { log: LogFile::Decisions, text }
@@ -107,10 +108,10 @@ pub fn of_loosening(
 
 /// What a person said, and what the caller said who asked for it: one is not the other.
 fn person_said(text: &mut String, words: Option<&str>, asked_with: Option<&str>) {
-    let reason = words.map_or_else(|| "none given".to_owned(), one_line);
+    let reason = words.map_or_else(|| "none given".to_owned(), line);
     let _ = writeln!(text, "- **Reason**: {reason}");
     if let Some(asked_with) = asked_with.filter(|asked_with| Some(*asked_with) != words) {
-        let _ = writeln!(text, "- **Asked for with**: {}", one_line(asked_with));
+        let _ = writeln!(text, "- **Asked for with**: {}", line(asked_with));
     }
     text.push('\n');
 }
@@ -128,7 +129,7 @@ fn refinement_log(
         let word = if one.holds() { "satisfied" } else { "violated" };
         let details = one.details.as_deref().unwrap_or(&one.description);
         let asserted = if one.asserted { " (asserted)" } else { "" };
-        format!("{}: {word} — {}{asserted}", one.id, one_line(details))
+        format!("{}: {word} — {}{asserted}", one.id, line(details))
     });
     let mut text = format!("## Iteration {} — {}\n\n", iteration.iteration, iteration.at);
     if status == Some(ConvergenceStatus::MaxIterationsExceeded) {
@@ -142,10 +143,9 @@ fn refinement_log(
     part(&mut text, "Constraint Status", constraints.collect());
     let mut reflection = vec![
         format!("Convergence: {}", iteration.decision),
-        format!("Reason: {}", one_line(&iteration.reason)),
+        format!("Reason: {}", line(&iteration.reason)),
     ];
-    reflection
-        .extend(iteration.regressions.iter().map(|one| format!("Regression: {}", one_line(one))));
+    reflection.extend(iteration.regressions.iter().map(|one| format!("Regression: {}", line(one))));
     part(&mut text, "Reflection Summary", reflection);
     if !errors.is_empty() {
         part(&mut text, "Errors", errors.to_vec());
@@ -183,7 +183,7 @@ fn decision(document: &Document, iteration: &Iteration) -> String {
         iteration.iteration,
         document.max_iterations,
         iteration.constraints.blocking_violated,
-        one_line(&iteration.reason),
+        line(&iteration.reason),
     )
 }
 
@@ -210,18 +210,14 @@ fn list(value: Option<&Value>) -> Vec<String> {
 
 fn line_of(value: &Value) -> String {
     match value {
-        Value::String(text) => one_line(text),
-        other => one_line(&other.to_string()),
+        Value::String(text) => line(text),
+        other => line(&other.to_string()),
     }
 }
 
 /// Returns a caller's text as a part of one line, so that it cannot forge headings of the log.
-fn one_line(text: &str) -> String {
-    let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match joined.char_indices().nth(LINE_CHARACTERS_MAX) {
-        Some((end, _)) => format!("{}…", &joined[..end]),
-        None => joined,
-    }
+fn line(text: &str) -> String {
+    one_line(text, LINE_CHARACTERS_MAX)
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! `init_state`: opens an artifact, or finds where it was left.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -15,7 +14,7 @@ use super::{Caller, Service};
 use crate::model::briefing::Briefing;
 use crate::model::component::{self, Component};
 use crate::model::constraint::{self, Constraint};
-use crate::model::document::{ConvergenceStatus, Metrics};
+use crate::model::document::{Beginning, ConvergenceStatus};
 use crate::model::journal::{Snapshot, Turn};
 use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::{
@@ -144,7 +143,7 @@ impl Service {
     }
 
     fn wish(&self, arguments: Init) -> Result<Wish, Refusal> {
-        let workflow = arguments.workflow.as_deref().unwrap_or("pmpo");
+        let workflow = arguments.workflow.as_deref().unwrap_or(REFINING);
         let workflow = Name::parse(workflow).map_err(|_| Refusal::UnknownWorkflow {
             given: workflow.to_owned(),
             known: self.catalog.names(),
@@ -305,57 +304,46 @@ fn resume(wish: &Wish, snapshot: &Arc<Snapshot>) -> Result<Opening, Refusal> {
 fn first_document(wish: &Wish, before: Option<&Snapshot>, now: Time, id: String) -> Document {
     let before = before.map(|before| &before.document);
     let workflow = &wish.known.workflow;
-    let inherited = |field: fn(&Document) -> Option<String>| before.and_then(field);
-    let constraints =
-        wish.constraints.clone().or_else(|| before.map(|before| unassessed(&before.constraints)));
-    Document {
+    let blank = Document::begin(Beginning {
         refinement_id: id,
         artifact_name: wish.name.clone(),
-        artifact_type: wish
-            .artifact_type
-            .clone()
-            .or_else(|| inherited(|before| before.artifact_type.clone())),
-        content_type: content_type(wish, before),
         workflow: workflow.definition.id.clone(),
         definition: workflow.digest,
-        cycle: before.map_or(1, |before| before.cycle + 1),
         phase: workflow.definition.initial.clone(),
         started_at: now,
-        finalized_at: None,
-        current_iteration: 0,
-        max_iterations: wish.max_iterations.unwrap_or_else(|| {
-            before.map_or(limits::ITERATIONS_DEFAULT, |before| before.max_iterations)
-        }),
-        convergence_status: ConvergenceStatus::Running,
-        goals: wish
-            .goals
-            .clone()
-            .or_else(|| before.map(|before| before.goals.clone()))
-            .unwrap_or_default(),
-        constraints: constraints.unwrap_or_default(),
-        phases_completed: Vec::new(),
-        iteration_history: Vec::new(),
-        checkpoints: Vec::new(),
-        workflow_triggers: before.map_or(Vec::new(), |before| before.workflow_triggers.clone()),
-        prior_cycle_id: before.map(|before| before.refinement_id.clone()),
-        metrics: Metrics::default(),
+    });
+    let seeded = match before {
+        Some(before) => seeded(blank, before),
+        None => blank,
+    };
+    Document {
+        artifact_type: wish.artifact_type.clone().or(seeded.artifact_type),
+        content_type: content_type(wish, before),
+        max_iterations: wish.max_iterations.unwrap_or(seeded.max_iterations),
+        goals: wish.goals.clone().unwrap_or(seeded.goals),
+        constraints: wish.constraints.clone().unwrap_or(seeded.constraints),
         inputs: wish.inputs.clone(),
-        results: Map::new(),
-        requires_approval: wish.requires_approval
-            || before.is_some_and(|before| before.requires_approval),
-        approval: None,
-        lease: None,
-        last_transition: None,
-        data: Map::new(),
-        manifest: before.and_then(|before| before.manifest.clone()),
-        evidence: BTreeMap::new(),
-        reflected_files: None,
-        recoveries: Vec::new(),
-        repair: None,
-        test_generation: wish
-            .test_generation
-            .unwrap_or_else(|| before.is_some_and(|before| before.test_generation)),
+        requires_approval: wish.requires_approval || seeded.requires_approval,
+        test_generation: wish.test_generation.unwrap_or(seeded.test_generation),
         components: components(wish, before),
+        ..seeded
+    }
+}
+
+/// Takes over what the next cycle inherits, whatever its caller says.
+fn seeded(blank: Document, before: &Document) -> Document {
+    Document {
+        artifact_type: before.artifact_type.clone(),
+        cycle: before.cycle + 1,
+        max_iterations: before.max_iterations,
+        goals: before.goals.clone(),
+        constraints: unassessed(&before.constraints),
+        workflow_triggers: before.workflow_triggers.clone(),
+        prior_cycle_id: Some(before.refinement_id.clone()),
+        requires_approval: before.requires_approval,
+        manifest: before.manifest.clone(),
+        test_generation: before.test_generation,
+        ..blank
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Service, refusal};
 use crate::model::briefing::Briefing;
 use crate::model::document::json_bytes;
 use crate::model::journal::Snapshot;
-use crate::model::{Document, Name, Refusal, Version, checkpoint, limits};
+use crate::model::{Document, Name, Refusal, Version, checkpoint, limits, text};
 
 /// The arguments of `load_state`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -244,10 +244,7 @@ fn size(value: &Value) -> String {
 }
 
 /// Returns the beginning of a text.
-pub(super) fn shortened(text: &str) -> String {
+pub(super) fn shortened(given: &str) -> String {
     const CHARACTERS_MAX: usize = 120;
-    match text.char_indices().nth(CHARACTERS_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    text::shortened(given, CHARACTERS_MAX)
 }

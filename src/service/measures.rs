@@ -12,15 +12,16 @@ use crate::checks::{self, Check, CommandPolicy, Context, FileInfo, Outcome};
 use crate::model::constraint::{Constraint, Status};
 use crate::model::examination::Evidence;
 use crate::model::output::OutputPath;
+use crate::model::refusal::Violation;
 use crate::model::{Document, Name, Refusal, Time};
 use crate::storage::{OutputFile, Provider};
 
 /// Refuses constraints whose measures cannot be read. Those of before are not looked at again.
 pub(super) fn check_measures(before: &[Constraint], after: &[Constraint]) -> Result<(), Refusal> {
-    let measure = |one: &Constraint| (one.validation.clone(), one.target_metric.clone());
-    let known = |one: &Constraint| before.iter().any(|old| measure(old) == measure(one));
+    let known = |one: &Constraint| before.iter().any(|old| old.is_measured_like(one));
     let mut violations = Vec::new();
-    for (index, one) in after.iter().enumerate().filter(|(_, one)| !known(one)) {
+    let measured = after.iter().enumerate().filter(|(_, one)| one.is_measured());
+    for (index, one) in measured.filter(|(_, one)| !known(one)) {
         if let Some(Err(wrong)) = check_of(one, &format!("/constraints/{index}")) {
             violations.extend(wrong);
         }
@@ -32,10 +33,7 @@ pub(super) fn check_measures(before: &[Constraint], after: &[Constraint]) -> Res
 }
 
 /// Reads how a constraint is measured, if it is.
-fn check_of(
-    one: &Constraint,
-    pointer: &str,
-) -> Option<Result<Check, Vec<crate::model::refusal::Violation>>> {
+fn check_of(one: &Constraint, pointer: &str) -> Option<Result<Check, Vec<Violation>>> {
     let validation = one.validation.as_ref()?;
     Some(Check::parse(validation, one.target_metric.as_ref(), pointer))
 }
@@ -49,16 +47,16 @@ impl Service {
         manifest: Value,
     ) -> Result<BTreeMap<String, Evidence>, Refusal> {
         let measured = document.constraints.iter().filter(|one| one.is_measured());
+        let measured: Vec<Constraint> = measured.cloned().collect();
+        if measured.is_empty() {
+            return Ok(BTreeMap::new());
+        }
         let measuring = Measuring {
             files: Files::new(Arc::clone(&self.provider), &document.artifact_name, there),
             manifest,
             commands: self.commands.clone(),
             now: self.clock.now(),
         };
-        let measured: Vec<Constraint> = measured.cloned().collect();
-        if measured.is_empty() {
-            return Ok(BTreeMap::new());
-        }
         let found = tokio::task::spawn_blocking(move || measuring.run(&measured)).await;
         found.map_err(|error| Refusal::Internal(error.to_string()))
     }

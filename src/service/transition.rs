@@ -14,7 +14,7 @@ use crate::model::briefing::Briefing;
 use crate::model::document::LastTransition;
 use crate::model::journal::{Snapshot, Turn};
 use crate::model::step::{self, Decision, Event, Occasion, Step};
-use crate::model::{Draft, Name, Refusal, Time, Version, Workflow};
+use crate::model::{Document, Draft, Name, Refusal, Time, Version, Workflow};
 
 /// The arguments of `transition`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -220,7 +220,7 @@ impl Sending {
         let draft = Draft {
             sections: step.sections.clone(),
             events: step.events.clone(),
-            blobs: self.contents(),
+            blobs: self.contents(&before.document, &step.document),
             ..writing.draft(now, step.document.clone(), summary)
         };
         let snapshot = turn.append(draft)?;
@@ -264,9 +264,12 @@ impl Sending {
         Ok(step)
     }
 
-    /// What the entry keeps of the files that were looked at.
-    fn contents(&self) -> Vec<Vec<u8>> {
-        self.examined.as_ref().map(|examined| examined.contents.clone()).unwrap_or_default()
+    /// Returns the contents of the files that the step recorded, for the entry to keep.
+    fn contents(&self, before: &Document, after: &Document) -> Vec<Vec<u8>> {
+        match &self.examined {
+            Some(examined) if after.manifest != before.manifest => examined.contents.clone(),
+            _ => Vec::new(),
+        }
     }
 
     fn check_phase(&self, present: &str) -> Result<(), Refusal> {

@@ -76,7 +76,10 @@ impl Service {
             false => self.keep_evidence(&name, writing, examined, newest.warnings).await?,
         };
         let mut found = snapshot.document.clone();
-        step::take_evidence(&mut found, &seen, self.clock.now());
+        if found.is_finalized() {
+            // What is closed is looked at, and stays as it is.
+            step::take_evidence(&mut found, &seen, self.clock.now());
+        }
         Ok(Verified {
             constraints: standings(&found, arguments.constraints.as_deref()),
             missing_files: seen.missing.iter().map(ToString::to_string).collect(),

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Variables that would change what the program does.
-const VARIABLES: [&str; 8] = [
+const VARIABLES: [&str; 9] = [
+    "CI",
     "CLAUDE_PROJECT_DIR",
     "CLICOLOR",
     "CLICOLOR_FORCE",

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
+use futures_util::stream::{self, Stream};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use rmcp::{Peer, RoleClient};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -80,8 +80,7 @@ pub(super) async fn until_killed(
     notes: &[Note],
 ) -> anyhow::Result<Acknowledged> {
     let peer = session.peer();
-    let mut saves =
-        stream::iter(notes).map(|note| save(&peer, name, note)).buffer_unordered(IN_FLIGHT);
+    let mut saves = save_all(&peer, name, notes);
     let mut acknowledged = Acknowledged::new();
     while let Some(saved) = saves.next().await {
         match saved {
@@ -94,6 +93,16 @@ pub(super) async fn until_killed(
         }
     }
     Ok(acknowledged)
+}
+
+/// Saves every note, many at once, and returns what came of each as it comes.
+fn save_all<'a>(
+    peer: &'a Peer<RoleClient>,
+    name: &'a Name,
+    notes: &'a [Note],
+) -> impl Stream<Item = Result<(String, u64), CallError>> + Unpin + 'a {
+    let saves = stream::iter(notes).map(move |note| save(peer, name, note));
+    Box::pin(saves.buffer_unordered(IN_FLIGHT))
 }
 
 /// Saves a note. Its key makes it safe to do so again.
@@ -155,15 +164,7 @@ async fn send_again(
     name: &Name,
     notes: &[Note],
 ) -> anyhow::Result<Acknowledged> {
-    let peer = session.peer();
-    let mut saves =
-        stream::iter(notes).map(|note| save(&peer, name, note)).buffer_unordered(IN_FLIGHT);
-    let mut acknowledged = Acknowledged::new();
-    while let Some(saved) = saves.next().await {
-        let (key, version) = saved?;
-        acknowledged.insert(key, version);
-    }
-    Ok(acknowledged)
+    Ok(save_all(&session.peer(), name, notes).try_collect().await?)
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! An older state as a document of ours.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value, json};
 
 use super::fields::Fields;
@@ -9,7 +7,7 @@ use super::folder::Old;
 use super::notes::Notes;
 use super::parts;
 use crate::model::component;
-use crate::model::document::{ConvergenceStatus, Metrics};
+use crate::model::document::{Beginning, ConvergenceStatus, Metrics};
 use crate::model::iteration::Iteration;
 use crate::model::{Document, Name, Refusal, Time, Workflow, limits, step, taxonomy};
 
@@ -76,43 +74,14 @@ pub(super) fn document(old: Old, here: Here<'_>, notes: &mut Notes) -> Result<Do
 
 fn blank(here: Here<'_>) -> Document {
     let definition = &here.workflow.definition;
-    Document {
+    Document::begin(Beginning {
         refinement_id: here.id,
         artifact_name: here.name,
-        artifact_type: None,
-        content_type: None,
         workflow: definition.id.clone(),
         definition: here.workflow.digest,
-        cycle: 1,
         phase: definition.initial.clone(),
         started_at: here.now,
-        finalized_at: None,
-        current_iteration: 0,
-        max_iterations: limits::ITERATIONS_DEFAULT,
-        convergence_status: ConvergenceStatus::Running,
-        goals: Vec::new(),
-        constraints: Vec::new(),
-        phases_completed: Vec::new(),
-        iteration_history: Vec::new(),
-        checkpoints: Vec::new(),
-        workflow_triggers: Vec::new(),
-        prior_cycle_id: None,
-        metrics: Metrics::default(),
-        inputs: Map::new(),
-        results: Map::new(),
-        requires_approval: false,
-        approval: None,
-        lease: None,
-        last_transition: None,
-        data: Map::new(),
-        manifest: None,
-        evidence: BTreeMap::new(),
-        reflected_files: None,
-        recoveries: Vec::new(),
-        repair: None,
-        test_generation: false,
-        components: Vec::new(),
-    }
+    })
 }
 
 fn identity(document: &mut Document, given: &mut Fields, notes: &mut Notes) {

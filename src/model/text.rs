@@ -1,0 +1,48 @@
+//! Texts of callers, cut to a length that what repeats them can bear.
+
+/// Returns the beginning of a text, with an ellipsis where it was cut.
+pub fn shortened(text: &str, characters_max: usize) -> String {
+    match text.char_indices().nth(characters_max) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Returns the beginning of a text on one line, so that it can neither forge headings of what it
+/// becomes a part of nor fill it.
+pub fn one_line(text: &str, characters_max: usize) -> String {
+    let mut joined = String::new();
+    for word in text.split_whitespace() {
+        // A character has four bytes at most: there is enough to be cut.
+        if joined.len() > characters_max * 4 {
+            break;
+        }
+        if !joined.is_empty() {
+            joined.push(' ');
+        }
+        joined.push_str(word);
+    }
+    shortened(&joined, characters_max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_characters_and_says_so() {
+        assert_eq!(shortened("größe", 5), "größe");
+        assert_eq!(shortened("größe", 4), "größ…");
+        assert_eq!(one_line(" a\n## b\t c ", 80), "a ## b c");
+        assert_eq!(one_line(&"ö ".repeat(100), 3), "ö ö…");
+        assert_eq!(one_line(&"wort ".repeat(1000), 9), "wort wort…");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_stays_on_one_line() {
+        assert_eq!(one_line("a\n# b", 10), "a # b");
+        assert_eq!(one_line("äöüß", 2), "äö…");
+        assert!(one_line(&"x".repeat(1 << 20), 200).len() < 300);
+        assert!(one_line(&"x ".repeat(1 << 20), 200).len() < 300);
+    }
+}
