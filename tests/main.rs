@@ -20,6 +20,7 @@ mod damage;
 mod formats;
 mod gate;
 mod hooks;
+mod http;
 mod import;
 mod pmpo;
 #[cfg(target_os = "linux")]
