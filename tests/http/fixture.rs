@@ -49,7 +49,7 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         if request.name == "wait" {
-            drop(self.entered.send(()));
+            self.entered.send(()).expect("the test waits for it");
             tokio::select! {
                 released = self.release.acquire() => released.unwrap().forget(),
                 () = context.ct.cancelled() => {}
