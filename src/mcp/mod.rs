@@ -3,7 +3,9 @@
 //! (2026-07-28).
 
 mod arguments;
+pub mod elicitation;
 mod gate;
+pub mod guard;
 mod prompts;
 mod resources;
 mod schema;

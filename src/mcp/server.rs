@@ -1,9 +1,5 @@
 //! The MCP server: answers requests by calling the service.
 
-use std::future::Future;
-use std::panic::AssertUnwindSafe;
-
-use futures_util::FutureExt as _;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
     ContentBlock, CustomRequest, CustomResult, GetPromptRequestParams, GetPromptResponse,
@@ -16,7 +12,9 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::gate::{Call, Gate, Outcome, Retry};
+use super::elicitation::Retry;
+use super::gate::{Call, Gate, Outcome};
+use super::guard::guarded;
 use super::tools::ToolSet;
 use super::{prompts, resources};
 use crate::model::Refusal;
@@ -96,8 +94,7 @@ impl ServerHandler for Server {
             let name: String = request.name.chars().take(80).collect();
             ErrorData::invalid_params(format!("Unknown tool: {name}"), None)
         })?;
-        let retry =
-            request.request_state.map(|state| Retry { state, responses: request.input_responses });
+        let retry = Retry::new(request.request_state, request.input_responses);
         let call = Call {
             service: &self.service,
             tool,
@@ -105,7 +102,7 @@ impl ServerHandler for Server {
             caller: caller(&context),
         };
         let outcome = guarded(self.gate.carry_out(call, retry, &context)).await;
-        Ok(match outcome.unwrap_or_else(|| Err(panicked())) {
+        Ok(match outcome.unwrap_or_else(|panicked| Err(panicked.into())) {
             Ok(Outcome::Answered(answer)) => CallToolResult::structured(answer).into(),
             Ok(Outcome::Asks(question)) => CallToolResponse::InputRequired(*question),
             Err(refusal) => refused(&refusal).into(),
@@ -126,7 +123,7 @@ impl ServerHandler for Server {
         _context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
         let rendered = guarded(prompts::get(&self.service, request)).await;
-        rendered.unwrap_or_else(|| Err(protocol_error(&panicked()))).map(GetPromptResponse::from)
+        rendered.unwrap_or_else(|panicked| Err(panicked.into())).map(GetPromptResponse::from)
     }
 
     async fn list_resources(
@@ -151,7 +148,7 @@ impl ServerHandler for Server {
         _context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
         let completed = guarded(prompts::complete(&self.service, request)).await;
-        completed.unwrap_or_else(|| Err(protocol_error(&panicked())))
+        completed.unwrap_or_else(|panicked| Err(panicked.into()))
     }
 
     async fn on_custom_request(
@@ -180,16 +177,6 @@ fn caller(context: &RequestContext<RoleServer>) -> Caller {
         Some(client) => Caller::new(&format!("{} {}", client.name, client.version)),
         None => Caller::new("unknown client"),
     }
-}
-
-/// Lets a handler finish even if it panics: rmcp sends no answer at all then, and the client waits
-/// for ever. Returns `None` after a panic.
-async fn guarded<T>(handler: impl Future<Output = T>) -> Option<T> {
-    AssertUnwindSafe(handler).catch_unwind().await.ok()
-}
-
-fn panicked() -> Refusal {
-    Refusal::Internal("a handler panicked".into())
 }
 
 /// A refusal as a tool's result: text only, since TypeScript clients 1.27 to 1.29 validate
