@@ -16,6 +16,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::access::Access;
 use super::gate::{Call, Gate, Outcome, Retry};
 use super::tools::ToolSet;
 use super::{prompts, resources};
@@ -98,11 +99,13 @@ impl ServerHandler for Server {
         })?;
         let retry =
             request.request_state.map(|state| Retry { state, responses: request.input_responses });
+        let access = Access::of(&context);
         let call = Call {
             service: &self.service,
             tool,
             arguments: request.arguments.unwrap_or_default(),
-            caller: caller(&context),
+            caller: caller(&context, &access),
+            access,
         };
         let outcome = guarded(self.gate.carry_out(call, retry, &context)).await;
         Ok(match outcome.unwrap_or_else(|| Err(panicked())) {
@@ -174,12 +177,13 @@ impl ServerHandler for Server {
     }
 }
 
-/// The client's name and version, for the journal.
-fn caller(context: &RequestContext<RoleServer>) -> Caller {
-    match context.client_info() {
+/// The client's name and version, for the journal, and the token that it called with.
+fn caller(context: &RequestContext<RoleServer>, access: &Access) -> Caller {
+    let caller = match context.client_info() {
         Some(client) => Caller::new(&format!("{} {}", client.name, client.version)),
         None => Caller::new("unknown client"),
-    }
+    };
+    access.grant().map_or(caller.clone(), |grant| caller.bearing(grant))
 }
 
 /// Lets a handler finish even if it panics: rmcp sends no answer at all then, and the client waits

@@ -5,6 +5,10 @@
 //! stand by themselves (2026-07-28) are answered with what to ask, and come again with the person's
 //! answer and a sealed state ([`seal`]). Either way the person's answer is bound to what they saw, and
 //! the service decides whether that is still what there is. Nothing in a tool's arguments counts.
+//!
+//! Nobody is asked whose answer would not count: over HTTP with tokens, the request's token needs the
+//! scope approve, and where the user's configuration wants a token for every decision, so does it
+//! over stdio, which has none.
 
 mod form;
 mod key;
@@ -26,10 +30,12 @@ use tokio::sync::{Semaphore, watch};
 use self::form::Agreed;
 use self::key::KEY;
 use self::seal::{Binding, State};
+use super::access::{Access, needed_for};
 use super::tools::{Effect, Registered};
 use crate::model::gate::{Question, Sight};
+use crate::model::token::Scope;
 use crate::model::{Digest, Name, Refusal, Time};
-use crate::service::{Caller, Consent, Service};
+use crate::service::{Caller, Consent, Service, unproven};
 
 /// How long a person may take while a call waits for them.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
@@ -56,6 +62,8 @@ pub(super) struct Call<'a> {
     pub(super) tool: &'static Registered,
     pub(super) arguments: JsonObject,
     pub(super) caller: Caller,
+    /// What whoever sent it may do.
+    pub(super) access: Access,
 }
 
 /// What a client sends beside the call when it calls again with a person's answer.
@@ -94,7 +102,9 @@ impl Gate {
         retry: Option<Retry>,
         context: &RequestContext<RoleServer>,
     ) -> Result<Outcome, Refusal> {
+        call.access.require(needed_for(call.tool.effect))?;
         if let Some(retry) = retry {
+            call.check_may_decide(None)?;
             return call.retried(retry).await.map(Outcome::Answered);
         }
         let Some(way) = way(context).filter(|_| call.may_ask()) else {
@@ -105,6 +115,7 @@ impl Gate {
             Err(refusal) => refusal,
         };
         let Some(question) = call.question(&refusal).await? else { return Err(refusal) };
+        call.check_may_decide(Some(&refusal))?;
         match way {
             Way::Answer => Ok(Outcome::Asks(Box::new(call.asking(&question)?))),
             Way::Request => {
@@ -168,7 +179,10 @@ impl Call<'_> {
         if let Some(event) = agreed.event {
             self.arguments.insert("event".to_owned(), json!(event));
         }
-        let consent = Consent::new(sight, agreed.words.as_deref());
+        let mut consent = Consent::new(sight, agreed.words.as_deref());
+        if let Some(grant) = self.access.grant() {
+            consent = consent.proven_by(grant.clone());
+        }
         self.caller = self.caller.confirmed_for(consent);
         self.made().await
     }
@@ -204,6 +218,25 @@ impl Call<'_> {
             workspace: Digest::of(self.service.provider().to_string().as_bytes()),
             tool: self.tool.definition.name.to_string(),
             arguments: Digest::of_json(&json!(self.arguments)),
+        }
+    }
+
+    /// Refuses a call by which nobody can decide, whatever they answer.
+    fn check_may_decide(&self, refusal: Option<&Refusal>) -> Result<(), Refusal> {
+        self.access.require(Scope::Approve)?;
+        match (self.service.wants_a_token() && self.access.grant().is_none(), refusal) {
+            (false, _) => Ok(()),
+            (true, Some(Refusal::ApprovalRequired { what, command })) => {
+                Err(Refusal::NotApproved {
+                    message: format!(
+                        "{what} needs a person's decision, and their configuration asks for a token with it (approvals: token)"
+                    ),
+                    hint: format!(
+                        "nothing was written: ask your user to run this at a terminal, and to type a token with the scope approve: {command}"
+                    ),
+                })
+            }
+            (true, _) => Err(unproven("a person's answer needs a token beside it")),
         }
     }
 
