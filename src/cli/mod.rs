@@ -3,7 +3,7 @@
 //! One file for each subcommand. Data goes to standard output, everything else to standard error.
 
 mod checkpoint;
-mod commands;
+mod configuration;
 mod decide;
 mod demo;
 mod diff;
@@ -22,12 +22,13 @@ mod restore;
 mod save;
 mod serve;
 mod show;
+mod token;
 mod transition;
 mod trust;
 mod verify;
 mod writing;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
 
@@ -36,12 +37,13 @@ use clap::{Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 
+use self::configuration::Configuration;
 use self::exit_code::ExitCode;
 use self::output::{Color, Output};
 use crate::hooks::Hooks;
 use crate::model::Refusal;
-use crate::service::{Caller, Clock as _, Service, SystemClock};
-use crate::storage::filesystem::Filesystem;
+use crate::service::{Approvals, Caller, Clock as _, Service, SystemClock, Tokens};
+use crate::storage::filesystem::{Filesystem, UserFolder};
 use crate::storage::memory::Memory;
 
 /// Keeps the state of agent loops, and serves it over MCP.
@@ -127,6 +129,8 @@ enum Command {
     Import(import::Import),
     /// Let the project's hooks run, after a look at them
     Trust(trust::Trust),
+    /// Make, list and revoke the tokens of those who may come in or decide
+    Token(token::TokenCommand),
     /// Look for damage
     Doctor(doctor::Doctor),
 }
@@ -161,6 +165,8 @@ impl From<anyhow::Error> for Failure {
 /// What a subcommand has at hand.
 struct Context {
     service: Service,
+    /// The user's tokens. None without a folder for the user's own configuration.
+    tokens: Option<Tokens>,
     caller: Caller,
     output: Output,
 }
@@ -207,7 +213,7 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
     if let Command::Demo(demo) = cli.command {
         return demo.run(cli.global.dir, output).await;
     }
-    let context = Context { service: open(&cli.global)?, caller: person(), output };
+    let context = open(&cli.global, output)?;
     let result = match cli.command {
         Command::Demo(_) => Ok(()),
         Command::Serve(serve) => serve.run(&context).await,
@@ -227,25 +233,44 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Finalize(finalize) => finalize.run(&context).await,
         Command::Import(import) => import.run(&context).await,
         Command::Trust(trust) => trust.run(&cli.global, &context),
+        Command::Token(token) => token.run(&context),
         Command::Doctor(doctor) => doctor.run(&context).await,
     };
     context.service.settle().await;
     result
 }
 
-fn open(global: &Global) -> Result<Service, Failure> {
-    match global.provider {
+fn open(global: &Global, output: Output) -> Result<Context, Failure> {
+    let (service, workspace) = match global.provider {
         ProviderKind::Memory => {
-            Ok(Service::new(Arc::new(Memory::default()), Arc::new(SystemClock)))
+            let service = Service::new(Arc::new(Memory::default()), Arc::new(SystemClock));
+            (service, "memory".to_owned())
         }
         ProviderKind::Filesystem => {
             let workspace = workspace(global)?;
             let hooks = hooks(workspace.clone());
             hooks.prepare();
-            let commands = commands::allowed(workspace.project());
-            Ok(Service::of_workspace(workspace).with_hooks(hooks).with_commands(commands))
+            let place = workspace.canonical_project().map_err(anyhow::Error::from)?;
+            (Service::of_workspace(workspace).with_hooks(hooks), token::workspace(&place))
         }
-    }
+    };
+    let context = Context { service, tokens: None, caller: person(), output };
+    Ok(match project::user_folder() {
+        None => context,
+        Some(user) => configured(context, user, workspace, &project::find(global.dir.as_deref())?),
+    })
+}
+
+/// Returns what a subcommand has at hand as the user's own configuration wants it.
+fn configured(context: Context, user: UserFolder, workspace: String, project: &Path) -> Context {
+    let configuration = Configuration::of(&user, project);
+    let tokens = Tokens::new(user, workspace, Arc::new(SystemClock));
+    let approvals = match configuration.approvals {
+        configuration::Approvals::Person => Approvals::Person,
+        configuration::Approvals::Token => Approvals::Token(tokens.clone()),
+    };
+    let service = context.service.with_commands(configuration.commands).with_approvals(approvals);
+    Context { service, tokens: Some(tokens), ..context }
 }
 
 fn workspace(global: &Global) -> Result<Filesystem, Failure> {

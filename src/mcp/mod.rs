@@ -2,6 +2,7 @@
 //! that begin with `initialize` (2024-11-05 to 2025-11-25), and requests that stand by themselves
 //! (2026-07-28).
 
+pub mod access;
 mod arguments;
 pub mod elicitation;
 mod gate;

@@ -12,6 +12,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::access::Access;
 use super::elicitation::Retry;
 use super::gate::{Call, Gate, Outcome};
 use super::guard::guarded;
@@ -95,11 +96,13 @@ impl ServerHandler for Server {
             ErrorData::invalid_params(format!("Unknown tool: {name}"), None)
         })?;
         let retry = Retry::new(request.request_state, request.input_responses);
+        let access = Access::of(&context);
         let call = Call {
             service: &self.service,
             tool,
             arguments: request.arguments.unwrap_or_default(),
-            caller: caller(&context),
+            caller: caller(&context, &access),
+            access,
         };
         let outcome = guarded(self.gate.carry_out(call, retry, &context)).await;
         Ok(match outcome.unwrap_or_else(|panicked| Err(panicked.into())) {
@@ -171,12 +174,13 @@ impl ServerHandler for Server {
     }
 }
 
-/// The client's name and version, for the journal.
-fn caller(context: &RequestContext<RoleServer>) -> Caller {
-    match context.client_info() {
+/// The client's name and version, for the journal, and the token that it called with.
+fn caller(context: &RequestContext<RoleServer>, access: &Access) -> Caller {
+    let caller = match context.client_info() {
         Some(client) => Caller::new(&format!("{} {}", client.name, client.version)),
         None => Caller::new("unknown client"),
-    }
+    };
+    access.grant().map_or(caller.clone(), |grant| caller.bearing(grant))
 }
 
 /// A refusal as a tool's result: text only, since TypeScript clients 1.27 to 1.29 validate

@@ -71,3 +71,9 @@ pub const CHECKED_BYTES_MAX: u64 = 256 << 20;
 
 /// Characters of what a check says about what it found.
 pub const FINDING_CHARACTERS_MAX: usize = 600;
+
+/// Tokens of a user, of all workspaces together.
+pub const TOKENS_MAX: usize = 1000;
+
+/// Days after which a token is over at the latest, unless it never is.
+pub const TOKEN_DAYS_MAX: i64 = 3650;
