@@ -4,6 +4,7 @@
 
 mod arguments;
 mod gate;
+mod progress;
 mod prompts;
 mod resources;
 mod schema;
@@ -11,6 +12,8 @@ mod server;
 pub mod stdio;
 mod streams;
 mod tools;
+#[cfg(feature = "otel")]
+mod trace_context;
 mod wire;
 
 pub use self::server::Server;

@@ -18,9 +18,9 @@ use tokio::sync::watch;
 
 use super::gate::{Call, Gate, Outcome, Retry};
 use super::tools::ToolSet;
-use super::{prompts, resources};
+use super::{progress, prompts, resources};
 use crate::model::Refusal;
-use crate::service::{Caller, Service};
+use crate::service::{Caller, Service, trace};
 
 /// What a model should know before its first call.
 const INSTRUCTIONS: &str = "\
@@ -98,14 +98,22 @@ impl ServerHandler for Server {
         })?;
         let retry =
             request.request_state.map(|state| Retry { state, responses: request.input_responses });
+        let (progress, attendance) = progress::attended(&context);
         let call = Call {
             service: &self.service,
             tool,
             arguments: request.arguments.unwrap_or_default(),
-            caller: caller(&context),
+            caller: caller(&context).attended_by(progress),
         };
-        let outcome = guarded(self.gate.carry_out(call, retry, &context)).await;
-        Ok(match outcome.unwrap_or_else(|| Err(panicked())) {
+        let span = trace::span("tools/call", &tool.definition.name);
+        #[cfg(feature = "otel")]
+        super::trace_context::follow(&span, &context);
+        let outcome = async {
+            let carried_out = guarded(self.gate.carry_out(call, retry, &context)).await;
+            carried_out.unwrap_or_else(|| Err(panicked()))
+        };
+        let outcome = trace::traced(span, outcome, ending);
+        Ok(match attendance.until_answered(outcome, &context.peer).await {
             Ok(Outcome::Answered(answer)) => CallToolResult::structured(answer).into(),
             Ok(Outcome::Asks(question)) => CallToolResponse::InputRequired(*question),
             Err(refusal) => refused(&refusal).into(),
@@ -179,6 +187,14 @@ fn caller(context: &RequestContext<RoleServer>) -> Caller {
     match context.client_info() {
         Some(client) => Caller::new(&format!("{} {}", client.name, client.version)),
         None => Caller::new("unknown client"),
+    }
+}
+
+fn ending(outcome: &Result<Outcome, Refusal>) -> trace::Ending {
+    match outcome {
+        Ok(Outcome::Answered(_)) => trace::Ending::Answered,
+        Ok(Outcome::Asks(_)) => trace::Ending::Asked,
+        Err(refusal) => trace::Ending::Refused(refusal.code()),
     }
 }
 

@@ -17,10 +17,12 @@ mod list;
 mod load;
 mod measures;
 mod outputs;
+mod progress;
 mod prompts;
 mod queue;
 mod restore;
 mod save;
+pub mod trace;
 mod transition;
 mod verify;
 mod write;
@@ -40,6 +42,7 @@ pub use self::init::{Init, Initialized, Outcome};
 pub use self::list::{List, Listed, Summary};
 pub use self::load::{Detail, Load, Loaded};
 pub use self::outputs::{OutputContent, ReadOutput, WriteOutput, WrittenOutput};
+pub use self::progress::{Progress, Step};
 use self::queue::{Failure, Queues};
 pub use self::restore::{Restore, Restored};
 pub use self::save::{Save, Saved};
@@ -73,13 +76,21 @@ pub struct Caller {
     /// The client's name and version, for the journal.
     actor: String,
     consent: Option<Consent>,
+    progress: Progress,
 }
 
 impl Caller {
     /// Makes a caller of a client's name and version. Nothing is decided by them.
     pub fn new(actor: &str) -> Self {
         let printable = actor.chars().filter(|c| !c.is_control());
-        Self { actor: printable.take(limits::ACTOR_CHARACTERS_MAX).collect(), consent: None }
+        let actor = printable.take(limits::ACTOR_CHARACTERS_MAX).collect();
+        Self { actor, consent: None, progress: Progress::default() }
+    }
+
+    /// Returns the caller with somebody who hears how far the call comes, and may cancel it.
+    #[must_use]
+    pub fn attended_by(self, progress: Progress) -> Self {
+        Self { progress, ..self }
     }
 
     /// Returns the caller after a person confirmed the call in a way that a model cannot. It holds
@@ -146,7 +157,9 @@ impl Service {
     /// Returns the newest state of an artifact that has to exist.
     async fn newest(&self, name: &Name) -> Result<Newest, Refusal> {
         let newest = self.provider.newest(name).await.map_err(|error| refusal(name, &error))?;
-        newest.ok_or_else(|| no_such_artifact(name))
+        let newest = newest.ok_or_else(|| no_such_artifact(name))?;
+        trace::saw(name, &newest);
+        Ok(newest)
     }
 
     /// Returns the workflow that an artifact's present cycle began with.
