@@ -2,6 +2,7 @@
 //!
 //! One file for each subcommand. Data goes to standard output, everything else to standard error.
 
+mod attend;
 mod checkpoint;
 mod configuration;
 mod decide;
@@ -15,6 +16,9 @@ mod import;
 mod init;
 mod input;
 mod list;
+mod log;
+#[cfg(feature = "otel")]
+mod otel;
 mod output;
 mod outputs;
 mod project;
@@ -33,16 +37,17 @@ use std::process;
 use std::sync::Arc;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
-use tracing_subscriber::EnvFilter;
+use tracing::Span;
 
 use self::configuration::Configuration;
 use self::exit_code::ExitCode;
+pub use self::log::Log;
 use self::output::{Color, Output};
 use crate::hooks::Hooks;
 use crate::model::Refusal;
-use crate::service::{Approvals, Caller, Clock as _, Service, SystemClock, Tokens};
+use crate::service::{Approvals, Caller, Clock as _, Service, SystemClock, Tokens, trace};
 use crate::storage::filesystem::{Filesystem, UserFolder};
 use crate::storage::memory::Memory;
 
@@ -54,6 +59,19 @@ pub struct Cli {
     global: Global,
     #[command(subcommand)]
     command: Command,
+    /// What the subcommand is called, for the trace.
+    #[arg(skip)]
+    subcommand: String,
+}
+
+impl Cli {
+    /// Reads the command line, or ends the process with what is wrong with it.
+    pub fn read() -> Self {
+        let matches = Self::command().get_matches();
+        let read = Self::from_arg_matches(&matches);
+        let subcommand = matches.subcommand_name().unwrap_or_default().to_owned();
+        Self { subcommand, ..read.unwrap_or_else(|error| error.exit()) }
+    }
 }
 
 /// Options of every subcommand.
@@ -171,18 +189,12 @@ struct Context {
     output: Output,
 }
 
-/// Sends the log to standard error, at the level of `RUST_LOG`.
-pub fn log_to_stderr() {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,rmcp=error"));
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
-}
-
 /// Runs a subcommand and returns the process's exit code.
 pub fn run(cli: Cli) -> process::ExitCode {
     let output = Output::new(cli.global.json, cli.global.quiet, cli.global.color);
     let result = runtime(&cli.command).map_err(Failure::from).and_then(|runtime| {
-        let result = runtime.block_on(execute(cli, output));
+        let span = span(&cli);
+        let result = runtime.block_on(trace::traced(span, execute(cli, output), ending));
         // Standard input may still be read by a thread that nothing can wake.
         runtime.shutdown_background();
         result
@@ -206,6 +218,23 @@ fn runtime(command: &Command) -> anyhow::Result<Runtime> {
         _ => Builder::new_current_thread(),
     };
     Ok(builder.enable_all().build()?)
+}
+
+/// Returns the span of a subcommand that is one call. A server has one for each of its calls.
+fn span(cli: &Cli) -> Span {
+    match cli.command {
+        Command::Demo(_) | Command::Serve(_) => Span::none(),
+        _ => trace::span("refiner", &cli.subcommand),
+    }
+}
+
+fn ending(result: &Result<(), Failure>) -> trace::Ending {
+    match result {
+        Err(Failure::Refused(refusal)) => trace::Ending::Refused(refusal.code()),
+        Err(Failure::Usage(_)) => trace::Ending::Refused("usage"),
+        Err(Failure::Other(_)) => trace::Ending::Refused("error"),
+        Ok(()) | Err(Failure::BrokenPipe | Failure::BadNews) => trace::Ending::Answered,
+    }
 }
 
 async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {

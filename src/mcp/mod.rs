@@ -7,6 +7,7 @@ mod arguments;
 pub mod elicitation;
 mod gate;
 pub mod guard;
+mod progress;
 mod prompts;
 mod resources;
 mod schema;
@@ -14,6 +15,8 @@ mod server;
 pub mod stdio;
 mod streams;
 mod tools;
+#[cfg(feature = "otel")]
+mod trace_context;
 pub(crate) mod wire;
 
 pub use self::server::Server;

@@ -17,9 +17,9 @@ use super::elicitation::Retry;
 use super::gate::{Call, Gate, Outcome};
 use super::guard::guarded;
 use super::tools::ToolSet;
-use super::{prompts, resources};
+use super::{progress, prompts, resources};
 use crate::model::Refusal;
-use crate::service::{Caller, Service};
+use crate::service::{Caller, Service, trace};
 
 /// What a model should know before its first call.
 const INSTRUCTIONS: &str = "\
@@ -97,15 +97,23 @@ impl ServerHandler for Server {
         })?;
         let retry = Retry::new(request.request_state, request.input_responses);
         let access = Access::of(&context);
+        let (progress, attendance) = progress::attended(&context);
         let call = Call {
             service: &self.service,
             tool,
             arguments: request.arguments.unwrap_or_default(),
-            caller: caller(&context, &access),
+            caller: caller(&context, &access).attended_by(progress),
             access,
         };
-        let outcome = guarded(self.gate.carry_out(call, retry, &context)).await;
-        Ok(match outcome.unwrap_or_else(|panicked| Err(panicked.into())) {
+        let span = trace::span("tools/call", &tool.definition.name);
+        #[cfg(feature = "otel")]
+        super::trace_context::follow(&span, &context);
+        let outcome = async {
+            let carried_out = guarded(self.gate.carry_out(call, retry, &context)).await;
+            carried_out.unwrap_or_else(|panicked| Err(panicked.into()))
+        };
+        let outcome = trace::traced(span, outcome, ending);
+        Ok(match attendance.until_answered(outcome, &context.peer).await {
             Ok(Outcome::Answered(answer)) => CallToolResult::structured(answer).into(),
             Ok(Outcome::Asks(question)) => CallToolResponse::InputRequired(*question),
             Err(refusal) => refused(&refusal).into(),
@@ -181,6 +189,14 @@ fn caller(context: &RequestContext<RoleServer>, access: &Access) -> Caller {
         None => Caller::new("unknown client"),
     };
     access.grant().map_or(caller.clone(), |grant| caller.bearing(grant))
+}
+
+fn ending(outcome: &Result<Outcome, Refusal>) -> trace::Ending {
+    match outcome {
+        Ok(Outcome::Answered(_)) => trace::Ending::Answered,
+        Ok(Outcome::Asks(_)) => trace::Ending::Asked,
+        Err(refusal) => trace::Ending::Refused(refusal.code()),
+    }
 }
 
 /// A refusal as a tool's result: text only, since TypeScript clients 1.27 to 1.29 validate

@@ -5,12 +5,14 @@
 mod conformance;
 pub mod filesystem;
 pub mod memory;
+mod spent;
 
 use std::fmt::{Debug, Display};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use self::spent::Spent;
 use crate::model::entry::Entry;
 use crate::model::journal::{Damage, Snapshot, Turn};
 #[cfg(doc)]
@@ -95,6 +97,15 @@ pub struct Newest {
     pub snapshot: Arc<Snapshot>,
     /// What callers should know about how it is stored.
     pub warnings: Vec<String>,
+    /// Where the time went until it was known.
+    pub spent: Spent,
+}
+
+impl Newest {
+    /// Makes one that nothing had to be waited for.
+    pub(crate) fn at_hand(snapshot: Arc<Snapshot>, warnings: Vec<String>) -> Self {
+        Self { snapshot, warnings, spent: Spent::default() }
+    }
 }
 
 /// A file of an artifact's `dist/` folder.
