@@ -3,7 +3,9 @@
 //! (2026-07-28).
 
 mod arguments;
+pub mod changes;
 mod gate;
+mod page;
 mod prompts;
 mod resources;
 mod schema;
