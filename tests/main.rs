@@ -22,6 +22,7 @@ mod gate;
 mod hooks;
 mod import;
 mod pmpo;
+mod resources;
 #[cfg(target_os = "linux")]
 mod scale;
 mod stdio;

@@ -4,9 +4,11 @@
 
 pub mod access;
 mod arguments;
+pub mod changes;
 pub mod elicitation;
 mod gate;
 pub mod guard;
+mod page;
 mod progress;
 mod prompts;
 mod resources;
