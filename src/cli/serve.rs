@@ -21,6 +21,11 @@ impl Serve {
     }
 }
 
+/// Returns a set of tools as it was given, if there is such a set.
+pub(super) fn checked_tools(given: &str) -> Result<String, String> {
+    given.parse::<ToolSet>().map(|_| given.to_owned())
+}
+
 /// Notifies when the process is asked to end.
 async fn stop_on_signal(stop: Arc<Notify>) {
     #[cfg(unix)]
