@@ -15,6 +15,7 @@ mod history;
 mod import;
 mod init;
 mod input;
+mod install;
 mod list;
 mod log;
 #[cfg(feature = "otel")]
@@ -145,6 +146,8 @@ enum Command {
     Finalize(finalize::Finalize),
     /// Take over what the older PMPO skill kept in its .refiner folder
     Import(import::Import),
+    /// Tell a host about the server, in the host's own configuration
+    Install(install::Install),
     /// Let the project's hooks run, after a look at them
     Trust(trust::Trust),
     /// Make, list and revoke the tokens of those who may come in or decide
@@ -242,9 +245,12 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
     if let Command::Demo(demo) = cli.command {
         return demo.run(cli.global.dir, output).await;
     }
+    if let Command::Install(install) = cli.command {
+        return install.run(cli.global.dir.as_deref(), output);
+    }
     let context = open(&cli.global, output)?;
     let result = match cli.command {
-        Command::Demo(_) => Ok(()),
+        Command::Demo(_) | Command::Install(_) => Ok(()),
         Command::Serve(serve) => serve.run(&context).await,
         Command::Init(init) => init.run(&context).await,
         Command::List(list) => list.run(&context).await,
