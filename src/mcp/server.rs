@@ -56,7 +56,7 @@ impl Server {
     }
 
     /// Makes a server of a connection that tells when its client will send nothing more.
-    pub(super) fn of_connection(
+    pub(crate) fn of_connection(
         service: Service,
         tools: ToolSet,
         ended: watch::Receiver<bool>,
