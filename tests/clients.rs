@@ -1,8 +1,11 @@
 //! Software that is not ours: the official SDKs, the MCP Inspector, and an agent host speak with the
 //! program. `scripts/install-test-clients` installs them; where one is missing its tests fail.
 
+mod agent;
 mod inspector;
+mod model;
 mod sdk;
+mod service;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

@@ -9,6 +9,7 @@ use std::process::Command;
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
+use super::service::Service;
 use super::{installed, run};
 use crate::common::{Finished, Project, program};
 
@@ -51,26 +52,32 @@ fn example(variable: &str) -> &'static str {
     }
 }
 
-/// A server, and where Inspectors leave what they keep.
+/// What each Inspector is told of where the server is, and where it leaves what it keeps.
 struct Inspector {
-    project: Project,
-    home: tempfile::TempDir,
+    target: Vec<String>,
     era: &'static str,
+    home: tempfile::TempDir,
 }
 
 impl Inspector {
-    /// Inspects a new project, which each Inspector starts a server of its own for.
-    fn on_stdio(era: &'static str) -> Self {
-        Self { project: Project::new(), home: tempfile::tempdir().unwrap(), era }
+    /// Inspects a service.
+    fn of(service: &Service, era: &'static str) -> Self {
+        Self { target: vec![service.url("/mcp")], era, home: tempfile::tempdir().unwrap() }
+    }
+
+    /// Inspects a project, each time with a server of its own.
+    fn on_stdio(project: &Project, era: &'static str) -> Self {
+        let program = program().get_program().to_str().unwrap().to_owned();
+        let folder = project.path().to_str().unwrap().to_owned();
+        let target = vec![program, "--dir".to_owned(), folder, "serve".to_owned()];
+        Self { target, era, home: tempfile::tempdir().unwrap() }
     }
 
     async fn run(&self, arguments: &[&str]) -> Finished {
         let mut inspector = Command::new(installed("node/node"));
         let package = "node/node_modules/@modelcontextprotocol/inspector";
         inspector.arg(installed(package).join("clients/launcher/build/index.js")).arg("--cli");
-        let state = self.home.path().join("state");
-        inspector.arg("-e").arg(format!("XDG_STATE_HOME={}", state.display()));
-        inspector.arg(program().get_program()).arg("--dir").arg(self.project.path()).arg("serve");
+        inspector.args(&self.target);
         inspector.args(["--protocol-era", self.era, "--format", "json"]).args(arguments);
         run(inspector, self.home.path()).await
     }
@@ -94,13 +101,15 @@ impl Inspector {
         let judged = self.run(&["--method", "tools/list", "--strict"]).await;
         assert_eq!((judged.code, judged.stderr.as_str()), (Some(0), ""), "{judged:?}");
         let listed = judged.json()["result"]["tools"].as_array().unwrap().clone();
-        let listed: BTreeSet<&str> = listed.iter().map(|one| one["name"].as_str().unwrap()).collect();
+        let listed: BTreeSet<&str> =
+            listed.iter().map(|one| one["name"].as_str().unwrap()).collect();
         let calls = calls();
         let called: BTreeSet<&str> = calls.iter().map(|(tool, _)| *tool).collect();
         assert_eq!(listed, called, "a tool has no call in the table, or a call has no tool");
         for (tool, arguments) in &calls {
             let arguments = arguments.to_string();
-            let call = ["--method", "tools/call", "--tool-name", tool, "--tool-args-json", &arguments];
+            let call =
+                ["--method", "tools/call", "--tool-name", tool, "--tool-args-json", &arguments];
             let result = self.ask(&call).await;
             assert!(result["structuredContent"].is_object(), "{tool}: {result}");
         }
@@ -112,7 +121,8 @@ impl Inspector {
         let gets = prompts.iter().map(async |prompt| {
             let name = prompt["name"].as_str().unwrap();
             let mut get = vec!["--method", "prompts/get", "--prompt-name", name, "--prompt-args"];
-            let given: Vec<String> = arguments(prompt).map(|one| format!("{one}={}", example(one))).collect();
+            let given: Vec<String> =
+                arguments(prompt).map(|one| format!("{one}={}", example(one))).collect();
             get.extend(given.iter().map(String::as_str));
             let result = self.ask(&get).await;
             let text = result["messages"][0]["content"]["text"].as_str().unwrap();
@@ -132,7 +142,10 @@ impl Inspector {
             let result = self.ask(&["--method", "resources/read", "--uri", uri]).await;
             let content = &result["contents"][0];
             assert_eq!(content["uri"], *uri);
-            assert!(content["mimeType"].is_string() && content["text"].is_string(), "{uri}: {content}");
+            assert!(
+                content["mimeType"].is_string() && content["text"].is_string(),
+                "{uri}: {content}"
+            );
         });
         stream::iter(reads).buffered(AT_ONCE).collect::<()>().await;
     }
@@ -142,6 +155,15 @@ impl Inspector {
         self.gets_every_prompt().await;
         self.reads_every_resource().await;
     }
+}
+
+/// Inspects everything of a service, which ends well afterwards.
+async fn inspects_a_service(era: &'static str) {
+    let project = Project::new();
+    let service = Service::start(&project).await;
+    Inspector::of(&service, era).inspects_everything().await;
+    let (status, complaints) = service.end().await;
+    assert!(status.success() && complaints.is_empty(), "{era}: {status}, {complaints:?}");
 }
 
 /// Returns the names of what a prompt takes.
@@ -163,10 +185,16 @@ fn expanded(template: &str) -> String {
 
 #[tokio::test]
 async fn the_inspector_calls_and_reads_everything_over_stdio() {
-    Inspector::on_stdio("legacy").inspects_everything().await;
+    let project = Project::new();
+    Inspector::on_stdio(&project, "legacy").inspects_everything().await;
 }
 
 #[tokio::test]
-async fn the_inspector_calls_and_reads_everything_over_stdio_in_the_newest_revision() {
-    Inspector::on_stdio("modern").inspects_everything().await;
+async fn the_inspector_calls_and_reads_everything_over_http_in_sessions() {
+    inspects_a_service("legacy").await;
+}
+
+#[tokio::test]
+async fn the_inspector_calls_and_reads_everything_over_http_without_sessions() {
+    inspects_a_service("modern").await;
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::service::Service;
 use super::{beside, installed, run};
 use crate::common::{Journal, Project, program};
 
@@ -40,6 +41,17 @@ async fn plays_over_stdio(sdk: &Sdk, revision: &str) {
         },
     });
     plays(sdk, revision, &project, &target).await;
+}
+
+/// Plays the story over the network, with a service that ends well afterwards.
+async fn plays_over(transport: &str, sdk: &Sdk, revision: &str) {
+    let project = Project::new();
+    let service = Service::start(&project).await;
+    let path = if transport == "sse" { "/sse" } else { "/mcp" };
+    let target = json!({ "transport": transport, "url": service.url(path) });
+    plays(sdk, revision, &project, &target).await;
+    let (status, complaints) = service.end().await;
+    assert!(status.success() && complaints.is_empty(), "{sdk:?}: {status}, {complaints:?}");
 }
 
 /// Plays the story, and looks at what was seen and what was kept.
@@ -117,4 +129,24 @@ async fn the_typescript_sdk_1_plays_a_loop_over_stdio() {
 #[tokio::test]
 async fn the_typescript_sdk_2_plays_a_loop_over_stdio() {
     plays_over_stdio(&TYPESCRIPT_2, "2026-07-28").await;
+}
+
+#[tokio::test]
+async fn the_python_sdk_1_plays_a_loop_over_http() {
+    plays_over("http", &PYTHON_1, "2025-11-25").await;
+}
+
+#[tokio::test]
+async fn the_python_sdk_2_plays_a_loop_over_http() {
+    plays_over("http", &PYTHON_2, "2026-07-28").await;
+}
+
+#[tokio::test]
+async fn the_typescript_sdk_1_plays_a_loop_over_http() {
+    plays_over("http", &TYPESCRIPT_1, "2025-11-25").await;
+}
+
+#[tokio::test]
+async fn the_typescript_sdk_2_plays_a_loop_over_http() {
+    plays_over("http", &TYPESCRIPT_2, "2026-07-28").await;
 }
