@@ -14,6 +14,7 @@
 mod answers;
 mod bad_input;
 mod cli;
+mod clients;
 mod common;
 mod crash;
 mod damage;
