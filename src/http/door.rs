@@ -160,7 +160,9 @@ pub(super) async fn identify(
     match authorize(&parts) {
         Ok(admitted) => {
             parts.extensions.extend(admitted.extensions);
-            parts.extensions.insert(admitted.client);
+            if let Some(client) = admitted.client {
+                parts.extensions.insert(client);
+            }
             next.run(Request::from_parts(parts, body)).await
         }
         Err(mut response) => {

@@ -98,7 +98,7 @@ impl Fixture {
             };
             let mut extensions = axum::http::Extensions::new();
             extensions.insert(known);
-            Ok(Admitted { client: Client::new(known.0), extensions })
+            Ok(Admitted { client: Some(Client::new(known.0)), extensions })
         }));
         Self::start_with(options)
     }
