@@ -21,6 +21,8 @@ mod formats;
 mod gate;
 mod hooks;
 mod import;
+mod install;
+mod packages;
 mod pmpo;
 #[cfg(target_os = "linux")]
 mod scale;

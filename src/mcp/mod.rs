@@ -4,6 +4,7 @@
 
 mod arguments;
 mod gate;
+mod icon;
 mod prompts;
 mod resources;
 mod schema;

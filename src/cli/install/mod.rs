@@ -101,7 +101,7 @@ impl Install {
             _ => hunk::hunk(&change.old, &change.new),
         };
         if outcome == Outcome::Replaced && !self.force && !self.print {
-            return Err(self.says_something_else(&path, &difference, output));
+            return Err(says_something_else(&path, &difference, output));
         }
         let written = outcome != Outcome::Unchanged && !self.print;
         let backup = match written {
@@ -182,82 +182,21 @@ impl Install {
             Some(dir) => {
                 let folder = std::path::absolute(dir).map_err(anyhow::Error::from)?;
                 let folder = folder.into_os_string().into_string();
-                folder.map(Some).map_err(|folder| {
-                    Failure::Usage(format!("{} is no Unicode", folder.display()))
-                })
+                folder
+                    .map(Some)
+                    .map_err(|folder| Failure::Usage(format!("{} is no Unicode", folder.display())))
             }
         }
     }
-
-    fn says_something_else(&self, file: &Path, difference: &[String], output: Output) -> Failure {
-        difference.iter().for_each(|line| output.complain(format_args!("{line}")));
-        Failure::Refused(Refusal::Forbidden {
-            message: format!("{} has an entry `refiner` that says something else", file.display()),
-            hint: format!(
-                "nothing was changed: `refiner install {} --force` makes it as shown, and keeps what \
-                 else is in the entry",
-                self.host.name
-            ),
-        })
-    }
 }
 
-/// Says what the system said about the host's file.
-fn failed(file: &Path, error: &io::Error) -> Failure {
-    let file = file.display();
-    let (message, hint) = match error.kind() {
-        io::ErrorKind::ResourceBusy => (
-            format!("somebody else wrote to {file} at the same time"),
-            "nothing was changed: run it again, with the host closed if it happens again",
-        ),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (
-            format!("{file} may not be written"),
-            "nothing was changed: --print shows what to write there",
-        ),
-        _ => (format!("{file}: {error}"), "nothing was changed"),
-    };
-    Failure::Refused(Refusal::Forbidden { message, hint: hint.to_owned() })
-}
-
-fn outcome(change: &Change, entry: Option<&Entry>) -> Outcome {
-    match (&change.existing, entry) {
-        (None, Some(_)) => Outcome::Added,
-        (Some(existing), Some(entry)) if agrees(existing, entry) => Outcome::Unchanged,
-        (Some(_), Some(_)) => Outcome::Replaced,
-        (Some(_), None) => Outcome::Removed,
-        (None, None) => Outcome::Unchanged,
-    }
-}
-
-fn left_alone(file: &Path, problem: &Problem) -> Failure {
-    Failure::Refused(Refusal::argument(
-        format!("{}: {problem}", file.display()),
-        "nothing was changed: mend the file first",
-    ))
-}
-
-fn unsupported(what: String, hint: String) -> Failure {
-    Failure::Refused(Refusal::Unsupported { what, hint })
-}
-
-fn page_of(page: Page<'_>, installed: &Installed, host: &Host) -> io::Result<()> {
-    let Installed { file, outcome, written, backup, difference, then, .. } = installed;
-    let (title, file) = (host.title, file.display());
-    match (outcome, written) {
-        (Outcome::Unchanged, _) => {
-            return writeln!(page, "{GOOD}nothing to do{GOOD:#}: {file} is as it should be");
-        }
-        (_, false) => writeln!(page, "{WARN}not written{WARN:#}: this would become of {file}")?,
-        (Outcome::Removed, _) => writeln!(page, "{GOOD}removed{GOOD:#} from {title}: {file}")?,
-        (Outcome::Replaced, _) => writeln!(page, "{GOOD}replaced{GOOD:#} in {title}: {file}")?,
-        (Outcome::Added, _) => writeln!(page, "{GOOD}added{GOOD:#} to {title}: {file}")?,
-    }
-    difference.iter().try_for_each(|line| writeln!(page, "{DIM}{line}{DIM:#}"))?;
-    if let Some(backup) = backup {
-        writeln!(page, "before  {}", backup.display())?;
-    }
-    match (written, outcome) {
-        (true, Outcome::Added | Outcome::Replaced) => writeln!(page, "{BOLD}next{BOLD:#}    {then}"),
-        _ => Ok(()),
-    }
+/// Shows how the entry differs, even when told to be quiet: it is part of the refusal.
+fn says_something_else(file: &Path, difference: &[String], output: Output) -> Failure {
+    difference.iter().for_each(|line| output.complain(format_args!("{line}")));
+    Failure::Refused(Refusal::Forbidden {
+        message: format!("{} has an entry `refiner` that says something else", file.display()),
+        hint: "nothing was changed: the same command with --force makes it as shown, and keeps \
+               what else is in the entry"
+            .to_owned(),
+    })
 }
