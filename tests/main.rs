@@ -14,6 +14,7 @@
 mod answers;
 mod bad_input;
 mod cli;
+mod clients;
 mod common;
 mod crash;
 mod damage;
@@ -24,6 +25,7 @@ mod import;
 mod install;
 mod packages;
 mod pmpo;
+mod resources;
 #[cfg(target_os = "linux")]
 mod scale;
 mod stdio;

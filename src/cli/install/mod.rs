@@ -200,3 +200,65 @@ fn says_something_else(file: &Path, difference: &[String], output: Output) -> Fa
             .to_owned(),
     })
 }
+
+/// Says what the system said about the host's file.
+fn failed(file: &Path, error: &io::Error) -> Failure {
+    let file = file.display();
+    let (message, hint) = match error.kind() {
+        io::ErrorKind::ResourceBusy => (
+            format!("somebody else wrote to {file} at the same time"),
+            "nothing was changed: run it again, with the host closed if it happens again",
+        ),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (
+            format!("{file} may not be written"),
+            "nothing was changed: --print shows what to write there",
+        ),
+        _ => (format!("{file}: {error}"), "nothing was changed"),
+    };
+    Failure::Refused(Refusal::Forbidden { message, hint: hint.to_owned() })
+}
+
+fn outcome(change: &Change, entry: Option<&Entry>) -> Outcome {
+    match (&change.existing, entry) {
+        (None, Some(_)) => Outcome::Added,
+        (Some(existing), Some(entry)) if agrees(existing, entry) => Outcome::Unchanged,
+        (Some(_), Some(_)) => Outcome::Replaced,
+        (Some(_), None) => Outcome::Removed,
+        (None, None) => Outcome::Unchanged,
+    }
+}
+
+fn left_alone(file: &Path, problem: &Problem) -> Failure {
+    Failure::Refused(Refusal::argument(
+        format!("{}: {problem}", file.display()),
+        "nothing was changed: mend the file first",
+    ))
+}
+
+fn unsupported(what: String, hint: String) -> Failure {
+    Failure::Refused(Refusal::Unsupported { what, hint })
+}
+
+fn page_of(page: Page<'_>, installed: &Installed, host: &Host) -> io::Result<()> {
+    let Installed { file, outcome, written, backup, difference, then, .. } = installed;
+    let (title, file) = (host.title, file.display());
+    match (outcome, written) {
+        (Outcome::Unchanged, _) => {
+            return writeln!(page, "{GOOD}nothing to do{GOOD:#}: {file} is as it should be");
+        }
+        (_, false) => writeln!(page, "{WARN}not written{WARN:#}: this would become of {file}")?,
+        (Outcome::Removed, _) => writeln!(page, "{GOOD}removed{GOOD:#} from {title}: {file}")?,
+        (Outcome::Replaced, _) => writeln!(page, "{GOOD}replaced{GOOD:#} in {title}: {file}")?,
+        (Outcome::Added, _) => writeln!(page, "{GOOD}added{GOOD:#} to {title}: {file}")?,
+    }
+    difference.iter().try_for_each(|line| writeln!(page, "{DIM}{line}{DIM:#}"))?;
+    if let Some(backup) = backup {
+        writeln!(page, "before  {}", backup.display())?;
+    }
+    match (written, outcome) {
+        (true, Outcome::Added | Outcome::Replaced) => {
+            writeln!(page, "{BOLD}next{BOLD:#}    {then}")
+        }
+        _ => Ok(()),
+    }
+}
