@@ -23,6 +23,8 @@ mod gate;
 mod hooks;
 mod http;
 mod import;
+mod install;
+mod packages;
 mod pmpo;
 mod resources;
 #[cfg(target_os = "linux")]
