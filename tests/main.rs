@@ -15,12 +15,17 @@ mod answers;
 mod bad_input;
 mod cli;
 mod common;
+mod conformance;
 mod crash;
 mod damage;
 mod formats;
+#[cfg(target_os = "linux")]
+mod fuzz;
 mod gate;
 mod hooks;
 mod import;
+#[cfg(target_os = "linux")]
+mod load;
 mod pmpo;
 #[cfg(target_os = "linux")]
 mod scale;
