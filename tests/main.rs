@@ -14,6 +14,7 @@
 mod answers;
 mod bad_input;
 mod cli;
+mod clients;
 mod common;
 mod conformance;
 mod crash;
@@ -27,6 +28,7 @@ mod import;
 #[cfg(target_os = "linux")]
 mod load;
 mod pmpo;
+mod resources;
 #[cfg(target_os = "linux")]
 mod scale;
 mod stdio;

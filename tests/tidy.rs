@@ -319,6 +319,10 @@ fn undocumented_tools(files: &[File]) -> Vec<String> {
 }
 
 fn unfinished(file: &File) -> Vec<String> {
+    // The digests in a lock file spell anything.
+    if file.path.ends_with("-lock.json") {
+        return Vec::new();
+    }
     let found = |line: &str| UNFINISHED.iter().find(|word| line.contains(**word)).copied();
     let found = file.text.lines().filter_map(found);
     found.map(|word| format!("{}: {word}", file.path)).collect()

@@ -2,10 +2,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use axum::http::Extensions;
 use tokio::sync::{Notify, watch};
 
 use super::{Context, Failure};
-use crate::http::{self, Bound, Certificate, Options, StartError};
+use crate::http::{self, Admitted, Authorize, Bound, Certificate, Client, Options, StartError};
+use crate::mcp::access::Access;
 use crate::mcp::{Server, ToolSet, stdio};
 use crate::service::Service;
 
@@ -71,6 +73,7 @@ impl Network {
     fn options(self, address: SocketAddr, service: &Service) -> Options {
         let service = service.clone();
         let mut options = Options::new(address);
+        options.authorize = address.ip().is_loopback().then(everybody);
         options.sse = self.sse;
         options.hosts = self.allow_host;
         options.origins = self.allow_origin;
@@ -84,6 +87,15 @@ impl Network {
     }
 }
 
+/// Lets in whoever is on this machine.
+fn everybody() -> Authorize {
+    Arc::new(|_| {
+        let mut extensions = Extensions::new();
+        extensions.insert(Access::Everything);
+        Ok(Admitted { client: Client::new("this machine"), extensions })
+    })
+}
+
 /// Serves over HTTP until `stop` is notified.
 async fn serve(
     bound: Bound,
@@ -92,7 +104,8 @@ async fn serve(
     stop: Arc<Notify>,
 ) -> Result<(), Failure> {
     let (ending, ended) = watch::channel(false);
-    let handler = move || Server::of_connection(service.clone(), tools.clone(), ended.clone());
+    let server = Server::of_connection(service, tools, ended.clone());
+    let handler = move || server.for_connection(ended.clone());
     let stopped = async move {
         stop.notified().await;
         // Nobody waits for a person any more.
@@ -117,6 +130,11 @@ fn address(text: &str) -> Result<SocketAddr, String> {
         .map(|port| format!("127.0.0.1:{port}"))
         .unwrap_or(text.to_owned());
     text.parse().map_err(|_| "an address is an IP address and a port, as 127.0.0.1:8977".to_owned())
+}
+
+/// Returns a set of tools as it was given, if there is such a set.
+pub(super) fn checked_tools(given: &str) -> Result<String, String> {
+    given.parse::<ToolSet>().map(|_| given.to_owned())
 }
 
 /// Notifies when the process is asked to end.

@@ -3,6 +3,10 @@
 //!
 //! The person's answer is bound to what they saw, and the service decides whether that is still what
 //! there is. Nothing in a tool's arguments counts.
+//!
+//! Nobody is asked whose answer would not count: over HTTP with tokens, the request's token needs the
+//! scope approve, and where the user's configuration wants a token for every decision, so does it
+//! over stdio, which has none.
 
 mod form;
 
@@ -16,11 +20,13 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use self::form::Agreed;
+use super::access::{Access, needed_for};
 use super::elicitation::{self, Asked, Binding, Elicitation, Retry, Unasked};
 use super::tools::{Effect, Registered};
 use crate::model::gate::{Question, Sight};
+use crate::model::token::Scope;
 use crate::model::{Name, Refusal};
-use crate::service::{Caller, Consent, Service};
+use crate::service::{Caller, Consent, Service, unproven};
 
 /// What the question is called in an `input_required` result.
 const INPUT: &str = "decision";
@@ -38,6 +44,8 @@ pub(super) struct Call<'a> {
     pub(super) tool: &'static Registered,
     pub(super) arguments: JsonObject,
     pub(super) caller: Caller,
+    /// What whoever sent it may do.
+    pub(super) access: Access,
 }
 
 /// What a call came to.
@@ -72,7 +80,9 @@ impl Gate {
         retry: Option<Retry>,
         context: &RequestContext<RoleServer>,
     ) -> Result<Outcome, Refusal> {
+        call.access.require(needed_for(call.tool.effect))?;
         if let Some(retry) = retry {
+            call.check_may_decide(None)?;
             return call.retried(&retry).await.map(Outcome::Answered);
         }
         if !call.may_ask() || !elicitation::is_possible(context) {
@@ -83,6 +93,7 @@ impl Gate {
             Err(refusal) => refusal,
         };
         let Some(question) = call.question(&refusal).await? else { return Err(refusal) };
+        call.check_may_decide(Some(&refusal))?;
         let remembered = Remembered::of(&question);
         let asked = elicitation::Question {
             form: form::params(&question)?,
@@ -127,7 +138,10 @@ impl Call<'_> {
         if let Some(event) = agreed.event {
             self.arguments.insert("event".to_owned(), json!(event));
         }
-        let consent = Consent::new(sight, agreed.words.as_deref());
+        let mut consent = Consent::new(sight, agreed.words.as_deref());
+        if let Some(grant) = self.access.grant() {
+            consent = consent.proven_by(grant.clone());
+        }
         self.caller = self.caller.confirmed_for(consent);
         self.made().await
     }
@@ -144,6 +158,25 @@ impl Call<'_> {
     fn binding(&self) -> Binding {
         let place = self.service.provider().to_string();
         Binding::new(&place, &self.tool.definition.name, &self.arguments)
+    }
+
+    /// Refuses a call by which nobody can decide, whatever they answer.
+    fn check_may_decide(&self, refusal: Option<&Refusal>) -> Result<(), Refusal> {
+        self.access.require(Scope::Approve)?;
+        match (self.service.wants_a_token() && self.access.grant().is_none(), refusal) {
+            (false, _) => Ok(()),
+            (true, Some(Refusal::ApprovalRequired { what, command })) => {
+                Err(Refusal::NotApproved {
+                    message: format!(
+                        "{what} needs a person's decision, and their configuration asks for a token with it (approvals: token)"
+                    ),
+                    hint: format!(
+                        "nothing was written: ask your user to run this at a terminal, and to type a token with the scope approve: {command}"
+                    ),
+                })
+            }
+            (true, _) => Err(unproven("a person's answer needs a token beside it")),
+        }
     }
 
     /// Returns whether the call could be one that only a person decides. A dry run decides nothing.
