@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::process::{Child, Command};
 
 use super::{command, soon};
 
@@ -13,8 +13,6 @@ use super::{command, soon};
 pub(crate) struct Listening {
     child: Child,
     url: String,
-    /// Kept open, since whoever writes there must not be hurt.
-    _errors: BufReader<ChildStderr>,
 }
 
 impl Listening {
@@ -22,6 +20,7 @@ impl Listening {
     pub(crate) async fn start(project: &Path, arguments: &[&str]) -> Self {
         let mut command = command(project);
         command.args(["serve", "--http", "127.0.0.1:0"]).args(arguments);
+        command.env("XDG_STATE_HOME", project.join(".state"));
         let mut command = Command::from(command);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.kill_on_drop(true).spawn().unwrap();
@@ -30,7 +29,9 @@ impl Listening {
         soon("the server's address", errors.read_line(&mut line)).await.unwrap();
         let url = line.trim_end().rsplit(' ').next().unwrap().to_owned();
         assert!(url.starts_with("http://127.0.0.1:"), "{line}");
-        Self { child, url, _errors: errors }
+        // Who complains must not have to wait for somebody who listens.
+        tokio::spawn(async move { tokio::io::copy(&mut errors, &mut tokio::io::sink()).await });
+        Self { child, url }
     }
 
     /// Returns where clients find it.
