@@ -4,7 +4,12 @@
 
 pub mod access;
 mod arguments;
+pub mod changes;
+pub mod elicitation;
 mod gate;
+pub mod guard;
+mod page;
+mod progress;
 mod prompts;
 mod resources;
 mod schema;
@@ -12,7 +17,9 @@ mod server;
 pub mod stdio;
 mod streams;
 mod tools;
-mod wire;
+#[cfg(feature = "otel")]
+mod trace_context;
+pub(crate) mod wire;
 
 pub use self::server::Server;
 pub use self::tools::ToolSet;

@@ -54,6 +54,10 @@ pub const OUTPUT_BYTES_MAX: usize = 16 << 20;
 /// Bytes of a document or of selected parts in one answer, about 20,000 tokens.
 pub const ANSWER_BYTES_MAX: usize = 64 << 10;
 
+/// Bytes of an output that is read as one resource, which the host takes and not the model. A whole
+/// document is no larger.
+pub const RESOURCE_BYTES_MAX: usize = DOCUMENT_BYTES_MAX;
+
 /// Bytes of a rendered prompt.
 pub const PROMPT_BYTES_MAX: usize = 60 << 10;
 

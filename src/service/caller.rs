@@ -1,6 +1,6 @@
 //! Who calls.
 
-use super::{Consent, Service};
+use super::{Consent, Progress, Service};
 #[cfg(test)]
 use crate::model::gate::Sight;
 use crate::model::token::Grant;
@@ -15,13 +15,21 @@ pub struct Caller {
     /// The client's name and version, for the journal.
     pub(super) actor: String,
     consent: Option<Consent>,
+    pub(super) progress: Progress,
 }
 
 impl Caller {
     /// Makes a caller of a client's name and version. Nothing is decided by them.
     pub fn new(actor: &str) -> Self {
         let printable = actor.chars().filter(|c| !c.is_control());
-        Self { actor: printable.take(limits::ACTOR_CHARACTERS_MAX).collect(), consent: None }
+        let actor = printable.take(limits::ACTOR_CHARACTERS_MAX).collect();
+        Self { actor, consent: None, progress: Progress::default() }
+    }
+
+    /// Returns the caller with somebody who hears how far the call comes, and may cancel it.
+    #[must_use]
+    pub fn attended_by(self, progress: Progress) -> Self {
+        Self { progress, ..self }
     }
 
     /// Returns the caller with the token that it called with, for the journal: first, since the
@@ -29,7 +37,7 @@ impl Caller {
     #[must_use]
     pub fn bearing(self, grant: &Grant) -> Self {
         let actor = format!("token {} ({}): {}", grant.name(), grant.id(), self.actor);
-        Self { consent: self.consent, ..Self::new(&actor) }
+        Self { actor: Self::new(&actor).actor, ..self }
     }
 
     /// Returns the caller after a person confirmed the call in a way that a model cannot. It holds

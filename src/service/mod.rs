@@ -18,13 +18,17 @@ mod list;
 mod load;
 mod measures;
 mod outputs;
+mod parts;
+mod progress;
 mod prompts;
 mod queue;
 mod restore;
 mod save;
 mod tokens;
+pub mod trace;
 mod transition;
 mod verify;
+mod watch;
 mod write;
 
 use std::sync::Arc;
@@ -44,12 +48,15 @@ pub use self::init::{Init, Initialized, Outcome};
 pub use self::list::{List, Listed, Summary};
 pub use self::load::{Detail, Load, Loaded};
 pub use self::outputs::{OutputContent, ReadOutput, WriteOutput, WrittenOutput};
+pub use self::parts::{Part, Sized};
+pub use self::progress::{Progress, Step};
 use self::queue::{Failure, Queues};
 pub use self::restore::{Restore, Restored};
 pub use self::save::{Save, Saved};
 pub use self::tokens::{NewToken, Tokens};
 pub use self::transition::{Transition, Transitioned};
 pub use self::verify::{Standing, Verified, Verify};
+pub use self::watch::{Followed, News, Watching};
 use crate::checks::CommandPolicy;
 use crate::hooks::Hooks;
 use crate::model::briefing::{Briefing, briefing};
@@ -136,7 +143,9 @@ impl Service {
     /// Returns the newest state of an artifact that has to exist.
     async fn newest(&self, name: &Name) -> Result<Newest, Refusal> {
         let newest = self.provider.newest(name).await.map_err(|error| refusal(name, &error))?;
-        newest.ok_or_else(|| no_such_artifact(name))
+        let newest = newest.ok_or_else(|| no_such_artifact(name))?;
+        trace::saw(name, &newest);
+        Ok(newest)
     }
 
     /// Returns the workflow that an artifact's present cycle began with.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::examination::Examined;
 use super::measures::check_measures;
 use super::write::{Writing, check_text, open_state, summary_text};
-use super::{Caller, Consent, Service};
+use super::{Caller, Consent, Progress, Service};
 use crate::model::briefing::Briefing;
 use crate::model::document::LastTransition;
 use crate::model::journal::{Snapshot, Turn};
@@ -87,7 +87,7 @@ impl Service {
             keeps_checkpoints: !self.provider.volatile(),
             examined: None,
         };
-        let sending = self.examined(sending, &newest.snapshot).await?;
+        let sending = self.examined(sending, &newest.snapshot, &caller.progress).await?;
         if arguments.dry_run == Some(true) {
             return self.dry_run(&sending, &newest.snapshot, newest.warnings).await;
         }
@@ -102,13 +102,18 @@ impl Service {
     }
 
     /// Looks at the artifact's files, if the event depends on them.
-    async fn examined(&self, sending: Sending, snapshot: &Snapshot) -> Result<Sending, Refusal> {
+    async fn examined(
+        &self,
+        sending: Sending,
+        snapshot: &Snapshot,
+        progress: &Progress,
+    ) -> Result<Sending, Refusal> {
         let (document, event) = (&snapshot.document, &sending.event);
         if !sending.workflow.examines(&document.phase, &event.name) {
             return Ok(sending);
         }
         let handed_in = event.result.as_ref().and_then(|result| result.get("manifest"));
-        let examined = self.examine_files(document, handed_in).await?;
+        let examined = self.examine_files(document, handed_in, progress).await?;
         Ok(Sending { examined: Some(examined), ..sending })
     }
 
