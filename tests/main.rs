@@ -21,6 +21,7 @@ mod damage;
 mod formats;
 mod gate;
 mod hooks;
+mod http;
 mod import;
 mod pmpo;
 mod resources;

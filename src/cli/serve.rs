@@ -59,6 +59,7 @@ impl Serve {
                 Ok(stdio::serve(service, self.tools, stop).await?)
             }
             Some(address) => {
+                allow_many_files();
                 let bound = http::bind(self.network.options(address, &service)).map_err(failure)?;
                 // Scripts read this line to learn the port.
                 context.output.complain(format_args!("listening on {}", bound.url()));
@@ -136,6 +137,25 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 pub(super) fn checked_tools(given: &str) -> Result<String, String> {
     given.parse::<ToolSet>().map(|_| given.to_owned())
 }
+
+/// Lets the process have as many files open as a full server has connections: the usual limit of 1,024
+/// is there for programs that use `select`, and may be raised by whom it binds.
+#[cfg(unix)]
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    const FILES: u64 = 8192;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.map_or(FILES, |maximum| maximum.min(FILES));
+    if current.is_some_and(|current| current < wanted)
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
+    {
+        tracing::warn!(%error, "the limit on open files cannot be raised");
+    }
+}
+
+/// Other systems have no such limit.
+#[cfg(not(unix))]
+fn allow_many_files() {}
 
 /// Notifies when the process is asked to end.
 async fn stop_on_signal(stop: Arc<Notify>) {
