@@ -25,9 +25,17 @@ use crate::service::Tokens;
 /// The code of an error that is no protocol error of JSON-RPC's own.
 const RPC_CODE: i32 = -32000;
 
+/// What those are called together who need not say who they are.
+const ANYBODY: &str = "this machine";
+
+/// Lets in whoever asks, to do everything.
+pub fn anybody() -> Authorize {
+    Arc::new(|_| Ok(admit(Client::new(ANYBODY), Access::Everything)))
+}
+
 /// Lets in the bearers of a workspace's tokens, and others only where no token is required: then
 /// they may do everything, as whoever started this server on a loopback address may. A token that is
-/// presented counts in any case.
+/// presented has to be good in any case.
 pub fn bearers(tokens: Tokens, required: bool) -> Authorize {
     Arc::new(move |parts| {
         admitted(&tokens, required, parts).map_err(|turned| Box::new(turned.answer()))
@@ -35,7 +43,7 @@ pub fn bearers(tokens: Tokens, required: bool) -> Authorize {
 }
 
 /// Why somebody is turned away.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum TurnedAway {
     /// No token came, in the one place where it is looked for.
     NoToken,
@@ -53,7 +61,7 @@ fn admitted(tokens: &Tokens, required: bool, parts: &Parts) -> Result<Admitted, 
     let Some(presented) = presented(&parts.headers)? else {
         return match required {
             true => Err(TurnedAway::NoToken),
-            false => Ok(admit(None, Access::Everything)),
+            false => Ok(admit(Client::new(ANYBODY), Access::Everything)),
         };
     };
     let grant = tokens.check(presented).map_err(|refusal| match refusal {
@@ -64,11 +72,11 @@ fn admitted(tokens: &Tokens, required: bool, parts: &Parts) -> Result<Admitted, 
     // Whatever the request is, its answer says what there is.
     match [Scope::Read, scope].into_iter().find(|scope| !grant.has(*scope)) {
         Some(_) => Err(TurnedAway::Insufficient(scope)),
-        None => Ok(admit(Some(Client::new(grant.id())), Access::Granted(grant))),
+        None => Ok(admit(Client::new(grant.id()), Access::Granted(grant))),
     }
 }
 
-fn admit(client: Option<Client>, access: Access) -> Admitted {
+fn admit(client: Client, access: Access) -> Admitted {
     let mut extensions = Extensions::new();
     extensions.insert(access);
     Admitted { client, extensions }
@@ -81,7 +89,8 @@ fn presented(headers: &HeaderMap) -> Result<Option<&str>, TurnedAway> {
     if values.next().is_some() {
         return Err(TurnedAway::Ambiguous);
     }
-    let (scheme, token) = value.to_str().ok().and_then(|value| value.split_once(' ')).unwrap_or_default();
+    let (scheme, token) =
+        value.to_str().ok().and_then(|value| value.split_once(' ')).unwrap_or_default();
     match scheme.eq_ignore_ascii_case("bearer") {
         true => Ok(Some(token.trim())),
         false => Err(TurnedAway::NoToken),
@@ -115,7 +124,8 @@ impl TurnedAway {
             Self::Ambiguous => Some(says("invalid_request", "read", &self.message())),
             Self::Invalid(refusal) => Some(says("invalid_token", "read", refusal)),
             Self::Insufficient(scope) => {
-                let scopes = if *scope == Scope::Read { "read".to_owned() } else { format!("read {scope}") };
+                let scopes =
+                    if *scope == Scope::Read { "read".to_owned() } else { format!("read {scope}") };
                 Some(says("insufficient_scope", &scopes, &self.message()))
             }
             Self::Unknowable(_) => None,
@@ -210,8 +220,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let here = tokens(&folder, "here");
         let good = bearer(&here, Scope::Write, None);
-        let (expired, foreign) =
-            (bearer(&here, Scope::Read, Some(-1)), bearer(&tokens(&folder, "there"), Scope::Read, None));
+        let (expired, foreign) = (
+            bearer(&here, Scope::Read, Some(-1)),
+            bearer(&tokens(&folder, "there"), Scope::Read, None),
+        );
         let lower = good.replacen("Bearer", "bearer", 1);
         for header in [&good, &lower, &good.replacen(' ', "  ", 1)] {
             let access = ask(&here, true, &[("authorization", header)]).unwrap();
@@ -235,7 +247,11 @@ mod tests {
                 assert_eq!(status, 401, "{what}");
                 assert!(challenge.starts_with("Bearer realm=\"refiner\", "), "{challenge}");
                 assert!(challenge.contains(error), "{what}: {challenge}");
-                assert_eq!(challenge.contains("error=\"invalid_token\""), !error.is_empty(), "{what}");
+                assert_eq!(
+                    challenge.contains("error=\"invalid_token\""),
+                    !error.is_empty(),
+                    "{what}"
+                );
             }
         }
         let two = [("authorization", good.as_str()), ("authorization", &expired)];
@@ -256,7 +272,8 @@ mod tests {
     fn a_token_that_does_not_reach_is_told_the_scopes_that_would() {
         let folder = tempfile::tempdir().unwrap();
         let here = tokens(&folder, "here");
-        let (read, approve) = (bearer(&here, Scope::Read, None), bearer(&here, Scope::Approve, None));
+        let (read, approve) =
+            (bearer(&here, Scope::Read, None), bearer(&here, Scope::Approve, None));
         let calls = |tool: &'static str, token: &str| {
             let headers =
                 [("authorization", token), ("mcp-method", "tools/call"), ("mcp-name", tool)];
