@@ -10,16 +10,8 @@ pub(super) const NAME: &str = "refiner";
 
 /// Fields that say how a host gets to a server. Others are the user's: `env`, `timeout`, `disabled`
 /// and what else a host knows, and stay as they are.
-pub(super) const OURS: [&str; 8] = [
-    "type",
-    "command",
-    "args",
-    "url",
-    "httpUrl",
-    "serverUrl",
-    "headers",
-    "bearer_token_env_var",
-];
+pub(super) const OURS: [&str; 8] =
+    ["type", "command", "args", "url", "httpUrl", "serverUrl", "headers", "bearer_token_env_var"];
 
 /// The value of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,9 +29,7 @@ pub(super) type Entry = Vec<(&'static str, Field)>;
 pub(super) fn entry(host: &Host, launch: &Launch) -> Option<Entry> {
     match launch {
         Launch::Command { words } => Some(of_command(host.command, words)),
-        Launch::Url { url, token_variable } => {
-            of_url(host.url?, url, token_variable.as_deref())
-        }
+        Launch::Url { url, token_variable } => of_url(host.url?, url, token_variable.as_deref()),
     }
 }
 
@@ -93,7 +83,6 @@ pub(super) fn to_json(entry: &Entry) -> Value {
 pub(super) fn agrees(existing: &Value, entry: &Entry) -> bool {
     let Value::Object(existing) = existing else { return false };
     let ours = existing.iter().filter(|(key, _)| OURS.contains(&key.as_str()));
-    let ours: Map<String, Value> =
-        ours.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let ours: Map<String, Value> = ours.map(|(key, value)| (key.clone(), value.clone())).collect();
     Value::Object(ours) == to_json(entry)
 }

@@ -25,7 +25,10 @@ mod tests {
 
     #[test]
     fn what_differs_is_shown_with_what_is_around_it() {
-        assert_eq!(hunk("1\n2\n3\n4\n5\n6", "1\n2\n3\nx\n5\n6").join("|"), "  2|  3|- 4|+ x|  5|  6");
+        assert_eq!(
+            hunk("1\n2\n3\n4\n5\n6", "1\n2\n3\nx\n5\n6").join("|"),
+            "  2|  3|- 4|+ x|  5|  6"
+        );
         assert_eq!(hunk("", "a\nb").join("|"), "+ a|+ b");
         assert_eq!(hunk("a\na\na", "a\na").join("|"), "  a|  a|- a");
         assert_eq!(hunk("a\nb", "a\nx\nb").join("|"), "  a|+ x|  b");

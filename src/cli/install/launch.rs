@@ -88,10 +88,14 @@ mod tests {
 
     #[test]
     fn only_urls_of_http_and_names_of_variables_are_taken() {
-        for good in ["http://127.0.0.1:8977/mcp", "https://refiner.example.org/mcp", "http://[::1]/"] {
+        for good in
+            ["http://127.0.0.1:8977/mcp", "https://refiner.example.org/mcp", "http://[::1]/"]
+        {
             assert_eq!(checked_url(good).as_deref(), Ok(good));
         }
-        for bad in ["", "127.0.0.1:8977", "/mcp", "ftp://a/mcp", "http://", "http://a b/", "file:///a"] {
+        for bad in
+            ["", "127.0.0.1:8977", "/mcp", "ftp://a/mcp", "http://", "http://a b/", "file:///a"]
+        {
             assert!(checked_url(bad).is_err(), "{bad}");
         }
         assert!(checked_variable("_A1").is_ok());

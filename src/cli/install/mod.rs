@@ -182,9 +182,9 @@ impl Install {
             Some(dir) => {
                 let folder = std::path::absolute(dir).map_err(anyhow::Error::from)?;
                 let folder = folder.into_os_string().into_string();
-                folder.map(Some).map_err(|folder| {
-                    Failure::Usage(format!("{} is no Unicode", folder.display()))
-                })
+                folder
+                    .map(Some)
+                    .map_err(|folder| Failure::Usage(format!("{} is no Unicode", folder.display())))
             }
         }
     }
@@ -257,7 +257,9 @@ fn page_of(page: Page<'_>, installed: &Installed, host: &Host) -> io::Result<()>
         writeln!(page, "before  {}", backup.display())?;
     }
     match (written, outcome) {
-        (true, Outcome::Added | Outcome::Replaced) => writeln!(page, "{BOLD}next{BOLD:#}    {then}"),
+        (true, Outcome::Added | Outcome::Replaced) => {
+            writeln!(page, "{BOLD}next{BOLD:#}    {then}")
+        }
         _ => Ok(()),
     }
 }
