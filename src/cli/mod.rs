@@ -1,4 +1,4 @@
-//! Layer 5: the service as a command line.
+//! Layer 7: the service as a command line.
 //!
 //! One file for each subcommand. Data goes to standard output, everything else to standard error.
 
@@ -33,6 +33,7 @@ use std::sync::Arc;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 
 use self::exit_code::ExitCode;
@@ -92,7 +93,7 @@ enum ProviderKind {
 enum Command {
     /// Run a whole loop over stdio, killed half-way, resumed, converged
     Demo(demo::Demo),
-    /// Serve MCP on standard input and output
+    /// Serve MCP on standard input and output, or over HTTP
     Serve(serve::Serve),
     /// Open an artifact
     Init(init::Init),
@@ -174,7 +175,7 @@ pub fn log_to_stderr() {
 /// Runs a subcommand and returns the process's exit code.
 pub fn run(cli: Cli) -> process::ExitCode {
     let output = Output::new(cli.global.json, cli.global.quiet, cli.global.color);
-    let result = runtime().map_err(Failure::from).and_then(|runtime| {
+    let result = runtime(&cli.command).map_err(Failure::from).and_then(|runtime| {
         let result = runtime.block_on(execute(cli, output));
         // Standard input may still be read by a thread that nothing can wake.
         runtime.shutdown_background();
@@ -191,9 +192,14 @@ pub fn run(cli: Cli) -> process::ExitCode {
 }
 
 /// One thread is enough, for a server of one client too: what blocks has threads of its own, and a
-/// message that changes threads on its way costs more than what is done with it.
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+/// message that changes threads on its way costs more than what is done with it. Only a server of
+/// many clients has work for every processor.
+fn runtime(command: &Command) -> anyhow::Result<Runtime> {
+    let mut builder = match command {
+        Command::Serve(serve) if serve.is_for_many() => Builder::new_multi_thread(),
+        _ => Builder::new_current_thread(),
+    };
+    Ok(builder.enable_all().build()?)
 }
 
 async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {

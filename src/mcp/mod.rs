@@ -13,7 +13,7 @@ mod server;
 pub mod stdio;
 mod streams;
 mod tools;
-mod wire;
+pub(crate) mod wire;
 
 pub use self::server::Server;
 pub use self::tools::ToolSet;
