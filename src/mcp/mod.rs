@@ -2,10 +2,15 @@
 //! that begin with `initialize` (2024-11-05 to 2025-11-25), and requests that stand by themselves
 //! (2026-07-28).
 
+pub mod access;
 mod arguments;
 pub mod changes;
+pub mod elicitation;
 mod gate;
+pub mod guard;
+mod icon;
 mod page;
+mod progress;
 mod prompts;
 mod resources;
 mod schema;
@@ -13,6 +18,8 @@ mod server;
 pub mod stdio;
 mod streams;
 mod tools;
+#[cfg(feature = "otel")]
+mod trace_context;
 pub(crate) mod wire;
 
 pub use self::server::Server;

@@ -1,9 +1,5 @@
 //! The MCP server: answers requests by calling the service.
 
-use std::future::Future;
-use std::panic::AssertUnwindSafe;
-
-use futures_util::FutureExt as _;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
     CompleteResult, ContentBlock, CustomRequest, CustomResult, GetPromptRequestParams,
@@ -17,20 +13,23 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::gate::{Call, Gate, Outcome, Retry};
+use super::access::Access;
+use super::elicitation::Retry;
+use super::gate::{Call, Gate, Outcome};
+use super::guard::guarded;
 use super::resources::{self, Feed, Subscriptions};
 use super::tools::ToolSet;
-use super::{page, prompts};
+use super::{icon, page, progress, prompts};
 use crate::model::Refusal;
-use crate::service::{Caller, Service};
+use crate::service::{Caller, Service, trace};
 
-/// What a model should know before its first call.
+/// What a model should know before its first call, in five lines: some hosts cut what is longer.
 const INSTRUCTIONS: &str = "\
-Refiner keeps the state of your work, so that you can forget, crash or be restarted.
-1. init_state opens a named artifact; its answer says what to do next, and so does every other.
-2. transition ends a phase with its result; the server decides what comes next.
-3. save_state keeps anything else, under data. What was answered is on the disk.
-4. Unsure where you are? load_state, with with_prompt: true, says where you are and how to go on.";
+Refiner keeps the state of your work on disk, so that you can forget, crash or be restarted.
+1. Begin with init_state, and go on with it after a break: it opens an artifact by its name.
+2. Every answer ends with where you are, what to do next, and which events you may send.
+3. transition ends a phase with its result, and the server decides what follows; save_state keeps anything else.
+4. Lost? load_state with with_prompt: true says where you are and how to go on. Refusals say what to do instead.";
 
 /// Methods of the protocol whose requests reach [`ServerHandler::on_custom_request`] only when their
 /// parameters do not have the right form.
@@ -98,7 +97,9 @@ impl ServerHandler for Server {
             .build();
         let info = Implementation::new("refiner", env!("CARGO_PKG_VERSION"))
             .with_title("Refiner")
-            .with_description(env!("CARGO_PKG_DESCRIPTION"));
+            .with_description(env!("CARGO_PKG_DESCRIPTION"))
+            .with_website_url(env!("CARGO_PKG_REPOSITORY"))
+            .with_icons(icon::icons());
         ServerConfig::new(capabilities).with_server_info(info).with_instructions(INSTRUCTIONS)
     }
 
@@ -123,16 +124,25 @@ impl ServerHandler for Server {
             let name: String = request.name.chars().take(80).collect();
             ErrorData::invalid_params(format!("Unknown tool: {name}"), None)
         })?;
-        let retry =
-            request.request_state.map(|state| Retry { state, responses: request.input_responses });
+        let retry = Retry::new(request.request_state, request.input_responses);
+        let access = Access::of(&context);
+        let (progress, attendance) = progress::attended(&context);
         let call = Call {
             service: &self.service,
             tool,
             arguments: request.arguments.unwrap_or_default(),
-            caller: caller(&context),
+            caller: caller(&context, &access).attended_by(progress),
+            access,
         };
-        let outcome = guarded(self.gate.carry_out(call, retry, &context)).await;
-        Ok(match outcome.unwrap_or_else(|| Err(panicked())) {
+        let span = trace::span("tools/call", &tool.definition.name);
+        #[cfg(feature = "otel")]
+        super::trace_context::follow(&span, &context);
+        let outcome = async {
+            let carried_out = guarded(self.gate.carry_out(call, retry, &context)).await;
+            carried_out.unwrap_or_else(|panicked| Err(panicked.into()))
+        };
+        let outcome = trace::traced(span, outcome, ending);
+        Ok(match attendance.until_answered(outcome, &context.peer).await {
             Ok(Outcome::Answered(answer)) => CallToolResult::structured(answer).into(),
             Ok(Outcome::Asks(question)) => CallToolResponse::InputRequired(*question),
             Err(refusal) => refused(&refusal).into(),
@@ -243,27 +253,28 @@ impl ServerHandler for Server {
     }
 }
 
-/// The client's name and version, for the journal.
-fn caller(context: &RequestContext<RoleServer>) -> Caller {
-    match context.client_info() {
+/// The client's name and version, for the journal, and the token that it called with.
+fn caller(context: &RequestContext<RoleServer>, access: &Access) -> Caller {
+    let caller = match context.client_info() {
         Some(client) => Caller::new(&format!("{} {}", client.name, client.version)),
         None => Caller::new("unknown client"),
+    };
+    access.grant().map_or(caller.clone(), |grant| caller.bearing(grant))
+}
+
+fn ending(outcome: &Result<Outcome, Refusal>) -> trace::Ending {
+    match outcome {
+        Ok(Outcome::Answered(_)) => trace::Ending::Answered,
+        Ok(Outcome::Asks(_)) => trace::Ending::Asked,
+        Err(refusal) => trace::Ending::Refused(refusal.code()),
     }
 }
 
-/// Lets a handler finish even if it panics: rmcp sends no answer at all then, and the client waits
-/// for ever. Returns `None` after a panic.
-async fn guarded<T>(handler: impl Future<Output = T>) -> Option<T> {
-    AssertUnwindSafe(handler).catch_unwind().await.ok()
-}
-
-/// The same where the protocol knows only errors.
-async fn answered<T>(handler: impl Future<Output = Result<T, ErrorData>>) -> Result<T, ErrorData> {
-    guarded(handler).await.unwrap_or_else(|| Err(protocol_error(&panicked())))
-}
-
-fn panicked() -> Refusal {
-    Refusal::Internal("a handler panicked".into())
+/// Lets a handler finish where the protocol knows only errors.
+async fn answered<T>(
+    handler: impl Future<Output = Result<T, ErrorData>> + Send,
+) -> Result<T, ErrorData> {
+    guarded(handler).await.unwrap_or_else(|panicked| Err(panicked.into()))
 }
 
 /// A refusal as a tool's result: text only, since TypeScript clients 1.27 to 1.29 validate

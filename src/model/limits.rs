@@ -8,7 +8,8 @@ pub const DOCUMENT_BYTES_MAX: usize = 4 << 20;
 /// the document in a few levels of their own.
 pub const DOCUMENT_DEPTH_MAX: usize = 64;
 
-/// Bytes of one call's line on stdio, the default of the MCP SDKs for one message.
+/// Bytes of one message, as a line on stdio and as a body over HTTP: the default of the MCP SDKs on stdio,
+/// and more than a document that is saved whole.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
 /// Bytes above which a payload of an entry is stored as a blob instead of in the entry's line.
@@ -75,3 +76,9 @@ pub const CHECKED_BYTES_MAX: u64 = 256 << 20;
 
 /// Characters of what a check says about what it found.
 pub const FINDING_CHARACTERS_MAX: usize = 600;
+
+/// Tokens of a user, of all workspaces together.
+pub const TOKENS_MAX: usize = 1000;
+
+/// Days after which a token is over at the latest, unless it never is.
+pub const TOKEN_DAYS_MAX: i64 = 3650;

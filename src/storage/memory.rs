@@ -82,6 +82,10 @@ impl Memory {
     }
 }
 
+fn at_hand(snapshot: Arc<Snapshot>) -> Newest {
+    Newest::at_hand(snapshot, Vec::new())
+}
+
 impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("memory")
@@ -107,8 +111,7 @@ impl Provider for Memory {
             artifact.outputs.extend(placed.map(|output| (output.path, output.digest)));
             artifact.newest = Some(one.snapshot);
         }
-        let newest =
-            artifact.newest.clone().map(|snapshot| Newest { snapshot, warnings: Vec::new() });
+        let newest = artifact.newest.clone().map(at_hand);
         if newest.is_some() {
             artifacts.entry(name.clone()).or_insert(fresh);
         }
@@ -121,7 +124,7 @@ impl Provider for Memory {
 
     async fn newest(&self, name: &Name) -> Result<Option<Newest>, Error> {
         let newest = self.artifacts().get(name).and_then(|artifact| artifact.newest.clone());
-        Ok(newest.map(|snapshot| Newest { snapshot, warnings: Vec::new() }))
+        Ok(newest.map(at_hand))
     }
 
     async fn read(&self, name: &Name, after: Version, limit: usize) -> Result<Vec<Entry>, Error> {

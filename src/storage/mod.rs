@@ -5,6 +5,7 @@
 mod conformance;
 pub mod filesystem;
 pub mod memory;
+mod spent;
 mod watch;
 
 use std::fmt::{Debug, Display};
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use self::spent::Spent;
 pub use self::watch::{Change, Watch};
 use crate::model::entry::{Entry, LogFile};
 use crate::model::journal::{Damage, Snapshot, Turn};
@@ -104,6 +106,15 @@ pub struct Newest {
     pub snapshot: Arc<Snapshot>,
     /// What callers should know about how it is stored.
     pub warnings: Vec<String>,
+    /// Where the time went until it was known.
+    pub spent: Spent,
+}
+
+impl Newest {
+    /// Makes one that nothing had to be waited for.
+    pub(crate) fn at_hand(snapshot: Arc<Snapshot>, warnings: Vec<String>) -> Self {
+        Self { snapshot, warnings, spent: Spent::default() }
+    }
 }
 
 /// A file of an artifact's `dist/` folder.

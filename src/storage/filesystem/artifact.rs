@@ -16,6 +16,7 @@ use crate::model::frame;
 use crate::model::journal::{Journal, Turn};
 use crate::model::projection::{self, STATE_FILE};
 use crate::model::{Name, Version};
+use crate::storage::spent::{Spent, timed};
 
 /// How long to wait for another process that holds a lock. It holds it for the time of one write.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,6 +45,8 @@ struct Open {
     read_only: Option<String>,
     /// Whether the journal was found to be damaged from its first line on.
     unreadable: bool,
+    /// Where the time of the present operation went.
+    spent: Spent,
 }
 
 /// The state that callers see, and what would look different if it were not the newest any more.
@@ -101,7 +104,7 @@ impl Artifact {
     fn salvage(&self, damage: String) -> Result<Newest, Fault> {
         match writer::read_state_file(self.fs.as_ref(), &self.name)? {
             Some(snapshot) => {
-                Ok(Newest { snapshot: Arc::new(snapshot), warnings: vec![damage_warning(&damage)] })
+                Ok(Newest::at_hand(Arc::new(snapshot), vec![damage_warning(&damage)]))
             }
             None => Err(Fault::Corrupt(damage)),
         }
@@ -143,7 +146,7 @@ impl Artifact {
             && !writer.is_flushed()
             && !(reading && planted(Plant::AnswerUnflushed))
         {
-            let flushed = writer.flush();
+            let flushed = timed(&mut open.spent.flush, || writer.flush());
             if open.read_only.is_none() && flushed.is_err() {
                 open.writer = open.writer.take().filter(|_| planted(Plant::NoPoisoning));
                 stored = flushed;
@@ -247,7 +250,7 @@ impl Artifact {
         let segment = writer.segment();
         warnings.extend(standing.iter().cloned());
         *hold_briefly(&self.published) = Some(Published {
-            newest: Newest { snapshot: Arc::clone(&snapshot), warnings: standing },
+            newest: Newest::at_hand(Arc::clone(&snapshot), standing),
             segment: Arc::clone(&segment.file),
             path: segment.path.clone(),
             id: segment.id,
@@ -255,7 +258,7 @@ impl Artifact {
             next: layout::segment(&self.name, snapshot.version + 1),
             state_file: self.fs.stat(&self.state_path()).ok(),
         });
-        Some(Newest { snapshot, warnings })
+        Some(Newest { snapshot, warnings, spent: open.spent })
     }
 
     /// Makes the projections follow the state that is on the disk now. What goes wrong is a
@@ -273,7 +276,9 @@ impl Artifact {
         };
         let (logs, changes) = writer.logs();
         let history = super::history::History::new(self.fs.as_ref(), &self.name);
-        let warnings = open.projections.follow(&history, &snapshot, logs, changes);
+        let warnings = timed(&mut open.spent.projection, || {
+            open.projections.follow(&history, &snapshot, logs, changes)
+        });
         if warnings.is_empty() {
             writer.projected();
         }
@@ -306,7 +311,7 @@ impl Artifact {
             return Ok(false);
         }
         let next = layout::segment(&self.name, snapshot.version + 1);
-        let newest = Newest { snapshot: Arc::new(snapshot), warnings: Vec::new() };
+        let newest = Newest::at_hand(Arc::new(snapshot), Vec::new());
         *hold_briefly(&self.published) = Some(Published {
             newest,
             segment: Arc::from(file),
@@ -332,7 +337,8 @@ impl Artifact {
         let Some(file) = &open.lock else {
             return Ok(None);
         };
-        file.lock(LOCK_TIMEOUT).map_err(doing("wait for the lock", &path))?;
+        timed(&mut open.spent.lock, || file.lock(LOCK_TIMEOUT))
+            .map_err(doing("wait for the lock", &path))?;
         Ok(Some(Lock(Arc::clone(file))))
     }
 
@@ -361,14 +367,18 @@ impl Artifact {
         }
     }
 
-    /// A panic while this was held may have left anything in memory, so that is dropped.
+    /// Waits for who works on the artifact in this process. A panic while this was held may have left
+    /// anything in memory, so that is dropped.
     fn hold(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(|poisoned| {
+        let mut spent = Spent::default();
+        let mut open = timed(&mut spent.lock, || self.open.lock()).unwrap_or_else(|poisoned| {
             let mut open = poisoned.into_inner();
             *open = Open::default();
             self.open.clear_poison();
             open
-        })
+        });
+        open.spent = spent;
+        open
     }
 
     fn state_path(&self) -> String {

@@ -8,6 +8,7 @@
 
 mod artifact;
 mod blobs;
+mod configuration_file;
 mod delivery;
 mod disk;
 mod examine;
@@ -38,6 +39,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::artifact::Artifact;
+pub use self::configuration_file::ConfigurationFile;
 pub use self::delivery::{DeliveryLock, Seen, Undelivered};
 use self::disk::Disk;
 use self::fault::{Fault, doing};
