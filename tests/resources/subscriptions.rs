@@ -226,10 +226,18 @@ async fn one_subscription_too_many_is_refused_and_the_others_are_kept() {
     let project = Project::new();
     let mut server = Raw::greeted(project.path()).await;
     call(&mut server, "init_state", open("a0")).await;
+    #[cfg(target_os = "linux")]
+    let before = crate::common::memory_kib(server.id());
     for number in 0..1000 {
         let params = json!({ "uri": state(&format!("a{number}")) });
         let (answer, _) = ask(&mut server, number, "resources/subscribe", params).await;
         assert_eq!(answer["result"], json!({}), "{number}");
+    }
+    #[cfg(target_os = "linux")]
+    {
+        let grown = crate::common::memory_kib(server.id()).saturating_sub(before);
+        println!("1000 idle subscriptions of a session: {grown} KiB");
+        assert!(grown < 8 << 10, "{grown} KiB");
     }
     let params = json!({ "uri": state("more") });
     let (answer, _) = ask(&mut server, 5000, "resources/subscribe", params).await;
