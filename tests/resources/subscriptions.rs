@@ -17,7 +17,7 @@ fn write_elsewhere(project: &Project, name: &str, value: u64) {
 
 /// Asks for something whose answer may come after notifications. Returns the answer and those.
 async fn ask(server: &mut Raw, id: u64, method: &str, params: Value) -> (Value, Vec<Value>) {
-    server.send(&request(id, method, params)).await;
+    server.send(&request(id, method, &params)).await;
     let mut before = Vec::new();
     loop {
         let message = server.next().await;
@@ -28,7 +28,7 @@ async fn ask(server: &mut Raw, id: u64, method: &str, params: Value) -> (Value, 
     }
 }
 
-fn request(id: u64, method: &str, params: Value) -> Value {
+fn request(id: u64, method: &str, params: &Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
 }
 
@@ -115,7 +115,7 @@ async fn nothing_is_told_of_what_was_not_subscribed_to_or_is_not_any_more() {
 /// Opens a stream and returns its acknowledgement.
 async fn listen(server: &mut Raw, id: u64, notifications: Value) -> Value {
     let params = stateless(json!({ "notifications": notifications }));
-    server.send(&request(id, "subscriptions/listen", params)).await;
+    server.send(&request(id, "subscriptions/listen", &params)).await;
     loop {
         let message = server.next_of_all().await.unwrap();
         if message["method"] == "notifications/subscriptions/acknowledged"
