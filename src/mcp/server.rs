@@ -142,7 +142,9 @@ impl ServerHandler for Server {
             carried_out.unwrap_or_else(|panicked| Err(panicked.into()))
         };
         let outcome = trace::traced(span, outcome, ending);
-        Ok(match attendance.until_answered(outcome, &context.peer).await {
+        // On the heap: the SDK keeps a place for the largest handler in each of its own futures.
+        let answered = Box::pin(attendance.until_answered(outcome, &context.peer)).await;
+        Ok(match answered {
             Ok(Outcome::Answered(answer)) => CallToolResult::structured(answer).into(),
             Ok(Outcome::Asks(question)) => CallToolResponse::InputRequired(*question),
             Err(refusal) => refused(&refusal).into(),

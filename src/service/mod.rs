@@ -48,7 +48,7 @@ pub use self::init::{Init, Initialized, Outcome};
 pub use self::list::{List, Listed, Summary};
 pub use self::load::{Detail, Load, Loaded};
 pub use self::outputs::{OutputContent, ReadOutput, WriteOutput, WrittenOutput};
-pub use self::parts::{Part, Sized};
+pub use self::parts::{ArtifactParts, Part};
 pub use self::progress::{Progress, Step};
 use self::queue::{Failure, Queues};
 pub use self::restore::{Restore, Restored};
