@@ -22,7 +22,9 @@ mod gate;
 mod hooks;
 mod import;
 mod pmpo;
+mod progress;
 #[cfg(target_os = "linux")]
 mod scale;
 mod stdio;
 mod tidy;
+mod trace;

@@ -10,6 +10,7 @@ mod demo;
 mod diff;
 mod doctor;
 mod exit_code;
+mod export;
 mod finalize;
 mod history;
 mod import;
@@ -142,6 +143,8 @@ enum Command {
     Finalize(finalize::Finalize),
     /// Take over what the older PMPO skill kept in its .refiner folder
     Import(import::Import),
+    /// Make a folder of an artifact that others can read
+    Export(export::Export),
     /// Let the project's hooks run, after a look at them
     Trust(trust::Trust),
     /// Look for damage
@@ -249,6 +252,7 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Output(outputs) => outputs.run(&context).await,
         Command::Finalize(finalize) => finalize.run(&context).await,
         Command::Import(import) => import.run(&context).await,
+        Command::Export(export) => export.run(&context).await,
         Command::Trust(trust) => trust.run(&cli.global, &context),
         Command::Doctor(doctor) => doctor.run(&context).await,
     };
