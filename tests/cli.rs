@@ -6,6 +6,7 @@ mod exit;
 mod export;
 mod folder;
 mod streams;
+mod token;
 mod writing;
 
 use serde_json::json;

@@ -14,6 +14,7 @@
 mod answers;
 mod bad_input;
 mod cli;
+mod clients;
 mod common;
 mod crash;
 mod damage;
@@ -23,6 +24,7 @@ mod hooks;
 mod import;
 mod pmpo;
 mod progress;
+mod resources;
 #[cfg(target_os = "linux")]
 mod scale;
 mod stdio;

@@ -2,6 +2,7 @@
 //! half done.
 
 mod cancelled;
+pub(crate) mod http;
 mod terminal;
 
 use std::path::PathBuf;

@@ -2,8 +2,13 @@
 //! that begin with `initialize` (2024-11-05 to 2025-11-25), and requests that stand by themselves
 //! (2026-07-28).
 
+pub mod access;
 mod arguments;
+pub mod changes;
+pub mod elicitation;
 mod gate;
+pub mod guard;
+mod page;
 mod progress;
 mod prompts;
 mod resources;
@@ -14,7 +19,7 @@ mod streams;
 mod tools;
 #[cfg(feature = "otel")]
 mod trace_context;
-mod wire;
+pub(crate) mod wire;
 
 pub use self::server::Server;
 pub use self::tools::ToolSet;

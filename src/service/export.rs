@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::{Caller, Service, refusal};
 use crate::model::entry::{Entry, LogFile, Payload, Section};
@@ -251,7 +251,6 @@ mod tests {
     use std::path::Path;
     use std::sync::Arc;
 
-    use serde_json::Value;
     use tokio_util::sync::CancellationToken;
 
     use super::*;

@@ -119,7 +119,7 @@ impl Service {
     }
 }
 
-fn recorded(entry: Entry) -> HistoryEntry {
+pub(super) fn recorded(entry: Entry) -> HistoryEntry {
     let mut changed: Vec<String> =
         entry.changed_places().iter().map(|place| shortened(place)).collect();
     if changed.len() > PLACES_MAX {

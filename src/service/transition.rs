@@ -76,13 +76,14 @@ impl Service {
         caller: &Caller,
     ) -> Result<Transitioned, Refusal> {
         let writing = Writing::new("transition", &arguments, arguments.expected_version, caller)?;
-        let (name, event) = (arguments.name.clone(), event(&arguments, caller)?);
+        let consent = self.consent(caller)?;
+        let (name, event) = (arguments.name.clone(), event(&arguments, consent.as_ref())?);
         let newest = self.newest(&name).await?;
         let sending = Sending {
             workflow: self.workflow_of(&newest.snapshot.document).await?,
             event,
             phase: arguments.phase,
-            consent: caller.consent.clone(),
+            consent,
             keeps_checkpoints: !self.provider.volatile(),
             examined: None,
         };
@@ -169,7 +170,7 @@ impl Service {
     }
 }
 
-fn event(arguments: &Transition, caller: &Caller) -> Result<Event, Refusal> {
+fn event(arguments: &Transition, consent: Option<&Consent>) -> Result<Event, Refusal> {
     check_text("reason", arguments.reason.as_ref())?;
     let amount = |name: &str, given: Option<f64>| match given.unwrap_or(0.0) {
         amount if amount.is_finite() && amount >= 0.0 => Ok(amount),
@@ -182,7 +183,7 @@ fn event(arguments: &Transition, caller: &Caller) -> Result<Event, Refusal> {
         name: arguments.event.clone(),
         result: arguments.result.clone(),
         reason: arguments.reason.clone(),
-        words: caller.consent.as_ref().and_then(|consent| consent.words.clone()),
+        words: consent.and_then(|consent| consent.words.clone()),
         cost: amount("cost", arguments.cost)?,
         time_seconds: amount("time_seconds", arguments.time_seconds)?,
     })
