@@ -10,6 +10,7 @@ mod demo;
 mod diff;
 mod doctor;
 mod exit_code;
+mod export;
 mod finalize;
 mod history;
 mod import;
@@ -146,6 +147,8 @@ enum Command {
     Finalize(finalize::Finalize),
     /// Take over what the older PMPO skill kept in its .refiner folder
     Import(import::Import),
+    /// Make a folder of an artifact that others can read
+    Export(export::Export),
     /// Tell a host about the server, in the host's own configuration
     Install(install::Install),
     /// Let the project's hooks run, after a look at them
@@ -267,6 +270,7 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Output(outputs) => outputs.run(&context).await,
         Command::Finalize(finalize) => finalize.run(&context).await,
         Command::Import(import) => import.run(&context).await,
+        Command::Export(export) => export.run(&context).await,
         Command::Trust(trust) => trust.run(&cli.global, &context),
         Command::Token(token) => token.run(&context),
         Command::Doctor(doctor) => doctor.run(&context).await,

@@ -18,6 +18,7 @@ mod fs;
 mod history;
 pub mod layout;
 mod outputs;
+mod parcel;
 mod plant;
 mod projections;
 mod registry;
@@ -46,6 +47,7 @@ use self::fault::{Fault, doing};
 pub use self::foreign::{Foreign, Kind, NOT_FOLLOWED};
 use self::fs::Fs;
 use self::history::History;
+pub use self::parcel::Parcel;
 use self::registry::{Registered, Registry};
 pub use self::user_folder::UserFolder;
 use self::watch::WorkspaceWatch;
@@ -381,7 +383,12 @@ impl From<Fault> for Error {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::model::journal::Turn;
+    use crate::model::journal::tests::draft;
+    use crate::storage::Spent;
 
     /// A provider on a fresh folder, with segments of at most that many entries.
     pub(crate) fn fresh(segment_entries_max: usize) -> (tempfile::TempDir, Filesystem) {
@@ -390,5 +397,17 @@ pub(crate) mod tests {
         let store = Arc::new(Store::new(Arc::new(disk), Sizes { segment_entries_max, ..SIZES }));
         let provider = Filesystem { store, project: folder.path().to_owned() };
         (folder, provider)
+    }
+
+    #[tokio::test]
+    async fn a_write_says_where_its_time_went_and_a_look_at_what_is_known_waits_for_nothing() {
+        let (_folder, provider) = fresh(9);
+        let name = Name::parse("a").unwrap();
+        let decide = |turn: &mut Turn<'_>| drop(turn.append(draft("a", &json!(1))).unwrap());
+        let stored = provider.append(&name, Box::new(decide)).await.unwrap().unwrap();
+        assert!(stored.spent.flush > Duration::ZERO, "{stored:?}");
+        assert!(stored.spent.projection > Duration::ZERO, "{stored:?}");
+        let seen = provider.newest(&name).await.unwrap().unwrap();
+        assert_eq!(seen.spent, Spent::default());
     }
 }
