@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 
-use super::{Decide, Error, Finding, Newest, OutputFile, Provider};
+use super::{Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone};
 use crate::model::entry::Entry;
-use crate::model::journal::{Journal, Snapshot, Turn};
+use crate::model::journal::{Journal, Snapshot, Staged, Turn};
 use crate::model::output::OutputPath;
+use crate::model::removal::Removal;
 use crate::model::{Digest, Name, Version, limits};
 
 /// Journals in the process.
@@ -21,6 +22,8 @@ pub struct Memory {
 
 #[derive(Debug)]
 struct Artifact {
+    /// What the lines build on.
+    base: Journal,
     journal: Journal,
     lines: Vec<Vec<u8>>,
     blobs: HashMap<Digest, Vec<u8>>,
@@ -31,6 +34,7 @@ struct Artifact {
 impl Artifact {
     fn new(name: &Name) -> Self {
         Self {
+            base: Journal::new(name.clone()),
             journal: Journal::new(name.clone()),
             lines: Vec::new(),
             blobs: HashMap::new(),
@@ -39,11 +43,31 @@ impl Artifact {
         }
     }
 
+    /// Takes an entry in that is stored from now on.
+    fn take_in(&mut self, one: Staged) {
+        let removal = one.entry.removal;
+        if removal.is_some() {
+            self.outputs.clear();
+        }
+        self.journal.accept(std::slice::from_ref(&one));
+        self.blobs.extend(one.blobs.into_iter().map(|blob| (Digest::of(&blob), blob)));
+        self.lines.push(one.line);
+        let placed = one.entry.outputs.into_iter();
+        self.outputs.extend(placed.map(|output| (output.path, output.digest)));
+        self.newest = one.snapshot;
+        if removal == Some(Removal::Purge) {
+            self.base = self.journal.clone();
+            self.lines.clear();
+            self.blobs.clear();
+        }
+    }
+
     /// Folds the first lines again.
-    fn replay(&self, name: &Name, up_to: Version) -> Result<(Journal, Vec<Entry>), Error> {
-        let mut journal = Journal::new(name.clone());
+    fn replay(&self, up_to: Version) -> Result<(Journal, Vec<Entry>), Error> {
+        let mut journal = self.base.clone();
         let blobs = |digest: Digest| self.blobs.get(&digest).cloned();
-        let lines = self.lines.iter().take(usize::try_from(up_to).unwrap_or(usize::MAX));
+        let count = up_to.saturating_sub(journal.version());
+        let lines = self.lines.iter().take(usize::try_from(count).unwrap_or(usize::MAX));
         let entries = lines.map(|line| journal.replay(line, &blobs)).collect::<Result<_, _>>();
         let entries = entries.map_err(|damage| Error::Corrupt { damage: damage.to_string() })?;
         Ok((journal, entries))
@@ -55,6 +79,18 @@ impl Memory {
     /// since a turn touches the artifact only after it, so a poisoned lock is sound.
     fn artifacts(&self) -> MutexGuard<'_, BTreeMap<Name, Artifact>> {
         self.artifacts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn names(
+        &self,
+        after: Option<&Name>,
+        limit: usize,
+        wanted: impl Fn(&Artifact) -> bool,
+    ) -> Vec<Name> {
+        let artifacts = self.artifacts();
+        let named = artifacts.iter().filter(|(name, _)| after.is_none_or(|after| *name > after));
+        let wanted = named.filter(|(_, artifact)| wanted(artifact)).map(|(name, _)| name.clone());
+        wanted.take(limit).collect()
     }
 }
 
@@ -74,17 +110,10 @@ impl Provider for Memory {
             Turn::new(&artifact.journal, artifact.newest.clone(), artifact.journal.version());
         decide(&mut turn);
         let staged = turn.into_staged();
-        artifact.journal.accept(&staged);
-        for one in staged {
-            artifact.blobs.extend(one.blobs.into_iter().map(|blob| (Digest::of(&blob), blob)));
-            artifact.lines.push(one.line);
-            let placed = one.entry.outputs.into_iter();
-            artifact.outputs.extend(placed.map(|output| (output.path, output.digest)));
-            artifact.newest = Some(one.snapshot);
-        }
+        staged.into_iter().for_each(|one| artifact.take_in(one));
         let newest =
             artifact.newest.clone().map(|snapshot| Newest { snapshot, warnings: Vec::new() });
-        if newest.is_some() {
+        if artifact.journal.version() > 0 {
             artifacts.entry(name.clone()).or_insert(fresh);
         }
         Ok(newest)
@@ -95,13 +124,19 @@ impl Provider for Memory {
         Ok(newest.map(|snapshot| Newest { snapshot, warnings: Vec::new() }))
     }
 
+    async fn tombstone(&self, name: &Name) -> Result<Option<Tombstone>, Error> {
+        let artifacts = self.artifacts();
+        let removed = artifacts.get(name).and_then(|artifact| artifact.journal.tombstone());
+        Ok(removed.map(|removed| Tombstone { removed, warnings: Vec::new() }))
+    }
+
     async fn read(&self, name: &Name, after: Version, limit: usize) -> Result<Vec<Entry>, Error> {
         let artifacts = self.artifacts();
         let Some(artifact) = artifacts.get(name) else {
             return Ok(Vec::new());
         };
         let up_to = after.saturating_add(limit as u64);
-        let (_, mut entries) = artifact.replay(name, up_to)?;
+        let (_, mut entries) = artifact.replay(up_to)?;
         entries.retain(|entry| entry.version > after);
         Ok(entries)
     }
@@ -111,10 +146,10 @@ impl Provider for Memory {
         let Some(artifact) = artifacts.get(name) else {
             return Ok(None);
         };
-        if version == 0 || version > artifact.journal.version() {
+        if version <= artifact.base.version() || version > artifact.journal.version() {
             return Ok(None);
         }
-        let (journal, _) = artifact.replay(name, version)?;
+        let (journal, _) = artifact.replay(version)?;
         let snapshot =
             journal.snapshot().map_err(|damage| Error::Corrupt { damage: damage.to_string() })?;
         Ok(snapshot.map(Arc::unwrap_or_clone))
@@ -145,9 +180,11 @@ impl Provider for Memory {
     }
 
     async fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error> {
-        let artifacts = self.artifacts();
-        let names = artifacts.keys().filter(|name| after.is_none_or(|after| *name > after));
-        Ok(names.take(limit).cloned().collect())
+        Ok(self.names(after, limit, |artifact| artifact.newest.is_some()))
+    }
+
+    async fn deleted(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error> {
+        Ok(self.names(after, limit, |artifact| artifact.newest.is_none()))
     }
 
     async fn examine(&self, name: &Name) -> Result<Vec<Finding>, Error> {
@@ -155,7 +192,7 @@ impl Provider for Memory {
         let Some(artifact) = artifacts.get(name) else {
             return Ok(Vec::new());
         };
-        artifact.replay(name, Version::MAX).map(|_| Vec::new())
+        artifact.replay(Version::MAX).map(|_| Vec::new())
     }
 
     async fn settle(&self) {}
