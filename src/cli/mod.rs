@@ -5,6 +5,7 @@
 mod checkpoint;
 mod commands;
 mod decide;
+mod delete;
 mod demo;
 mod diff;
 mod doctor;
@@ -18,6 +19,7 @@ mod list;
 mod output;
 mod outputs;
 mod project;
+mod reset;
 mod restore;
 mod save;
 mod serve;
@@ -122,6 +124,10 @@ enum Command {
     Output(outputs::Outputs),
     /// Close and archive a cycle
     Finalize(finalize::Finalize),
+    /// Begin an artifact anew, with nothing of what it was about
+    Reset(reset::Reset),
+    /// Take an artifact away
+    Delete(delete::Delete),
     /// Take over what the older PMPO skill kept in its .refiner folder
     Import(import::Import),
     /// Let the project's hooks run, after a look at them
@@ -219,6 +225,8 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Verify(verify) => verify.run(&context).await,
         Command::Output(outputs) => outputs.run(&context).await,
         Command::Finalize(finalize) => finalize.run(&context).await,
+        Command::Reset(reset) => reset.run(&context).await,
+        Command::Delete(delete) => delete.run(&context).await,
         Command::Import(import) => import.run(&context).await,
         Command::Trust(trust) => trust.run(&cli.global, &context),
         Command::Doctor(doctor) => doctor.run(&context).await,

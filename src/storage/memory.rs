@@ -135,7 +135,7 @@ impl Provider for Memory {
         let Some(artifact) = artifacts.get(name) else {
             return Ok(Vec::new());
         };
-        let up_to = after.saturating_add(limit as u64);
+        let up_to = after.max(artifact.base.version()).saturating_add(limit as u64);
         let (_, mut entries) = artifact.replay(up_to)?;
         entries.retain(|entry| entry.version > after);
         Ok(entries)

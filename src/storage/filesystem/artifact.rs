@@ -264,9 +264,16 @@ impl Artifact {
                 *poisoned = false;
                 let history = super::history::History::new(self.fs.as_ref(), &self.name);
                 let taken = open.projections.take_away(&history, purged);
-                taken.map_err(doing("destroy what was purged of", &layout::artifact(&self.name)))?;
+                taken
+                    .map_err(doing("destroy what was purged of", &layout::artifact(&self.name)))?;
             }
             writer.append(lines, self.sizes, poisoned)?;
+        }
+        if planted(Plant::TakenBeforeEntry)
+            && let Some(removed) = writer.standing().removed
+        {
+            let history = super::history::History::new(self.fs.as_ref(), &self.name);
+            drop(open.projections.take_away(&history, removed));
         }
         *poisoned = true;
         writer.seal_purged()?;

@@ -154,7 +154,8 @@ impl Store {
 
     fn append(&self, name: &Name, mut decide: Decide) -> Result<(Option<Newest>, bool), Fault> {
         let standing = self.artifact(name).append(&mut decide)?;
-        let registry_waits = standing.as_ref().is_some_and(|standing| self.register(name, standing));
+        let registry_waits =
+            standing.as_ref().is_some_and(|standing| self.register(name, standing));
         Ok((standing.and_then(Standing::alive), registry_waits))
     }
 
@@ -199,7 +200,12 @@ impl Store {
         })
     }
 
-    fn list(&self, presence: Presence, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Fault> {
+    fn list(
+        &self,
+        presence: Presence,
+        after: Option<&Name>,
+        limit: usize,
+    ) -> Result<Vec<Name>, Fault> {
         let mut names = self.names()?;
         names.retain(|name| after.is_none_or(|after| name > after));
         let wanted = names.into_iter().filter(|name| self.presence(name) == presence);

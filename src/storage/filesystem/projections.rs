@@ -63,9 +63,8 @@ impl Projections {
     /// Makes the projections follow what is on the disk. Returns what callers should know.
     pub(super) fn follow(&mut self, history: &History<'_>, standing: &Standing<'_>) -> Vec<String> {
         let mut warnings = Vec::new();
-        let followed = self.locked(history, &mut |this| {
-            this.follow_locked(history, standing, &mut warnings)
-        });
+        let followed =
+            self.locked(history, &mut |this| this.follow_locked(history, standing, &mut warnings));
         if let Err(error) = followed {
             warnings.push(match standing.snapshot {
                 Some(_) => format!("the readable copies lag behind: {error}"),

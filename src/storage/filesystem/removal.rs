@@ -8,6 +8,7 @@ use std::io;
 
 use super::fs::{self, Fs};
 use super::layout;
+use super::plant::{Plant, planted};
 use crate::model::removal::{Removal, Removed};
 use crate::model::{Name, Version};
 
@@ -29,11 +30,14 @@ pub(super) fn done(fs: &dyn Fs, name: &Name) -> io::Result<Version> {
 /// Takes the files away that were there before a removal. Only for whoever holds the projections'
 /// lock, once the removal's entry is on the disk; a purged journal goes on in a segment of its own.
 pub(super) fn take_away(fs: &dyn Fs, name: &Name, removed: Removed) -> io::Result<()> {
+    let done = format!("{}\n", removed.version);
+    if planted(Plant::MarkedBefore) {
+        fs::write_durably(fs, &layout::removed(name), done.as_bytes())?;
+    }
     match removed.removal {
         Removal::Purge => destroy(fs, name, removed.version)?,
         Removal::Reset | Removal::Delete => to_trash(fs, name, removed)?,
     }
-    let done = format!("{}\n", removed.version);
     fs::write_durably(fs, &layout::removed(name), done.as_bytes())
 }
 

@@ -250,7 +250,8 @@ impl Writer {
     /// Begins a segment after a purge, so that all before it can be destroyed. Makes the purge durable
     /// first. Only for the holder of the lock; after an error the writer must not be used again.
     pub(super) fn seal_purged(&mut self) -> Result<(), Fault> {
-        match self.purged().is_some() && self.segment.entries > 0 {
+        let is_open = self.purged().is_some() && self.segment.entries > 0;
+        match is_open && !planted(Plant::DestroyedBefore) {
             true => self.begin_segment(),
             false => Ok(()),
         }
