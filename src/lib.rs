@@ -7,11 +7,14 @@
 //! - `storage`: where entries are kept, so that an acknowledged one cannot be lost.
 //! - `hooks`: what is done about what happened to a loop.
 //! - `service`: the one place that decides what is done.
-//! - `mcp` and `cli`: the faces.
+//! - `mcp`: the service over the Model Context Protocol.
+//! - [`http`]: any MCP server over HTTP.
+//! - `cli`: the service as a command line, which starts the others.
 
 pub mod checks;
 pub mod cli;
 pub mod hooks;
+pub mod http;
 pub mod mcp;
 pub mod model;
 pub mod service;

@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use refiner::cli::{self, Cli};
+use refiner::cli::{self, Cli, Log};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    cli::log_to_stderr();
-    cli::run(cli)
+    let cli = Cli::read();
+    let log = Log::begin();
+    let code = cli::run(cli);
+    log.finish();
+    code
 }

@@ -5,6 +5,7 @@ mod demo;
 mod exit;
 mod folder;
 mod streams;
+mod token;
 mod writing;
 
 use serde_json::json;

@@ -4,6 +4,7 @@
 mod model;
 mod session;
 mod state;
+mod strict;
 mod terminal;
 
 use std::collections::BTreeMap;

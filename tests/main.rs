@@ -14,6 +14,7 @@
 mod answers;
 mod bad_input;
 mod cli;
+mod clients;
 mod common;
 mod crash;
 mod damage;
@@ -22,6 +23,7 @@ mod gate;
 mod hooks;
 mod import;
 mod pmpo;
+mod resources;
 #[cfg(target_os = "linux")]
 mod scale;
 mod stdio;

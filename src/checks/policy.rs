@@ -3,9 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
-
 /// How long a command may take when the configuration does not say.
 const SECONDS_DEFAULT: u64 = 60;
 /// The most that it may say.
@@ -23,38 +20,26 @@ pub struct CommandPolicy {
     pub timeout: Duration,
 }
 
-/// The user's own configuration, as far as it is about commands.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Configuration {
-    #[serde(rename = "$schema", default)]
-    _schema: Option<String>,
-    #[serde(default)]
-    commands: Vec<Vec<String>>,
-    #[serde(default)]
-    command_timeout_seconds: Option<u64>,
-}
-
 impl CommandPolicy {
-    /// Reads what the user's configuration allows in a folder, or says what is wrong with it: what
-    /// is understood in part allows nothing.
-    pub fn parse(configuration: &[u8], directory: PathBuf) -> Result<Self, String> {
-        // By way of an object, since serde takes a list for a structure too.
-        let read = serde_json::from_slice::<Map<String, Value>>(configuration)
-            .and_then(|fields| serde_json::from_value::<Configuration>(Value::Object(fields)))
-            .map_err(|error| error.to_string())?;
+    /// Makes one of what the user's configuration lists, or says what is wrong with it: what is
+    /// understood in part allows nothing.
+    pub fn new(
+        allowed: Vec<Vec<String>>,
+        timeout_seconds: Option<u64>,
+        directory: PathBuf,
+    ) -> Result<Self, String> {
         let has_program =
             |command: &Vec<String>| command.first().is_some_and(|program| !program.is_empty());
-        if let Some(index) = read.commands.iter().position(|command| !has_program(command)) {
+        if let Some(index) = allowed.iter().position(|command| !has_program(command)) {
             return Err(format!("commands[{index}] names no program"));
         }
-        let seconds = read.command_timeout_seconds.unwrap_or(SECONDS_DEFAULT);
+        let seconds = timeout_seconds.unwrap_or(SECONDS_DEFAULT);
         if !(1..=SECONDS_MAX).contains(&seconds) {
             return Err(format!(
                 "command_timeout_seconds is {seconds}, and 1 to {SECONDS_MAX} is possible"
             ));
         }
-        Ok(Self { allowed: read.commands, directory, timeout: Duration::from_secs(seconds) })
+        Ok(Self { allowed, directory, timeout: Duration::from_secs(seconds) })
     }
 
     /// Returns whether a command is allowed, word for word.
@@ -67,37 +52,36 @@ impl CommandPolicy {
 mod tests {
     use super::*;
 
-    fn parse(configuration: &str) -> Result<CommandPolicy, String> {
-        CommandPolicy::parse(configuration.as_bytes(), PathBuf::from("."))
+    fn texts(command: &[&str]) -> Vec<String> {
+        command.iter().map(ToString::to_string).collect()
+    }
+
+    fn policy(seconds: Option<u64>) -> Result<CommandPolicy, String> {
+        CommandPolicy::new(vec![texts(&["npm", "test"])], seconds, PathBuf::from("."))
     }
 
     #[test]
-    fn a_configuration_allows_what_it_lists_word_for_word() {
-        let policy =
-            parse(r#"{"commands": [["npm", "test"]], "command_timeout_seconds": 5}"#).unwrap();
-        let texts = |command: &[&str]| command.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert!(policy.allows(&texts(&["npm", "test"])));
+    fn a_policy_allows_what_it_lists_word_for_word() {
+        let limited = policy(Some(5)).unwrap();
+        assert!(limited.allows(&texts(&["npm", "test"])));
         for other in [&["npm"][..], &["npm", "test", "x"], &["npm test"], &[]] {
-            assert!(!policy.allows(&texts(other)), "{other:?}");
+            assert!(!limited.allows(&texts(other)), "{other:?}");
         }
-        assert_eq!(policy.timeout, Duration::from_secs(5));
-        assert_eq!(parse("{}").unwrap().timeout, Duration::from_secs(60));
+        assert_eq!(limited.timeout, Duration::from_secs(5));
+        assert_eq!(policy(None).unwrap().timeout, Duration::from_secs(60));
     }
 
     #[test]
-    fn a_broken_configuration_says_what_is_wrong_with_it() {
-        for (broken, said) in [
-            ("", "EOF"),
-            ("[]", "invalid type"),
-            (r#"{"commands": ["npm test"]}"#, "invalid type"),
-            (r#"{"commands": [["a"], []]}"#, "commands[1]"),
-            (r#"{"commands": [[""]]}"#, "commands[0]"),
-            (r#"{"command": [["a"]]}"#, "unknown field"),
-            (r#"{"command_timeout_seconds": 0}"#, "command_timeout_seconds is 0"),
-            (r#"{"command_timeout_seconds": 1e9}"#, "invalid type"),
-        ] {
-            let error = parse(broken).unwrap_err();
-            assert!(error.contains(said), "{broken}: {error}");
+    fn a_broken_policy_says_what_is_wrong_with_it() {
+        assert!(policy(Some(0)).unwrap_err().contains("command_timeout_seconds is 0"));
+        assert!(policy(Some(3601)).is_err());
+        let named = |command: Vec<String>| {
+            let commands = vec![texts(&["a"]), command];
+            CommandPolicy::new(commands, None, PathBuf::from("."))
+        };
+        assert!(named(texts(&["b"])).is_ok());
+        for nothing in [texts(&[]), texts(&[""]), texts(&["", "a"])] {
+            assert!(named(nothing).unwrap_err().contains("commands[1]"));
         }
     }
 }

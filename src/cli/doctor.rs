@@ -1,11 +1,9 @@
+use super::attend::attended;
 use super::output::{BAD, DIM, GOOD, WARN};
 use super::writing::name;
 use super::{Context, Failure};
 use crate::service;
 use crate::storage::{Finding, FindingSeverity};
-
-/// Artifacts between two signs of life.
-const PROGRESS_EVERY: usize = 100;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Doctor {
@@ -16,12 +14,8 @@ pub(super) struct Doctor {
 impl Doctor {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let arguments = service::Doctor { name: self.name.as_deref().map(name).transpose()? };
-        let progress = |seen: usize| {
-            if seen.is_multiple_of(PROGRESS_EVERY) {
-                context.output.say(format_args!("{seen} artifacts looked at"));
-            }
-        };
-        let diagnosis = context.service.doctor(arguments, &progress).await?;
+        let doctor = async |caller| context.service.doctor(arguments, &caller).await;
+        let diagnosis = attended(context, doctor).await?;
         context.output.answer(&diagnosis, |page, diagnosis| {
             for finding in &diagnosis.findings {
                 self::finding(page, finding)?;

@@ -17,6 +17,8 @@ pub(super) enum ExitCode {
     Conflict = 3,
     /// The storage failed, is damaged or read-only.
     Storage = 4,
+    /// Stopped by Ctrl-C with nothing half done: 128 and the number of SIGINT, as shells have it.
+    Interrupted = 130,
     /// A bug of ours; `EX_SOFTWARE` of sysexits.h.
     Bug = 70,
 }
@@ -33,6 +35,7 @@ pub(super) fn of(failure: &Failure) -> ExitCode {
             | Refusal::StorageCorrupt { .. }
             | Refusal::ReadOnly { .. } => ExitCode::Storage,
             Refusal::Internal(_) => ExitCode::Bug,
+            Refusal::Cancelled { .. } => ExitCode::Interrupted,
             _ => ExitCode::Refused,
         },
     }

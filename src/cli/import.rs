@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use super::attend::attended;
 use super::output::{Page, table};
 use super::{Context, Failure};
 use crate::service::{self, Imported, ImportedArtifact};
@@ -23,7 +24,8 @@ impl Import {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let Self { folder, name, rename, dry_run } = self;
         let arguments = service::Import { folder, name, rename, dry_run };
-        let answer = context.service.import(arguments, &context.caller).await?;
+        let import = async |caller| context.service.import(arguments, &caller).await;
+        let answer = attended(context, import).await?;
         if answer.dry_run {
             context.output.say("Nothing was written: this is what would be imported.");
         }

@@ -1,9 +1,10 @@
-//! Layer 5: the service as a command line.
+//! Layer 7: the service as a command line.
 //!
 //! One file for each subcommand. Data goes to standard output, everything else to standard error.
 
+mod attend;
 mod checkpoint;
-mod commands;
+mod configuration;
 mod decide;
 mod delete;
 mod demo;
@@ -15,7 +16,11 @@ mod history;
 mod import;
 mod init;
 mod input;
+mod install;
 mod list;
+mod log;
+#[cfg(feature = "otel")]
+mod otel;
 mod output;
 mod outputs;
 mod project;
@@ -24,25 +29,29 @@ mod restore;
 mod save;
 mod serve;
 mod show;
+mod token;
 mod transition;
 mod trust;
 mod verify;
 mod writing;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
+use tracing::Span;
 
+use self::configuration::Configuration;
 use self::exit_code::ExitCode;
+pub use self::log::Log;
 use self::output::{Color, Output};
 use crate::hooks::Hooks;
 use crate::model::Refusal;
-use crate::service::{Caller, Clock as _, Service, SystemClock};
-use crate::storage::filesystem::Filesystem;
+use crate::service::{Approvals, Caller, Clock as _, Service, SystemClock, Tokens, trace};
+use crate::storage::filesystem::{Filesystem, UserFolder};
 use crate::storage::memory::Memory;
 
 /// Keeps the state of agent loops, and serves it over MCP.
@@ -53,6 +62,19 @@ pub struct Cli {
     global: Global,
     #[command(subcommand)]
     command: Command,
+    /// What the subcommand is called, for the trace.
+    #[arg(skip)]
+    subcommand: String,
+}
+
+impl Cli {
+    /// Reads the command line, or ends the process with what is wrong with it.
+    pub fn read() -> Self {
+        let matches = Self::command().get_matches();
+        let read = Self::from_arg_matches(&matches);
+        let subcommand = matches.subcommand_name().unwrap_or_default().to_owned();
+        Self { subcommand, ..read.unwrap_or_else(|error| error.exit()) }
+    }
 }
 
 /// Options of every subcommand.
@@ -94,7 +116,7 @@ enum ProviderKind {
 enum Command {
     /// Run a whole loop over stdio, killed half-way, resumed, converged
     Demo(demo::Demo),
-    /// Serve MCP on standard input and output
+    /// Serve MCP on standard input and output, or over HTTP
     Serve(serve::Serve),
     /// Open an artifact
     Init(init::Init),
@@ -130,8 +152,12 @@ enum Command {
     Delete(delete::Delete),
     /// Take over what the older PMPO skill kept in its .refiner folder
     Import(import::Import),
+    /// Tell a host about the server, in the host's own configuration
+    Install(install::Install),
     /// Let the project's hooks run, after a look at them
     Trust(trust::Trust),
+    /// Make, list and revoke the tokens of those who may come in or decide
+    Token(token::TokenCommand),
     /// Look for damage
     Doctor(doctor::Doctor),
 }
@@ -166,22 +192,18 @@ impl From<anyhow::Error> for Failure {
 /// What a subcommand has at hand.
 struct Context {
     service: Service,
+    /// The user's tokens. None without a folder for the user's own configuration.
+    tokens: Option<Tokens>,
     caller: Caller,
     output: Output,
-}
-
-/// Sends the log to standard error, at the level of `RUST_LOG`.
-pub fn log_to_stderr() {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,rmcp=error"));
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
 }
 
 /// Runs a subcommand and returns the process's exit code.
 pub fn run(cli: Cli) -> process::ExitCode {
     let output = Output::new(cli.global.json, cli.global.quiet, cli.global.color);
-    let result = runtime().map_err(Failure::from).and_then(|runtime| {
-        let result = runtime.block_on(execute(cli, output));
+    let result = runtime(&cli.command).map_err(Failure::from).and_then(|runtime| {
+        let span = span(&cli);
+        let result = runtime.block_on(trace::traced(span, execute(cli, output), ending));
         // Standard input may still be read by a thread that nothing can wake.
         runtime.shutdown_background();
         result
@@ -197,9 +219,31 @@ pub fn run(cli: Cli) -> process::ExitCode {
 }
 
 /// One thread is enough, for a server of one client too: what blocks has threads of its own, and a
-/// message that changes threads on its way costs more than what is done with it.
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+/// message that changes threads on its way costs more than what is done with it. Only a server of
+/// many clients has work for every processor.
+fn runtime(command: &Command) -> anyhow::Result<Runtime> {
+    let mut builder = match command {
+        Command::Serve(serve) if serve.is_for_many() => Builder::new_multi_thread(),
+        _ => Builder::new_current_thread(),
+    };
+    Ok(builder.enable_all().build()?)
+}
+
+/// Returns the span of a subcommand that is one call. A server has one for each of its calls.
+fn span(cli: &Cli) -> Span {
+    match cli.command {
+        Command::Demo(_) | Command::Serve(_) => Span::none(),
+        _ => trace::span("refiner", &cli.subcommand),
+    }
+}
+
+fn ending(result: &Result<(), Failure>) -> trace::Ending {
+    match result {
+        Err(Failure::Refused(refusal)) => trace::Ending::Refused(refusal.code()),
+        Err(Failure::Usage(_)) => trace::Ending::Refused("usage"),
+        Err(Failure::Other(_)) => trace::Ending::Refused("error"),
+        Ok(()) | Err(Failure::BrokenPipe | Failure::BadNews) => trace::Ending::Answered,
+    }
 }
 
 async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
@@ -207,9 +251,12 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
     if let Command::Demo(demo) = cli.command {
         return demo.run(cli.global.dir, output).await;
     }
-    let context = Context { service: open(&cli.global)?, caller: person(), output };
+    if let Command::Install(install) = cli.command {
+        return install.run(cli.global.dir.as_deref(), output);
+    }
+    let context = open(&cli.global, output)?;
     let result = match cli.command {
-        Command::Demo(_) => Ok(()),
+        Command::Demo(_) | Command::Install(_) => Ok(()),
         Command::Serve(serve) => serve.run(&context).await,
         Command::Init(init) => init.run(&context).await,
         Command::List(list) => list.run(&context).await,
@@ -229,25 +276,44 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Delete(delete) => delete.run(&context).await,
         Command::Import(import) => import.run(&context).await,
         Command::Trust(trust) => trust.run(&cli.global, &context),
+        Command::Token(token) => token.run(&context),
         Command::Doctor(doctor) => doctor.run(&context).await,
     };
     context.service.settle().await;
     result
 }
 
-fn open(global: &Global) -> Result<Service, Failure> {
-    match global.provider {
+fn open(global: &Global, output: Output) -> Result<Context, Failure> {
+    let (service, workspace) = match global.provider {
         ProviderKind::Memory => {
-            Ok(Service::new(Arc::new(Memory::default()), Arc::new(SystemClock)))
+            let service = Service::new(Arc::new(Memory::default()), Arc::new(SystemClock));
+            (service, "memory".to_owned())
         }
         ProviderKind::Filesystem => {
             let workspace = workspace(global)?;
             let hooks = hooks(workspace.clone());
             hooks.prepare();
-            let commands = commands::allowed(workspace.project());
-            Ok(Service::of_workspace(workspace).with_hooks(hooks).with_commands(commands))
+            let place = workspace.canonical_project().map_err(anyhow::Error::from)?;
+            (Service::of_workspace(workspace).with_hooks(hooks), token::workspace(&place))
         }
-    }
+    };
+    let context = Context { service, tokens: None, caller: person(), output };
+    Ok(match project::user_folder() {
+        None => context,
+        Some(user) => configured(context, user, workspace, &project::find(global.dir.as_deref())?),
+    })
+}
+
+/// Returns what a subcommand has at hand as the user's own configuration wants it.
+fn configured(context: Context, user: UserFolder, workspace: String, project: &Path) -> Context {
+    let configuration = Configuration::of(&user, project);
+    let tokens = Tokens::new(user, workspace, Arc::new(SystemClock));
+    let approvals = match configuration.approvals {
+        configuration::Approvals::Person => Approvals::Person,
+        configuration::Approvals::Token => Approvals::Token(tokens.clone()),
+    };
+    let service = context.service.with_commands(configuration.commands).with_approvals(approvals);
+    Context { service, tokens: Some(tokens), ..context }
 }
 
 fn workspace(global: &Global) -> Result<Filesystem, Failure> {

@@ -1,6 +1,6 @@
 //! What people see: the one door to standard output and standard error.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::Failure;
 use crate::model::Refusal;
 use crate::model::briefing::Briefing;
+use crate::service::{Progress, Step};
 
 /// When to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -59,6 +60,18 @@ impl Output {
             false => page(&mut stdout, answer),
         };
         written.and_then(|()| stdout.flush()).map_err(broken_pipe)
+    }
+
+    /// Shows progress on a terminal, in a line that is written over and gone at the end. Not where
+    /// only data is wanted.
+    pub(super) fn progress(&self, progress: Progress) -> Progress {
+        match self.json || self.quiet || !io::stderr().is_terminal() {
+            true => progress,
+            false => {
+                let line = ProgressLine;
+                progress.told_to(move |step| line.show(&step))
+            }
+        }
     }
 
     /// Returns whether answers are printed as JSON.
@@ -119,6 +132,27 @@ impl Output {
             Color::Never => ColorChoice::Never,
             Color::Auto => AutoStream::choice(stream),
         }
+    }
+}
+
+/// Columns that a line of progress takes. Those that it does not fill it clears.
+const PROGRESS_COLUMNS: usize = 72;
+
+/// The line of standard error that shows progress. It is cleared when it is dropped.
+struct ProgressLine;
+
+impl ProgressLine {
+    /// Standard error may be closed; there is nobody to show it to then.
+    fn show(&self, step: &Step) {
+        let text = printable(&format!("{} of {}: {}", step.done, step.total, step.message));
+        let text: String = text.chars().take(PROGRESS_COLUMNS).collect();
+        drop(write!(io::stderr(), "\r{text:PROGRESS_COLUMNS$}"));
+    }
+}
+
+impl Drop for ProgressLine {
+    fn drop(&mut self) {
+        drop(write!(io::stderr(), "\r{:PROGRESS_COLUMNS$}\r", ""));
     }
 }
 

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::storage::filesystem::UserFolder;
 use crate::storage::filesystem::layout::WORKSPACE;
 
-/// The variable by which Claude Code tells a server its project.
-const HOST_VARIABLE: &str = "CLAUDE_PROJECT_DIR";
+/// The variables by which Claude Code and Cursor tell a server its project. When there are several,
+/// Cursor's names no folder, and is not looked at.
+const HOST_VARIABLES: [&str; 2] = ["CLAUDE_PROJECT_DIR", "WORKSPACE_FOLDER_PATHS"];
 
 /// Returns the folder of the user's own configuration, if the environment says where that is.
 pub(super) fn user_folder() -> Option<UserFolder> {
@@ -24,9 +25,8 @@ pub(super) fn find(given: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(given) = given {
         return Ok(given.to_owned());
     }
-    if let Some(host) =
-        std::env::var_os(HOST_VARIABLE).map(PathBuf::from).filter(|host| host.is_dir())
-    {
+    let told = HOST_VARIABLES.iter().filter_map(std::env::var_os).map(PathBuf::from);
+    if let Some(host) = { told }.find(|host| host.is_dir()) {
         return Ok(host);
     }
     let present = std::env::current_dir()?;

@@ -1,24 +1,140 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use axum::http::Extensions;
+use tokio::sync::{Notify, watch};
 
 use super::{Context, Failure};
-use crate::mcp::{ToolSet, stdio};
+use crate::http::{self, Admitted, Authorize, Bound, Certificate, Client, Options, StartError};
+use crate::mcp::access::Access;
+use crate::mcp::{Server, ToolSet, stdio};
+use crate::service::Service;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {
     /// The tools that hosts see: all, core, pmpo, or their names with commas between them
     #[arg(long, value_name = "SET", default_value = "all")]
     tools: ToolSet,
+    /// Serve over HTTP at this address, as 127.0.0.1:8977; port 0 takes any that is free
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    http: Option<SocketAddr>,
+    #[command(flatten)]
+    network: Network,
+}
+
+/// What goes with an address only.
+#[derive(Debug, clap::Args)]
+struct Network {
+    /// Speak HTTP+SSE of 2024-11-05 too, at /sse
+    #[arg(long, requires = "http")]
+    sse: bool,
+    /// A name that clients may ask for, beside localhost and the address; may be repeated
+    #[arg(long, value_name = "HOST", requires = "http")]
+    allow_host: Vec<String>,
+    /// A site whose pages may use the server, as https://app.example; may be repeated
+    #[arg(long, value_name = "ORIGIN", requires = "http")]
+    allow_origin: Vec<String>,
+    /// The certificate to speak TLS with, and those that vouch for it, in PEM
+    #[arg(long, value_name = "FILE", requires_all = ["http", "tls_key"])]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key, in PEM
+    #[arg(long, value_name = "FILE", requires_all = ["http", "tls_cert"])]
+    tls_key: Option<PathBuf>,
 }
 
 impl Serve {
+    /// Returns whether many clients are served at once.
+    pub(super) fn is_for_many(&self) -> bool {
+        self.http.is_some()
+    }
+
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let stop = Arc::new(Notify::new());
         tokio::spawn(stop_on_signal(Arc::clone(&stop)));
-        context.service.deliver_in_background();
-        Ok(stdio::serve(context.service.clone(), self.tools, stop).await?)
+        let service = context.service.clone();
+        match self.http {
+            None => {
+                service.deliver_in_background();
+                Ok(stdio::serve(service, self.tools, stop).await?)
+            }
+            Some(address) => {
+                let bound = http::bind(self.network.options(address, &service)).map_err(failure)?;
+                // Scripts read this line to learn the port.
+                context.output.complain(format_args!("listening on {}", bound.url()));
+                service.deliver_in_background();
+                serve(bound, service, self.tools, stop).await
+            }
+        }
     }
+}
+
+impl Network {
+    fn options(self, address: SocketAddr, service: &Service) -> Options {
+        let service = service.clone();
+        let mut options = Options::new(address);
+        options.authorize = address.ip().is_loopback().then(everybody);
+        options.sse = self.sse;
+        options.hosts = self.allow_host;
+        options.origins = self.allow_origin;
+        let files = self.tls_cert.zip(self.tls_key);
+        options.certificate = files.map(|(chain, key)| Certificate { chain, key });
+        options.is_ready = Some(Arc::new(move || {
+            let service = service.clone();
+            Box::pin(async move { service.provider().list(None, 1).await.is_ok() })
+        }));
+        options
+    }
+}
+
+/// Lets in whoever is on this machine.
+fn everybody() -> Authorize {
+    Arc::new(|_| {
+        let mut extensions = Extensions::new();
+        extensions.insert(Access::Everything);
+        Ok(Admitted { client: Client::new("this machine"), extensions })
+    })
+}
+
+/// Serves over HTTP until `stop` is notified.
+async fn serve(
+    bound: Bound,
+    service: Service,
+    tools: ToolSet,
+    stop: Arc<Notify>,
+) -> Result<(), Failure> {
+    let (ending, ended) = watch::channel(false);
+    let server = Server::of_connection(service, tools, ended.clone());
+    let handler = move || server.for_connection(ended.clone());
+    let stopped = async move {
+        stop.notified().await;
+        // Nobody waits for a person any more.
+        ending.send_replace(true);
+    };
+    bound.serve(handler, stopped).await.map_err(|error| Failure::Other(error.into()))
+}
+
+fn failure(error: StartError) -> Failure {
+    match error {
+        StartError::Address(..) => Failure::Other(error.into()),
+        StartError::Unprotected(_) | StartError::Certificate(_) => {
+            Failure::Usage(error.to_string())
+        }
+    }
+}
+
+/// Reads an address. `localhost` is the one that every machine has.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let text = text
+        .strip_prefix("localhost:")
+        .map(|port| format!("127.0.0.1:{port}"))
+        .unwrap_or(text.to_owned());
+    text.parse().map_err(|_| "an address is an IP address and a port, as 127.0.0.1:8977".to_owned())
+}
+
+/// Returns a set of tools as it was given, if there is such a set.
+pub(super) fn checked_tools(given: &str) -> Result<String, String> {
+    given.parse::<ToolSet>().map(|_| given.to_owned())
 }
 
 /// Notifies when the process is asked to end.

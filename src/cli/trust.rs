@@ -2,7 +2,7 @@ use std::io;
 
 use super::output::{BOLD, GOOD, WARN};
 use super::writing::asked;
-use super::{Context, Failure, Global, hooks, workspace};
+use super::{Context, Failure, Global, hooks, token, workspace};
 use crate::hooks::{Hooks, ProjectTriggers};
 use crate::model::Refusal;
 use crate::storage::filesystem::layout;
@@ -37,6 +37,7 @@ impl Trust {
                     command: "refiner trust".into(),
                 }));
             }
+            context.service.check_proven(token::proof(context)?.as_ref())?;
             hooks.trust(Some(triggers.digest)).map_err(failure)?;
             triggers.trusted = true;
         }

@@ -1,3 +1,4 @@
+use super::attend::attended;
 use super::output::{BAD, GOOD, WARN, table};
 use super::writing::name;
 use super::{Context, Failure};
@@ -15,7 +16,8 @@ impl Verify {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let chosen = Some(self.constraints).filter(|chosen| !chosen.is_empty());
         let arguments = service::Verify { name: name(&self.name)?, constraints: chosen };
-        let answer = context.service.verify(arguments, &context.caller).await?;
+        let verify = async |caller| context.service.verify(arguments, &caller).await;
+        let answer = attended(context, verify).await?;
         context.output.warn(&answer.briefing);
         context.output.answer(&answer, |page, answer| {
             let row = |one: &service::Standing| {

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
-use super::{Context, Failure};
+use super::{Context, Failure, token};
 use crate::model::gate::Question;
 use crate::model::{Name, Refusal, Version};
 use crate::service::{Caller, Consent};
@@ -58,10 +58,20 @@ pub(super) async fn with_person<T>(
                 return Err(declined(&question).into());
             }
             let consent = Consent::new(question.sight, asking.words);
-            Ok(attempt(&context.caller.clone().confirmed_for(consent)).await?)
+            Ok(attempt(&proven(context, consent)?).await?)
         }
         refusal => Err(refusal.into()),
     }
+}
+
+/// Returns the caller with what a person agreed to, and with the token that proves it where the
+/// user's configuration wants one.
+fn proven(context: &Context, consent: Consent) -> Result<Caller, Failure> {
+    let caller = context.caller.clone();
+    Ok(match token::proof(context)? {
+        Some(grant) => caller.bearing(&grant).confirmed_for(consent.proven_by(grant)),
+        None => caller.confirmed_for(consent),
+    })
 }
 
 fn at_a_terminal() -> bool {

@@ -2,8 +2,14 @@
 //! that begin with `initialize` (2024-11-05 to 2025-11-25), and requests that stand by themselves
 //! (2026-07-28).
 
+pub mod access;
 mod arguments;
+pub mod changes;
+pub mod elicitation;
 mod gate;
+pub mod guard;
+mod page;
+mod progress;
 mod prompts;
 mod resources;
 mod schema;
@@ -11,7 +17,9 @@ mod server;
 pub mod stdio;
 mod streams;
 mod tools;
-mod wire;
+#[cfg(feature = "otel")]
+mod trace_context;
+pub(crate) mod wire;
 
 pub use self::server::Server;
 pub use self::tools::ToolSet;

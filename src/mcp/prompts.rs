@@ -1,9 +1,8 @@
-//! The prompts of the built-in workflows, with completion of artifacts' names.
+//! The prompts of the built-in workflows.
 
 use rmcp::ErrorData;
 use rmcp::model::{
-    CompleteRequestParams, CompleteResult, CompletionInfo, GetPromptRequestParams, GetPromptResult,
-    Prompt, PromptArgument, PromptMessage, Reference, Role,
+    GetPromptRequestParams, GetPromptResult, Prompt, PromptArgument, PromptMessage, Role,
 };
 
 use super::server::protocol_error;
@@ -28,6 +27,11 @@ pub(super) fn all() -> Vec<Prompt> {
     each.collect()
 }
 
+/// Returns whether there is a prompt of that name.
+pub(super) fn is_known(name: &str) -> bool {
+    built_in_prompts().contains_key(name)
+}
+
 /// Renders a prompt with the artifact's present state.
 pub(super) async fn get(
     service: &Service,
@@ -50,21 +54,4 @@ pub(super) async fn get(
         Some(about) => result.with_description(&about.description),
         None => result,
     })
-}
-
-/// Completes the name of an artifact.
-pub(super) async fn complete(
-    service: &Service,
-    request: CompleteRequestParams,
-) -> Result<CompleteResult, ErrorData> {
-    let names = match &request.r#ref {
-        Reference::Prompt(_) if request.argument.name == "name" => service
-            .complete_name(&request.argument.value, CompletionInfo::MAX_VALUES)
-            .await
-            .map_err(|refusal| protocol_error(&refusal))?,
-        _ => Vec::new(),
-    };
-    let completion = CompletionInfo::with_all_values(names)
-        .map_err(|error| ErrorData::internal_error(error, None))?;
-    Ok(CompleteResult::new(completion))
 }

@@ -1,26 +1,27 @@
 //! The MCP server: answers requests by calling the service.
 
-use std::future::Future;
-use std::panic::AssertUnwindSafe;
-
-use futures_util::FutureExt as _;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
-    ContentBlock, CustomRequest, CustomResult, GetPromptRequestParams, GetPromptResponse,
-    Implementation, ListPromptsResult, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
-    ServerConfig,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
+    CompleteResult, ContentBlock, CustomRequest, CustomResult, GetPromptRequestParams,
+    GetPromptResponse, Implementation, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
+    ReadResourceResponse, ServerCapabilities, ServerConfig, SubscribeRequestParams,
+    SubscriptionFilter, UnsubscribeRequestParams,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::gate::{Call, Gate, Outcome, Retry};
+use super::access::Access;
+use super::elicitation::Retry;
+use super::gate::{Call, Gate, Outcome};
+use super::guard::guarded;
+use super::resources::{self, Feed, Subscriptions};
 use super::tools::ToolSet;
-use super::{prompts, resources};
+use super::{page, progress, prompts};
 use crate::model::Refusal;
-use crate::service::{Caller, Service};
+use crate::service::{Caller, Service, trace};
 
 /// What a model should know before its first call.
 const INSTRUCTIONS: &str = "\
@@ -32,36 +33,55 @@ Refiner keeps the state of your work, so that you can forget, crash or be restar
 
 /// Methods of the protocol whose requests reach [`ServerHandler::on_custom_request`] only when their
 /// parameters do not have the right form.
-const KNOWN_METHODS: [&str; 6] = [
+const KNOWN_METHODS: [&str; 11] = [
     "completion/complete",
     "prompts/get",
-    "resources/read",
-    "tools/call",
     "prompts/list",
+    "resources/list",
+    "resources/read",
+    "resources/subscribe",
+    "resources/templates/list",
+    "resources/unsubscribe",
+    "subscriptions/listen",
+    "tools/call",
     "tools/list",
 ];
 
-/// A server on top of a service.
-#[derive(Clone, Debug)]
+/// How long the lists of tools and prompts may be kept: another start of the program may have others.
+const LIST_LIVES_MILLIS: u64 = 5 * 60 * 1000;
+
+/// A server on top of a service, for one connection. What connections share, such as who is told of
+/// changes, is shared by those that [`Server::for_connection`] makes.
+#[derive(Debug)]
 pub struct Server {
     service: Service,
     tools: ToolSet,
     gate: Gate,
+    subscriptions: Subscriptions,
 }
 
 impl Server {
-    /// Makes a server with all tools.
+    /// Makes a server with all tools, whose client's end nobody tells.
     pub fn new(service: Service) -> Self {
         Self::of_connection(service, ToolSet::default(), watch::channel(false).1)
     }
 
-    /// Makes a server of a connection that tells when its client will send nothing more.
-    pub(super) fn of_connection(
-        service: Service,
-        tools: ToolSet,
-        ended: watch::Receiver<bool>,
-    ) -> Self {
-        Self { service, tools, gate: Gate::new(ended) }
+    /// Makes a server with these tools, of a connection that tells when its client will send nothing
+    /// more.
+    pub fn of_connection(service: Service, tools: ToolSet, ended: watch::Receiver<bool>) -> Self {
+        let subscriptions = Subscriptions::new(Feed::new(service.clone()), ended.clone());
+        Self { service, tools, gate: Gate::new(ended), subscriptions }
+    }
+
+    /// Makes the same server of another connection.
+    #[must_use]
+    pub fn for_connection(&self, ended: watch::Receiver<bool>) -> Self {
+        Self {
+            service: self.service.clone(),
+            tools: self.tools.clone(),
+            gate: Gate::new(ended.clone()),
+            subscriptions: self.subscriptions.of_another(ended),
+        }
     }
 }
 
@@ -71,6 +91,8 @@ impl ServerHandler for Server {
             .enable_tools()
             .enable_prompts()
             .enable_resources()
+            .enable_resources_list_changed()
+            .enable_resources_subscribe()
             .enable_completions()
             .build();
         let info = Implementation::new("refiner", env!("CARGO_PKG_VERSION"))
@@ -81,10 +103,14 @@ impl ServerHandler for Server {
 
     async fn list_tools(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.tools.definitions()))
+        let (tools, next) = page::page("tools/list", self.tools.definitions(), request.as_ref())?;
+        let mut result = ListToolsResult::with_all_items(tools);
+        result.next_cursor = next;
+        // Which there are may depend on who asks.
+        Ok(result.with_ttl_ms(LIST_LIVES_MILLIS).with_cache_scope(CacheScope::Private))
     }
 
     async fn call_tool(
@@ -96,16 +122,25 @@ impl ServerHandler for Server {
             let name: String = request.name.chars().take(80).collect();
             ErrorData::invalid_params(format!("Unknown tool: {name}"), None)
         })?;
-        let retry =
-            request.request_state.map(|state| Retry { state, responses: request.input_responses });
+        let retry = Retry::new(request.request_state, request.input_responses);
+        let access = Access::of(&context);
+        let (progress, attendance) = progress::attended(&context);
         let call = Call {
             service: &self.service,
             tool,
             arguments: request.arguments.unwrap_or_default(),
-            caller: caller(&context),
+            caller: caller(&context, &access).attended_by(progress),
+            access,
         };
-        let outcome = guarded(self.gate.carry_out(call, retry, &context)).await;
-        Ok(match outcome.unwrap_or_else(|| Err(panicked())) {
+        let span = trace::span("tools/call", &tool.definition.name);
+        #[cfg(feature = "otel")]
+        super::trace_context::follow(&span, &context);
+        let outcome = async {
+            let carried_out = guarded(self.gate.carry_out(call, retry, &context)).await;
+            carried_out.unwrap_or_else(|panicked| Err(panicked.into()))
+        };
+        let outcome = trace::traced(span, outcome, ending);
+        Ok(match attendance.until_answered(outcome, &context.peer).await {
             Ok(Outcome::Answered(answer)) => CallToolResult::structured(answer).into(),
             Ok(Outcome::Asks(question)) => CallToolResponse::InputRequired(*question),
             Err(refusal) => refused(&refusal).into(),
@@ -114,10 +149,13 @@ impl ServerHandler for Server {
 
     async fn list_prompts(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        Ok(ListPromptsResult::with_all_items(prompts::all()))
+        let (prompts, next) = page::page("prompts/list", prompts::all(), request.as_ref())?;
+        let mut result = ListPromptsResult::with_all_items(prompts);
+        result.next_cursor = next;
+        Ok(result.with_ttl_ms(LIST_LIVES_MILLIS).with_cache_scope(CacheScope::Public))
     }
 
     async fn get_prompt(
@@ -125,16 +163,23 @@ impl ServerHandler for Server {
         request: GetPromptRequestParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        let rendered = guarded(prompts::get(&self.service, request)).await;
-        rendered.unwrap_or_else(|| Err(protocol_error(&panicked()))).map(GetPromptResponse::from)
+        answered(prompts::get(&self.service, request)).await.map(GetPromptResponse::from)
     }
 
     async fn list_resources(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        Ok(ListResourcesResult::with_all_items(resources::all()))
+        answered(resources::list(&self.service, request)).await
+    }
+
+    async fn list_resource_templates(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        resources::templates(request.as_ref())
     }
 
     async fn read_resource(
@@ -142,7 +187,40 @@ impl ServerHandler for Server {
         request: ReadResourceRequestParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        resources::read(&request.uri).map(ReadResourceResponse::from)
+        let read = resources::read(&self.service, &request.uri);
+        answered(read).await.map(ReadResourceResponse::from)
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        self.subscriptions.greeted(context.peer).await;
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        answered(self.subscriptions.subscribe(&request.uri, context.peer)).await
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.subscriptions.unsubscribe(&request.uri);
+        Ok(())
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        Some(resources::accepted(requested))
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        answered(self.subscriptions.listen(&context)).await
     }
 
     async fn complete(
@@ -150,8 +228,7 @@ impl ServerHandler for Server {
         request: CompleteRequestParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        let completed = guarded(prompts::complete(&self.service, request)).await;
-        completed.unwrap_or_else(|| Err(protocol_error(&panicked())))
+        answered(resources::complete(&self.service, request)).await
     }
 
     async fn on_custom_request(
@@ -174,22 +251,28 @@ impl ServerHandler for Server {
     }
 }
 
-/// The client's name and version, for the journal.
-fn caller(context: &RequestContext<RoleServer>) -> Caller {
-    match context.client_info() {
+/// The client's name and version, for the journal, and the token that it called with.
+fn caller(context: &RequestContext<RoleServer>, access: &Access) -> Caller {
+    let caller = match context.client_info() {
         Some(client) => Caller::new(&format!("{} {}", client.name, client.version)),
         None => Caller::new("unknown client"),
+    };
+    access.grant().map_or(caller.clone(), |grant| caller.bearing(grant))
+}
+
+fn ending(outcome: &Result<Outcome, Refusal>) -> trace::Ending {
+    match outcome {
+        Ok(Outcome::Answered(_)) => trace::Ending::Answered,
+        Ok(Outcome::Asks(_)) => trace::Ending::Asked,
+        Err(refusal) => trace::Ending::Refused(refusal.code()),
     }
 }
 
-/// Lets a handler finish even if it panics: rmcp sends no answer at all then, and the client waits
-/// for ever. Returns `None` after a panic.
-async fn guarded<T>(handler: impl Future<Output = T>) -> Option<T> {
-    AssertUnwindSafe(handler).catch_unwind().await.ok()
-}
-
-fn panicked() -> Refusal {
-    Refusal::Internal("a handler panicked".into())
+/// Lets a handler finish where the protocol knows only errors.
+async fn answered<T>(
+    handler: impl Future<Output = Result<T, ErrorData>> + Send,
+) -> Result<T, ErrorData> {
+    guarded(handler).await.unwrap_or_else(|panicked| Err(panicked.into()))
 }
 
 /// A refusal as a tool's result: text only, since TypeScript clients 1.27 to 1.29 validate

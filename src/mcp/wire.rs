@@ -18,9 +18,40 @@ use crate::model::{Refusal, limits};
 /// Levels of a message. The SDK's parser stops at 128, and the document may have 64 of its own.
 const DEPTH_MAX: usize = 100;
 
+/// What a message's beginning says, for a transport that looks at it before the SDK does.
+#[derive(Debug, Default)]
+pub(crate) struct Envelope {
+    /// The id, of which only numbers and texts are one.
+    pub(crate) id: Option<Value>,
+    /// The method.
+    pub(crate) method: Option<String>,
+}
+
+impl Envelope {
+    /// Returns whether the sender waits for an answer.
+    pub(crate) fn is_request(&self) -> bool {
+        self.id.is_some() && self.method.is_some()
+    }
+
+    /// Returns whether nobody waits for an answer.
+    pub(crate) fn is_notification(&self) -> bool {
+        self.id.is_none() && self.method.is_some()
+    }
+}
+
+/// Looks whether a message is JSON of a form that is taken, and returns whom it is for, or the answer
+/// to it. Whether it is a message that the SDK knows remains to be seen.
+pub(crate) fn examine(message: &[u8]) -> Result<Envelope, Value> {
+    let head = Head::read(message);
+    match head.fault.take() {
+        Some(fault) => Err(head.answer(&fault)),
+        None => Ok(Envelope { id: head.id.take(), method: head.method.take() }),
+    }
+}
+
 /// What a line turned out to be.
 #[derive(Debug)]
-pub(super) enum Incoming {
+pub(crate) enum Incoming {
     /// A message for the SDK.
     Message(Box<RxJsonRpcMessage<RoleServer>>),
     /// A line that cannot be one, with the answer to it.
@@ -30,7 +61,7 @@ pub(super) enum Incoming {
 }
 
 /// Reads a line.
-pub(super) fn read(line: &[u8]) -> Incoming {
+pub(crate) fn read(line: &[u8]) -> Incoming {
     let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line).trim_ascii();
     if line.is_empty() {
         return Incoming::Ignored;
@@ -64,7 +95,7 @@ pub(super) fn too_long(beginning: &[u8], bytes: usize) -> Value {
 
 /// Returns the id of the request that a message answers. A request of ours has an id of its own,
 /// which may be that of one of the client's.
-pub(super) fn answered_id<A, B, C>(message: &JsonRpcMessage<A, B, C>) -> Option<&RequestId> {
+pub(crate) fn answered_id<A, B, C>(message: &JsonRpcMessage<A, B, C>) -> Option<&RequestId> {
     match message {
         JsonRpcMessage::Response(response) => Some(&response.id),
         JsonRpcMessage::Error(error) => error.id.as_ref(),

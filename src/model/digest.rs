@@ -29,6 +29,16 @@ impl Digest {
         Self(*hasher.finalize().as_bytes())
     }
 
+    /// Returns the digest of a secret, which no other use of the same bytes has.
+    pub fn keyed(context: &str, secret: &[u8]) -> Self {
+        Self(blake3::derive_key(context, secret))
+    }
+
+    /// Returns whether two digests of secrets are the same, in the same time wherever they differ.
+    pub fn is_same_secret(&self, other: &Self) -> bool {
+        blake3::Hash::from_bytes(self.0) == blake3::Hash::from_bytes(other.0)
+    }
+
     /// Returns the digest as 64 hexadecimal digits.
     pub fn to_hex(self) -> String {
         blake3::Hash::from_bytes(self.0).to_hex().to_string()

@@ -54,6 +54,10 @@ pub const OUTPUT_BYTES_MAX: usize = 16 << 20;
 /// Bytes of a document or of selected parts in one answer, about 20,000 tokens.
 pub const ANSWER_BYTES_MAX: usize = 64 << 10;
 
+/// Bytes of an output that is read as one resource, which the host takes and not the model. A whole
+/// document is no larger.
+pub const RESOURCE_BYTES_MAX: usize = DOCUMENT_BYTES_MAX;
+
 /// Bytes of a rendered prompt.
 pub const PROMPT_BYTES_MAX: usize = 60 << 10;
 
@@ -71,3 +75,9 @@ pub const CHECKED_BYTES_MAX: u64 = 256 << 20;
 
 /// Characters of what a check says about what it found.
 pub const FINDING_CHARACTERS_MAX: usize = 600;
+
+/// Tokens of a user, of all workspaces together.
+pub const TOKENS_MAX: usize = 1000;
+
+/// Days after which a token is over at the latest, unless it never is.
+pub const TOKEN_DAYS_MAX: i64 = 3650;

@@ -38,6 +38,7 @@ pub mod step;
 pub mod taxonomy;
 pub mod text;
 pub mod time;
+pub mod token;
 pub mod workflow;
 
 pub use digest::Digest;

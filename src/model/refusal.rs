@@ -126,6 +126,12 @@ pub enum Refusal {
         /// How the right would be had.
         hint: String,
     },
+    /// Whoever called wants the answer no more.
+    #[error("the call was cancelled: {outcome}")]
+    Cancelled {
+        /// What came of it.
+        outcome: String,
+    },
     /// The cycle is closed.
     #[error("the cycle of {name} was finalized at {at}")]
     Finalized {
@@ -220,6 +226,7 @@ impl Refusal {
             Self::UnknownWorkflow { .. } => "unknown_workflow",
             Self::ApprovalRequired { .. } | Self::NotApproved { .. } => "approval_required",
             Self::Forbidden { .. } => "forbidden",
+            Self::Cancelled { .. } => "cancelled",
             Self::Finalized { .. } => "finalized",
             Self::TooLarge { .. } => "too_large",
             Self::Unsupported { .. } => "unsupported",
@@ -252,6 +259,7 @@ impl Refusal {
             Self::UnknownArtifactType { known, .. } => format!("use one of: {}", known.join(", ")),
             Self::UnknownWorkflow { known, .. } => format!("use one of: {}", known.join(", ")),
             Self::ApprovalRequired { command, .. } => format!("ask your user; a person can run: {command}"),
+            Self::Cancelled { .. } => "call again to have it done; what was answered before is kept".into(),
             Self::Finalized { .. } => "call init_state with the same name to begin the next cycle".into(),
             Self::TooLarge { .. } => "send less at once, or keep large content in files under dist/ and save their paths".into(),
             Self::ReadOnly { .. } => "make .refiner writable for this user, or copy it to where it is".into(),

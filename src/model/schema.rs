@@ -29,6 +29,8 @@ macro_rules! schema {
 
 /// What the work consists of.
 pub static ARTIFACT_MANIFEST: Schema = schema!("artifact-manifest.schema.json");
+/// The user's own configuration: `config.json`.
+pub static CONFIGURATION: Schema = schema!("configuration.schema.json");
 /// Constraints: the list, or `constraints.json`.
 pub static CONSTRAINTS: Schema = schema!("constraints.schema.json");
 /// A content type with what belongs to it.
@@ -55,8 +57,9 @@ pub static TRIGGER: Schema = schema!("trigger.schema.json");
 pub static WORKFLOW: Schema = schema!("workflow.schema.json");
 
 /// All schemas of this project, in the order of their files' names.
-pub static ALL: [&Schema; 13] = [
+pub static ALL: [&Schema; 14] = [
     &ARTIFACT_MANIFEST,
+    &CONFIGURATION,
     &CONSTRAINTS,
     &CONTENT_TYPE,
     &DOCUMENT,

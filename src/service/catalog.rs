@@ -4,6 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use serde_json::Value;
+
+use super::Service;
 use crate::model::workflow::Bundle;
 use crate::model::{Digest, Name, Refusal, Workflow};
 use crate::storage::filesystem::Filesystem;
@@ -149,6 +152,18 @@ impl Catalog {
         }
         compiled.insert(workflow.digest, Arc::clone(&workflow));
         Ok(workflow)
+    }
+}
+
+impl Service {
+    /// Returns the names of all workflows, in order.
+    pub fn workflow_names(&self) -> Vec<String> {
+        self.catalog.names()
+    }
+
+    /// Returns the definition of a workflow, or why it cannot be used.
+    pub fn workflow(&self, name: &Name) -> Result<Value, Refusal> {
+        self.catalog.find(name).map(|known| known.bundle.workflow)
     }
 }
 

@@ -57,7 +57,8 @@ impl Service {
             Some(true) => Removal::Purge,
             Some(false) | None => Removal::Delete,
         };
-        let (clock, consent, of) = (Arc::clone(&self.clock), caller.consent.clone(), name.clone());
+        let consent = self.consent(caller)?;
+        let (clock, of) = (Arc::clone(&self.clock), name.clone());
         let operation = move |turn: &mut Turn<'_>| {
             if let Some(version) = writing.repeated(turn)? {
                 return Ok(version);

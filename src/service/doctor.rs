@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Service, listing_refusal, no_such_artifact, refusal};
+use super::{Caller, Service, listing_refusal, no_such_artifact, refusal};
 use crate::hooks::Hooks;
 use crate::model::{Name, Refusal};
 use crate::storage::{Finding, FindingSeverity};
@@ -27,23 +27,21 @@ pub struct Diagnosis {
 }
 
 impl Service {
-    /// Looks at everything that is stored, calling `progress` with the number of artifacts seen.
-    /// Changes nothing.
-    pub async fn doctor(
-        &self,
-        arguments: Doctor,
-        progress: &(dyn Fn(usize) + Sync),
-    ) -> Result<Diagnosis, Refusal> {
+    /// Looks at everything that is stored. Changes nothing.
+    pub async fn doctor(&self, arguments: Doctor, caller: &Caller) -> Result<Diagnosis, Refusal> {
         let mut diagnosis = Diagnosis { artifacts: 0, healthy: true, findings: Vec::new() };
         diagnosis.findings.extend(self.hooks.iter().flat_map(Hooks::findings));
-        for name in self.patients(arguments.name).await? {
+        let patients = self.patients(arguments.name).await?;
+        caller.progress.begin(patients.len())?;
+        for name in patients {
+            caller.progress.check()?;
             let findings =
                 self.provider.examine(&name).await.map_err(|error| refusal(&name, &error))?;
             diagnosis.artifacts += 1;
             diagnosis.healthy &=
                 !findings.iter().any(|finding| finding.severity == FindingSeverity::Error);
             diagnosis.findings.extend(findings);
-            progress(diagnosis.artifacts);
+            caller.progress.step(format_args!("looked at {name}"));
         }
         Ok(diagnosis)
     }

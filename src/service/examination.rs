@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Service, refusal};
+use super::{Progress, Service, refusal};
 use crate::model::examination::Examination;
 use crate::model::manifest::{Manifest, Recorded};
 use crate::model::output::OutputPath;
@@ -26,11 +26,12 @@ pub(super) struct Examined {
 
 impl Service {
     /// Looks at the files of an artifact. `handed_in` is the manifest of the present call, if it
-    /// has one.
+    /// has one. A call that is cancelled meanwhile looks at no further file and is refused.
     pub(super) async fn examine_files(
         &self,
         document: &Document,
         handed_in: Option<&Value>,
+        progress: &Progress,
     ) -> Result<Examined, Refusal> {
         let name = &document.artifact_name;
         let there = self.provider.outputs(name).await.map_err(|error| refusal(name, &error))?;
@@ -41,9 +42,11 @@ impl Service {
             measured: document.constraints.clone(),
             ..Examination::default()
         };
-        let contents = self.look_at(document, &there, &mut examination).await?;
+        let measured = document.constraints.iter().filter(|one| one.is_measured());
+        progress.begin(examination.manifest.paths().count() + measured.count())?;
+        let contents = self.look_at(document, &there, &mut examination, progress).await?;
         let manifest = examination.manifest.to_value();
-        examination.evidence = self.measure(document, &there, manifest).await?;
+        examination.evidence = self.measure(document, &there, manifest, progress).await?;
         Ok(Examined { examination: Arc::new(examination), contents })
     }
 
@@ -53,24 +56,27 @@ impl Service {
         document: &Document,
         there: &[OutputFile],
         examination: &mut Examination,
+        progress: &Progress,
     ) -> Result<Vec<Vec<u8>>, Refusal> {
         let lengths: BTreeMap<&OutputPath, u64> =
             there.iter().map(|file| (&file.path, file.bytes)).collect();
         let known = kept_before(document);
         let (mut contents, mut bytes_kept) = (Vec::new(), 0);
         for path in examination.manifest.paths() {
+            progress.check()?;
             let bytes = lengths.get(path).copied().unwrap_or_default();
             if bytes == 0 {
                 examination.missing.push(path.clone());
                 examination.empty.extend(lengths.contains_key(path).then(|| path.clone()));
-                continue;
+            } else {
+                let content = self.content(&document.artifact_name, path, bytes).await?;
+                let digest = content.as_deref().map_or(Digest::ZERO, Digest::of);
+                examination.files.insert(path.clone(), Recorded { bytes, digest });
+                bytes_kept += content.as_ref().map_or(0, Vec::len);
+                let is_new = !known.contains(&digest) && bytes_kept <= KEPT_BYTES_MAX;
+                contents.extend(content.filter(|_| is_new));
             }
-            let content = self.content(&document.artifact_name, path, bytes).await?;
-            let digest = content.as_deref().map_or(Digest::ZERO, Digest::of);
-            examination.files.insert(path.clone(), Recorded { bytes, digest });
-            bytes_kept += content.as_ref().map_or(0, Vec::len);
-            let is_new = !known.contains(&digest) && bytes_kept <= KEPT_BYTES_MAX;
-            contents.extend(content.filter(|_| is_new));
+            progress.step(format_args!("looked at dist/{path}"));
         }
         Ok(contents)
     }

@@ -1,8 +1,18 @@
 //! What a person is asked where only a person may decide, and what they agreed to.
 
-use super::Service;
+use super::{Service, Tokens};
 use crate::model::gate::{Question, Sight};
+use crate::model::token::{Grant, Scope};
 use crate::model::{Name, Refusal, Time, limits};
+
+/// What proves that it is a person who decides.
+#[derive(Clone, Debug)]
+pub enum Approvals {
+    /// That they answer where a model cannot: at a terminal, or through their client.
+    Person,
+    /// Beside that, a token with the scope approve.
+    Token(Tokens),
+}
 
 /// A person's agreement to a call.
 ///
@@ -12,6 +22,8 @@ use crate::model::{Name, Refusal, Time, limits};
 pub struct Consent {
     pub(super) sight: Sight,
     pub(super) words: Option<String>,
+    /// The right that proves it.
+    pub(super) grant: Option<Grant>,
 }
 
 impl Consent {
@@ -19,7 +31,13 @@ impl Consent {
     pub fn new(sight: Sight, words: Option<&str>) -> Self {
         let words = words.map(str::trim).filter(|words| !words.is_empty());
         let cut = |words: &str| words.chars().take(limits::TEXT_CHARACTERS_MAX).collect();
-        Self { sight, words: words.map(cut) }
+        Self { sight, words: words.map(cut), grant: None }
+    }
+
+    /// Returns it with the token that proves it.
+    #[must_use]
+    pub fn proven_by(self, grant: Grant) -> Self {
+        Self { grant: Some(grant), ..self }
     }
 }
 
@@ -40,8 +58,56 @@ impl Service {
         Ok(Question::of(&workflow, &newest.snapshot, what, event, why))
     }
 
+    /// Returns whether a person's word has to be proven by a token.
+    pub fn wants_a_token(&self) -> bool {
+        matches!(self.approvals, Approvals::Token(_))
+    }
+
+    /// Refuses what does not prove that a person decides, as the user's configuration wants it.
+    ///
+    /// With [`Approvals::Token`] a person's word alone decides nothing. The token is looked up anew,
+    /// since it may have been revoked while a person took their time.
+    pub fn check_proven(&self, grant: Option<&Grant>) -> Result<(), Refusal> {
+        match &self.approvals {
+            Approvals::Person => Ok(()),
+            Approvals::Token(tokens) => tokens.check_approves(grant),
+        }
+    }
+
     /// Returns the present time, for what a face lets expire.
     pub(crate) fn now(&self) -> Time {
         self.clock.now()
+    }
+}
+
+impl Tokens {
+    /// Refuses what does not prove that a person decides: no token, one that is not good any more, or
+    /// one that may not approve.
+    fn check_approves(&self, grant: Option<&Grant>) -> Result<(), Refusal> {
+        let Some(grant) = grant else {
+            return Err(unproven(
+                "a person agreed, but without the token that their configuration asks for",
+            ));
+        };
+        match self.recheck(grant)?.has(Scope::Approve) {
+            true => Ok(()),
+            false => Err(lacks_approve()),
+        }
+    }
+}
+
+/// Returns the refusal of a token by which nothing is decided.
+pub(crate) fn lacks_approve() -> Refusal {
+    Refusal::Forbidden {
+        message: "only a token with the scope approve may decide this".into(),
+        hint: "nothing was written: ask your user to decide at a terminal with refiner approve, reject, transition, reset or delete; a person can make such a token with refiner token create --scope approve".into(),
+    }
+}
+
+/// Returns the refusal of a decision that was not proven.
+pub(crate) fn unproven(why: &str) -> Refusal {
+    Refusal::NotApproved {
+        message: format!("{why} (approvals: token)"),
+        hint: "nothing was written: ask your user to run refiner approve, reject, transition, reset or delete at a terminal, and to type a token with the scope approve there".into(),
     }
 }

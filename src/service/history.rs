@@ -144,7 +144,7 @@ impl Service {
     }
 }
 
-fn history_entry(entry: Entry) -> HistoryEntry {
+pub(super) fn history_entry(entry: Entry) -> HistoryEntry {
     let mut changed: Vec<String> =
         entry.changed_places().iter().map(|place| shortened(place)).collect();
     if changed.len() > PLACES_MAX {

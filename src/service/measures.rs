@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
-use super::Service;
+use super::{Progress, Service};
 use crate::checks::{self, Check, CommandPolicy, Context, FileInfo, Outcome};
 use crate::model::constraint::{Constraint, Status};
 use crate::model::examination::Evidence;
@@ -45,6 +45,7 @@ impl Service {
         document: &Document,
         there: &[OutputFile],
         manifest: Value,
+        progress: &Progress,
     ) -> Result<BTreeMap<String, Evidence>, Refusal> {
         let measured = document.constraints.iter().filter(|one| one.is_measured());
         let measured: Vec<Constraint> = measured.cloned().collect();
@@ -56,9 +57,10 @@ impl Service {
             manifest,
             commands: self.commands.clone(),
             now: self.clock.now(),
+            progress: progress.clone(),
         };
         let found = tokio::task::spawn_blocking(move || measuring.run(&measured)).await;
-        found.map_err(|error| Refusal::Internal(error.to_string()))
+        found.map_err(|error| Refusal::Internal(error.to_string()))?
     }
 }
 
@@ -68,12 +70,20 @@ struct Measuring {
     manifest: Value,
     commands: Option<Arc<CommandPolicy>>,
     now: Time,
+    progress: Progress,
 }
 
 impl Measuring {
-    fn run(&self, constraints: &[Constraint]) -> BTreeMap<String, Evidence> {
-        let found = |one: &Constraint| Some((one.id.clone(), self.evidence(one)?));
-        constraints.iter().filter_map(found).collect()
+    /// Measures one after the other, and stops between two of them when the call is cancelled.
+    fn run(self, constraints: &[Constraint]) -> Result<BTreeMap<String, Evidence>, Refusal> {
+        let mut found = BTreeMap::new();
+        for one in constraints {
+            self.progress.check()?;
+            found.extend(self.evidence(one).map(|evidence| (one.id.clone(), evidence)));
+            self.progress.step(format_args!("measured {}", one.id));
+        }
+        self.progress.check()?;
+        Ok(found)
     }
 
     fn evidence(&self, one: &Constraint) -> Option<Evidence> {

@@ -3,6 +3,7 @@
 //! One file for each operation. An operation reads, decides by calling the model, and writes
 //! through the queue; the faces only translate its arguments and its answer.
 
+mod caller;
 mod catalog;
 mod checkpoint;
 mod clock;
@@ -18,18 +19,24 @@ mod list;
 mod load;
 mod measures;
 mod outputs;
+mod parts;
+mod progress;
 mod prompts;
 mod queue;
 mod removal;
 mod reset;
 mod restore;
 mod save;
+mod tokens;
+pub mod trace;
 mod transition;
 mod verify;
+mod watch;
 mod write;
 
 use std::sync::Arc;
 
+pub use self::caller::Caller;
 use self::catalog::Catalog;
 pub use self::catalog::built_in_prompts;
 pub use self::checkpoint::{Checkpoint, Checkpointed};
@@ -37,27 +44,30 @@ pub use self::clock::{Clock, SystemClock};
 pub use self::delete::{Delete, Deleted};
 pub use self::doctor::{Diagnosis, Doctor};
 pub use self::finalize::{FinalStatus, Finalize, Finalized};
-pub use self::gate::Consent;
+pub use self::gate::{Approvals, Consent};
+pub(crate) use self::gate::{lacks_approve, unproven};
 pub use self::history::{History, HistoryEntry, Recorded};
 pub use self::import::{Import, Imported, ImportedArtifact, Remark};
 pub use self::init::{Init, Initialized, Outcome};
 pub use self::list::{List, Listed, Summary};
 pub use self::load::{Detail, Load, Loaded};
 pub use self::outputs::{OutputContent, ReadOutput, WriteOutput, WrittenOutput};
+pub use self::parts::{Part, Sized};
+pub use self::progress::{Progress, Step};
 use self::queue::{Failure, Queues};
 pub use self::reset::{Reset, WasReset};
 pub use self::restore::{Restore, Restored};
 pub use self::save::{Save, Saved};
+pub use self::tokens::{NewToken, Tokens};
 pub use self::transition::{Transition, Transitioned};
 pub use self::verify::{Standing, Verified, Verify};
+pub use self::watch::{Followed, News, Watching};
 use crate::checks::CommandPolicy;
 use crate::hooks::Hooks;
 use crate::model::briefing::{Briefing, briefing};
-#[cfg(test)]
-use crate::model::gate::Sight;
 use crate::model::journal::Snapshot;
 use crate::model::removal::Removal;
-use crate::model::{Document, Name, Refusal, Workflow, limits};
+use crate::model::{Document, Name, Refusal, Workflow};
 use crate::storage::filesystem::Filesystem;
 use crate::storage::{self, Newest, Provider, Tombstone};
 
@@ -71,35 +81,8 @@ pub struct Service {
     /// The commands that checks may run.
     commands: Option<Arc<CommandPolicy>>,
     hooks: Option<Hooks>,
-}
-
-/// Who calls.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    /// The client's name and version, for the journal.
-    actor: String,
-    consent: Option<Consent>,
-}
-
-impl Caller {
-    /// Makes a caller of a client's name and version. Nothing is decided by them.
-    pub fn new(actor: &str) -> Self {
-        let printable = actor.chars().filter(|c| !c.is_control());
-        Self { actor: printable.take(limits::ACTOR_CHARACTERS_MAX).collect(), consent: None }
-    }
-
-    /// Returns the caller after a person confirmed the call in a way that a model cannot. It holds
-    /// for what they saw; no argument of a call comes near it.
-    #[must_use]
-    pub fn confirmed_for(self, consent: Consent) -> Self {
-        Self { consent: Some(consent), ..self }
-    }
-
-    /// Returns a caller who may do whatever a person may.
-    #[cfg(test)]
-    pub(crate) fn confirmed(self) -> Self {
-        self.confirmed_for(Consent { sight: Sight::Anything, words: None })
-    }
+    /// What proves that a person decides.
+    approvals: Approvals,
 }
 
 impl Service {
@@ -116,7 +99,15 @@ impl Service {
 
     fn with_catalog(provider: Arc<dyn Provider>, clock: Arc<dyn Clock>, catalog: Catalog) -> Self {
         let queues = Arc::new(Queues::new(Arc::clone(&provider)));
-        Self { provider, clock, catalog: Arc::new(catalog), queues, commands: None, hooks: None }
+        Self {
+            provider,
+            clock,
+            catalog: Arc::new(catalog),
+            queues,
+            commands: None,
+            hooks: None,
+            approvals: Approvals::Person,
+        }
     }
 
     /// Lets checks run the commands that the user's own configuration allows.
@@ -129,6 +120,12 @@ impl Service {
     #[must_use]
     pub fn with_hooks(self, hooks: Hooks) -> Self {
         Self { hooks: Some(hooks), ..self }
+    }
+
+    /// Wants this as the proof that a person decides.
+    #[must_use]
+    pub fn with_approvals(self, approvals: Approvals) -> Self {
+        Self { approvals, ..self }
     }
 
     /// Delivers events to hooks in the background from now on.
@@ -152,10 +149,9 @@ impl Service {
     /// Returns the newest state of an artifact that has to exist.
     async fn newest(&self, name: &Name) -> Result<Newest, Refusal> {
         let newest = self.provider.newest(name).await.map_err(|error| refusal(name, &error))?;
-        match newest {
-            Some(newest) => Ok(newest),
-            None => Err(self.absent(name).await?),
-        }
+        let Some(newest) = newest else { return Err(self.absent(name).await?) };
+        trace::saw(name, &newest);
+        Ok(newest)
     }
 
     /// Returns the refusal of a call on an artifact that does not exist.

@@ -1,6 +1,6 @@
 //! Prompts rendered with an artifact's present state.
 
-use super::{Service, catalog};
+use super::{Service, catalog, listing_refusal};
 use crate::model::briefing::Briefing;
 use crate::model::journal::Snapshot;
 use crate::model::prompt::{self, Unrenderable};
@@ -42,14 +42,12 @@ impl Service {
         rendered.map(Some).map_err(|error| unrenderable(&error))
     }
 
-    /// Returns names of artifacts that begin with a text, for completion.
+    /// Returns names of artifacts that begin with a text, in order, at most `limit`.
     pub async fn complete_name(&self, prefix: &str, limit: usize) -> Result<Vec<String>, Refusal> {
-        let listed = self.list(super::List {
-            prefix: Some(prefix.to_owned()),
-            limit: Some(limit),
-            ..Default::default()
-        });
-        Ok(listed.await?.artifacts.into_iter().map(|summary| summary.name).collect())
+        let names = self.provider.list(None, usize::MAX).await;
+        let names = names.map_err(|error| listing_refusal(&error))?;
+        let fitting = names.into_iter().map(String::from).filter(|name| name.starts_with(prefix));
+        Ok(fitting.take(limit).collect())
     }
 }
 

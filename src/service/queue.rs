@@ -8,12 +8,13 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use crate::model::journal::Turn;
 use crate::model::{Name, Refusal};
-use crate::storage::{Error, Newest, Provider};
+use crate::storage::{Error, Newest, Provider, Spent};
 
 /// Operations that are stored with one flush.
 const BATCH_MAX: usize = 256;
@@ -30,7 +31,22 @@ pub(super) struct Queues {
 /// An operation that waits.
 struct Job {
     operation: Box<dyn FnMut(&mut Turn<'_>) + Send>,
-    done: oneshot::Sender<Result<Vec<String>, Arc<Error>>>,
+    entered: Instant,
+    done: oneshot::Sender<Result<Turned, Arc<Error>>>,
+}
+
+/// How an operation was stored, beside what it answers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Turned {
+    /// What the caller should know.
+    pub(super) warnings: Vec<String>,
+    /// How long it waited in the queue.
+    pub(super) waited: Duration,
+    /// Where the time of storing went: that of all that were stored together, since none of them was
+    /// stored before the others.
+    pub(super) spent: Spent,
+    /// How many were stored together, this one among them.
+    pub(super) together: usize,
 }
 
 impl std::fmt::Debug for Job {
@@ -39,8 +55,8 @@ impl std::fmt::Debug for Job {
     }
 }
 
-/// What came of an operation, and what the caller should know about how it was stored.
-pub(super) type Stored<T> = Result<(T, Vec<String>), Failure>;
+/// What came of an operation, and how it was stored.
+pub(super) type Stored<T> = Result<(T, Turned), Failure>;
 
 /// Why an operation was not done.
 #[derive(Debug)]
@@ -67,13 +83,13 @@ impl Queues {
         let answer = Arc::new(Mutex::new(None));
         let (done, stored) = oneshot::channel();
         let operation = Box::new(guarded(operation, Arc::clone(&answer)));
-        self.enter(name, Job { operation, done })?;
-        let warnings = stored.await.map_err(|_| Failure::Storage(Arc::new(Error::Stopped)))?;
-        let warnings = warnings.map_err(Failure::Storage)?;
+        self.enter(name, Job { operation, entered: Instant::now(), done })?;
+        let turned = stored.await.map_err(|_| Failure::Storage(Arc::new(Error::Stopped)))?;
+        let turned = turned.map_err(Failure::Storage)?;
         let answer = hold(&answer)
             .take()
             .unwrap_or(Err(Refusal::Internal("an operation was not asked".into())));
-        answer.map(|answer| (answer, warnings)).map_err(Failure::Refused)
+        answer.map(|answer| (answer, turned)).map_err(Failure::Refused)
     }
 
     /// Adds a job to an artifact's queue, and leads it if nobody does.
@@ -117,18 +133,20 @@ struct Leader {
 impl Leader {
     async fn lead(mut self) {
         while let Some(batch) = self.next_batch() {
-            let (mut operations, waiting): (Vec<_>, Vec<_>) =
-                batch.into_iter().map(|job| (job.operation, job.done)).unzip();
+            let (began, together) = (Instant::now(), batch.len());
+            let (mut operations, waiting): (Vec<_>, Vec<_>) = batch
+                .into_iter()
+                .map(|job| (job.operation, (job.done, began - job.entered)))
+                .unzip();
             let decide = move |turn: &mut Turn<'_>| {
                 operations.iter_mut().for_each(|operation| operation(turn));
             };
             let result = self.provider.append(&self.name, Box::new(decide)).await;
-            let result = result
-                .map(|newest: Option<Newest>| newest.map_or(Vec::new(), |newest| newest.warnings));
-            let result = result.map_err(Arc::new);
-            for done in waiting {
+            let result = result.map(|newest| stored_together(newest, together)).map_err(Arc::new);
+            for (done, waited) in waiting {
+                let result = result.clone().map(|turned| Turned { waited, ..turned });
                 // A caller that went away needs no answer.
-                drop(done.send(result.clone()));
+                drop(done.send(result));
             }
         }
         self.ended = true;
@@ -154,6 +172,15 @@ impl Drop for Leader {
         if !self.ended {
             hold(&self.by_name).remove(&self.name);
         }
+    }
+}
+
+fn stored_together(newest: Option<Newest>, together: usize) -> Turned {
+    match newest {
+        Some(Newest { warnings, spent, .. }) => {
+            Turned { warnings, spent, together, ..Turned::default() }
+        }
+        None => Turned { together, ..Turned::default() },
     }
 }
 

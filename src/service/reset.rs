@@ -57,9 +57,10 @@ impl Service {
             Writing::new("reset_artifact", &arguments, arguments.expected_version, caller)?;
         let name = arguments.name;
         check_confirmed(&name, &arguments.confirm)?;
+        let consent = self.consent(caller)?;
         let newest = self.newest(&name).await?;
         let start = self.start(&newest.snapshot.document).await?;
-        let (clock, consent, of) = (Arc::clone(&self.clock), caller.consent.clone(), name.clone());
+        let (clock, of) = (Arc::clone(&self.clock), name.clone());
         let operation = move |turn: &mut Turn<'_>| {
             let repeated = writing.repeated(turn)?;
             let before = Arc::clone(turn.newest().ok_or_else(|| no_such_artifact(&of))?);

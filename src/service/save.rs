@@ -66,7 +66,7 @@ impl Service {
         let name = arguments.name;
         let newest = self.newest(&name).await?;
         let workflow = self.workflow_of(&newest.snapshot.document).await?;
-        let consent = caller.consent.clone();
+        let consent = self.consent(caller)?;
         let (clock, of) = (Arc::clone(&self.clock), name.clone());
         let operation = move |turn: &mut Turn<'_>| {
             if let Some(version) = writing.repeated(turn)? {

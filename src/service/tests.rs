@@ -1,3 +1,4 @@
+mod approvals;
 mod kinds;
 mod loops;
 mod random;
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use super::clock::tests::ManualClock;
 use super::*;
 use crate::model::document::ConvergenceStatus;
+use crate::model::limits;
 use crate::storage::memory::Memory;
 
 fn service() -> Service {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::examination::Examined;
 use super::measures::check_measures;
 use super::write::{Writing, check_text, open_state, summary_text};
-use super::{Caller, Consent, Service};
+use super::{Caller, Consent, Progress, Service};
 use crate::model::briefing::Briefing;
 use crate::model::document::LastTransition;
 use crate::model::journal::{Snapshot, Turn};
@@ -76,17 +76,18 @@ impl Service {
         caller: &Caller,
     ) -> Result<Transitioned, Refusal> {
         let writing = Writing::new("transition", &arguments, arguments.expected_version, caller)?;
-        let (name, event) = (arguments.name.clone(), event(&arguments, caller)?);
+        let consent = self.consent(caller)?;
+        let (name, event) = (arguments.name.clone(), event(&arguments, consent.as_ref())?);
         let newest = self.newest(&name).await?;
         let sending = Sending {
             workflow: self.workflow_of(&newest.snapshot.document).await?,
             event,
             phase: arguments.phase,
-            consent: caller.consent.clone(),
+            consent,
             keeps_checkpoints: !self.provider.volatile(),
             examined: None,
         };
-        let sending = self.examined(sending, &newest.snapshot).await?;
+        let sending = self.examined(sending, &newest.snapshot, &caller.progress).await?;
         if arguments.dry_run == Some(true) {
             return self.dry_run(&sending, &newest.snapshot, newest.warnings).await;
         }
@@ -101,13 +102,18 @@ impl Service {
     }
 
     /// Looks at the artifact's files, if the event depends on them.
-    async fn examined(&self, sending: Sending, snapshot: &Snapshot) -> Result<Sending, Refusal> {
+    async fn examined(
+        &self,
+        sending: Sending,
+        snapshot: &Snapshot,
+        progress: &Progress,
+    ) -> Result<Sending, Refusal> {
         let (document, event) = (&snapshot.document, &sending.event);
         if !sending.workflow.examines(&document.phase, &event.name) {
             return Ok(sending);
         }
         let handed_in = event.result.as_ref().and_then(|result| result.get("manifest"));
-        let examined = self.examine_files(document, handed_in).await?;
+        let examined = self.examine_files(document, handed_in, progress).await?;
         Ok(Sending { examined: Some(examined), ..sending })
     }
 
@@ -164,7 +170,7 @@ impl Service {
     }
 }
 
-fn event(arguments: &Transition, caller: &Caller) -> Result<Event, Refusal> {
+fn event(arguments: &Transition, consent: Option<&Consent>) -> Result<Event, Refusal> {
     check_text("reason", arguments.reason.as_ref())?;
     let amount = |name: &str, given: Option<f64>| match given.unwrap_or(0.0) {
         amount if amount.is_finite() && amount >= 0.0 => Ok(amount),
@@ -177,7 +183,7 @@ fn event(arguments: &Transition, caller: &Caller) -> Result<Event, Refusal> {
         name: arguments.event.clone(),
         result: arguments.result.clone(),
         reason: arguments.reason.clone(),
-        words: caller.consent.as_ref().and_then(|consent| consent.words.clone()),
+        words: consent.and_then(|consent| consent.words.clone()),
         cost: amount("cost", arguments.cost)?,
         time_seconds: amount("time_seconds", arguments.time_seconds)?,
     })

@@ -62,14 +62,15 @@ pub struct Standing {
 }
 
 impl Service {
-    /// Measures constraints. What was found becomes part of the document if it is new.
+    /// Measures constraints. What was found becomes part of the document if it is new. A call that is
+    /// cancelled before everything is measured writes nothing.
     pub async fn verify(&self, arguments: Verify, caller: &Caller) -> Result<Verified, Refusal> {
         let writing = Writing::new("verify", &arguments, None, caller)?;
         let name = arguments.name.clone();
         let newest = self.newest(&name).await?;
         let document = &newest.snapshot.document;
         check_ids(arguments.constraints.as_deref(), &document.constraints)?;
-        let examined = self.examine_files(document, None).await?;
+        let examined = self.examine_files(document, None, &caller.progress).await?;
         let seen = Arc::clone(&examined.examination);
         let (changed, snapshot, warnings) = match document.is_finalized() {
             true => (false, newest.snapshot, newest.warnings),

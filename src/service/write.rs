@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Caller, Failure, Service, no_such_artifact, refusal};
+use super::{Caller, Failure, Service, no_such_artifact, refusal, trace};
 use crate::model::entry::Entry;
 use crate::model::idempotency::IdempotencyKey;
 use crate::model::journal::{Snapshot, Turn};
@@ -81,19 +81,22 @@ impl Service {
         name: &Name,
         mut operation: impl FnMut(&mut Turn<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<(T, Vec<String>), Refusal> {
-        let eventful = Arc::new(AtomicU64::new(0));
-        let noted = Arc::clone(&eventful);
+        let (eventful, after) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (noted, left) = (Arc::clone(&eventful), Arc::clone(&after));
         let operation = move |turn: &mut Turn<'_>| {
             let mark = turn.mark();
             let answer = operation(turn);
             noted.store(turn.first_eventful(&mark).unwrap_or(0), Ordering::Relaxed);
+            left.store(turn.next_version() - 1, Ordering::Relaxed);
             answer
         };
         let stored = self.queues.store(name, operation).await;
         if let (Some(hooks), version @ 1..) = (&self.hooks, eventful.load(Ordering::Relaxed)) {
             hooks.happened(name, version);
         }
-        stored.map_err(|failure: Failure| failure.into_refusal(name))
+        let (answer, turned) = stored.map_err(|failure: Failure| failure.into_refusal(name))?;
+        trace::stored(name, after.load(Ordering::Relaxed), &turned);
+        Ok((answer, turned.warnings))
     }
 
     /// Does the same after a look at the artifact. What that said is answered too: some things are

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Newest, Provider};
+use super::{Change, Newest, Provider, Watch};
+use crate::model::entry::{LogFile, Section};
 use crate::model::idempotency::IdempotencyKey;
 use crate::model::journal::Turn;
 use crate::model::journal::tests::{draft, removing};
@@ -34,7 +35,12 @@ macro_rules! conformance {
             a_blob_is_there_when_its_entry_is
             an_output_is_in_place_once_its_entry_is_stored
             an_idempotency_key_is_found_again
+            a_log_has_what_the_entries_added_to_it
             names_are_listed_in_order_and_in_pages
+            every_version_of_a_followed_artifact_is_told_of
+            nothing_is_told_of_artifacts_that_nobody_follows
+            an_artifact_is_followed_until_it_was_unfollowed_as_often
+            the_listing_is_told_of_when_an_artifact_comes
             a_healthy_artifact_is_found_healthy
             a_deleted_artifact_does_not_exist_and_its_versions_are_kept
             a_name_taken_again_goes_on_counting
@@ -282,6 +288,74 @@ async fn an_idempotency_key_is_found_again(provider: Shared) {
     provider.append(&name("a"), Box::new(decide)).await.unwrap();
 }
 
+async fn a_log_has_what_the_entries_added_to_it(provider: Shared) {
+    let log = async |log| provider.log(&name("a"), log).await.unwrap();
+    assert_eq!(log(LogFile::Decisions).await, "");
+    for text in ["one\n", "größe\n"] {
+        let section = Section { log: LogFile::Decisions, text: text.to_owned() };
+        let decide = move |turn: &mut Turn<'_>| {
+            let sections = vec![section.clone()];
+            drop(turn.append(Draft { sections, ..draft("a", &json!(text)) }).unwrap());
+        };
+        provider.append(&name("a"), Box::new(decide)).await.unwrap();
+        put(&*provider, "a", json!(1)).await;
+    }
+    assert_eq!(log(LogFile::Decisions).await, "one\ngröße\n");
+    assert_eq!(log(LogFile::RefinementLog).await, "");
+}
+
+/// Returns the next artifact that is told of.
+async fn told(watch: &dyn Watch) -> String {
+    loop {
+        if let Change::Artifact(name) = watch.next().await {
+            return name.to_string();
+        }
+    }
+}
+
+async fn every_version_of_a_followed_artifact_is_told_of(provider: Shared) {
+    let watch = provider.watch().await.unwrap();
+    watch.follow(&name("a")).await;
+    for expected in 1..=10 {
+        put(&*provider, "a", json!(expected)).await;
+        while version(&*provider, "a").await < expected || told(&*watch).await != "a" {}
+    }
+}
+
+async fn nothing_is_told_of_artifacts_that_nobody_follows(provider: Shared) {
+    let watch = provider.watch().await.unwrap();
+    watch.follow(&name("b")).await;
+    for artifact in ["a", "b.c", "b"] {
+        put(&*provider, artifact, json!(1)).await;
+    }
+    assert_eq!(told(&*watch).await, "b");
+}
+
+async fn an_artifact_is_followed_until_it_was_unfollowed_as_often(provider: Shared) {
+    let watch = provider.watch().await.unwrap();
+    for artifact in ["a", "a", "b"] {
+        watch.follow(&name(artifact)).await;
+    }
+    assert!(!watch.unfollow(&name("a")));
+    put(&*provider, "a", json!(1)).await;
+    assert_eq!(told(&*watch).await, "a");
+    assert!(watch.unfollow(&name("a")));
+    put(&*provider, "a", json!(2)).await;
+    put(&*provider, "b", json!(1)).await;
+    assert_eq!(told(&*watch).await, "b");
+}
+
+async fn the_listing_is_told_of_when_an_artifact_comes(provider: Shared) {
+    let watch = provider.watch().await.unwrap();
+    for artifact in ["a", "b"] {
+        put(&*provider, artifact, json!(1)).await;
+        provider.settle().await;
+        while watch.next().await != Change::Listing {}
+        let names = provider.list(None, 10).await.unwrap();
+        assert!(names.contains(&name(artifact)));
+    }
+}
+
 async fn names_are_listed_in_order_and_in_pages(provider: Shared) {
     for artifact in ["c", "a", "b", "a-1", "d"] {
         put(&*provider, artifact, json!(1)).await;
@@ -326,7 +400,9 @@ async fn bring(provider: &dyn Provider, artifact: &str, content: &str) -> Digest
 /// Deletes an artifact, and returns the version that did.
 async fn end(provider: &dyn Provider, artifact: &str, removal: Removal) -> Version {
     let text = artifact.to_owned();
-    let decide = move |turn: &mut Turn<'_>| drop(turn.end(removing(&text, removal)));
+    let decide = move |turn: &mut Turn<'_>| {
+        turn.end(removing(&text, removal));
+    };
     assert!(provider.append(&name(artifact), Box::new(decide)).await.unwrap().is_none());
     let tombstone = provider.tombstone(&name(artifact)).await.unwrap().unwrap();
     assert_eq!((tombstone.removed.removal, tombstone.warnings), (removal, Vec::new()));

@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use async_trait::async_trait;
 
-use super::{Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone};
-use crate::model::entry::Entry;
+use super::watch::Signals;
+use super::{Change, Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone, Watch};
+use crate::model::entry::{Entry, LogFile, Logs};
 use crate::model::journal::{Journal, Snapshot, Staged, Turn};
 use crate::model::output::OutputPath;
 use crate::model::removal::Removal;
@@ -18,7 +19,12 @@ use crate::model::{Digest, Name, Version, limits};
 #[derive(Debug, Default)]
 pub struct Memory {
     artifacts: Mutex<BTreeMap<Name, Artifact>>,
+    watches: Mutex<Vec<Weak<Signals>>>,
 }
+
+/// Tells of what this provider stores.
+#[derive(Debug)]
+struct MemoryWatch(Arc<Signals>);
 
 #[derive(Debug)]
 struct Artifact {
@@ -78,7 +84,7 @@ impl Memory {
     /// Locks for a short section without any I/O. A panic of `decide` leaves nothing half done,
     /// since a turn touches the artifact only after it, so a poisoned lock is sound.
     fn artifacts(&self) -> MutexGuard<'_, BTreeMap<Name, Artifact>> {
-        self.artifacts.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.artifacts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn names(
@@ -92,6 +98,28 @@ impl Memory {
         let wanted = named.filter(|(_, artifact)| wanted(artifact)).map(|(name, _)| name.clone());
         wanted.take(limit).collect()
     }
+
+    /// Tells all who watch of a new version. There is no state after one that deleted the artifact.
+    fn tell(&self, name: &Name, before: Option<&Snapshot>, newest: Option<&Snapshot>) {
+        let place = |snapshot: &Snapshot| {
+            let document = &snapshot.document;
+            (document.phase.clone(), document.convergence_status, document.cycle)
+        };
+        let moved = before.map(place) != newest.map(place);
+        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        watches.retain(|watch| {
+            let Some(signals) = watch.upgrade() else { return false };
+            signals.artifact(name);
+            if moved {
+                signals.listing();
+            }
+            true
+        });
+    }
+}
+
+fn at_hand(snapshot: Arc<Snapshot>) -> Newest {
+    Newest::at_hand(snapshot, Vec::new())
 }
 
 impl fmt::Display for Memory {
@@ -110,18 +138,23 @@ impl Provider for Memory {
             Turn::new(&artifact.journal, artifact.newest.clone(), artifact.journal.version());
         decide(&mut turn);
         let staged = turn.into_staged();
+        let (before, stored) = (artifact.newest.clone(), !staged.is_empty());
         staged.into_iter().for_each(|one| artifact.take_in(one));
-        let newest =
-            artifact.newest.clone().map(|snapshot| Newest { snapshot, warnings: Vec::new() });
+        let newest = artifact.newest.clone().map(at_hand);
         if artifact.journal.version() > 0 {
             artifacts.entry(name.clone()).or_insert(fresh);
+        }
+        drop(artifacts);
+        if stored {
+            let newest = newest.as_ref().map(|newest| newest.snapshot.as_ref());
+            self.tell(name, before.as_deref(), newest);
         }
         Ok(newest)
     }
 
     async fn newest(&self, name: &Name) -> Result<Option<Newest>, Error> {
         let newest = self.artifacts().get(name).and_then(|artifact| artifact.newest.clone());
-        Ok(newest.map(|snapshot| Newest { snapshot, warnings: Vec::new() }))
+        Ok(newest.map(at_hand))
     }
 
     async fn tombstone(&self, name: &Name) -> Result<Option<Tombstone>, Error> {
@@ -179,6 +212,18 @@ impl Provider for Memory {
         Ok(digest.and_then(|digest| artifact.blobs.get(digest).cloned()))
     }
 
+    async fn log(&self, name: &Name, log: LogFile) -> Result<String, Error> {
+        let artifacts = self.artifacts();
+        let Some(artifact) = artifacts.get(name) else {
+            return Ok(String::new());
+        };
+        let (_, entries) = artifact.replay(Version::MAX)?;
+        let mut logs = Logs::default();
+        entries.iter().for_each(|entry| logs.take_in(entry));
+        let of_cycle = entries.iter().filter(|entry| entry.version >= logs.since);
+        Ok(of_cycle.flat_map(|entry| entry.text_for(log)).collect())
+    }
+
     async fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error> {
         Ok(self.names(after, limit, |artifact| artifact.newest.is_some()))
     }
@@ -195,9 +240,31 @@ impl Provider for Memory {
         artifact.replay(Version::MAX).map(|_| Vec::new())
     }
 
+    async fn watch(&self) -> Result<Box<dyn Watch>, Error> {
+        let signals = Arc::new(Signals::default());
+        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        watches.push(Arc::downgrade(&signals));
+        Ok(Box::new(MemoryWatch(signals)))
+    }
+
     async fn settle(&self) {}
 
     fn volatile(&self) -> bool {
         true
+    }
+}
+
+#[async_trait]
+impl Watch for MemoryWatch {
+    async fn follow(&self, name: &Name) {
+        self.0.follow(name);
+    }
+
+    fn unfollow(&self, name: &Name) -> bool {
+        self.0.unfollow(name)
+    }
+
+    async fn next(&self) -> Change {
+        self.0.next().await
     }
 }

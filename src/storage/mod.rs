@@ -5,13 +5,17 @@
 mod conformance;
 pub mod filesystem;
 pub mod memory;
+mod spent;
+mod watch;
 
 use std::fmt::{Debug, Display};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::model::entry::Entry;
+pub use self::spent::Spent;
+pub use self::watch::{Change, Watch};
+use crate::model::entry::{Entry, LogFile};
 use crate::model::journal::{Damage, Snapshot, Turn};
 #[cfg(doc)]
 use crate::model::limits;
@@ -80,6 +84,10 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
     /// Returns the content of an output, or `None` when there is no such file.
     async fn output(&self, name: &Name, path: &OutputPath) -> Result<Option<Vec<u8>>, Error>;
 
+    /// Returns a readable log: what the entries of the present cycle added to it. Empty when they
+    /// added nothing, and for an artifact that does not exist.
+    async fn log(&self, name: &Name, log: LogFile) -> Result<String, Error>;
+
     /// Returns the names of existing artifacts after a name, in order, at most `limit`.
     async fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error>;
 
@@ -88,6 +96,9 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
 
     /// Looks at everything that is stored of an artifact, and returns what is wrong with it.
     async fn examine(&self, name: &Name) -> Result<Vec<Finding>, Error>;
+
+    /// Begins to watch for changes, whoever makes them.
+    async fn watch(&self) -> Result<Box<dyn Watch>, Error>;
 
     /// Completes what was put off, such as a listing for people.
     async fn settle(&self);
@@ -106,6 +117,15 @@ pub struct Newest {
     pub snapshot: Arc<Snapshot>,
     /// What callers should know about how it is stored.
     pub warnings: Vec<String>,
+    /// Where the time went until it was known.
+    pub spent: Spent,
+}
+
+impl Newest {
+    /// Makes one that nothing had to be waited for.
+    pub(crate) fn at_hand(snapshot: Arc<Snapshot>, warnings: Vec<String>) -> Self {
+        Self { snapshot, warnings, spent: Spent::default() }
+    }
 }
 
 /// What is known of an artifact that was deleted.

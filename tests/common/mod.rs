@@ -18,7 +18,7 @@ pub(crate) use self::journal::{Journal, framed};
 pub(crate) use self::program::{Finished, command, finish, program, refiner, refiner_with_input};
 pub(crate) use self::raw::{Raw, told};
 pub(crate) use self::strace::{Call, Trace, traced};
-pub(crate) use self::terminal::on_terminal;
+pub(crate) use self::terminal::{HIDDEN, conversation, on_terminal};
 pub(crate) use self::workspace::{Project, copy_folder};
 
 /// Far more than anything here takes: what has not happened by then never will.

@@ -81,8 +81,19 @@ impl Raw {
         soon("an answer", self.next_unless_ended()).await.expect("the server has not ended")
     }
 
-    /// Returns the next message, or `None` when there will be no more.
+    /// Returns the next message, or `None` when there will be no more. That the list of resources
+    /// changed is passed over: it may come at any time.
     pub(crate) async fn next_unless_ended(&mut self) -> Option<Value> {
+        loop {
+            let message = self.next_of_all().await?;
+            if message["method"] != "notifications/resources/list_changed" {
+                return Some(message);
+            }
+        }
+    }
+
+    /// Returns the next message whatever it is, or `None` when there will be no more.
+    pub(crate) async fn next_of_all(&mut self) -> Option<Value> {
         let mut line = Vec::new();
         self.output.read_until(b'\n', &mut line).await.unwrap();
         if line.is_empty() {

@@ -2,30 +2,96 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-/// Runs a command on a terminal of its own, types into it, and returns how it ended and what was
-/// seen on the screen.
-pub(crate) fn on_terminal(mut command: Command, typed: &str) -> (Option<i32>, String) {
+/// What the screen shows when what is typed next is not to be seen.
+pub(crate) const HIDDEN: &str = "it is not shown";
+
+/// A terminal: the end at which somebody sits, the end at which a program runs, and its name.
+fn open() -> (File, File, String) {
     let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&controller).unwrap();
     unlockpt(&controller).unwrap();
     let name = ptsname(&controller, Vec::new()).unwrap().into_string().unwrap();
-    let terminal = File::options().read(true).write(true).open(name).unwrap();
+    let terminal = File::options().read(true).write(true).open(&name).unwrap();
+    (File::from(controller), terminal, name)
+}
+
+/// Puts a command's streams on a terminal, which is the command's alone from then on.
+fn put_on(command: &mut Command, terminal: File) {
     command.stdin(terminal.try_clone().unwrap()).stdout(terminal.try_clone().unwrap());
     command.stderr(terminal);
+}
+
+/// Runs a command on a terminal of its own, types into it, and returns how it ended and what was
+/// seen on the screen.
+pub(crate) fn on_terminal(mut command: Command, typed: &str) -> (Option<i32>, String) {
+    let (mut controller, terminal, _) = open();
+    put_on(&mut command, terminal);
     let mut child = command.spawn().unwrap();
-    // The terminal is the child's alone now, and ends with it.
     drop(command);
-    let mut controller = File::from(controller);
     controller.write_all(typed.as_bytes()).unwrap();
-    let mut screen = Vec::new();
-    let mut bytes = [0; 4096];
-    // Linux tells the end of a terminal by an error.
-    while let Ok(count @ 1..) = controller.read(&mut bytes) {
-        screen.extend_from_slice(&bytes[..count]);
+    let screen = seen(&mut controller, "nothing that is ever shown\u{0}");
+    (child.wait().unwrap().code(), screen)
+}
+
+/// Runs a command on a terminal that is its session's, as a shell does, and types each line once the
+/// screen shows what it answers. Returns the same as [`on_terminal`].
+pub(crate) fn conversation(command: &Command, lines: &[(&str, &str)]) -> (Option<i32>, String) {
+    let (mut controller, terminal, name) = open();
+    let mut session = in_session(command);
+    put_on(&mut session, terminal);
+    let mut child = session.spawn().unwrap();
+    drop(session);
+    let mut screen = String::new();
+    for (shown, typed) in lines {
+        screen.push_str(&seen(&mut controller, shown));
+        if *shown == HIDDEN && screen.ends_with(HIDDEN) {
+            wait_until_hidden(&name);
+        }
+        // It may have ended without asking.
+        drop(controller.write_all(format!("{typed}\n").as_bytes()));
     }
-    (child.wait().unwrap().code(), String::from_utf8(screen).unwrap())
+    screen.push_str(&seen(&mut controller, "nothing that is ever shown\u{0}"));
+    (child.wait().unwrap().code(), screen)
+}
+
+/// Returns the command as the leader of a session that its terminal belongs to.
+fn in_session(command: &Command) -> Command {
+    let mut session = Command::new("setsid");
+    session.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => session.env(name, value),
+            None => session.env_remove(name),
+        };
+    }
+    session
+}
+
+/// Returns what is seen until a text is, or until the program has ended.
+fn seen(controller: &mut File, text: &str) -> String {
+    let (mut screen, mut byte) = (Vec::new(), [0]);
+    // Linux tells the end of a terminal by an error.
+    while !screen.ends_with(text.as_bytes()) {
+        match controller.read(&mut byte) {
+            Ok(1..) => screen.push(byte[0]),
+            _ => break,
+        }
+    }
+    String::from_utf8(screen).unwrap()
+}
+
+/// Waits until a terminal does not show what is typed.
+fn wait_until_hidden(terminal: &str) {
+    let shows = || {
+        let told = Command::new("stty").args(["-a", "-F", terminal]).stdin(Stdio::null()).output();
+        let told = String::from_utf8(told.unwrap().stdout).unwrap();
+        told.split_whitespace().any(|word| word == "echo")
+    };
+    while shows() {
+        std::thread::yield_now();
+    }
 }

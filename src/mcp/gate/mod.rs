@@ -1,52 +1,40 @@
 //! The human gate over MCP: a call that only a person may decide is brought before the person behind
-//! the client, by elicitation.
+//! the client, by [elicitation](super::elicitation).
 //!
-//! In sessions (2025-06-18 to 2025-11-25) the client is asked while the call waits. Requests that
-//! stand by themselves (2026-07-28) are answered with what to ask, and come again with the person's
-//! answer and a sealed state ([`seal`]). Either way the person's answer is bound to what they saw, and
-//! the service decides whether that is still what there is. Nothing in a tool's arguments counts.
+//! The person's answer is bound to what they saw, and the service decides whether that is still what
+//! there is. Nothing in a tool's arguments counts.
+//!
+//! Nobody is asked whose answer would not count: over HTTP with tokens, the request's token needs the
+//! scope approve, and where the user's configuration wants a token for every decision, so does it
+//! over stdio, which has none.
 
 mod form;
-mod key;
-mod seal;
 
 use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
 
 use rmcp::RoleServer;
-use rmcp::model::{
-    CancelledNotificationParam, ClientResult, ElicitRequest, ElicitResult, InputRequest,
-    InputRequests, InputRequiredResult, InputResponses, JsonObject, ProtocolVersion, ServerRequest,
-};
-use rmcp::service::{PeerRequestOptions, RequestContext, ServiceError};
+use rmcp::model::{InputRequiredResult, JsonObject};
+use rmcp::service::RequestContext;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use self::form::Agreed;
-use self::key::KEY;
-use self::seal::{Binding, State};
+use super::access::{Access, needed_for};
+use super::elicitation::{self, Asked, Binding, Elicitation, Retry, Unasked};
 use super::tools::{Effect, Registered};
 use crate::model::gate::{Question, Sight};
-use crate::model::{Digest, Name, Refusal, Time};
-use crate::service::{Caller, Consent, Service};
+use crate::model::token::Scope;
+use crate::model::{Name, Refusal};
+use crate::service::{Caller, Consent, Service, unproven};
 
-/// How long a person may take while a call waits for them.
-const PATIENCE: Duration = Duration::from_secs(10 * 60);
-/// How long a person may take when no call waits: the sealed state says so.
-const STATE_LIVES_MILLIS: i64 = 15 * 60 * 1000;
-/// Questions of one connection that may wait for their answers. Far fewer than requests may be in
-/// flight, since the answers come in by the same way as requests.
-const WAITING_MAX: usize = 8;
 /// What the question is called in an `input_required` result.
 const INPUT: &str = "decision";
 
-/// What a connection needs to ask the person behind it.
+/// What a connection needs to bring calls before the person behind it.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
-    waiting: Arc<Semaphore>,
-    /// Becomes true when the client will send nothing more.
-    ended: watch::Receiver<bool>,
+    elicitation: Elicitation,
 }
 
 /// A tool call on its way.
@@ -56,13 +44,8 @@ pub(super) struct Call<'a> {
     pub(super) tool: &'static Registered,
     pub(super) arguments: JsonObject,
     pub(super) caller: Caller,
-}
-
-/// What a client sends beside the call when it calls again with a person's answer.
-#[derive(Debug)]
-pub(super) struct Retry {
-    pub(super) state: String,
-    pub(super) responses: Option<InputResponses>,
+    /// What whoever sent it may do.
+    pub(super) access: Access,
 }
 
 /// What a call came to.
@@ -72,19 +55,22 @@ pub(super) enum Outcome {
     Asks(Box<InputRequiredResult>),
 }
 
-/// How a client can be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    /// By a request of ours while the call waits.
-    Request,
-    /// By the answer to the call, which then comes again.
-    Answer,
+/// What is remembered of a question until its answer comes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Remembered {
+    /// What was asked, in a few words.
+    what: String,
+    /// The events that the person could choose from.
+    events: Vec<String>,
+    /// What the person was shown.
+    sight: Sight,
 }
 
 impl Gate {
     /// Makes the gate of a connection, whose end is told by `ended`.
     pub(super) fn new(ended: watch::Receiver<bool>) -> Self {
-        Self { waiting: Arc::new(Semaphore::new(WAITING_MAX)), ended }
+        Self { elicitation: Elicitation::new(ended) }
     }
 
     /// Carries a call out, and asks the person behind the client if only a person may decide it.
@@ -94,60 +80,44 @@ impl Gate {
         retry: Option<Retry>,
         context: &RequestContext<RoleServer>,
     ) -> Result<Outcome, Refusal> {
+        call.access.require(needed_for(call.tool.effect))?;
         if let Some(retry) = retry {
-            return call.retried(retry).await.map(Outcome::Answered);
+            call.check_may_decide(None)?;
+            return call.retried(&retry).await.map(Outcome::Answered);
         }
-        let Some(way) = way(context).filter(|_| call.may_ask()) else {
+        if !call.may_ask() || !elicitation::is_possible(context) {
             return call.made().await.map(Outcome::Answered);
-        };
+        }
         let refusal = match call.tried().await {
             Ok(answer) => return Ok(Outcome::Answered(answer)),
             Err(refusal) => refusal,
         };
         let Some(question) = call.question(&refusal).await? else { return Err(refusal) };
-        match way {
-            Way::Answer => Ok(Outcome::Asks(Box::new(call.asking(&question)?))),
-            Way::Request => {
-                let agreed = self.asked(&question, context).await?;
-                call.confirmed(question.sight, agreed).await.map(Outcome::Answered)
-            }
-        }
-    }
-
-    /// Asks the client's person and waits for the answer.
-    async fn asked(
-        &self,
-        question: &Question,
-        context: &RequestContext<RoleServer>,
-    ) -> Result<Agreed, Refusal> {
-        let Ok(_waiting) = self.waiting.try_acquire() else {
-            return Err(unasked("too many questions wait for this client's person already"));
+        call.check_may_decide(Some(&refusal))?;
+        let remembered = Remembered::of(&question);
+        let asked = elicitation::Question {
+            form: form::params(&question)?,
+            input: INPUT,
+            remembered: remembered.clone(),
+            binding: call.binding(),
+            at: call.service.now(),
         };
-        let request = ServerRequest::ElicitRequest(ElicitRequest::new(form::params(question)?));
-        let options = PeerRequestOptions::with_timeout(PATIENCE);
-        let sent = context.peer.send_request_with_option(request, options).await;
-        let handle = sent.map_err(|error| unanswered(&error))?;
-        let id = handle.id.clone();
-        tokio::select! {
-            answer = handle.await_response() => {
-                form::agreed(&elicited(answer)?, &question.what, &events(question))
+        match self.elicitation.ask(asked, context).await.map_err(refused)? {
+            Asked::Asks(asks) => Ok(Outcome::Asks(asks)),
+            Asked::Answered(answer) => {
+                let agreed = form::agreed(&answer, &remembered.what, &remembered.events)?;
+                call.confirmed(remembered.sight, agreed).await.map(Outcome::Answered)
             }
-            () = context.ct.cancelled() => {
-                let withdrawn = CancelledNotificationParam::new(Some(id), None);
-                // Who went away need not hear it.
-                drop(context.peer.notify_cancelled(withdrawn).await);
-                Err(unasked("the call was cancelled"))
-            }
-            // Nobody carries a message of ours any more.
-            () = self.ended() => Err(unasked("the connection ended")),
         }
     }
+}
 
-    async fn ended(&self) {
-        let mut ended = self.ended.clone();
-        if ended.wait_for(|ended| *ended).await.is_err() {
-            // Whoever could tell of an end does not: then there is none.
-            std::future::pending::<()>().await;
+impl Remembered {
+    fn of(question: &Question) -> Self {
+        Self {
+            what: question.what.chars().take(200).collect(),
+            events: question.choices.iter().map(|choice| choice.event.clone()).collect(),
+            sight: question.sight.clone(),
         }
     }
 }
@@ -168,42 +138,44 @@ impl Call<'_> {
         if let Some(event) = agreed.event {
             self.arguments.insert("event".to_owned(), json!(event));
         }
-        let consent = Consent::new(sight, agreed.words.as_deref());
+        let mut consent = Consent::new(sight, agreed.words.as_deref());
+        if let Some(grant) = self.access.grant() {
+            consent = consent.proven_by(grant.clone());
+        }
         self.caller = self.caller.confirmed_for(consent);
         self.made().await
     }
 
     /// Makes the call when it comes again with a person's answer.
-    async fn retried(self, retry: Retry) -> Result<Value, Refusal> {
-        let state = seal::opened(&retry.state, &KEY, &self.binding(), self.service.now())?;
-        let response = retry.responses.as_ref().and_then(|responses| responses.get(INPUT));
-        let answer = response.and_then(|answer| serde_json::from_value(answer.clone()).ok());
-        let answer: ElicitResult =
-            answer.ok_or_else(|| unasked("the call came again without the person's answer"))?;
-        let agreed = form::agreed(&answer, &state.what, &state.events)?;
-        self.confirmed(state.sight, agreed).await
-    }
-
-    /// Returns the answer that makes the client ask, and call again.
-    fn asking(&self, question: &Question) -> Result<InputRequiredResult, Refusal> {
-        let request = InputRequest::Elicitation(ElicitRequest::new(form::params(question)?));
-        let state = State {
-            binding: self.binding(),
-            what: question.what.chars().take(200).collect(),
-            events: events(question),
-            sight: question.sight.clone(),
-            expires: Time::from_millis(self.service.now().as_millis() + STATE_LIVES_MILLIS),
-            nonce: key::nonce(),
-        };
-        let requests = InputRequests::from([(INPUT.to_owned(), request)]);
-        Ok(InputRequiredResult::new(Some(requests), Some(seal::sealed(&state, &KEY))))
+    async fn retried(self, retry: &Retry) -> Result<Value, Refusal> {
+        let remembered = retry.remembered(&self.binding(), self.service.now());
+        let remembered: Remembered = remembered.map_err(refused)?;
+        let answer = retry.answer(INPUT).map_err(refused)?;
+        let agreed = form::agreed(&answer, &remembered.what, &remembered.events)?;
+        self.confirmed(remembered.sight, agreed).await
     }
 
     fn binding(&self) -> Binding {
-        Binding {
-            workspace: Digest::of(self.service.provider().to_string().as_bytes()),
-            tool: self.tool.definition.name.to_string(),
-            arguments: Digest::of_json(&json!(self.arguments)),
+        let place = self.service.provider().to_string();
+        Binding::new(&place, &self.tool.definition.name, &self.arguments)
+    }
+
+    /// Refuses a call by which nobody can decide, whatever they answer.
+    fn check_may_decide(&self, refusal: Option<&Refusal>) -> Result<(), Refusal> {
+        self.access.require(Scope::Approve)?;
+        match (self.service.wants_a_token() && self.access.grant().is_none(), refusal) {
+            (false, _) => Ok(()),
+            (true, Some(Refusal::ApprovalRequired { what, command })) => {
+                Err(Refusal::NotApproved {
+                    message: format!(
+                        "{what} needs a person's decision, and their configuration asks for a token with it (approvals: token)"
+                    ),
+                    hint: format!(
+                        "nothing was written: ask your user to run this at a terminal, and to type a token with the scope approve: {command}"
+                    ),
+                })
+            }
+            (true, _) => Err(unproven("a person's answer needs a token beside it")),
         }
     }
 
@@ -238,36 +210,14 @@ impl Call<'_> {
     }
 }
 
-/// The events that the person may choose from.
-fn events(question: &Question) -> Vec<String> {
-    question.choices.iter().map(|choice| choice.event.clone()).collect()
-}
-
-/// Returns how the client can be asked, if it says that it can.
-fn way(context: &RequestContext<RoleServer>) -> Option<Way> {
-    let elicitation = context.client_capabilities()?.elicitation?;
-    if elicitation.form.is_none() && elicitation.url.is_some() {
-        return None;
-    }
-    match context.protocol_version()? {
-        version if version >= ProtocolVersion::V_2026_07_28 => Some(Way::Answer),
-        version if version >= ProtocolVersion::V_2025_06_18 => Some(Way::Request),
-        _ => None,
-    }
-}
-
-fn elicited(answer: Result<ClientResult, ServiceError>) -> Result<ElicitResult, Refusal> {
-    match answer {
-        Ok(ClientResult::ElicitResult(result)) => Ok(result),
-        Ok(_) => Err(unasked("the client's answer is none to the question")),
-        Err(error) => Err(unanswered(&error)),
-    }
-}
-
-fn unanswered(error: &ServiceError) -> Refusal {
-    match error {
-        ServiceError::Timeout { .. } => unasked("nobody answered in time"),
-        error => unasked(&format!("the client could not ask: {error}")),
+/// Tells a model that nobody decided, and what to do.
+fn refused(unasked: Unasked) -> Refusal {
+    match unasked {
+        Unasked::Forged | Unasked::OtherRequest => Refusal::Forbidden {
+            message: format!("{unasked}; nothing was written"),
+            hint: "send the call as a new one, without requestState and inputResponses: then the person is asked".into(),
+        },
+        unasked => self::unasked(&unasked.to_string()),
     }
 }
 

@@ -88,6 +88,7 @@ struct Plan {
 
 impl Service {
     /// Imports the artifacts of an older folder: all that were asked for, or none if one cannot be.
+    /// A call that is cancelled stops between two of them: each is there whole or not at all.
     pub async fn import(&self, arguments: Import, caller: &Caller) -> Result<Imported, Refusal> {
         let skill = Arc::new(Skill::open(&arguments.folder)?);
         self.check_apart(&skill)?;
@@ -95,17 +96,22 @@ impl Service {
         let names = chosen(&arguments, skill.artifacts(&mut notes)?)?;
         let mut artifacts = Vec::new();
         let mut taken = BTreeSet::new();
+        caller.progress.begin(names.len() * if arguments.dry_run { 1 } else { 2 })?;
         for from in &names {
+            caller.progress.check()?;
             let plan = self.plan(&skill, from, &arguments)?;
             self.check_free(&plan, &mut taken).await?;
             artifacts.push(plan.report(None));
+            caller.progress.step(format_args!("read {from}"));
         }
         if !arguments.dry_run {
             // Planned anew, so that not all of them are held at once.
             artifacts.clear();
             for from in &names {
+                caller.progress.check().map_err(|_| stopped_after(&artifacts))?;
                 let plan = self.plan(&skill, from, &arguments)?;
                 artifacts.push(self.carry_in(&skill, plan, caller).await?);
+                caller.progress.step(format_args!("imported {from}"));
             }
         }
         Ok(Imported { dry_run: arguments.dry_run, artifacts, remarks: notes.into_remarks() })
@@ -264,6 +270,20 @@ fn mapped(from: &str) -> String {
 fn taken_already(name: &Name) -> Refusal {
     Refusal::AlreadyExists {
         message: format!("{name} exists here, and nothing was imported over it"),
+    }
+}
+
+/// Says what an import that was cancelled has done.
+fn stopped_after(artifacts: &[ImportedArtifact]) -> Refusal {
+    let names: Vec<&str> = artifacts.iter().map(|one| one.name.as_str()).collect();
+    Refusal::Cancelled {
+        outcome: match names.as_slice() {
+            [] => "nothing was imported".into(),
+            names => format!(
+                "these are imported whole, and the others, which --name imports, not at all: {}",
+                names.join(", ")
+            ),
+        },
     }
 }
 

@@ -17,6 +17,7 @@ use crate::model::journal::{Journal, Staged, Turn};
 use crate::model::projection::{self, STATE_FILE};
 use crate::model::removal::Removal;
 use crate::model::{Name, Version};
+use crate::storage::spent::{Spent, timed};
 
 /// How long to wait for another process that holds a lock. It holds it for the time of one write.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,6 +46,8 @@ struct Open {
     read_only: Option<String>,
     /// Whether the journal was found to be damaged from its first line on.
     unreadable: bool,
+    /// Where the time of the present operation went.
+    spent: Spent,
 }
 
 /// Where an artifact stands that has a journal.
@@ -134,10 +137,10 @@ impl Artifact {
     /// Returns what `state.json` has of a journal that cannot be read at all.
     fn salvage(&self, damage: String) -> Result<Standing, Fault> {
         match writer::read_state_file(self.fs.as_ref(), &self.name)? {
-            Some(snapshot) => Ok(Standing::Alive(Newest {
-                snapshot: Arc::new(snapshot),
-                warnings: vec![damage_warning(&damage)],
-            })),
+            Some(snapshot) => Ok(Standing::Alive(Newest::at_hand(
+                Arc::new(snapshot),
+                vec![damage_warning(&damage)],
+            ))),
             None => Err(Fault::Corrupt(damage)),
         }
     }
@@ -178,7 +181,7 @@ impl Artifact {
             && !writer.is_flushed()
             && !(reading && planted(Plant::AnswerUnflushed))
         {
-            let flushed = writer.flush();
+            let flushed = timed(&mut open.spent.flush, || writer.flush());
             if open.read_only.is_none() && flushed.is_err() {
                 open.writer = open.writer.take().filter(|_| planted(Plant::NoPoisoning));
                 stored = flushed;
@@ -316,15 +319,15 @@ impl Artifact {
         let standing = standing_warnings(writer, open.read_only.as_deref());
         let segment = writer.segment();
         warnings.extend(standing.iter().cloned());
-        let stands = |warnings: Vec<String>| match (writer.newest(), writer.tombstone()) {
+        let stands = |warnings: Vec<String>, spent| match (writer.newest(), writer.tombstone()) {
             (Some(snapshot), _) => {
-                Some(Standing::Alive(Newest { snapshot: Arc::clone(snapshot), warnings }))
+                Some(Standing::Alive(Newest { snapshot: Arc::clone(snapshot), warnings, spent }))
             }
             (None, Some(removed)) => Some(Standing::Deleted(Tombstone { removed, warnings })),
             (None, None) => None,
         };
         *hold_briefly(&self.published) = Some(Published {
-            standing: stands(standing)?,
+            standing: stands(standing, Spent::default())?,
             segment: Arc::clone(&segment.file),
             path: segment.path.clone(),
             id: segment.id,
@@ -332,7 +335,7 @@ impl Artifact {
             next: layout::segment(&self.name, writer.version() + 1),
             state_file: self.fs.stat(&self.state_path()).ok(),
         });
-        stands(warnings)
+        stands(warnings, open.spent)
     }
 
     /// Makes the projections follow the state that is on the disk now. What goes wrong is a
@@ -349,7 +352,9 @@ impl Artifact {
             return Vec::new();
         }
         let history = super::history::History::new(self.fs.as_ref(), &self.name);
-        let warnings = open.projections.follow(&history, &writer.standing());
+        let standing = writer.standing();
+        let warnings =
+            timed(&mut open.spent.projection, || open.projections.follow(&history, &standing));
         if warnings.is_empty() {
             writer.projected();
         }
@@ -386,7 +391,7 @@ impl Artifact {
             return Ok(false);
         }
         let next = layout::segment(&self.name, snapshot.version + 1);
-        let newest = Newest { snapshot: Arc::new(snapshot), warnings: Vec::new() };
+        let newest = Newest::at_hand(Arc::new(snapshot), Vec::new());
         *hold_briefly(&self.published) = Some(Published {
             standing: Standing::Alive(newest),
             segment: Arc::from(file),
@@ -412,7 +417,8 @@ impl Artifact {
         let Some(file) = &open.lock else {
             return Ok(None);
         };
-        file.lock(LOCK_TIMEOUT).map_err(doing("wait for the lock", &path))?;
+        timed(&mut open.spent.lock, || file.lock(LOCK_TIMEOUT))
+            .map_err(doing("wait for the lock", &path))?;
         Ok(Some(Lock(Arc::clone(file))))
     }
 
@@ -441,14 +447,18 @@ impl Artifact {
         }
     }
 
-    /// A panic while this was held may have left anything in memory, so that is dropped.
+    /// Waits for who works on the artifact in this process. A panic while this was held may have left
+    /// anything in memory, so that is dropped.
     fn hold(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(|poisoned| {
+        let mut spent = Spent::default();
+        let mut open = timed(&mut spent.lock, || self.open.lock()).unwrap_or_else(|poisoned| {
             let mut open = poisoned.into_inner();
             *open = Open::default();
             self.open.clear_poison();
             open
-        })
+        });
+        open.spent = spent;
+        open
     }
 
     fn state_path(&self) -> String {

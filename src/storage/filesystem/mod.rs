@@ -8,6 +8,7 @@
 
 mod artifact;
 mod blobs;
+mod configuration_file;
 mod delivery;
 mod disk;
 mod examine;
@@ -25,6 +26,7 @@ mod segment;
 #[cfg(test)]
 mod simulation;
 mod user_folder;
+mod watch;
 mod workflows;
 mod writer;
 
@@ -38,6 +40,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::artifact::{Artifact, Standing};
+pub use self::configuration_file::ConfigurationFile;
 pub use self::delivery::{DeliveryLock, Seen, Undelivered};
 use self::disk::Disk;
 use self::fault::{Fault, doing};
@@ -46,8 +49,9 @@ use self::fs::Fs;
 use self::history::History;
 use self::registry::{Registered, Registry};
 pub use self::user_folder::UserFolder;
-use super::{Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone};
-use crate::model::entry::Entry;
+use self::watch::WorkspaceWatch;
+use super::{Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone, Watch};
+use crate::model::entry::{Entry, LogFile};
 use crate::model::journal::Snapshot;
 use crate::model::output::OutputPath;
 use crate::model::{Digest, Name, Version};
@@ -198,6 +202,15 @@ impl Store {
             Some(Standing::Deleted(tombstone)) => Some(tombstone),
             Some(Standing::Alive(_)) | None => None,
         })
+    }
+
+    fn log(&self, name: &Name, log: LogFile) -> Result<String, Fault> {
+        if self.artifact(name).newest()?.is_none() {
+            return Ok(String::new());
+        }
+        let path = layout::in_artifact(name, log.file_name());
+        let text = fs::read(self.fs.as_ref(), &path).map_err(doing("read", &path))?;
+        Ok(String::from_utf8_lossy(&text.unwrap_or_default()).into_owned())
     }
 
     fn list(
@@ -357,6 +370,12 @@ impl Provider for Filesystem {
         .await
     }
 
+    /// Reads the copy: what somebody wrote there is in it, until the next version brings it back.
+    async fn log(&self, name: &Name, log: LogFile) -> Result<String, Error> {
+        let name = name.clone();
+        self.blocking(move |store| store.log(&name, log)).await
+    }
+
     async fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error> {
         let after = after.cloned();
         self.blocking(move |store| store.list(Presence::There, after.as_ref(), limit)).await
@@ -370,6 +389,14 @@ impl Provider for Filesystem {
     async fn examine(&self, name: &Name) -> Result<Vec<Finding>, Error> {
         let name = name.clone();
         self.blocking(move |store| examine::examine(store.fs.as_ref(), &name)).await
+    }
+
+    async fn watch(&self) -> Result<Box<dyn Watch>, Error> {
+        let project = self.project.clone();
+        let watch = self.blocking(move |_| {
+            WorkspaceWatch::new(&project).map_err(doing("watch", layout::WORKSPACE))
+        });
+        Ok(Box::new(watch.await?))
     }
 
     async fn settle(&self) {

@@ -227,4 +227,3 @@ pub(super) fn tokens_of(document: &Value) -> Vec<String> {
         .expect("the value is a list of tokens")
         .unwrap_or_default()
 }
-

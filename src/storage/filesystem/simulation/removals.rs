@@ -8,8 +8,8 @@ use super::super::{Store, fs, layout};
 use super::disk::{Process, Random};
 use super::harness::name;
 use super::verdict::States;
-use crate::model::journal::tests::removing;
 use crate::model::journal::Turn;
+use crate::model::journal::tests::removing;
 use crate::model::removal::Removal;
 use crate::model::{Time, Version};
 use crate::storage::Newest;
@@ -53,7 +53,8 @@ impl Told {
         self.known = None;
         let drafted = Arc::new(AtomicU64::new(0));
         let noted = Arc::clone(&drafted);
-        let decide = move |turn: &mut Turn<'_>| noted.store(draft(turn, removal), Ordering::Relaxed);
+        let decide =
+            move |turn: &mut Turn<'_>| noted.store(draft(turn, removal), Ordering::Relaxed);
         let Ok((newest, _)) = store.append(&name(), Box::new(decide)) else { return };
         let version = drafted.load(Ordering::Relaxed);
         if version == 0 {
@@ -112,7 +113,9 @@ impl Told {
             None => layout::dist(&name()),
             // Where a move was interrupted, the simulated disk may lose a name altogether.
             Some(version) if !self.removed.iter().any(|(one, _)| *one == version) => return Ok(()),
-            Some(version) => format!("{}/dist", layout::trash(&name(), Time::from_millis(1), version)),
+            Some(version) => {
+                format!("{}/dist", layout::trash(&name(), Time::from_millis(1), version))
+            }
         };
         let path = format!("{folder}/{file}");
         match fs::exists(process, &path).map_err(|e| e.to_string())? {

@@ -109,8 +109,9 @@ impl States {
         let purged = entries.first().map_or(newest, |entry| entry.version - 1);
         let by_version = folded(entries, purged)?;
         for version in [purged + 1, (purged + newest).div_ceil(2), newest] {
-            let read =
-                store.at(&name(), version).map_err(|fault| format!("version {version}: {fault}"))?;
+            let read = store
+                .at(&name(), version)
+                .map_err(|fault| format!("version {version}: {fault}"))?;
             let state = by_version.get(&version);
             let state = state.filter(|one| !one.removal.is_some_and(Removal::ends_life));
             if read.map(|read| read.digest) != state.map(|state| state.digest) {

@@ -1,0 +1,106 @@
+//! How a host gets to the server: a command that it runs, or a URL that it connects to.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use axum::http::Uri;
+
+/// The name of the npm package that carries this program.
+const NPM_PACKAGE: &str = "refiner-mcp";
+/// The folder in which `npx` keeps what it has fetched, for as long as it likes to.
+const NPX_FOLDER: &str = "_npx";
+
+/// How a host gets to the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Launch {
+    /// It runs a command and speaks with it over its standard streams.
+    Command {
+        /// The program and its arguments.
+        words: Vec<String>,
+    },
+    /// It connects.
+    Url {
+        url: String,
+        /// The variable of its environment that has the token.
+        token_variable: Option<String>,
+    },
+}
+
+/// Returns the words that run this very program.
+///
+/// Where a `bare` name is good, and a shell would find this program by it, that is its name. Else it
+/// is the path by which a shell would find it, which stays when the program is replaced by a newer
+/// one, or the path of the running program.
+pub(super) fn program(bare: bool) -> anyhow::Result<Vec<String>> {
+    let running = std::env::current_exe().context("where this program is")?;
+    if running.components().any(|part| part.as_os_str() == NPX_FOLDER) {
+        return Ok(npx().iter().map(|word| (*word).to_owned()).collect());
+    }
+    let path = match found_by_shell(&running) {
+        Some(_) if bare => return Ok(vec!["refiner".to_owned()]),
+        found => found.unwrap_or(running),
+    };
+    let path = path.to_str().context("the path of this program is no Unicode")?;
+    Ok(vec![path.to_owned()])
+}
+
+/// `npx` may throw away what is running now, so it is what is named.
+fn npx() -> &'static [&'static str] {
+    match cfg!(windows) {
+        // There it is a script, which only a shell runs.
+        true => &["cmd", "/c", "npx", "--yes", NPM_PACKAGE],
+        false => &["npx", "--yes", NPM_PACKAGE],
+    }
+}
+
+/// Returns the path by which a shell finds this program, unless it finds another one.
+fn found_by_shell(running: &Path) -> Option<PathBuf> {
+    let name = format!("refiner{}", std::env::consts::EXE_SUFFIX);
+    let folders = std::env::var_os("PATH")?;
+    let found = std::env::split_paths(&folders).map(|folder| folder.join(&name));
+    let found = found.filter(|path| path.is_absolute()).find(|path| path.is_file())?;
+    let is_same = found.canonicalize().ok()? == running.canonicalize().ok()?;
+    is_same.then_some(found)
+}
+
+/// Checks the URL of a server.
+pub(super) fn checked_url(given: &str) -> Result<String, String> {
+    let uri: Uri = given.parse().map_err(|error| format!("{error}"))?;
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+    match is_http && uri.host().is_some_and(|host| !host.is_empty()) {
+        true => Ok(given.to_owned()),
+        false => Err("a URL such as http://127.0.0.1:8977/mcp is needed".to_owned()),
+    }
+}
+
+/// Checks the name of a variable, which ends up in a template of the host's.
+pub(super) fn checked_variable(given: &str) -> Result<String, String> {
+    let begins_well = given.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    match begins_well && given.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        true => Ok(given.to_owned()),
+        false => Err("a name such as REFINER_TOKEN is needed".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_urls_of_http_and_names_of_variables_are_taken() {
+        for good in
+            ["http://127.0.0.1:8977/mcp", "https://refiner.example.org/mcp", "http://[::1]/"]
+        {
+            assert_eq!(checked_url(good).as_deref(), Ok(good));
+        }
+        for bad in
+            ["", "127.0.0.1:8977", "/mcp", "ftp://a/mcp", "http://", "http://a b/", "file:///a"]
+        {
+            assert!(checked_url(bad).is_err(), "{bad}");
+        }
+        assert!(checked_variable("_A1").is_ok());
+        for bad in ["", "1A", "A-B", "A}", "$A", "É"] {
+            assert!(checked_variable(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Bodies: read with a limit on their size and time, and counted as they go out.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use futures_util::StreamExt as _;
+
+use super::denial::Denial;
+
+/// Reads a request's body.
+pub(super) async fn read(body: Body, limit: usize, within: Duration) -> Result<Vec<u8>, Denial> {
+    let read = tokio::time::timeout(within, whole(body, limit)).await;
+    read.unwrap_or(Err(Denial::Slow))
+}
+
+async fn whole(body: Body, limit: usize) -> Result<Vec<u8>, Denial> {
+    let mut whole = Vec::new();
+    let mut parts = body.into_data_stream();
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|_| Denial::CutShort)?;
+        if part.len() > limit - whole.len() {
+            return Err(Denial::TooLarge { limit });
+        }
+        whole.extend_from_slice(&part);
+    }
+    Ok(whole)
+}
+
+/// Returns the same body, which drops `held` when it ends or when nobody reads on.
+pub(super) fn holding<T: Send + 'static>(
+    body: Body,
+    held: T,
+    mut sent: impl FnMut(&Bytes) + Send + 'static,
+) -> Body {
+    let held = std::sync::Mutex::new(Some(held));
+    let parts = body.into_data_stream().map(move |part| {
+        let _held = &held;
+        if let Ok(part) = &part {
+            sent(part);
+        }
+        part
+    });
+    Body::from_stream(parts)
+}

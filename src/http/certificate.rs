@@ -1,0 +1,41 @@
+//! What the server shows to speak TLS.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::options::Certificate;
+
+/// Reads the files of a certificate.
+///
+/// # Errors
+///
+/// If a file cannot be read, has nothing of its kind in PEM, or the key is not the certificate's.
+pub(super) fn load(certificate: &Certificate) -> io::Result<Arc<ServerConfig>> {
+    let pem = read(&certificate.chain)?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let chain = chain.map_err(|error| unusable(&certificate.chain, error))?;
+    let key = PrivateKeyDer::from_pem_slice(&read(&certificate.key)?);
+    let key = key.map_err(|error| unusable(&certificate.key, error))?;
+    let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("the provider has the cipher suites of these versions");
+    let config = builder.with_no_client_auth().with_single_cert(chain, key);
+    let mut config = config.map_err(|error| unusable(&certificate.chain, error))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    std::fs::read(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+}
+
+fn unusable(path: &Path, error: impl std::fmt::Display) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,138 @@
+//! The door that every request comes through: who may be asked, who is let in, how many at once.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use axum::body::HttpBody as _;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use futures_util::FutureExt as _;
+
+use super::denial::{Denial, Reason};
+use super::limits::Limits;
+use super::metrics::Metrics;
+use super::options::{Authorize, Client};
+use super::origin::Origins;
+use super::slots::{Slot, Slots};
+
+/// What is shared by all requests.
+pub(super) struct Door {
+    origins: Origins,
+    authorize: Option<Authorize>,
+    draining: AtomicBool,
+    pub(super) calls: Arc<Slots>,
+    pub(super) streams: Arc<Slots>,
+    pub(super) connections: Arc<Slots>,
+    pub(super) limits: Limits,
+    pub(super) metrics: Metrics,
+}
+
+impl Door {
+    pub(super) fn new(origins: Origins, authorize: Option<Authorize>, limits: Limits) -> Arc<Self> {
+        Arc::new(Self {
+            origins,
+            authorize,
+            draining: AtomicBool::new(false),
+            calls: Slots::new(limits.calls, limits.calls_of_a_client),
+            streams: Slots::new(limits.streams, limits.streams_of_a_client),
+            connections: Slots::new(limits.connections, limits.connections),
+            limits,
+            metrics: Metrics::new(),
+        })
+    }
+
+    /// Lets in no further calls.
+    pub(super) fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Begins a call. It is let in if it took its place before the server began to drain.
+    pub(super) fn begin_call(self: &Arc<Self>, client: Option<&Client>) -> Result<Call, Denial> {
+        let slot = self.calls.take(client)?;
+        Ok(Call { _slot: slot, door: Arc::clone(self), since: Instant::now(), method: "" })
+    }
+
+    /// Begins a stream.
+    pub(super) fn begin_stream(&self, client: Option<&Client>) -> Result<Slot, Denial> {
+        let slot = self.streams.take(client)?;
+        if self.is_draining() { Err(Denial::Draining) } else { Ok(slot) }
+    }
+}
+
+/// A call that is under way.
+pub(super) struct Call {
+    _slot: Slot,
+    door: Arc<Door>,
+    since: Instant,
+    method: &'static str,
+}
+
+impl Call {
+    /// Names what is called. A call without a name is not measured.
+    pub(super) fn named(mut self, method: &'static str) -> Self {
+        self.method = method;
+        self
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if !self.method.is_empty() {
+            self.door.metrics.called(self.method, self.since);
+        }
+    }
+}
+
+/// Whom a call was for, in the answer's extensions for whoever counts answers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Called(pub(super) &'static str);
+
+/// Checks who is asked and by which page, counts the answer, and gives one if something panics.
+pub(super) async fn enter(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let response = match door.origins.check(request.uri(), request.headers()) {
+        Ok(()) => {
+            let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+            answered.unwrap_or_else(|_| Denial::Internal.answer(None))
+        }
+        Err(denial) => denial.answer(None),
+    };
+    let extensions = response.extensions();
+    let method = extensions.get::<Called>().map_or("", |called| called.0);
+    if let Some(Reason(reason)) = extensions.get() {
+        door.metrics.refused(reason);
+    }
+    door.metrics.answered(&path, method, response.status().as_u16());
+    door.metrics.sent(response.body().size_hint().exact().unwrap_or(0));
+    response
+}
+
+/// Lets in who may come in, and says who it is.
+pub(super) async fn identify(
+    State(door): State<Arc<Door>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Some(authorize) = &door.authorize else {
+        return next.run(request).await;
+    };
+    let (mut parts, body) = request.into_parts();
+    match authorize(&parts) {
+        Ok(admitted) => {
+            parts.extensions.extend(admitted.extensions);
+            parts.extensions.insert(admitted.client);
+            next.run(Request::from_parts(parts, body)).await
+        }
+        Err(mut response) => {
+            response.extensions_mut().insert(Reason("unauthorized"));
+            *response
+        }
+    }
+}

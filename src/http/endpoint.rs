@@ -1,0 +1,246 @@
+//! `/mcp`: Streamable HTTP, in both eras.
+//!
+//! The SDK speaks the protocol. What it gets wrong is done here before and after it: what is no JSON
+//! is answered as JSON-RPC wants it and not as an unsupported media type, depth, repeated keys and
+//! size are limited as they are on stdio, and every error's body is JSON.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::Response;
+use rmcp::ServerHandler;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::body;
+use super::denial::{Denial, json_answer};
+use super::door::{Called, Door};
+use super::metrics::counted_as;
+use super::options::Client;
+use super::sessions::Sessions;
+use crate::mcp::wire::{self, Envelope};
+
+/// The header that names a session.
+const SESSION: &str = "mcp-session-id";
+
+/// Bytes of what the SDK says about an error that are looked at.
+const SAID_BYTES_MAX: usize = 4096;
+
+/// The endpoint.
+pub(super) struct Endpoint<H: ServerHandler> {
+    service: StreamableHttpService<H, Sessions>,
+    sessions: Arc<Sessions>,
+    door: Arc<Door>,
+}
+
+impl<H: ServerHandler> Endpoint<H> {
+    /// Makes the endpoint. When `end` is cancelled, what is under way is broken off.
+    pub(super) fn new(
+        make_handler: Arc<dyn Fn() -> H + Send + Sync>,
+        sessions: Arc<Sessions>,
+        door: Arc<Door>,
+        end: CancellationToken,
+    ) -> Self {
+        // Host and Origin are checked at the door, for every path.
+        let config = StreamableHttpServerConfig::default()
+            .disable_allowed_hosts()
+            .with_json_response(true)
+            .with_sse_keep_alive(Some(door.limits.keep_alive))
+            .with_max_request_body_bytes(door.limits.body_bytes)
+            .with_cancellation_token(end);
+        let service =
+            StreamableHttpService::new(move || Ok(make_handler()), Arc::clone(&sessions), config);
+        Self { service, sessions, door }
+    }
+
+    async fn post(&self, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        match self.accept(&parts, body).await {
+            Ok((bytes, call)) => self.pass_on(parts, bytes, call).await,
+            Err(denial) => denial.answer(None),
+        }
+    }
+
+    /// Takes a place for a call, and reads it.
+    async fn accept(
+        &self,
+        parts: &Parts,
+        body: Body,
+    ) -> Result<(Vec<u8>, super::door::Call), Denial> {
+        if !is_json(&parts.headers) {
+            return Err(Denial::ContentType);
+        }
+        let call = self.door.begin_call(parts.extensions.get::<Client>())?;
+        let limits = &self.door.limits;
+        let bytes = body::read(body, limits.body_bytes, limits.body).await?;
+        self.door.metrics.received(bytes.len());
+        Ok((bytes, call))
+    }
+
+    async fn pass_on(&self, parts: Parts, bytes: Vec<u8>, call: super::door::Call) -> Response {
+        let envelope = match wire::examine(&bytes) {
+            Ok(envelope) => envelope,
+            Err(answer) => return faulty(&answer),
+        };
+        let method = counted_as(envelope.method.as_deref());
+        let answered = self.dispatch(parts, bytes, &envelope, call.named(method)).await;
+        let mut response = answered.unwrap_or_else(|denial| denial.answer(envelope.id.as_ref()));
+        response.extensions_mut().insert(Called(method));
+        response
+    }
+
+    async fn dispatch(
+        &self,
+        parts: Parts,
+        bytes: Vec<u8>,
+        envelope: &Envelope,
+        call: super::door::Call,
+    ) -> Result<Response, Denial> {
+        if envelope.is_request() && self.door.is_draining() {
+            return Err(Denial::Draining);
+        }
+        let client = parts.extensions.get::<Client>();
+        self.check_session(&parts.headers, client)?;
+        let held: Held = match envelope.method.as_deref() {
+            // A stream that stays open is no call: it would keep a server that ends from ending.
+            Some("subscriptions/listen") => Box::new(self.door.begin_stream(client)?),
+            _ => Box::new(call),
+        };
+        let _room = match envelope.method.as_deref() {
+            Some("initialize") => Some(self.sessions.reserve().await.ok_or(Denial::SessionsFull)?),
+            _ => None,
+        };
+        let session = session(&parts.headers).map(str::to_owned);
+        let request = Request::from_parts(parts, Body::from(bytes));
+        let response = self.service.handle(request).await.map(Body::new);
+        self.dressed(response, envelope, session.as_deref(), held).await
+    }
+
+    /// Opens the stream of what a session's server says unasked, or ends a session.
+    async fn other(&self, request: Request) -> Response {
+        let method = request.method().clone();
+        let client = request.extensions().get::<Client>();
+        let checked = self.check_session(request.headers(), client);
+        let held: Result<Held, Denial> = checked.and_then(|()| match method == Method::GET {
+            true => Ok(Box::new(self.door.begin_stream(client)?) as Held),
+            false => Ok(Box::new(()) as Held),
+        });
+        let session = session(request.headers()).map(str::to_owned);
+        let answered = match held {
+            Ok(held) => {
+                let response = self.service.handle(request).await.map(Body::new);
+                self.dressed(response, &Envelope::default(), session.as_deref(), held).await
+            }
+            Err(denial) => Err(denial),
+        };
+        answered.unwrap_or_else(|denial| denial.answer(None))
+    }
+
+    /// A session is only for who opened it. To others it does not exist.
+    fn check_session(&self, headers: &HeaderMap, client: Option<&Client>) -> Result<(), Denial> {
+        match session(headers) {
+            Some(id) if !self.sessions.is_of(id, client) => Err(Denial::Session),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes of the SDK's answer the one that clients get.
+    async fn dressed(
+        &self,
+        response: Response,
+        envelope: &Envelope,
+        session: Option<&str>,
+        held: Held,
+    ) -> Result<Response, Denial> {
+        let (mut parts, body) = response.into_parts();
+        parts.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let form = parts.headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+        if form.starts_with(b"text/event-stream") {
+            let door = Arc::clone(&self.door);
+            let body = body::holding(body, held, move |part| door.metrics.sent(part.len() as u64));
+            return Ok(Response::from_parts(parts, body));
+        }
+        if parts.status.as_u16() < 400 || form.starts_with(b"application/json") {
+            return Ok(Response::from_parts(parts, body));
+        }
+        let said = axum::body::to_bytes(body, SAID_BYTES_MAX).await.unwrap_or_default();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        match self.denial(parts.status, said, session) {
+            // What the SDK does not know as a notification needs no answer.
+            Denial::Message if envelope.is_notification() => Ok(accepted()),
+            Denial::Method(said) => {
+                let mut response = Denial::Method(said).answer(None);
+                let allowed = parts.headers.remove(ALLOW);
+                response.headers_mut().extend(allowed.map(|allowed| (ALLOW, allowed)));
+                Ok(response)
+            }
+            denial => Err(denial),
+        }
+    }
+
+    /// Returns what an answer of the SDK that is no JSON stands for.
+    fn denial(&self, status: StatusCode, said: String, session: Option<&str>) -> Denial {
+        match status {
+            StatusCode::NOT_FOUND => Denial::Session,
+            StatusCode::METHOD_NOT_ALLOWED => Denial::Method(said),
+            StatusCode::NOT_ACCEPTABLE => Denial::Accept(said),
+            // The media type was checked before, so this is the SDK's word for what it cannot parse.
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Denial::Message,
+            status if status.is_client_error() => Denial::Request(said),
+            _ if self.door.is_draining() => Denial::Draining,
+            // It ended between the check and the call.
+            _ if session.is_some_and(|id| !self.sessions.contains(id)) => Denial::Session,
+            _ => {
+                tracing::error!(%status, said, "the SDK failed to answer");
+                Denial::Internal
+            }
+        }
+    }
+}
+
+/// What is kept until an answer has been sent.
+type Held = Box<dyn Send>;
+
+/// Answers a request to `/mcp`.
+pub(super) async fn answer<H: ServerHandler>(
+    State(endpoint): State<Arc<Endpoint<H>>>,
+    request: Request,
+) -> Response {
+    match *request.method() {
+        Method::POST => endpoint.post(request).await,
+        _ => endpoint.other(request).await,
+    }
+}
+
+/// Returns the answer to a message that the SDK does not get to see: what a tool call is told is a
+/// result, anything else is an error.
+pub(super) fn faulty(answer: &Value) -> Response {
+    let is_error = answer["error"].is_object();
+    let status = if is_error { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let mut response = json_answer(status, answer);
+    response.extensions_mut().insert(super::denial::Reason("malformed"));
+    response
+}
+
+/// Returns the answer to what needs none.
+pub(super) fn accepted() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
+}
+
+/// Returns whether a request's body says that it is JSON.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    let form = headers.get(CONTENT_TYPE).and_then(|form| form.to_str().ok());
+    let essence = form.and_then(|form| form.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn session(headers: &HeaderMap) -> Option<&str> {
+    headers.get(SESSION).and_then(|id| id.to_str().ok())
+}

@@ -1,0 +1,48 @@
+//! `/healthz`, `/readyz` and `/metrics`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::json;
+
+use super::denial::json_answer;
+use super::door::Door;
+use super::metrics::Present;
+use super::options::Probe;
+use super::sessions::Sessions;
+
+/// What tells how the server is.
+#[derive(Clone)]
+pub(super) struct Health {
+    pub(super) door: Arc<Door>,
+    pub(super) sessions: Arc<Sessions>,
+    pub(super) is_ready: Option<Probe>,
+}
+
+/// Tells that the process lives.
+pub(super) async fn alive() -> Response {
+    json_answer(StatusCode::OK, &json!({ "status": "ok" }))
+}
+
+/// Tells whether requests are welcome: the server does not end, and its storage answers.
+pub(super) async fn ready(State(health): State<Health>) -> Response {
+    let status = match &health.is_ready {
+        _ if health.door.is_draining() => "shutting_down",
+        Some(is_ready) if !is_ready().await => "unavailable",
+        _ => "ok",
+    };
+    let code = if status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    json_answer(code, &json!({ "status": status }))
+}
+
+/// Returns what was counted.
+pub(super) async fn metrics(State(health): State<Health>) -> Response {
+    health.door.metrics.answer(Present {
+        calls: health.door.calls.count(),
+        streams: health.door.streams.count(),
+        sessions: health.sessions.count(),
+        connections: health.door.connections.count(),
+    })
+}

@@ -1,0 +1,137 @@
+//! Places that are counted: a limit on all of them and one on those of a client.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::options::Client;
+
+/// A number of places.
+#[derive(Debug)]
+pub(super) struct Slots {
+    max: usize,
+    max_of_a_client: usize,
+    taken: Mutex<Taken>,
+    freed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    all: usize,
+    by_client: HashMap<Client, usize>,
+}
+
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Full {
+    /// All are taken.
+    All,
+    /// The client has as many as it may have.
+    OfClient,
+}
+
+impl Slots {
+    pub(super) fn new(max: usize, max_of_a_client: usize) -> Arc<Self> {
+        let (taken, freed) = (Mutex::default(), Notify::new());
+        Arc::new(Self { max, max_of_a_client, taken, freed })
+    }
+
+    /// Takes a place, which is free again when what is returned is dropped.
+    pub(super) fn take(self: &Arc<Self>, client: Option<&Client>) -> Result<Slot, Full> {
+        let mut taken = self.taken();
+        let own = client.and_then(|client| taken.by_client.get(client)).copied().unwrap_or(0);
+        if own >= self.max_of_a_client {
+            return Err(Full::OfClient);
+        }
+        if taken.all >= self.max {
+            return Err(Full::All);
+        }
+        taken.all += 1;
+        if let Some(client) = client {
+            taken.by_client.insert(client.clone(), own + 1);
+        }
+        Ok(Slot { slots: Arc::clone(self), client: client.cloned() })
+    }
+
+    /// Returns how many are taken.
+    pub(super) fn count(&self) -> usize {
+        self.taken().all
+    }
+
+    /// Waits until none is taken.
+    pub(super) async fn emptied(&self) {
+        loop {
+            let mut freed = std::pin::pin!(self.freed.notified());
+            freed.as_mut().enable();
+            if self.count() == 0 {
+                return;
+            }
+            freed.await;
+        }
+    }
+
+    fn free(&self, client: Option<&Client>) {
+        let mut taken = self.taken();
+        taken.all -= 1;
+        if let Some(client) = client
+            && let Some(own) = taken.by_client.get_mut(client)
+        {
+            *own -= 1;
+            if *own == 0 {
+                taken.by_client.remove(client);
+            }
+        }
+        drop(taken);
+        self.freed.notify_waiters();
+    }
+
+    /// Locks for a look only.
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place that is taken.
+#[derive(Debug)]
+pub(super) struct Slot {
+    slots: Arc<Slots>,
+    client: Option<Client>,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.slots.free(self.client.as_ref());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn places_are_counted_for_all_and_for_each_client_and_are_free_again_when_dropped() {
+        let slots = Slots::new(3, 2);
+        let (one, other) = (Client::new("one"), Client::new("other"));
+        let first = slots.take(Some(&one)).unwrap();
+        let second = slots.take(Some(&one)).unwrap();
+        assert_eq!(slots.take(Some(&one)).unwrap_err(), Full::OfClient);
+        let third = slots.take(Some(&other)).unwrap();
+        assert_eq!(slots.take(Some(&other)).unwrap_err(), Full::All);
+        assert_eq!((slots.take(None).unwrap_err(), slots.count()), (Full::All, 3));
+        drop(first);
+        drop((slots.take(Some(&one)).unwrap(), second, third));
+        slots.emptied().await;
+        assert!(slots.taken().by_client.is_empty(), "clients that left are forgotten");
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_the_last_place_to_be_free_is_woken() {
+        let slots = Slots::new(1, 1);
+        let slot = slots.take(None).unwrap();
+        let mut emptied = std::pin::pin!(slots.emptied());
+        assert!(futures_util::poll!(emptied.as_mut()).is_pending());
+        drop(slot);
+        emptied.await;
+    }
+}

@@ -1,0 +1,179 @@
+//! The state that goes to a client with a question and comes back with the answer.
+//!
+//! It is no secret, and nobody can make or change one without the key. It says what the answer is
+//! good for: this server's place, this request with these arguments, until when, and what the asker
+//! remembers of the question. That it is good once is not its business: the human gate remembers what
+//! the person saw, which is a gate that is open once, or a version that is the newest once.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use rmcp::model::JsonObject;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::Unasked;
+use super::key::{self, KEY, Key};
+use crate::model::{Digest, Time};
+
+/// Keeps the key's use here apart from any other use of the same key.
+const CONTEXT: &str = "refiner 2 requestState of a question";
+/// Bytes of a sealed state. No state of ours comes near it.
+const BYTES_MAX: usize = 16 << 10;
+/// How long a person may take when no call waits for them.
+const LIVES_MILLIS: i64 = 15 * 60 * 1000;
+
+/// Which request a state belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Binding {
+    /// The digest of what the server works on, such as where its workspace is.
+    place: Digest,
+    /// The tool, or the prompt.
+    name: String,
+    /// The digest of its arguments.
+    arguments: Digest,
+}
+
+impl Binding {
+    /// Makes the binding to a tool call, or whatever else has a name and arguments, in a place.
+    pub fn new(place: &str, name: &str, arguments: &JsonObject) -> Self {
+        Self {
+            place: Digest::of(place.as_bytes()),
+            name: name.to_owned(),
+            arguments: Digest::of_json(&json!(arguments)),
+        }
+    }
+
+    /// Seals what the asker remembers, for the 15 minutes that follow.
+    pub fn sealed<T: Serialize>(&self, remembered: &T, now: Time) -> String {
+        self.sealed_with(&KEY, remembered, now)
+    }
+
+    /// Opens a sealed state.
+    ///
+    /// # Errors
+    ///
+    /// If it was not made by this user's server, belongs to another request, or has expired.
+    pub fn opened<T: DeserializeOwned>(&self, sealed: &str, now: Time) -> Result<T, Unasked> {
+        self.opened_with(&KEY, sealed, now)
+    }
+
+    fn sealed_with<T: Serialize>(&self, key: &Key, remembered: &T, now: Time) -> String {
+        let state = State {
+            binding: self.clone(),
+            remembered,
+            expires: Time::from_millis(now.as_millis() + LIVES_MILLIS),
+            nonce: key::nonce(),
+        };
+        let payload = serde_json::to_vec(&state).expect("a state is made of what JSON can hold");
+        format!("{}.{}", BASE64.encode(&payload), mac(&payload, key).to_hex())
+    }
+
+    fn opened_with<T: DeserializeOwned>(
+        &self,
+        key: &Key,
+        sealed: &str,
+        now: Time,
+    ) -> Result<T, Unasked> {
+        let state: State<T> = unsealed(sealed, key).ok_or(Unasked::Forged)?;
+        if state.binding != *self {
+            return Err(Unasked::OtherRequest);
+        }
+        match now < state.expires {
+            true => Ok(state.remembered),
+            false => Err(Unasked::Expired),
+        }
+    }
+}
+
+/// What a client brings back.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State<T> {
+    binding: Binding,
+    remembered: T,
+    expires: Time,
+    /// Makes every state another one.
+    nonce: String,
+}
+
+fn unsealed<T: DeserializeOwned>(sealed: &str, key: &Key) -> Option<T> {
+    let (payload, seal) =
+        Some(sealed).filter(|sealed| sealed.len() <= BYTES_MAX)?.split_once('.')?;
+    let payload = BASE64.decode(payload).ok()?;
+    // The comparison of two hashes takes the same time wherever they differ.
+    let genuine = mac(&payload, key) == blake3::Hash::from_hex(seal).ok()?;
+    genuine.then(|| serde_json::from_slice(&payload).ok()).flatten()
+}
+
+fn mac(payload: &[u8], key: &Key) -> blake3::Hash {
+    blake3::keyed_hash(&blake3::derive_key(CONTEXT, key), payload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: Key = [7; 32];
+    const NOW_MILLIS: i64 = 1_000_000;
+
+    fn after(millis: i64) -> Time {
+        Time::from_millis(NOW_MILLIS + millis)
+    }
+
+    fn binding(place: &str, name: &str, x: i64) -> Binding {
+        Binding::new(place, name, json!({ "x": x }).as_object().unwrap())
+    }
+
+    fn sealed() -> String {
+        binding("/a", "transition", 1).sealed_with(&KEY, &"approve", after(0))
+    }
+
+    fn open(sealed: &str, key: &Key, binding: &Binding, now: Time) -> Result<String, Unasked> {
+        binding.opened_with(key, sealed, now)
+    }
+
+    #[test]
+    fn a_state_opens_for_its_request_until_it_expires() {
+        let (sealed, bound) = (sealed(), binding("/a", "transition", 1));
+        let last = open(&sealed, &KEY, &bound, after(LIVES_MILLIS - 1));
+        assert_eq!(last, Ok("approve".to_owned()));
+        assert_eq!(open(&sealed, &KEY, &bound, after(LIVES_MILLIS)), Err(Unasked::Expired));
+        for other in [
+            binding("/a", "transition", 2),
+            binding("/b", "transition", 1),
+            binding("/a", "save_state", 1),
+        ] {
+            assert_eq!(open(&sealed, &KEY, &other, after(0)), Err(Unasked::OtherRequest));
+        }
+        assert_eq!(open(&sealed, &[8; 32], &bound, after(0)), Err(Unasked::Forged));
+        assert_ne!(sealed, self::sealed(), "each is another one");
+    }
+
+    #[test]
+    fn no_flipped_or_missing_byte_of_a_sealed_state_goes_unnoticed() {
+        let (sealed, bound) = (sealed().into_bytes(), binding("/a", "transition", 1));
+        for at in 0..sealed.len() {
+            for bit in 0..7 {
+                let mut altered = sealed.clone();
+                altered[at] ^= 1 << bit;
+                let altered = String::from_utf8(altered).unwrap();
+                // Hexadecimal digits are the same in upper case.
+                if !altered.eq_ignore_ascii_case(std::str::from_utf8(&sealed).unwrap()) {
+                    assert_eq!(open(&altered, &KEY, &bound, after(0)), Err(Unasked::Forged));
+                }
+            }
+            let cut = std::str::from_utf8(&sealed[..at]).unwrap();
+            assert_eq!(open(cut, &KEY, &bound, after(0)), Err(Unasked::Forged));
+        }
+    }
+
+    #[test]
+    fn what_is_no_sealed_state_at_all_is_refused_without_harm() {
+        let bound = binding("/a", "transition", 1);
+        for nonsense in ["", ".", "a.b", "{}", &"x".repeat(1 << 20), "bnVsbA.00"] {
+            assert_eq!(open(nonsense, &KEY, &bound, after(0)), Err(Unasked::Forged));
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What a URI names.
+
+use percent_encoding::percent_decode_str;
+
+use super::parts::{self, ARTIFACTS, Kind};
+use super::texts::{self, Text};
+use crate::model::text::shortened;
+use crate::model::{Name, Refusal};
+use crate::service::Part;
+
+/// Characters of a URI that a refusal repeats.
+const REPEATED_CHARACTERS_MAX: usize = 200;
+
+/// What a URI names. Whether it is there is for the service to say.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// All artifacts at a glance.
+    Listing,
+    /// A part of an artifact.
+    Part(Name, &'static Kind, Part),
+    /// The definition of a workflow.
+    Workflow(Name),
+    /// A text that comes with the program.
+    Text(Text),
+}
+
+impl Target {
+    /// Returns what a URI names, or that there is no such resource.
+    pub(super) fn parse(uri: &str) -> Result<Self, Refusal> {
+        let unknown = || Refusal::NotFound {
+            what: format!("resource {}", shortened(uri, REPEATED_CHARACTERS_MAX)),
+            hint: "resources/list and resources/templates/list say what there is".into(),
+        };
+        if uri == ARTIFACTS {
+            return Ok(Self::Listing);
+        }
+        let below = uri.strip_prefix("refiner://").ok_or_else(unknown)?;
+        if let Some(below) = below.strip_prefix("artifacts/") {
+            let (name, part) = below.split_once('/').ok_or_else(unknown)?;
+            let part = percent_decode_str(part).decode_utf8().map_err(|_| unknown())?;
+            let (kind, part) = parts::find(&part).ok_or_else(unknown)??;
+            return Ok(Self::Part(Name::parse(name)?, kind, part));
+        }
+        if let Some(name) = below.strip_prefix("workflows/") {
+            return Name::parse(name).map(Self::Workflow);
+        }
+        texts::find(below).map(Self::Text).ok_or_else(unknown)
+    }
+
+    /// Returns the artifact whose versions change it.
+    pub(super) fn artifact(&self) -> Option<&Name> {
+        match self {
+            Self::Part(name, ..) => Some(name),
+            Self::Listing | Self::Workflow(_) | Self::Text(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::output::OutputPath;
+
+    fn part(uri: &str) -> Part {
+        match Target::parse(uri) {
+            Ok(Target::Part(name, _, part)) if name.as_str() == "a.b" => part,
+            other => panic!("{uri}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_uri_names_one_thing() {
+        assert_eq!(part("refiner://artifacts/a.b/state"), Part::State);
+        let output = |path| Part::Output(OutputPath::parse(path).unwrap());
+        for (uri, path) in [
+            ("refiner://artifacts/a.b/outputs/report.md", "report.md"),
+            ("refiner://artifacts/a.b/outputs/previews/a%20b.png", "previews/a b.png"),
+            ("refiner://artifacts/a.b/outputs/gr%C3%B6%C3%9Fe.svg", "größe.svg"),
+            ("refiner://artifacts/a.b/outputs/größe.svg", "größe.svg"),
+            ("refiner://artifacts/a.b/outputs/dist/a.txt", "a.txt"),
+        ] {
+            assert_eq!(part(uri), output(path), "{uri}");
+        }
+        assert!(matches!(Target::parse("refiner://artifacts"), Ok(Target::Listing)));
+        assert!(matches!(Target::parse("refiner://workflows/pmpo"), Ok(Target::Workflow(_))));
+        assert!(matches!(Target::parse("refiner://domains/logo"), Ok(Target::Text(_))));
+    }
+
+    #[test]
+    fn what_names_nothing_is_refused_and_leads_nowhere_else() {
+        for uri in [
+            "",
+            "refiner://",
+            "refiner:artifacts",
+            "REFINER://artifacts",
+            "refiner://artifacts/",
+            "refiner://artifacts/a",
+            "refiner://artifacts/a/",
+            "refiner://artifacts/a/nothing",
+            "refiner://artifacts/a/state/",
+            "refiner://artifacts/A/state",
+            "refiner://artifacts/%61/state",
+            "refiner://artifacts/../state",
+            "refiner://artifacts/a/outputs",
+            "refiner://artifacts/a/outputs/",
+            "refiner://artifacts/a/outputs/../state.json",
+            "refiner://artifacts/a/outputs/%2e%2e/state.json",
+            "refiner://artifacts/a/outputs/%FF",
+            "refiner://workflows/../x",
+            "refiner://schemas/../Cargo.toml",
+            "file:///etc/passwd",
+        ] {
+            assert!(Target::parse(uri).is_err(), "{uri}");
+        }
+        let long = Target::parse(&"x".repeat(1 << 20)).unwrap_err();
+        assert!(long.to_string().len() < 300);
+    }
+}

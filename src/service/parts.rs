@@ -1,0 +1,234 @@
+//! The parts of an artifact that hosts read by themselves, each as one text or file.
+
+use serde_json::{Value, json};
+
+use super::history::history_entry;
+use super::load::fitting;
+use super::{List, Service, listing_refusal, refusal};
+use crate::model::document::json_bytes;
+use crate::model::entry::LogFile;
+use crate::model::journal::Snapshot;
+use crate::model::manifest::Manifest;
+use crate::model::output::OutputPath;
+use crate::model::{Name, Refusal, Time, limits};
+
+/// Bytes of a log's newest sections that are read at once.
+const LOG_BYTES_MAX: usize = 256 << 10;
+
+/// A part of an artifact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The document with its version.
+    State,
+    /// The constraints with what was found of them.
+    Constraints,
+    /// What the work consists of; not there before a loop has recorded one.
+    Manifest,
+    /// A readable log of the present cycle, its newest sections if it is long.
+    Log(LogFile),
+    /// What was done last.
+    History,
+    /// A file that the work produced.
+    Output(OutputPath),
+}
+
+/// An artifact with the sizes of its parts.
+#[derive(Clone, Debug)]
+pub struct Sized {
+    /// Its name.
+    pub name: Name,
+    /// Its workflow.
+    pub workflow: Name,
+    /// Its phase.
+    pub phase: String,
+    /// When it was last written.
+    pub updated_at: Time,
+    /// The parts that are there with their lengths, where they are known without being read.
+    pub parts: Vec<(Part, Option<u64>)>,
+}
+
+impl Service {
+    /// Returns a part of an artifact. Changes nothing.
+    ///
+    /// The document, the constraints and the manifest are whole, since a document is no larger than
+    /// [`limits::DOCUMENT_BYTES_MAX`]; an output is refused above [`limits::RESOURCE_BYTES_MAX`].
+    pub async fn part(&self, name: &Name, part: &Part) -> Result<Vec<u8>, Refusal> {
+        let snapshot = self.newest(name).await?.snapshot;
+        Ok(match part {
+            Part::State => text(&snapshot.document.to_view(snapshot.version, snapshot.at)),
+            Part::Constraints => text(&constraints(&snapshot)),
+            Part::Manifest => text(&manifest(&snapshot).ok_or_else(|| no_manifest(name))?),
+            Part::Log(log) => self.newest_sections(name, *log).await?,
+            Part::History => text(&self.newest_entries(name, &snapshot).await?),
+            Part::Output(path) => self.whole_output(name, path).await?,
+        })
+    }
+
+    /// Returns artifacts after a name with the sizes of their parts, and the last name if there are
+    /// more.
+    /// Those that cannot be read are left out.
+    pub async fn sized(
+        &self,
+        after: Option<&Name>,
+        limit: usize,
+    ) -> Result<(Vec<Sized>, Option<Name>), Refusal> {
+        let names = self.provider.list(after, limit + 1).await;
+        let mut names = names.map_err(|error| listing_refusal(&error))?;
+        let more = names.len() > limit;
+        names.truncate(limit);
+        let last = names.last().cloned().filter(|_| more);
+        let mut sized = Vec::with_capacity(names.len());
+        for name in names {
+            sized.extend(self.sizes(name).await.ok());
+        }
+        Ok((sized, last))
+    }
+
+    async fn sizes(&self, name: Name) -> Result<Sized, Refusal> {
+        let snapshot = self.newest(&name).await?.snapshot;
+        let length = |value: &Value| Some(json_bytes(value) as u64);
+        let state = snapshot.document.to_view(snapshot.version, snapshot.at);
+        let mut parts = vec![
+            (Part::State, length(&state)),
+            (Part::Constraints, length(&constraints(&snapshot))),
+        ];
+        parts.extend(manifest(&snapshot).map(|manifest| (Part::Manifest, length(&manifest))));
+        for log in LogFile::ALL {
+            let bytes = self.newest_sections(&name, log).await?.len() as u64;
+            parts.extend((bytes > 0).then_some((Part::Log(log), Some(bytes))));
+        }
+        parts.push((Part::History, None));
+        let document = &snapshot.document;
+        Ok(Sized {
+            name,
+            workflow: document.workflow.clone(),
+            phase: document.phase.clone(),
+            updated_at: snapshot.at,
+            parts,
+        })
+    }
+
+    /// Returns the listing as one text: what tells that it changed is told of with
+    /// [`super::News`], so what every version changes is not in it.
+    pub async fn listing(&self) -> Result<Vec<u8>, Refusal> {
+        let listed = self.list(List { limit: Some(limits::PAGE_MAX), ..List::default() }).await?;
+        let artifacts = listed.artifacts.into_iter().map(|one| {
+            json!({
+                "name": one.name,
+                "workflow": one.workflow,
+                "phase": one.phase,
+                "status": one.status,
+                "finalized": one.finalized,
+                "cycle": one.cycle,
+            })
+        });
+        let mut listing = json!({
+            "artifacts": artifacts.collect::<Vec<_>>(),
+            "warnings": listed.warnings,
+        });
+        if let Some(cursor) = listed.next_cursor {
+            let hint = format!("call list_artifacts with cursor {cursor:?} for those that follow");
+            listing["more"] = json!(hint);
+        }
+        Ok(text(&listing))
+    }
+
+    /// Returns the names of an artifact's outputs that begin with a text.
+    pub async fn output_paths(&self, name: &Name, prefix: &str) -> Result<Vec<String>, Refusal> {
+        let outputs = self.provider.outputs(name).await.map_err(|error| refusal(name, &error))?;
+        let paths = outputs.into_iter().map(|output| String::from(output.path));
+        Ok(paths.filter(|path| path.starts_with(prefix)).collect())
+    }
+
+    async fn newest_sections(&self, name: &Name, log: LogFile) -> Result<Vec<u8>, Refusal> {
+        let log = self.provider.log(name, log).await.map_err(|error| refusal(name, &error))?;
+        Ok(end_of(&log, LOG_BYTES_MAX).into_bytes())
+    }
+
+    async fn newest_entries(&self, name: &Name, snapshot: &Snapshot) -> Result<Value, Refusal> {
+        let after = snapshot.version.saturating_sub(limits::PAGE_MAX as u64);
+        let entries = self.provider.read(name, after, limits::PAGE_MAX).await;
+        let entries = entries.map_err(|error| refusal(name, &error))?;
+        // Notes may be long: the newest entries that fit.
+        let newest_first = entries.into_iter().rev().map(history_entry);
+        let mut entries = fitting(limits::ANSWER_BYTES_MAX, newest_first);
+        entries.reverse();
+        let earlier = entries.first().filter(|first| first.version > 1).map(|first| {
+            format!("call history with after for those before version {}", first.version)
+        });
+        Ok(json!({ "entries": entries, "earlier": earlier }))
+    }
+
+    async fn whole_output(&self, name: &Name, path: &OutputPath) -> Result<Vec<u8>, Refusal> {
+        let content = self.provider.output(name, path).await;
+        let content = content.map_err(|error| refusal(name, &error))?;
+        let content = content.ok_or_else(|| Refusal::NotFound {
+            what: format!("output {path} of {name}"),
+            hint: "read_output without a path lists the outputs".into(),
+        })?;
+        match content.len() > limits::RESOURCE_BYTES_MAX {
+            true => Err(Refusal::argument(
+                format!(
+                    "{path} has {} bytes, and {} are read at once",
+                    content.len(),
+                    limits::RESOURCE_BYTES_MAX
+                ),
+                "read_output with offset and limit gives it in pages",
+            )),
+            false => Ok(content),
+        }
+    }
+}
+
+fn text(value: &Value) -> Vec<u8> {
+    value.to_string().into_bytes()
+}
+
+fn constraints(snapshot: &Snapshot) -> Value {
+    let document = &snapshot.document;
+    json!({ "artifact_name": document.artifact_name, "constraints": document.constraints })
+}
+
+fn manifest(snapshot: &Snapshot) -> Option<Value> {
+    snapshot.document.manifest.as_ref().map(Manifest::to_value)
+}
+
+fn no_manifest(name: &Name) -> Refusal {
+    Refusal::NotFound {
+        what: format!("manifest of {name}"),
+        hint: "a loop records it with the phase persist".into(),
+    }
+}
+
+/// Returns the last sections of a log that fit, and says what was left out.
+fn end_of(log: &str, bytes_max: usize) -> String {
+    if log.len() <= bytes_max {
+        return log.to_owned();
+    }
+    let begins = |at: usize| log[at..].starts_with("\n## ") || log[at..].starts_with("\n### ");
+    let from = log.len() - bytes_max;
+    let lines = log.match_indices('\n').map(|(at, _)| at).filter(|at| *at >= from);
+    let lines: Vec<usize> = lines.collect();
+    let cut = lines.iter().copied().find(|at| begins(*at)).or_else(|| lines.first().copied());
+    let cut = cut.map_or(log.len(), |at| at + 1);
+    format!("… {cut} bytes of earlier sections are left out …\n\n{}", &log[cut..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_log_the_last_whole_sections_are_read() {
+        assert_eq!(end_of("## 1\na\n", 100), "## 1\na\n");
+        let log: String = (1..100).map(|i| format!("## {i}\n\ngröße\n\n")).collect();
+        let end = end_of(&log, 40);
+        assert!(end.starts_with("… ") && end.contains(" bytes of earlier sections"), "{end}");
+        assert!(end.contains("\n\n## 98\n") && end.ends_with("## 99\n\ngröße\n\n"), "{end}");
+        assert!(!end.contains("97") && end.len() < 120, "{end}");
+        let one_line = "ö".repeat(1000);
+        assert!(end_of(&one_line, 100).len() < 150);
+        let no_headings = "größe\n".repeat(1000);
+        assert!(end_of(&no_headings, 100).ends_with("größe\n"));
+    }
+}
