@@ -66,11 +66,14 @@ impl Service {
         let question = self.question(name, what, None, why).await?;
         let outputs = self.provider.outputs(name).await.map_err(|error| refusal(name, &error))?;
         let bytes: u64 = outputs.iter().map(|file| file.bytes).sum();
-        let more = if outputs.len() < limits::OUTPUTS_MAX { "" } else { " or more" };
+        let files = match outputs.len() {
+            1 => "1 file".to_owned(),
+            limits::OUTPUTS_MAX => format!("{} files or more", limits::OUTPUTS_MAX),
+            count => format!("{count} files"),
+        };
         let loss = format!(
-            "It has versions up to {}, and {}{more} files in dist/ with {bytes} bytes.",
+            "It has versions up to {}, and {files} in dist/ with {bytes} bytes.",
             question.version(),
-            outputs.len(),
         );
         let lines = std::iter::once(loss).chain(question.lines).collect();
         Ok(Question { lines, ..question })
