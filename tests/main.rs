@@ -24,9 +24,12 @@ mod formats;
 mod fuzz;
 mod gate;
 mod hooks;
+mod http;
 mod import;
+mod install;
 #[cfg(target_os = "linux")]
 mod load;
+mod packages;
 mod pmpo;
 mod resources;
 #[cfg(target_os = "linux")]
