@@ -5,14 +5,17 @@ mod agent;
 mod inspector;
 mod model;
 mod sdk;
-mod service;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::common::{Finished, soon};
+use crate::common::Finished;
+
+/// What a client may take that has to be read from the disk first, on a machine that has other work.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A tool, and what it is called with.
 type Call = (&'static str, Value);
@@ -72,7 +75,8 @@ async fn run(mut client: std::process::Command, home: &Path) -> Finished {
     client.env("NODE_COMPILE_CACHE", installed("node").join("compiled"));
     client.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let client = tokio::process::Command::from(client).kill_on_drop(true).spawn().unwrap();
-    let output = soon(&what, client.wait_with_output()).await.unwrap();
+    let ended = tokio::time::timeout(PATIENCE, client.wait_with_output()).await;
+    let output = ended.unwrap_or_else(|_| panic!("{what} did not happen")).unwrap();
     Finished {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),

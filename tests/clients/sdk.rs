@@ -5,9 +5,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::service::Service;
 use super::{beside, installed, run};
-use crate::common::{Journal, Project, program};
+use crate::common::{Journal, Listening, Project, program, refiner};
 
 const STORY: &str = include_str!("story.json");
 
@@ -43,15 +42,16 @@ async fn plays_over_stdio(sdk: &Sdk, revision: &str) {
     plays(sdk, revision, &project, &target).await;
 }
 
-/// Plays the story over the network, with a service that ends well afterwards.
+/// Plays the story over the network, with a server that ends well afterwards.
 async fn plays_over(transport: &str, sdk: &Sdk, revision: &str) {
     let project = Project::new();
-    let service = Service::start(&project).await;
-    let path = if transport == "sse" { "/sse" } else { "/mcp" };
-    let target = json!({ "transport": transport, "url": service.url(path) });
-    plays(sdk, revision, &project, &target).await;
-    let (status, complaints) = service.end().await;
-    assert!(status.success() && complaints.is_empty(), "{sdk:?}: {status}, {complaints:?}");
+    let server = Listening::start(project.path(), &["--sse"]).await;
+    let url = match transport {
+        "sse" => server.url().replace("/mcp", "/sse"),
+        _ => server.url().to_owned(),
+    };
+    plays(sdk, revision, &project, &json!({ "transport": transport, "url": url })).await;
+    assert!(server.end().await.success(), "{sdk:?}");
 }
 
 /// Plays the story, and looks at what was seen and what was kept.
@@ -71,15 +71,15 @@ async fn plays(sdk: &Sdk, revision: &str, project: &Project, target: &Value) {
     every_entry_names_its_client(project, sdk.actor);
 }
 
-/// Asserts that each draft came before the person, who saw what the server had measured of it.
+/// Asserts that each draft came before the person, who saw what the server had measured of it, and
+/// that they were asked before something was deleted.
 fn the_person_was_asked(seen: &Value) {
     let asked: Vec<&str> =
         seen["asked"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
-    let expected = ["order (blocking): VIOLATED", "order (blocking): satisfied"];
-    let expected = [expected[0], expected[1], expected[1]];
+    let (violated, satisfied) = ("order (blocking): VIOLATED", "order (blocking): satisfied");
+    let expected = [violated, satisfied, satisfied, "scratch needs your decision"];
     assert_eq!(asked.len(), expected.len(), "{asked:?}");
     for (question, expected) in asked.iter().zip(expected) {
-        assert!(question.contains("trams needs your decision"), "{question}");
         assert!(question.contains(expected), "{expected} is not in {question}");
     }
 }
@@ -99,6 +99,7 @@ fn the_loop_was_kept(project: &Project) {
     let report = std::fs::read_to_string(project.of("trams", "dist/report.md")).unwrap();
     assert_eq!(json!(report), story["drafts"][2]["report.md"]);
     assert!(project.file("history/trams/1/state.json").exists());
+    assert_eq!(refiner(project.path(), ["show", "scratch"]).code, Some(1), "it was deleted");
 }
 
 /// Asserts that no version is missing, and that each says who made it.
@@ -149,4 +150,24 @@ async fn the_typescript_sdk_1_plays_a_loop_over_http() {
 #[tokio::test]
 async fn the_typescript_sdk_2_plays_a_loop_over_http() {
     plays_over("http", &TYPESCRIPT_2, "2026-07-28").await;
+}
+
+#[tokio::test]
+async fn the_python_sdk_1_plays_a_loop_over_sse() {
+    plays_over("sse", &PYTHON_1, "2025-11-25").await;
+}
+
+#[tokio::test]
+async fn the_python_sdk_2_plays_a_loop_over_sse() {
+    plays_over("sse", &PYTHON_2, "2026-07-28").await;
+}
+
+#[tokio::test]
+async fn the_typescript_sdk_1_plays_a_loop_over_sse() {
+    plays_over("sse", &TYPESCRIPT_1, "2025-11-25").await;
+}
+
+#[tokio::test]
+async fn the_typescript_sdk_2_plays_a_loop_over_sse() {
+    plays_over("sse", &TYPESCRIPT_2, "2025-11-25").await;
 }

@@ -1,8 +1,9 @@
 //! The program as a server over HTTP.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
@@ -42,5 +43,10 @@ impl Listening {
     /// Returns the process's id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id().unwrap()
+    }
+    /// Asks the process to end, and waits until it has.
+    pub(crate) async fn end(mut self) -> ExitStatus {
+        kill_process(Pid::from_raw(self.id().cast_signed()).unwrap(), Signal::TERM).unwrap();
+        soon("the server's end", self.child.wait()).await.unwrap()
     }
 }

@@ -41,6 +41,8 @@ export class Host {
       await this.#goOn(session, briefing, event);
     }
     const ended = await session.call("finalize", { name });
+    await session.call("init_state", { name: "scratch", workflow: "document" });
+    await session.call("delete_artifact", { name: "scratch", confirm: "scratch" });
     console.log(JSON.stringify({ ...session.facts(), tools, prompts, asked: this.#asked, ended }));
   }
 

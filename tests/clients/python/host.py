@@ -43,6 +43,8 @@ class Host:
                 assert name in text, text
             await self.go_on(session, briefing, event)
         ended = await session.call("finalize", {"name": name})
+        await session.call("init_state", {"name": "scratch", "workflow": "document"})
+        await session.call("delete_artifact", {"name": "scratch", "confirm": "scratch"})
         seen = {"tools": tools, "prompts": prompts, "asked": self.asked, "ended": ended}
         print(json.dumps({**session.facts(), **seen}))
 
