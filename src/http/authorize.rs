@@ -25,12 +25,9 @@ use crate::service::Tokens;
 /// The code of an error that is no protocol error of JSON-RPC's own.
 const RPC_CODE: i32 = -32000;
 
-/// What those are called together who need not say who they are.
-const ANYBODY: &str = "this machine";
-
 /// Lets in whoever asks, to do everything.
 pub fn anybody() -> Authorize {
-    Arc::new(|_| Ok(admit(Client::new(ANYBODY), Access::Everything)))
+    Arc::new(|_| Ok(admit(None, Access::Everything)))
 }
 
 /// Lets in the bearers of a workspace's tokens, and others only where no token is required: then
@@ -61,7 +58,7 @@ fn admitted(tokens: &Tokens, required: bool, parts: &Parts) -> Result<Admitted, 
     let Some(presented) = presented(&parts.headers)? else {
         return match required {
             true => Err(TurnedAway::NoToken),
-            false => Ok(admit(Client::new(ANYBODY), Access::Everything)),
+            false => Ok(admit(None, Access::Everything)),
         };
     };
     let grant = tokens.check(presented).map_err(|refusal| match refusal {
@@ -72,14 +69,14 @@ fn admitted(tokens: &Tokens, required: bool, parts: &Parts) -> Result<Admitted, 
     // Whatever the request is, its answer says what there is.
     match [Scope::Read, scope].into_iter().find(|scope| !grant.has(*scope)) {
         Some(_) => Err(TurnedAway::Insufficient(scope)),
-        None => Ok(admit(Client::new(grant.id()), Access::Granted(grant))),
+        None => Ok(admit(Some(Client::new(grant.id())), Access::Granted(grant))),
     }
 }
 
-fn admit(client: Client, access: Access) -> Admitted {
+fn admit(client: Option<Client>, access: Access) -> Admitted {
     let mut extensions = Extensions::new();
     extensions.insert(access);
-    Admitted { client: Some(client), extensions }
+    Admitted { client, extensions }
 }
 
 /// Returns the token that a request presents.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::history::recorded;
+use super::history::history_entry;
 use super::load::fitting;
 use super::{List, Service, listing_refusal, refusal};
 use crate::model::document::json_bytes;
@@ -150,7 +150,7 @@ impl Service {
         let entries = self.provider.read(name, after, limits::PAGE_MAX).await;
         let entries = entries.map_err(|error| refusal(name, &error))?;
         // Notes may be long: the newest entries that fit.
-        let newest_first = entries.into_iter().rev().map(recorded);
+        let newest_first = entries.into_iter().rev().map(history_entry);
         let mut entries = fitting(limits::ANSWER_BYTES_MAX, newest_first);
         entries.reverse();
         let earlier = entries.first().filter(|first| first.version > 1).map(|first| {

@@ -98,7 +98,9 @@ impl Inspector {
         let listed: BTreeSet<&str> =
             listed.iter().map(|one| one["name"].as_str().unwrap()).collect();
         let calls = calls();
-        let called: BTreeSet<&str> = calls.iter().map(|(tool, _)| *tool).collect();
+        let called = calls.iter().map(|(tool, _)| *tool);
+        // What only a person decides: this client asks nobody.
+        let called: BTreeSet<&str> = called.chain(["delete_artifact", "reset_artifact"]).collect();
         assert_eq!(listed, called, "a tool has no call in the table, or a call has no tool");
         for (tool, arguments) in &calls {
             let arguments = arguments.to_string();
