@@ -108,6 +108,7 @@ fn the_help_lists_every_subcommand_and_each_has_its_own() {
       output      Put files into an artifact's dist/, and read them
       finalize    Close and archive a cycle
       import      Take over what the older PMPO skill kept in its .refiner folder
+      install     Tell a host about the server, in the host's own configuration
       trust       Let the project's hooks run, after a look at them
       doctor      Look for damage
       help        Print this message or the help of the given subcommand(s)

@@ -6,6 +6,7 @@ mod attend;
 mod checkpoint;
 mod configuration;
 mod decide;
+mod delete;
 mod demo;
 mod diff;
 mod doctor;
@@ -24,6 +25,7 @@ mod otel;
 mod output;
 mod outputs;
 mod project;
+mod reset;
 mod restore;
 mod save;
 mod serve;
@@ -145,6 +147,10 @@ enum Command {
     Output(outputs::Outputs),
     /// Close and archive a cycle
     Finalize(finalize::Finalize),
+    /// Begin an artifact anew, with nothing of what it was about
+    Reset(reset::Reset),
+    /// Take an artifact away
+    Delete(delete::Delete),
     /// Take over what the older PMPO skill kept in its .refiner folder
     Import(import::Import),
     /// Make a folder of an artifact that others can read
@@ -269,6 +275,8 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Verify(verify) => verify.run(&context).await,
         Command::Output(outputs) => outputs.run(&context).await,
         Command::Finalize(finalize) => finalize.run(&context).await,
+        Command::Reset(reset) => reset.run(&context).await,
+        Command::Delete(delete) => delete.run(&context).await,
         Command::Import(import) => import.run(&context).await,
         Command::Export(export) => export.run(&context).await,
         Command::Trust(trust) => trust.run(&cli.global, &context),

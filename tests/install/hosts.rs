@@ -93,8 +93,24 @@ fn written(arguments: &[&str]) -> String {
 
 #[test]
 fn a_file_that_is_not_there_or_empty_is_made() {
-    insta::assert_snapshot!(written(&["claude-code"]), @"");
-    insta::assert_snapshot!(written(&["codex"]), @"");
+    insta::assert_snapshot!(written(&["claude-code"]), @r#"
+    <home>/.claude.json
+    {
+      "mcpServers": {
+        "refiner": {
+          "type": "stdio",
+          "command": "<refiner>",
+          "args": ["serve"]
+        }
+      }
+    }
+    "#);
+    insta::assert_snapshot!(written(&["codex"]), @r#"
+    <home>/.codex/config.toml
+    [mcp_servers.refiner]
+    command = "<refiner>"
+    args = ["serve"]
+    "#);
     for case in CASES {
         let texts = ["", "\n", "  \n\n"].map(|content| {
             let home = Home::new();
@@ -151,7 +167,85 @@ fn a_server_that_runs_already_is_named_by_its_url_and_a_token_by_its_variable() 
             _ => format!("{host}\n{} {}", done.json()["message"], done.json()["hint"]),
         }
     });
-    insta::assert_snapshot!(entries.join("\n"), @"");
+    insta::assert_snapshot!(entries.join("\n"), @r#"
+    claude-code
+    + {
+    +   "mcpServers": {
+    +     "refiner": {
+    +       "type": "http",
+    +       "url": "http://127.0.0.1:8977/mcp",
+    +       "headers": {
+    +         "Authorization": "Bearer ${REFINER_TOKEN}"
+    +       }
+    +     }
+    +   }
+    + }
+    claude-desktop
+    "Claude Desktop does not connect to URLs by its configuration file" "leave --http out: Claude Desktop then starts a server of its own"
+    codex
+    + [mcp_servers.refiner]
+    + url = "http://127.0.0.1:8977/mcp"
+    + bearer_token_env_var = "REFINER_TOKEN"
+    cursor
+    + {
+    +   "mcpServers": {
+    +     "refiner": {
+    +       "url": "http://127.0.0.1:8977/mcp",
+    +       "headers": {
+    +         "Authorization": "Bearer ${env:REFINER_TOKEN}"
+    +       }
+    +     }
+    +   }
+    + }
+    vscode
+    + {
+    +   "servers": {
+    +     "refiner": {
+    +       "type": "http",
+    +       "url": "http://127.0.0.1:8977/mcp",
+    +       "headers": {
+    +         "Authorization": "Bearer ${env:REFINER_TOKEN}"
+    +       }
+    +     }
+    +   }
+    + }
+    gemini-cli
+    + {
+    +   "mcpServers": {
+    +     "refiner": {
+    +       "httpUrl": "http://127.0.0.1:8977/mcp",
+    +       "headers": {
+    +         "Authorization": "Bearer ${REFINER_TOKEN}"
+    +       }
+    +     }
+    +   }
+    + }
+    opencode
+    + {
+    +   "mcp": {
+    +     "refiner": {
+    +       "type": "remote",
+    +       "url": "http://127.0.0.1:8977/mcp",
+    +       "headers": {
+    +         "Authorization": "Bearer {env:REFINER_TOKEN}"
+    +       }
+    +     }
+    +   }
+    + }
+    zed
+    "Zed does not take a token from its environment" "leave --token-env out, and write the token into the entry by hand"
+    windsurf
+    + {
+    +   "mcpServers": {
+    +     "refiner": {
+    +       "serverUrl": "http://127.0.0.1:8977/mcp",
+    +       "headers": {
+    +         "Authorization": "Bearer ${env:REFINER_TOKEN}"
+    +       }
+    +     }
+    +   }
+    + }
+    "#);
     let zed = Home::new().install(&["zed", "--http", url]);
     assert_eq!(zed.code, Some(0), "{zed:?}");
 }

@@ -72,7 +72,21 @@ fn an_entry_that_says_something_else_is_shown_and_replaced_only_by_force() {
     home.put(CURSOR, theirs);
     let refused = home.install(&["cursor"]);
     assert_eq!(refused.code, Some(1));
-    insta::assert_snapshot!(home.steady(&refused.stderr), @"");
+    insta::assert_snapshot!(home.steady(&refused.stderr), @r#"
+        "mcpServers": {
+          "refiner": {
+    -       "command": "other", // by hand
+    -       "url": "http://127.0.0.1:1/mcp",
+    -       "env": { "RUST_LOG": "debug" } // keep
+    +       "command": "<refiner>", // by hand
+    +       "env": { "RUST_LOG": "debug" }, // keep
+    +       "type": "stdio",
+    +       "args": ["serve"]
+          }
+        }
+    error: <home>/.cursor/mcp.json has an entry `refiner` that says something else
+    hint: nothing was changed: the same command with --force makes it as shown, and keeps what else is in the entry
+    "#);
     assert_eq!((home.read(CURSOR).as_str(), home.names(".cursor").len()), (theirs, 1));
     let told = home.install(&["cursor", "--json"]).json();
     assert_eq!(told["code"], "forbidden", "{told}");
@@ -81,7 +95,18 @@ fn an_entry_that_says_something_else_is_shown_and_replaced_only_by_force() {
     assert_eq!(replaced["outcome"], "replaced", "{replaced}");
     let backup = replaced["backup"].as_str().unwrap();
     assert_eq!(std::fs::read_to_string(backup).unwrap(), theirs);
-    insta::assert_snapshot!(home.read(CURSOR), @"");
+    insta::assert_snapshot!(home.read(CURSOR), @r#"
+    {
+      "mcpServers": {
+        "refiner": {
+          "command": "<refiner>", // by hand
+          "env": { "RUST_LOG": "debug" }, // keep
+          "type": "stdio",
+          "args": ["serve"]
+        }
+      }
+    }
+    "#);
     assert_eq!(home.install(&["cursor", "--json"]).json()["outcome"], "unchanged");
 }
 
@@ -96,7 +121,15 @@ fn an_entry_of_toml_that_says_something_else_keeps_what_the_user_wrote_into_it()
     );
     assert_eq!(home.install(&["codex"]).code, Some(1));
     assert_eq!(home.install(&["codex", "--force"]).code, Some(0));
-    insta::assert_snapshot!(home.read(file), @"");
+    insta::assert_snapshot!(home.read(file), @r#"
+    [mcp_servers.refiner]
+    command = "<refiner>"
+    startup_timeout_sec = 20 # slow disk
+    args = ["serve"]
+
+    [mcp_servers.refiner.env]
+    RUST_LOG = "debug"
+    "#);
     assert_eq!(home.install(&["codex", "--json"]).json()["outcome"], "unchanged");
 }
 
@@ -114,7 +147,12 @@ fn nothing_is_written_when_it_is_only_shown() {
     }
     let home = Home::new();
     let shown = home.install(&["codex", "--print"]);
-    insta::assert_snapshot!(home.steady(&shown.stdout), @"");
+    insta::assert_snapshot!(home.steady(&shown.stdout), @r#"
+    not written: this would become of <home>/.codex/config.toml
+    + [mcp_servers.refiner]
+    + command = "<refiner>"
+    + args = ["serve"]
+    "#);
     assert!(!home.path().join(".codex").exists(), "not even the folder");
 }
 
@@ -128,7 +166,21 @@ fn what_was_there_is_kept_beside_it_and_that_is_said() {
     let backup = names.iter().find(|name| name.starts_with("mcp.json.refiner-backup-")).unwrap();
     assert_eq!(names.len(), 2, "{names:?}");
     let said = home.steady(&added.stdout).replace(backup.as_str(), "<backup>");
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r#"
+    added to Cursor: <home>/.cursor/mcp.json
+    - {}
+    + {
+    +   "mcpServers": {
+    +     "refiner": {
+    +       "type": "stdio",
+    +       "command": "<refiner>",
+    +       "args": ["serve"]
+    +     }
+    +   }
+    + }
+    before  <home>/.cursor/<backup>
+    next    switch it on among Cursor's MCP servers
+    "#);
     assert_eq!(home.read(&format!(".cursor/{backup}")), "{}\n");
     for name in ["mcp.json", backup] {
         let mode = std::fs::metadata(home.path().join(".cursor").join(name)).unwrap();
