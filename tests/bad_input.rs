@@ -127,6 +127,8 @@ async fn names_that_cannot_be_are_refused_by_every_tool_that_takes_one() {
             ("restore", json!({ "name": name, "to": "1" })),
             ("transition", json!({ "name": name, "event": "complete" })),
             ("finalize", json!({ "name": name })),
+            ("reset_artifact", json!({ "name": name, "confirm": name })),
+            ("delete_artifact", json!({ "name": name, "confirm": name })),
             ("history", json!({ "name": name })),
         ]
     };

@@ -3,6 +3,7 @@
 mod commands;
 mod demo;
 mod exit;
+mod export;
 mod folder;
 mod streams;
 mod token;

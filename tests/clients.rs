@@ -10,7 +10,47 @@ mod service;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use serde_json::{Value, json};
+
 use crate::common::{Finished, soon};
+
+/// A tool, and what it is called with.
+type Call = (&'static str, Value);
+
+const REPORT: &str = "# Trams\n\nOne in four is late.\n";
+
+/// The calls of a loop that converges in its first iteration, and is closed.
+fn loop_in_one_iteration() -> Vec<Call> {
+    let complete = |phase: &str, result: Value| {
+        let event =
+            json!({ "name": "trams", "event": "complete", "phase": phase, "result": result });
+        ("transition", event)
+    };
+    let brief = json!({
+        "id": "brief", "description": "it is brief", "severity": "blocking",
+        "validation": { "method": "word_count", "params": { "path": "report.md", "max": 9 } },
+    });
+    let variant = json!({ "name": "report", "file": "report.md" });
+    let manifest = json!({ "artifact_type": "content", "variants": [variant] });
+    let executed = json!({
+        "actions": ["wrote it"], "files_modified": ["report.md"], "manifest": manifest,
+    });
+    let found = json!([{ "id": "brief", "status": "satisfied" }]);
+    vec![
+        (
+            "init_state",
+            json!({ "name": "trams", "artifact_type": "content", "goals": ["Be brief"] }),
+        ),
+        complete("specify", json!({ "constraints": [brief] })),
+        complete("plan", json!({ "steps": [] })),
+        ("write_output", json!({ "name": "trams", "path": "report.md", "content": REPORT })),
+        complete("execute", executed),
+        ("verify", json!({ "name": "trams" })),
+        complete("reflect", json!({ "constraints": found, "summary": "it reads well" })),
+        complete("persist", json!({ "actions": [], "files_modified": [] })),
+        ("finalize", json!({ "name": "trams" })),
+    ]
+}
 
 /// Returns the path of something that was installed.
 fn installed(path: &str) -> PathBuf {

@@ -2,6 +2,7 @@
 //! eras of the protocol and at the terminal.
 
 mod model;
+mod removal;
 mod session;
 mod state;
 mod strict;

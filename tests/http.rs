@@ -1,6 +1,7 @@
 //! MCP over HTTP: both eras of the protocol and the transport before them, every refusal, every limit,
 //! and how a server ends.
 
+mod access;
 mod end;
 mod eras;
 mod fixture;

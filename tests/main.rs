@@ -31,8 +31,10 @@ mod install;
 mod load;
 mod packages;
 mod pmpo;
+mod progress;
 mod resources;
 #[cfg(target_os = "linux")]
 mod scale;
 mod stdio;
 mod tidy;
+mod trace;

@@ -7,6 +7,9 @@ use super::{Context, Failure};
 use crate::model::Refusal;
 use crate::service::{Caller, Progress};
 
+/// What is said after the first Ctrl-C.
+const STOPPING: &str = "Stopping where nothing is half done. Ctrl-C again does not wait for that.";
+
 /// Does something that may take long. The first Ctrl-C stops it where nothing is half done; the second
 /// one does not wait for that, and leaves what a kill would leave.
 pub(super) async fn attended<T>(
@@ -19,7 +22,10 @@ pub(super) async fn attended<T>(
     tokio::pin!(operation);
     tokio::select! {
         done = &mut operation => return Ok(done?),
-        () = interrupted() => cancelled.cancel(),
+        () = interrupted() => {
+            cancelled.cancel();
+            context.output.say(STOPPING);
+        }
     }
     tokio::select! {
         done = operation => Ok(done?),

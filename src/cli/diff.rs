@@ -21,7 +21,7 @@ impl Diff {
         let arguments =
             service::History { name: name(&self.name)?, after: None, limit: None, diff };
         let answer = context.service.history(arguments).await?;
-        context.output.warn(&answer.briefing);
+        answer.briefing.iter().for_each(|briefing| context.output.warn(briefing));
         if answer.diff.as_ref().is_some_and(Vec::is_empty) {
             context.output.say("Nothing changed.");
         }

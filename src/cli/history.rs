@@ -25,7 +25,7 @@ impl History {
             diff: None,
         };
         let answer = context.service.history(arguments).await?;
-        context.output.warn(&answer.briefing);
+        answer.briefing.iter().for_each(|briefing| context.output.warn(briefing));
         context.output.answer(&answer, |page, answer| {
             let row = |entry: &service::HistoryEntry| {
                 vec![
@@ -41,8 +41,11 @@ impl History {
             let rows: Vec<_> = answer.entries.iter().flatten().map(row).collect();
             table(page, &["version", "at", "operation", "phase", "by", "note", "changed"], &rows)
         })?;
+        if let Some(deleted_at) = &answer.deleted_at {
+            context.output.say(format_args!("It was deleted at {deleted_at}."));
+        }
         if let Some(after) = answer.next_after {
-            let name = &answer.briefing.name;
+            let name = &self.name;
             context.output.say(format_args!("More: refiner history {name} --after {after}"));
         }
         Ok(())

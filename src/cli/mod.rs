@@ -6,10 +6,12 @@ mod attend;
 mod checkpoint;
 mod configuration;
 mod decide;
+mod delete;
 mod demo;
 mod diff;
 mod doctor;
 mod exit_code;
+mod export;
 mod finalize;
 mod history;
 mod import;
@@ -23,6 +25,7 @@ mod otel;
 mod output;
 mod outputs;
 mod project;
+mod reset;
 mod restore;
 mod save;
 mod serve;
@@ -144,8 +147,14 @@ enum Command {
     Output(outputs::Outputs),
     /// Close and archive a cycle
     Finalize(finalize::Finalize),
+    /// Begin an artifact anew, with nothing of what it was about
+    Reset(reset::Reset),
+    /// Take an artifact away
+    Delete(delete::Delete),
     /// Take over what the older PMPO skill kept in its .refiner folder
     Import(import::Import),
+    /// Make a folder of an artifact that others can read
+    Export(export::Export),
     /// Tell a host about the server, in the host's own configuration
     Install(install::Install),
     /// Let the project's hooks run, after a look at them
@@ -266,7 +275,10 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Verify(verify) => verify.run(&context).await,
         Command::Output(outputs) => outputs.run(&context).await,
         Command::Finalize(finalize) => finalize.run(&context).await,
+        Command::Reset(reset) => reset.run(&context).await,
+        Command::Delete(delete) => delete.run(&context).await,
         Command::Import(import) => import.run(&context).await,
+        Command::Export(export) => export.run(&context).await,
         Command::Trust(trust) => trust.run(&cli.global, &context),
         Command::Token(token) => token.run(&context),
         Command::Doctor(doctor) => doctor.run(&context).await,

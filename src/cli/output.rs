@@ -88,7 +88,12 @@ impl Output {
 
     /// Says what the caller should know about how an artifact stands.
     pub(super) fn warn(&self, briefing: &Briefing) {
-        for warning in &briefing.warnings {
+        self.warnings(&briefing.warnings);
+    }
+
+    /// Says what the caller should know.
+    pub(super) fn warnings(&self, warnings: &[String]) {
+        for warning in warnings {
             self.complain(format_args!("{WARN}warning{WARN:#}: {warning}"));
         }
     }

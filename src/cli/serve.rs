@@ -2,14 +2,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::http::Extensions;
 use tokio::sync::{Notify, watch};
 
-use super::{Context, Failure};
-use crate::http::{self, Admitted, Authorize, Bound, Certificate, Options, StartError};
-use crate::mcp::access::Access;
+use super::{Context, Failure, token};
+use crate::http::{self, Authorize, Bound, Certificate, Options, StartError};
 use crate::mcp::{Server, ToolSet, stdio};
-use crate::service::Service;
+use crate::service::{Service, Tokens};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {
@@ -26,6 +24,9 @@ pub(super) struct Serve {
 /// What goes with an address only.
 #[derive(Debug, clap::Args)]
 struct Network {
+    /// Ask for a token on this machine too; elsewhere one is always asked for
+    #[arg(long, requires = "http")]
+    require_token: bool,
     /// Speak HTTP+SSE of 2024-11-05 too, at /sse
     #[arg(long, requires = "http")]
     sse: bool,
@@ -60,9 +61,15 @@ impl Serve {
             }
             Some(address) => {
                 allow_many_files();
-                let bound = http::bind(self.network.options(address, &service)).map_err(failure)?;
+                let in_clear = is_reachable(address) && self.network.tls_cert.is_none();
+                let bound = http::bind(self.network.options(address, context)?).map_err(failure)?;
                 // Scripts read this line to learn the port.
                 context.output.complain(format_args!("listening on {}", bound.url()));
+                if in_clear {
+                    context.output.say(
+                        "warning: without --tls-cert, tokens can be read by whoever carries them",
+                    );
+                }
                 service.deliver_in_background();
                 serve(bound, service, self.tools, stop).await
             }
@@ -71,10 +78,11 @@ impl Serve {
 }
 
 impl Network {
-    fn options(self, address: SocketAddr, service: &Service) -> Options {
-        let service = service.clone();
+    fn options(self, address: SocketAddr, context: &Context) -> Result<Options, Failure> {
+        let service = context.service.clone();
         let mut options = Options::new(address);
-        options.authorize = address.ip().is_loopback().then(everybody);
+        let required = self.require_token || is_reachable(address);
+        options.authorize = Some(authorize(context.tokens.clone(), required)?);
         options.sse = self.sse;
         options.hosts = self.allow_host;
         options.origins = self.allow_origin;
@@ -84,17 +92,18 @@ impl Network {
             let service = service.clone();
             Box::pin(async move { service.provider().list(None, 1).await.is_ok() })
         }));
-        options
+        Ok(options)
     }
 }
 
-/// Lets in whoever is on this machine.
-fn everybody() -> Authorize {
-    Arc::new(|_| {
-        let mut extensions = Extensions::new();
-        extensions.insert(Access::Everything);
-        Ok(Admitted { client: None, extensions })
-    })
+/// Returns who is let in: who bears a token of the user's for this workspace, and anybody else where
+/// none is required.
+fn authorize(tokens: Option<Tokens>, required: bool) -> Result<Authorize, Failure> {
+    match tokens {
+        Some(tokens) => Ok(http::bearers(tokens, required)),
+        None if required => Err(token::no_folder()),
+        None => Ok(http::anybody()),
+    }
 }
 
 /// Serves over HTTP until `stop` is notified.
@@ -122,6 +131,11 @@ fn failure(error: StartError) -> Failure {
             Failure::Usage(error.to_string())
         }
     }
+}
+
+/// Returns whether others than this machine can reach an address.
+fn is_reachable(address: SocketAddr) -> bool {
+    !address.ip().is_loopback()
 }
 
 /// Reads an address. `localhost` is the one that every machine has.
@@ -175,4 +189,25 @@ async fn stop_on_signal(stop: Arc<Notify>) {
         return;
     }
     stop.notify_one();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_but_a_loopback_one_can_be_reached() {
+        for (given, reachable) in [
+            ("127.0.0.1:1", false),
+            ("localhost:1", false),
+            ("127.8.8.8:1", false),
+            ("[::1]:1", false),
+            ("0.0.0.0:1", true),
+            ("[::]:1", true),
+            ("192.168.0.1:1", true),
+            ("[::ffff:192.168.0.1]:1", true),
+        ] {
+            assert_eq!(is_reachable(address(given).unwrap()), reachable, "{given}");
+        }
+    }
 }

@@ -123,11 +123,7 @@ struct Created<'a> {
 
 impl TokenCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let tokens = context.tokens.as_ref().ok_or_else(|| {
-            Failure::Usage(
-                "there is no folder to keep tokens in: set XDG_CONFIG_HOME or HOME".into(),
-            )
-        })?;
+        let tokens = context.tokens.as_ref().ok_or_else(no_folder)?;
         match self.command {
             Command::Create(create) => create.run(tokens, context),
             Command::List => list(tokens, context),
@@ -199,6 +195,11 @@ fn list(tokens: &Tokens, context: &Context) -> Result<(), Failure> {
             false => table(page, &["id", "name", "scopes", "expires", "workspace"], &rows),
         }
     })
+}
+
+/// There is nowhere to look for tokens.
+pub(super) fn no_folder() -> Failure {
+    Failure::Usage("there is no folder to keep tokens in: set XDG_CONFIG_HOME or HOME".into())
 }
 
 /// Returns what tokens call the workspace of a project: its folder, by the one path that leads there

@@ -2,8 +2,9 @@ use serde_json::json;
 
 use super::*;
 use crate::model::Digest;
-use crate::model::journal::tests::draft;
+use crate::model::journal::tests::{draft, removing};
 use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
+use crate::model::removal::Removal;
 use crate::storage::Provider as _;
 use crate::storage::filesystem::layout;
 
@@ -210,4 +211,33 @@ async fn without_triggers_nothing_is_made() {
     for file in ["workflow.log", "undelivered", "locks/@hooks", "artifacts/a/hooks.cursor"] {
         assert!(!folder.join(file).exists(), "{file}");
     }
+}
+
+/// Stores the deletion of the artifact `a`.
+async fn ends(hooks: &Hooks, removal: Removal) {
+    let decide = move |turn: &mut crate::model::Turn<'_>| {
+        turn.end(removing("a", removal));
+    };
+    let name = Name::parse("a").unwrap();
+    assert!(hooks.inner.workspace.append(&name, Box::new(decide)).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn events_of_a_deleted_artifact_are_delivered_and_those_of_its_next_life_too() {
+    let place = Place::new();
+    place.write(true, &triggers("t"));
+    let killed = place.hooks();
+    killed.prepare();
+    happens(&killed).await;
+    happens(&killed).await;
+    ends(&killed, Removal::Delete).await;
+    drop(killed);
+    process(&place).await;
+    assert_eq!(place.ran(), "t 1\nt 2\nt 4\n");
+    let purging = place.hooks();
+    purging.prepare();
+    ends(&purging, Removal::Purge).await;
+    drop(purging);
+    process(&place).await;
+    assert_eq!(place.ran(), "t 1\nt 2\nt 4\nt 6\n", "nothing is delivered twice");
 }

@@ -20,6 +20,9 @@ pub(super) fn load(certificate: &Certificate) -> io::Result<Arc<ServerConfig>> {
     let pem = read(&certificate.chain)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let chain = chain.map_err(|error| unusable(&certificate.chain, error))?;
+    if chain.is_empty() {
+        return Err(unusable(&certificate.chain, "there is no certificate in it"));
+    }
     let key = PrivateKeyDer::from_pem_slice(&read(&certificate.key)?);
     let key = key.map_err(|error| unusable(&certificate.key, error))?;
     let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))

@@ -7,10 +7,12 @@ use std::time::Instant;
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
-use axum::http::header::ORIGIN;
+use axum::http::HeaderValue;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN};
+use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 
 use super::body;
 use super::cors;
@@ -159,15 +161,32 @@ pub(super) async fn identify(
     let (mut parts, body) = request.into_parts();
     match authorize(&parts) {
         Ok(admitted) => {
+            let asked = parts.clone();
+            // Nobody further in needs the secret.
+            parts.headers.remove(AUTHORIZATION);
             parts.extensions.extend(admitted.extensions);
             if let Some(client) = admitted.client {
                 parts.extensions.insert(client);
             }
-            next.run(Request::from_parts(parts, body)).await
+            let response = next.run(Request::from_parts(parts, body)).await;
+            while_admitted(response, Arc::clone(authorize), asked)
         }
         Err(mut response) => {
             response.extensions_mut().insert(Reason("unauthorized"));
             *response
         }
     }
+}
+
+/// Ends a stream once who opened it would not be let in any more: before the next thing that they would
+/// be told, a sign of life included.
+fn while_admitted(response: Response, authorize: Authorize, asked: Parts) -> Response {
+    let form = response.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    if !form.starts_with(b"text/event-stream") {
+        return response;
+    }
+    let (head, body) = response.into_parts();
+    let told = body.into_data_stream();
+    let told = told.take_while(move |_| std::future::ready(authorize(&asked).is_ok()));
+    Response::from_parts(head, Body::from_stream(told))
 }

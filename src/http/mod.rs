@@ -5,6 +5,7 @@
 //! 2024-11-05 at `/sse` and `/messages`, where it is wanted; `/healthz`, `/readyz` and `/metrics` are
 //! for those who run the server.
 
+mod authorize;
 mod body;
 mod certificate;
 mod connection;
@@ -35,6 +36,7 @@ use rmcp::ServerHandler;
 use rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
+pub use self::authorize::{anybody, bearers};
 pub use self::limits::Limits;
 pub use self::options::{Admitted, Authorize, Certificate, Client, Options, Probe};
 

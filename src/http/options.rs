@@ -17,7 +17,8 @@ use super::limits::Limits;
 /// `WWW-Authenticate` where the MCP specification, *Authorization*, wants it).
 ///
 /// It is asked for every request but those for `/healthz` and `/readyz`, after Host and Origin were
-/// checked and before anything of the body is read.
+/// checked and before anything of the body is read, and for a stream again before each thing that it
+/// tells. The header `Authorization` goes no further.
 pub type Authorize = Arc<dyn Fn(&Parts) -> Result<Admitted, Box<Response>> + Send + Sync>;
 
 /// Tells whether the server can do its work. Asked by `/readyz`.

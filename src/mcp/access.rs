@@ -69,7 +69,7 @@ impl Access {
 pub(super) fn needed_for(effect: Effect) -> Scope {
     match effect {
         Effect::Reads => Scope::Read,
-        Effect::WritesOnce | Effect::Writes => Scope::Write,
+        Effect::WritesOnce | Effect::Writes | Effect::Destroys => Scope::Write,
     }
 }
 

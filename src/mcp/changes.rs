@@ -138,7 +138,7 @@ impl Changes {
     pub async fn listen(
         &self,
         context: &SubscriptionContext,
-        end: impl Future<Output = ()>,
+        end: impl Future<Output = ()> + Send,
     ) -> Result<(), ErrorData> {
         let requested = context.requested().resource_subscriptions.as_ref();
         if requested.is_some_and(|uris| uris.len() > RESOURCES_OF_ONE_MAX) {

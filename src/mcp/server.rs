@@ -4,9 +4,9 @@ use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
     CompleteResult, ContentBlock, CustomRequest, CustomResult, GetPromptRequestParams,
     GetPromptResponse, Implementation, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
-    ReadResourceResponse, ServerCapabilities, ServerConfig, SubscribeRequestParams,
-    SubscriptionFilter, UnsubscribeRequestParams,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+    SubscribeRequestParams, SubscriptionFilter, UnsubscribeRequestParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -33,16 +33,13 @@ Refiner keeps the state of your work on disk, so that you can forget, crash or b
 
 /// Methods of the protocol whose requests reach [`ServerHandler::on_custom_request`] only when their
 /// parameters do not have the right form.
-const KNOWN_METHODS: [&str; 11] = [
+const KNOWN_METHODS: [&str; 8] = [
     "completion/complete",
     "prompts/get",
     "prompts/list",
     "resources/list",
     "resources/read",
-    "resources/subscribe",
     "resources/templates/list",
-    "resources/unsubscribe",
-    "subscriptions/listen",
     "tools/call",
     "tools/list",
 ];
@@ -142,7 +139,9 @@ impl ServerHandler for Server {
             carried_out.unwrap_or_else(|panicked| Err(panicked.into()))
         };
         let outcome = trace::traced(span, outcome, ending);
-        Ok(match attendance.until_answered(outcome, &context.peer).await {
+        // On the heap: the SDK keeps a place for the largest handler in each of its own futures.
+        let answered = Box::pin(attendance.until_answered(outcome, &context.peer)).await;
+        Ok(match answered {
             Ok(Outcome::Answered(answer)) => CallToolResult::structured(answer).into(),
             Ok(Outcome::Asks(question)) => CallToolResponse::InputRequired(*question),
             Err(refusal) => refused(&refusal).into(),
@@ -236,10 +235,10 @@ impl ServerHandler for Server {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let method: String = request.method.chars().take(80).collect();
-        Err(match KNOWN_METHODS.contains(&request.method.as_str()) {
+        Err(match is_known(&request.method, context.protocol_version()) {
             true => ErrorData::invalid_params(
                 format!("the parameters of {method} do not have the form it needs"),
                 None,
@@ -250,6 +249,16 @@ impl ServerHandler for Server {
                 None,
             ),
         })
+    }
+}
+
+/// Returns whether a revision has a method.
+fn is_known(method: &str, revision: Option<ProtocolVersion>) -> bool {
+    let has_no_sessions = revision.is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
+    match method {
+        "subscriptions/listen" => has_no_sessions,
+        "resources/subscribe" | "resources/unsubscribe" => !has_no_sessions,
+        method => KNOWN_METHODS.contains(&method),
     }
 }
 

@@ -292,6 +292,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn answer(line: &str) -> Value {
@@ -380,6 +383,67 @@ mod tests {
         );
         let twice = answer(r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#);
         assert_eq!(twice["error"]["code"], -32600);
+    }
+
+    /// Lines that most others are near to.
+    const GOOD: [&str; 5] = [
+        r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"load_state","arguments":{"name":"a","select":["/x"]}}}"#,
+        r#"{"jsonrpc":"2.0","id":"seven","method":"ping","params":{"_meta":{"progressToken":1}}}"#,
+        r#"{"jsonrpc":"2.0","id":7,"method":"ping","result":{},"error":{"code":1,"message":"m"}}"#,
+        r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}"#,
+        r#"{"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"\u00e9"}]}}"#,
+    ];
+
+    /// Changes bytes at places that are parts of 65,536 of the line.
+    fn changed(line: &str, changes: &[(u16, u8, u8)]) -> Vec<u8> {
+        let mut line = line.as_bytes().to_vec();
+        for (part, how, byte) in changes {
+            let at = usize::from(*part) * line.len() / 65_536;
+            match how % 5 {
+                _ if line.is_empty() => line.push(*byte),
+                0 => line[at] = *byte,
+                1 => line.insert(at, b"{}[]\",:0"[usize::from(*byte) % 8]),
+                2 => drop(line.remove(at)),
+                3 => drop(line.splice(at..at, line.clone())),
+                _ => line.truncate(at),
+            }
+        }
+        line
+    }
+
+    /// The id of a request, as another parser reads it.
+    fn id_to_answer(line: &[u8]) -> Option<Value> {
+        let message: Value = serde_json::from_slice(line).ok()?;
+        let id = message.get("id").filter(|id| id.is_i64() || id.is_string())?;
+        (message["jsonrpc"] == "2.0" && message["method"].is_string()).then(|| id.clone())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8192))]
+
+        #[test]
+        fn a_line_with_an_id_reaches_the_sdk_as_a_request_or_is_answered_with_that_id(
+            which in 0..GOOD.len(),
+            changes in collection::vec(any::<(u16, u8, u8)>(), 0..6),
+        ) {
+            let line = changed(GOOD[which], &changes);
+            let id = id_to_answer(&line);
+            match read(&line) {
+                Incoming::Message(message) => match (*message, id) {
+                    (JsonRpcMessage::Request(request), Some(id)) => {
+                        prop_assert_eq!(json!(request.id), id);
+                    }
+                    (_, None) => {}
+                    (other, Some(_)) => prop_assert!(false, "not answered: {other:?}"),
+                },
+                Incoming::Answered(answer) => {
+                    prop_assert_eq!(&answer["jsonrpc"], "2.0");
+                    prop_assert!(answer["error"].is_object() != answer["result"].is_object());
+                    prop_assert!(id.is_none_or(|id| answer["id"] == id), "{answer}");
+                }
+                Incoming::Ignored => prop_assert_eq!(id, None),
+            }
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Entries: what a line of a journal says. Their JSON form is the format on disk, version
-//! [`FORMAT`]; `tests/data/v1` holds workspaces of it that every later program must read.
+//! [`FORMAT`]; `tests/data` holds workspaces of each version that every later program must read.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,14 @@ use super::idempotency::{IdempotencyKey, RememberedKeys};
 use super::lifecycle::LifecycleEvent;
 use super::output::Output;
 use super::patch::{Patch, changed_places};
+use super::removal::{Removal, Removed};
 use super::{Digest, Document, Name, Time, Version};
 
 /// The version of the format on disk that this program writes.
-pub const FORMAT: u32 = 1;
+///
+/// What 2 has more than 1 are [removals](Removal), which a program of format 1 would overlook. They
+/// are only ever in segments of format 2, which it refuses; a segment of format 1 is closed first.
+pub const FORMAT: u32 = 2;
 
 /// One accepted operation, as the journal keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,7 +57,10 @@ pub struct Entry {
     /// What happened that others may want to answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<LifecycleEvent>,
-    /// The digest of the document after it.
+    /// What it takes away of what was there before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removal: Option<Removal>,
+    /// The digest of the document after it; that of `null` after a deletion.
     pub document: Digest,
 }
 
@@ -75,7 +82,10 @@ pub struct Base {
     pub keys: RememberedKeys,
     /// How long the readable logs are.
     pub logs: Logs,
-    /// The document; `null` in the first segment.
+    /// The last entry up to there that took files away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<Removed>,
+    /// The document; `null` in the first segment, and after a deletion.
     pub document: Payload<Value>,
     /// The digest of the document.
     pub digest: Digest,
@@ -160,9 +170,10 @@ impl Logs {
         self.extents.get(&log).copied().unwrap_or_default()
     }
 
-    /// Takes account of an entry. The one that opens a cycle begins the logs anew.
+    /// Takes account of an entry. The one that opens a cycle begins the logs anew, and one that
+    /// deletes the artifact leaves none.
     pub fn take_in(&mut self, entry: &Entry) {
-        if entry.opens_cycle() {
+        if entry.opens_cycle() || entry.ends_life() {
             *self = Self { since: entry.version, extents: BTreeMap::new() };
         }
         for section in &entry.sections {
@@ -208,6 +219,8 @@ pub struct Draft {
     pub outputs: Vec<Output>,
     /// What happened that others may want to answer.
     pub events: Vec<LifecycleEvent>,
+    /// What it takes away of what was there before it.
+    pub removal: Option<Removal>,
 }
 
 /// The operation whose entries open a cycle.
@@ -220,6 +233,12 @@ impl Entry {
     /// Returns whether a cycle begins with this entry.
     pub fn opens_cycle(&self) -> bool {
         [OPENING_OPERATION, IMPORTING_OPERATION].contains(&self.operation.as_str())
+            || self.removal == Some(Removal::Reset)
+    }
+
+    /// Returns whether there is no artifact any more after this entry.
+    pub fn ends_life(&self) -> bool {
+        self.removal.is_some_and(Removal::ends_life)
     }
 
     /// Returns what the entry adds to a readable log.

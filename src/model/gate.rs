@@ -145,6 +145,15 @@ impl Question {
             sight,
         }
     }
+
+    /// Returns the version that was looked at.
+    pub fn version(&self) -> Version {
+        match self.sight {
+            Sight::Gate { version, .. } | Sight::Version { version, .. } => version,
+            #[cfg(test)]
+            Sight::Anything => 0,
+        }
+    }
 }
 
 impl std::fmt::Display for Question {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::entry::{Base, BlobReference, Draft, Entry, FORMAT, Logs, Payload};
 use super::idempotency::{IdempotencyKey, RememberedKeys};
+use super::removal::{Removal, Removed};
 use super::{Digest, Document, Name, Refusal, Time, Version, document, frame, limits, patch};
 
 /// An artifact's state at one version. Immutable and shared.
@@ -92,6 +93,9 @@ pub struct Journal {
     digest: Digest,
     keys: RememberedKeys,
     logs: Logs,
+    removed: Option<Removed>,
+    /// The format of the segment that it was begun from.
+    format: u32,
 }
 
 impl Journal {
@@ -106,6 +110,8 @@ impl Journal {
             digest: Digest::of_json(&Value::Null),
             keys: RememberedKeys::default(),
             logs: Logs::default(),
+            removed: None,
+            format: FORMAT,
         }
     }
 
@@ -137,6 +143,8 @@ impl Journal {
             digest: base.digest,
             keys: base.keys,
             logs: base.logs,
+            removed: base.removed,
+            format,
         })
     }
 
@@ -176,11 +184,18 @@ impl Journal {
         self.line = line;
         self.at = entry.at;
         self.digest = entry.document;
+        if entry.ends_life() {
+            // Who takes the name again begins anew, with whatever keys the one before had.
+            self.keys = RememberedKeys::default();
+        }
         if let Some(key) = &entry.idempotency {
             self.keys.remember(entry.version, key.clone());
         }
         self.keys.forget_before(entry.version);
         self.logs.take_in(entry);
+        if let Some(removal) = entry.removal {
+            self.removed = Some(Removed { version: entry.version, at: entry.at, removal });
+        }
     }
 
     /// Returns the newest version, 0 when there is no entry yet.
@@ -203,9 +218,25 @@ impl Journal {
         &self.logs
     }
 
-    /// Returns the state at the newest version, or `None` when there is no entry yet.
+    /// Returns the last entry that took something away.
+    pub fn removed(&self) -> Option<Removed> {
+        self.removed
+    }
+
+    /// Returns the newest entry if it deleted the artifact.
+    pub fn tombstone(&self) -> Option<Removed> {
+        self.removed.filter(|one| one.version == self.version && one.removal.ends_life())
+    }
+
+    /// Returns the format of the segment that the journal was read from.
+    pub fn format(&self) -> u32 {
+        self.format
+    }
+
+    /// Returns the state at the newest version, or `None` when there is no entry yet and when the
+    /// newest one deleted the artifact.
     pub fn snapshot(&self) -> Result<Option<Arc<Snapshot>>, Damage> {
-        if self.version == 0 {
+        if self.version == 0 || self.tombstone().is_some() {
             return Ok(None);
         }
         let document = Document::from_value(self.value.clone())
@@ -231,6 +262,7 @@ impl Journal {
             at: self.at,
             keys: self.keys.clone(),
             logs: self.logs.clone(),
+            removed: self.removed,
             document,
             digest: self.digest,
         };
@@ -259,8 +291,8 @@ pub struct Staged {
     pub line: Vec<u8>,
     /// What must be on the disk before the line is.
     pub blobs: Vec<Vec<u8>>,
-    /// The state after it.
-    pub snapshot: Arc<Snapshot>,
+    /// The state after it; `None` when it deleted the artifact.
+    pub snapshot: Option<Arc<Snapshot>>,
 }
 
 /// A place in a turn.
@@ -273,31 +305,33 @@ pub struct Mark {
 impl<'a> Turn<'a> {
     /// Begins a turn. `newest` is the state of `journal`; `flushed` goes into every entry.
     pub fn new(journal: &'a Journal, newest: Option<Arc<Snapshot>>, flushed: Version) -> Self {
-        debug_assert_eq!(newest.as_ref().map_or(0, |newest| newest.version), journal.version);
+        debug_assert!(newest.as_ref().is_none_or(|newest| newest.version == journal.version));
         Self { journal, flushed, newest, staged: Vec::new() }
     }
 
-    /// Returns the newest state, drafts of this turn included.
+    /// Returns the newest state, drafts of this turn included. `None` when there is no artifact, be it
+    /// that there never was one or that it was deleted.
     pub fn newest(&self) -> Option<&Arc<Snapshot>> {
         self.newest.as_ref()
     }
 
     /// Returns the number that the next entry will have.
     pub fn next_version(&self) -> Version {
-        self.newest.as_ref().map_or(0, |newest| newest.version) + 1
+        self.journal.version + self.staged.len() as Version + 1
     }
 
     /// Returns the version that a call with this key made, drafts of this turn included.
     pub fn find_key(&self, key: &IdempotencyKey) -> Result<Option<Version>, Refusal> {
+        let ended = self.staged.iter().rposition(|staged| staged.entry.ends_life());
         let mut drafted = RememberedKeys::default();
-        for staged in &self.staged {
+        for staged in self.staged.iter().skip(ended.unwrap_or(0)) {
             if let Some(key) = &staged.entry.idempotency {
                 drafted.remember(staged.entry.version, key.clone());
             }
         }
         match drafted.find(key)? {
-            Some(version) => Ok(Some(version)),
-            None => self.journal.keys.find(key),
+            None if ended.is_none() => self.journal.keys.find(key),
+            found => Ok(found),
         }
     }
 
@@ -305,8 +339,32 @@ impl<'a> Turn<'a> {
     pub fn append(&mut self, draft: Draft) -> Result<Arc<Snapshot>, Refusal> {
         let value = draft.document.to_value();
         document::check_size(&value)?;
+        let (entry, blobs, document) = self.entry(draft, &value);
+        let snapshot = Arc::new(Snapshot {
+            version: entry.version,
+            at: entry.at,
+            document,
+            digest: entry.document,
+            value,
+        });
+        self.stage(entry, blobs, Some(Arc::clone(&snapshot)));
+        Ok(snapshot)
+    }
+
+    /// Drafts the entry that deletes the artifact. Of the draft's document, which is the last one,
+    /// only the phase is kept. Returns the version.
+    pub fn end(&mut self, draft: Draft) -> Version {
+        debug_assert!(draft.removal.is_some_and(Removal::ends_life));
+        let (entry, blobs, _) = self.entry(draft, &Value::Null);
+        let version = entry.version;
+        self.stage(entry, blobs, None);
+        version
+    }
+
+    /// Makes the entry of a draft, after which the document has that value.
+    fn entry(&self, draft: Draft, value: &Value) -> (Entry, Vec<Vec<u8>>, Document) {
         let old = self.newest.as_ref().map_or(&Value::Null, |newest| &newest.value);
-        let (patch, patch_blob) = stored(patch::diff(old, &value));
+        let (patch, patch_blob) = stored(patch::diff(old, value));
         let mut blobs = draft.blobs;
         let named: Vec<Digest> = blobs.iter().map(|blob| Digest::of(blob)).collect();
         blobs.extend(patch_blob);
@@ -325,19 +383,16 @@ impl<'a> Turn<'a> {
             blobs: named,
             outputs: draft.outputs,
             events: draft.events,
-            document: Digest::of_json(&value),
+            removal: draft.removal,
+            document: Digest::of_json(value),
         };
-        let snapshot = Arc::new(Snapshot {
-            version: entry.version,
-            at: entry.at,
-            document: draft.document,
-            digest: entry.document,
-            value,
-        });
+        (entry, blobs, draft.document)
+    }
+
+    fn stage(&mut self, entry: Entry, blobs: Vec<Vec<u8>>, snapshot: Option<Arc<Snapshot>>) {
         let line = encode(&entry);
-        self.staged.push(Staged { entry, line, blobs, snapshot: Arc::clone(&snapshot) });
-        self.newest = Some(Arc::clone(&snapshot));
-        Ok(snapshot)
+        self.newest.clone_from(&snapshot);
+        self.staged.push(Staged { entry, line, blobs, snapshot });
     }
 
     fn last_line(&self) -> Digest {
@@ -374,7 +429,8 @@ impl Journal {
             self.advance(&one.entry, frame::digest(&one.line));
         }
         if let Some(last) = staged.last() {
-            self.value = last.snapshot.value.clone();
+            self.value =
+                last.snapshot.as_ref().map_or(Value::Null, |snapshot| snapshot.value.clone());
         }
     }
 }
@@ -429,7 +485,13 @@ pub(crate) mod tests {
             blobs: Vec::new(),
             outputs: Vec::new(),
             events: Vec::new(),
+            removal: None,
         }
+    }
+
+    /// A draft that takes something away.
+    pub(crate) fn removing(name: &str, removal: Removal) -> Draft {
+        Draft { operation: "remove", removal: Some(removal), ..draft(name, &Value::Null) }
     }
 
     fn no_blobs(_: Digest) -> Option<Vec<u8>> {
@@ -463,7 +525,7 @@ pub(crate) mod tests {
         assert_eq!(replayed.version(), 5);
         assert_eq!(replayed.line(), journal.line());
         let snapshot = replayed.snapshot().unwrap().unwrap();
-        assert_eq!(snapshot.value, staged[4].snapshot.value);
+        assert_eq!(snapshot.value, staged[4].snapshot.as_ref().unwrap().value);
         assert_eq!(snapshot.document.data["value"], 4);
     }
 
@@ -517,10 +579,10 @@ pub(crate) mod tests {
     fn a_base_of_a_newer_format_is_refused_by_its_number() {
         let (journal, _) = journal_of(1);
         let text = String::from_utf8(journal.to_base().0).unwrap();
-        let newer = text.replace("\"format\":1", "\"format\":2");
+        let newer = text.replace("\"format\":2", "\"format\":3");
         assert_eq!(
             Journal::from_base(&name(), newer.as_bytes(), &no_blobs).unwrap_err(),
-            Damage::NewerFormat { found: 2 }
+            Damage::NewerFormat { found: 3 }
         );
         let other = Name::parse("b").unwrap();
         assert_eq!(
@@ -574,5 +636,58 @@ pub(crate) mod tests {
         let patch = serde_json::to_vec(&staged.entry.patch).unwrap().len();
         let overhead = staged.line.len() - patch;
         assert!(overhead <= 400, "{overhead} bytes beside the patch");
+    }
+
+    #[test]
+    fn a_deletion_leaves_no_state_and_the_versions_go_on() {
+        let (mut journal, _) = journal_of(3);
+        let mut turn = Turn::new(&journal, journal.snapshot().unwrap(), 3);
+        assert_eq!(turn.end(removing("a", Removal::Delete)), 4);
+        assert!(turn.newest().is_none());
+        assert_eq!(turn.next_version(), 5);
+        let staged = turn.into_staged();
+        journal.accept(&staged);
+        assert!(journal.snapshot().unwrap().is_none());
+        journal.check_document().unwrap();
+        assert_eq!(journal.tombstone().map(|tombstone| tombstone.version), Some(4));
+
+        let reopened = Journal::from_base(&name(), &journal.to_base().0, &no_blobs).unwrap();
+        assert_eq!((reopened.version(), reopened.tombstone()), (4, journal.tombstone()));
+        let mut turn = Turn::new(&reopened, None, 4);
+        assert_eq!(turn.append(draft("a", &json!("anew"))).unwrap().version, 5);
+        let staged = turn.into_staged();
+        let mut replayed = reopened.clone();
+        replayed.replay(&staged[0].line, &no_blobs).unwrap();
+        assert_eq!(replayed.tombstone(), None);
+        assert_eq!(replayed.snapshot().unwrap().unwrap().document.data["value"], "anew");
+    }
+
+    #[test]
+    fn keys_of_a_deleted_artifact_do_not_bind_who_takes_its_name() {
+        let key = |key: &str| Some(IdempotencyKey::new(key.into(), Digest::ZERO).unwrap());
+        let mut journal = Journal::new(name());
+        let mut turn = Turn::new(&journal, None, 0);
+        turn.append(Draft { idempotency: key("save"), ..draft("a", &json!(1)) }).unwrap();
+        turn.end(Draft { idempotency: key("delete"), ..removing("a", Removal::Delete) });
+        let found = |turn: &Turn<'_>, text| turn.find_key(&key(text).unwrap()).unwrap();
+        assert_eq!((found(&turn, "save"), found(&turn, "delete")), (None, Some(2)));
+        let staged = turn.into_staged();
+        journal.accept(&staged);
+        let turn = Turn::new(&journal, None, 2);
+        assert_eq!((found(&turn, "save"), found(&turn, "delete")), (None, Some(2)));
+    }
+
+    #[test]
+    fn a_reset_opens_a_cycle_and_is_remembered_as_what_took_files_away() {
+        let (mut journal, _) = journal_of(2);
+        let mut turn = Turn::new(&journal, journal.snapshot().unwrap(), 2);
+        turn.append(removing("a", Removal::Reset)).unwrap();
+        turn.append(draft("a", &json!(2))).unwrap();
+        let staged = turn.into_staged();
+        journal.accept(&staged);
+        assert_eq!(journal.logs().since, 3);
+        assert_eq!(journal.removed().map(|removed| removed.version), Some(3));
+        assert_eq!(journal.tombstone(), None);
+        assert!(journal.snapshot().unwrap().is_some());
     }
 }

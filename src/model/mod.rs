@@ -31,6 +31,7 @@ pub mod patch;
 pub mod projection;
 pub mod prompt;
 pub mod refusal;
+pub mod removal;
 pub mod schema;
 pub mod sections;
 pub mod step;

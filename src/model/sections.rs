@@ -106,6 +106,13 @@ pub fn of_loosening(
     Section { log: LogFile::Decisions, text }
 }
 
+/// Returns what a person's reset begins `decisions.md` with.
+pub fn of_reset(document: &Document, words: Option<&str>, at: super::Time) -> Section {
+    let mut text = format!("### Cycle {} — begun anew by a person — {at}\n\n", document.cycle);
+    person_said(&mut text, words, None);
+    Section { log: LogFile::Decisions, text }
+}
+
 /// What a person said, and what the caller said who asked for it: one is not the other.
 fn person_said(text: &mut String, words: Option<&str>, asked_with: Option<&str>) {
     let reason = words.map_or_else(|| "none given".to_owned(), line);

@@ -46,10 +46,13 @@ impl Service {
         Ok(diagnosis)
     }
 
-    /// Returns whom to look at. Nobody is opened, since that would already mend something.
+    /// Returns whom to look at, deleted artifacts included. Nobody is opened, since that would already mend something.
     async fn patients(&self, name: Option<Name>) -> Result<Vec<Name>, Refusal> {
-        let all = self.provider.list(None, usize::MAX).await;
-        let all = all.map_err(|error| listing_refusal(&error))?;
+        let there = self.provider.list(None, usize::MAX).await;
+        let deleted = self.provider.deleted(None, usize::MAX).await;
+        let mut all = there.map_err(|error| listing_refusal(&error))?;
+        all.extend(deleted.map_err(|error| listing_refusal(&error))?);
+        all.sort();
         match name {
             None => Ok(all),
             Some(name) if all.contains(&name) => Ok(vec![name]),

@@ -100,7 +100,7 @@ impl Tokens {
 pub(crate) fn lacks_approve() -> Refusal {
     Refusal::Forbidden {
         message: "only a token with the scope approve may decide this".into(),
-        hint: "nothing was written: ask your user to decide at a terminal with refiner approve, reject or transition; a person can make such a token with refiner token create --scope approve".into(),
+        hint: "nothing was written: ask your user to decide at a terminal with refiner approve, reject, transition, reset or delete; a person can make such a token with refiner token create --scope approve".into(),
     }
 }
 
@@ -108,6 +108,6 @@ pub(crate) fn lacks_approve() -> Refusal {
 pub(crate) fn unproven(why: &str) -> Refusal {
     Refusal::NotApproved {
         message: format!("{why} (approvals: token)"),
-        hint: "nothing was written: ask your user to run refiner approve, reject or transition at a terminal, and to type a token with the scope approve there".into(),
+        hint: "nothing was written: ask your user to run refiner approve, reject, transition, reset or delete at a terminal, and to type a token with the scope approve there".into(),
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::load::{fitting, shortened};
-use super::{Service, refusal};
+use super::{Service, no_such_artifact, refusal};
 use crate::model::briefing::Briefing;
 use crate::model::document::json_bytes;
 use crate::model::entry::Entry;
@@ -42,8 +42,12 @@ pub struct Recorded {
     /// The RFC 6902 patch between the two versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diff: Option<Vec<Map<String, Value>>>,
-    /// Where the artifact stands.
-    pub briefing: Briefing,
+    /// Where the artifact stands; absent when it was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub briefing: Option<Briefing>,
+    /// When it was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<String>,
 }
 
 /// One accepted operation.
@@ -69,14 +73,14 @@ pub struct HistoryEntry {
 }
 
 impl Service {
-    /// Returns a page of what was done, or the difference between two versions.
+    /// Returns a page of what was done, or the difference between two versions; also of an artifact
+    /// that was deleted.
     pub async fn history(&self, arguments: History) -> Result<Recorded, Refusal> {
-        let newest = self.newest(&arguments.name).await?;
-        let briefing = self.brief(&newest.snapshot, newest.warnings).await?;
+        let (version, recorded) = self.recorded(&arguments.name).await?;
         match arguments.diff.as_deref() {
             Some([from, to]) => {
                 let diff = self.difference(&arguments.name, *from, *to).await?;
-                Ok(Recorded { entries: None, next_after: None, diff: Some(diff), briefing })
+                Ok(Recorded { diff: Some(diff), ..recorded })
             }
             Some(_) => Err(Refusal::argument(
                 "diff takes two versions",
@@ -88,12 +92,33 @@ impl Service {
                 let entries = self.provider.read(&arguments.name, after, limit).await;
                 let entries = entries.map_err(|error| refusal(&arguments.name, &error))?;
                 // Notes may be long.
-                let entries = fitting(limits::ANSWER_BYTES_MAX, entries.into_iter().map(recorded));
+                let entries =
+                    fitting(limits::ANSWER_BYTES_MAX, entries.into_iter().map(history_entry));
                 let last = entries.last().map(|entry| entry.version);
-                let next_after = last.filter(|last| *last < newest.snapshot.version);
-                Ok(Recorded { entries: Some(entries), next_after, diff: None, briefing })
+                let next_after = last.filter(|last| *last < version);
+                Ok(Recorded { entries: Some(entries), next_after, ..recorded })
             }
         }
+    }
+
+    /// Returns the newest version, and an answer that says how the artifact stands and nothing else yet.
+    async fn recorded(&self, name: &Name) -> Result<(Version, Recorded), Refusal> {
+        let blank = Recorded {
+            entries: None,
+            next_after: None,
+            diff: None,
+            briefing: None,
+            deleted_at: None,
+        };
+        let newest = self.provider.newest(name).await.map_err(|error| refusal(name, &error))?;
+        if let Some(newest) = newest {
+            let briefing = Some(self.brief(&newest.snapshot, newest.warnings).await?);
+            return Ok((newest.snapshot.version, Recorded { briefing, ..blank }));
+        }
+        let tombstone = self.tombstone(name).await?.ok_or_else(|| no_such_artifact(name))?;
+        let removed = tombstone.removed;
+        let deleted_at = Some(removed.at.to_string());
+        Ok((removed.version, Recorded { deleted_at, ..blank }))
     }
 
     async fn difference(
@@ -119,7 +144,7 @@ impl Service {
     }
 }
 
-pub(super) fn recorded(entry: Entry) -> HistoryEntry {
+pub(super) fn history_entry(entry: Entry) -> HistoryEntry {
     let mut changed: Vec<String> =
         entry.changed_places().iter().map(|place| shortened(place)).collect();
     if changed.len() > PLACES_MAX {

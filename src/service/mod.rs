@@ -7,8 +7,10 @@ mod caller;
 mod catalog;
 mod checkpoint;
 mod clock;
+mod delete;
 mod doctor;
 mod examination;
+mod export;
 mod finalize;
 mod gate;
 mod history;
@@ -22,6 +24,8 @@ mod parts;
 mod progress;
 mod prompts;
 mod queue;
+mod removal;
+mod reset;
 mod restore;
 mod save;
 mod tokens;
@@ -38,7 +42,9 @@ use self::catalog::Catalog;
 pub use self::catalog::built_in_prompts;
 pub use self::checkpoint::{Checkpoint, Checkpointed};
 pub use self::clock::{Clock, SystemClock};
+pub use self::delete::{Delete, Deleted};
 pub use self::doctor::{Diagnosis, Doctor};
+pub use self::export::{Export, Exported};
 pub use self::finalize::{FinalStatus, Finalize, Finalized};
 pub use self::gate::{Approvals, Consent};
 pub(crate) use self::gate::{lacks_approve, unproven};
@@ -48,9 +54,10 @@ pub use self::init::{Init, Initialized, Outcome};
 pub use self::list::{List, Listed, Summary};
 pub use self::load::{Detail, Load, Loaded};
 pub use self::outputs::{OutputContent, ReadOutput, WriteOutput, WrittenOutput};
-pub use self::parts::{Part, Sized};
+pub use self::parts::{ArtifactParts, Part};
 pub use self::progress::{Progress, Step};
 use self::queue::{Failure, Queues};
+pub use self::reset::{Reset, WasReset};
 pub use self::restore::{Restore, Restored};
 pub use self::save::{Save, Saved};
 pub use self::tokens::{NewToken, Tokens};
@@ -61,9 +68,10 @@ use crate::checks::CommandPolicy;
 use crate::hooks::Hooks;
 use crate::model::briefing::{Briefing, briefing};
 use crate::model::journal::Snapshot;
+use crate::model::removal::Removal;
 use crate::model::{Document, Name, Refusal, Workflow};
 use crate::storage::filesystem::Filesystem;
-use crate::storage::{self, Newest, Provider};
+use crate::storage::{self, Newest, Provider, Tombstone};
 
 /// The operations on a workspace.
 #[derive(Clone, Debug)]
@@ -143,9 +151,22 @@ impl Service {
     /// Returns the newest state of an artifact that has to exist.
     async fn newest(&self, name: &Name) -> Result<Newest, Refusal> {
         let newest = self.provider.newest(name).await.map_err(|error| refusal(name, &error))?;
-        let newest = newest.ok_or_else(|| no_such_artifact(name))?;
+        let Some(newest) = newest else { return Err(self.absent(name).await?) };
         trace::saw(name, &newest);
         Ok(newest)
+    }
+
+    /// Returns the refusal of a call on an artifact that does not exist.
+    async fn absent(&self, name: &Name) -> Result<Refusal, Refusal> {
+        Ok(match self.tombstone(name).await? {
+            Some(tombstone) => deleted(name, &tombstone),
+            None => no_such_artifact(name),
+        })
+    }
+
+    /// Returns what is known of an artifact that was deleted.
+    async fn tombstone(&self, name: &Name) -> Result<Option<Tombstone>, Refusal> {
+        self.provider.tombstone(name).await.map_err(|error| refusal(name, &error))
     }
 
     /// Returns the workflow that an artifact's present cycle began with.
@@ -201,6 +222,18 @@ fn no_such_artifact(name: &Name) -> Refusal {
         what: format!("artifact named {name}"),
         hint: "call init_state to make it, or list_artifacts to see what there is".into(),
     }
+}
+
+fn deleted(name: &Name, tombstone: &Tombstone) -> Refusal {
+    let removed = tombstone.removed;
+    let hint = match removed.removal {
+        Removal::Purge => "it was purged: call init_state to make another".to_owned(),
+        Removal::Reset | Removal::Delete => format!(
+            "version {} deleted it at {}: history shows what it was; call init_state to make it anew, and restore to bring a version back",
+            removed.version, removed.at
+        ),
+    };
+    Refusal::NotFound { what: format!("artifact named {name} any more"), hint }
 }
 
 /// Tells a caller why the storage did not do what it was asked to.

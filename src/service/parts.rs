@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::history::recorded;
+use super::history::history_entry;
 use super::load::fitting;
 use super::{List, Service, listing_refusal, refusal};
 use crate::model::document::json_bytes;
@@ -34,7 +34,7 @@ pub enum Part {
 
 /// An artifact with the sizes of its parts.
 #[derive(Clone, Debug)]
-pub struct Sized {
+pub struct ArtifactParts {
     /// Its name.
     pub name: Name,
     /// Its workflow.
@@ -67,24 +67,24 @@ impl Service {
     /// Returns artifacts after a name with the sizes of their parts, and the last name if there are
     /// more.
     /// Those that cannot be read are left out.
-    pub async fn sized(
+    pub async fn artifact_parts(
         &self,
         after: Option<&Name>,
         limit: usize,
-    ) -> Result<(Vec<Sized>, Option<Name>), Refusal> {
+    ) -> Result<(Vec<ArtifactParts>, Option<Name>), Refusal> {
         let names = self.provider.list(after, limit + 1).await;
         let mut names = names.map_err(|error| listing_refusal(&error))?;
         let more = names.len() > limit;
         names.truncate(limit);
         let last = names.last().cloned().filter(|_| more);
-        let mut sized = Vec::with_capacity(names.len());
+        let mut found = Vec::with_capacity(names.len());
         for name in names {
-            sized.extend(self.sizes(name).await.ok());
+            found.extend(self.parts_of(name).await.ok());
         }
-        Ok((sized, last))
+        Ok((found, last))
     }
 
-    async fn sizes(&self, name: Name) -> Result<Sized, Refusal> {
+    async fn parts_of(&self, name: Name) -> Result<ArtifactParts, Refusal> {
         let snapshot = self.newest(&name).await?.snapshot;
         let length = |value: &Value| Some(json_bytes(value) as u64);
         let state = snapshot.document.to_view(snapshot.version, snapshot.at);
@@ -99,7 +99,7 @@ impl Service {
         }
         parts.push((Part::History, None));
         let document = &snapshot.document;
-        Ok(Sized {
+        Ok(ArtifactParts {
             name,
             workflow: document.workflow.clone(),
             phase: document.phase.clone(),
@@ -150,7 +150,7 @@ impl Service {
         let entries = self.provider.read(name, after, limits::PAGE_MAX).await;
         let entries = entries.map_err(|error| refusal(name, &error))?;
         // Notes may be long: the newest entries that fit.
-        let newest_first = entries.into_iter().rev().map(recorded);
+        let newest_first = entries.into_iter().rev().map(history_entry);
         let mut entries = fitting(limits::ANSWER_BYTES_MAX, newest_first);
         entries.reverse();
         let earlier = entries.first().filter(|first| first.version > 1).map(|first| {

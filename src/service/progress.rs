@@ -59,6 +59,12 @@ impl Progress {
         self.told_every(PAUSE, listener)
     }
 
+    /// Tells every step, however fast they come.
+    #[cfg(test)]
+    pub(super) fn told_at_once(self, listener: impl Fn(Step) + Send + Sync + 'static) -> Self {
+        self.told_every(Duration::ZERO, listener)
+    }
+
     fn told_every(self, pause: Duration, listener: impl Fn(Step) + Send + Sync + 'static) -> Self {
         let telling = Telling { listener: Box::new(listener), pause, state: Mutex::default() };
         Self { telling: Some(Arc::new(telling)), ..self }

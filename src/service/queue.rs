@@ -263,6 +263,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn operations_that_are_stored_together_say_so_and_share_what_it_took() {
+        let (queues, name) = (queues(), name());
+        let calls = [1, 2, 3].map(|value| queues.store(&name, move |turn| save(turn, value)));
+        let turned: Vec<Turned> = futures_util::future::join_all(calls)
+            .await
+            .into_iter()
+            .map(|stored| stored.unwrap().1)
+            .collect();
+        assert!(turned.iter().all(|one| one.together == 3), "{turned:?}");
+        assert!(turned.iter().all(|one| one.spent == turned[0].spent), "{turned:?}");
+        let alone = queues.store(&name, |turn| save(turn, 4)).await.unwrap().1;
+        assert_eq!(alone.together, 1);
+    }
+
+    #[tokio::test]
     async fn an_operation_is_finished_though_its_caller_goes_away() {
         let (queues, name) = (queues(), name());
         let call = queues.store(&name, |turn| save(turn, 1));

@@ -2,6 +2,7 @@ mod approvals;
 mod kinds;
 mod loops;
 mod random;
+mod removals;
 
 use serde_json::{Value, json};
 

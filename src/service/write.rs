@@ -69,6 +69,7 @@ impl Writing {
             blobs: Vec::new(),
             outputs: Vec::new(),
             events: Vec::new(),
+            removal: None,
         }
     }
 }

@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use async_trait::async_trait;
 
 use super::watch::Signals;
-use super::{Change, Decide, Error, Finding, Newest, OutputFile, Provider, Watch};
+use super::{Change, Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone, Watch};
 use crate::model::entry::{Entry, LogFile, Logs};
-use crate::model::journal::{Journal, Snapshot, Turn};
+use crate::model::journal::{Journal, Snapshot, Staged, Turn};
 use crate::model::output::OutputPath;
+use crate::model::removal::Removal;
 use crate::model::{Digest, Name, Version, limits};
 
 /// Journals in the process.
@@ -27,6 +28,8 @@ struct MemoryWatch(Arc<Signals>);
 
 #[derive(Debug)]
 struct Artifact {
+    /// What the lines build on.
+    base: Journal,
     journal: Journal,
     lines: Vec<Vec<u8>>,
     blobs: HashMap<Digest, Vec<u8>>,
@@ -37,6 +40,7 @@ struct Artifact {
 impl Artifact {
     fn new(name: &Name) -> Self {
         Self {
+            base: Journal::new(name.clone()),
             journal: Journal::new(name.clone()),
             lines: Vec::new(),
             blobs: HashMap::new(),
@@ -45,11 +49,31 @@ impl Artifact {
         }
     }
 
+    /// Takes an entry in that is stored from now on.
+    fn take_in(&mut self, one: Staged) {
+        let removal = one.entry.removal;
+        if removal.is_some() {
+            self.outputs.clear();
+        }
+        self.journal.accept(std::slice::from_ref(&one));
+        self.blobs.extend(one.blobs.into_iter().map(|blob| (Digest::of(&blob), blob)));
+        self.lines.push(one.line);
+        let placed = one.entry.outputs.into_iter();
+        self.outputs.extend(placed.map(|output| (output.path, output.digest)));
+        self.newest = one.snapshot;
+        if removal == Some(Removal::Purge) {
+            self.base = self.journal.clone();
+            self.lines.clear();
+            self.blobs.clear();
+        }
+    }
+
     /// Folds the first lines again.
-    fn replay(&self, name: &Name, up_to: Version) -> Result<(Journal, Vec<Entry>), Error> {
-        let mut journal = Journal::new(name.clone());
+    fn replay(&self, up_to: Version) -> Result<(Journal, Vec<Entry>), Error> {
+        let mut journal = self.base.clone();
         let blobs = |digest: Digest| self.blobs.get(&digest).cloned();
-        let lines = self.lines.iter().take(usize::try_from(up_to).unwrap_or(usize::MAX));
+        let count = up_to.saturating_sub(journal.version());
+        let lines = self.lines.iter().take(usize::try_from(count).unwrap_or(usize::MAX));
         let entries = lines.map(|line| journal.replay(line, &blobs)).collect::<Result<_, _>>();
         let entries = entries.map_err(|damage| Error::Corrupt { damage: damage.to_string() })?;
         Ok((journal, entries))
@@ -63,13 +87,25 @@ impl Memory {
         self.artifacts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells all who watch of a new version.
-    fn tell(&self, name: &Name, before: Option<&Snapshot>, newest: &Snapshot) {
+    fn names(
+        &self,
+        after: Option<&Name>,
+        limit: usize,
+        wanted: impl Fn(&Artifact) -> bool,
+    ) -> Vec<Name> {
+        let artifacts = self.artifacts();
+        let named = artifacts.iter().filter(|(name, _)| after.is_none_or(|after| *name > after));
+        let wanted = named.filter(|(_, artifact)| wanted(artifact)).map(|(name, _)| name.clone());
+        wanted.take(limit).collect()
+    }
+
+    /// Tells all who watch of a new version. There is no state after one that deleted the artifact.
+    fn tell(&self, name: &Name, before: Option<&Snapshot>, newest: Option<&Snapshot>) {
         let place = |snapshot: &Snapshot| {
             let document = &snapshot.document;
             (document.phase.clone(), document.convergence_status, document.cycle)
         };
-        let moved = before.map(place) != Some(place(newest));
+        let moved = before.map(place) != newest.map(place);
         let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
         watches.retain(|watch| {
             let Some(signals) = watch.upgrade() else { return false };
@@ -103,21 +139,15 @@ impl Provider for Memory {
         decide(&mut turn);
         let staged = turn.into_staged();
         let (before, stored) = (artifact.newest.clone(), !staged.is_empty());
-        artifact.journal.accept(&staged);
-        for one in staged {
-            artifact.blobs.extend(one.blobs.into_iter().map(|blob| (Digest::of(&blob), blob)));
-            artifact.lines.push(one.line);
-            let placed = one.entry.outputs.into_iter();
-            artifact.outputs.extend(placed.map(|output| (output.path, output.digest)));
-            artifact.newest = Some(one.snapshot);
-        }
+        staged.into_iter().for_each(|one| artifact.take_in(one));
         let newest = artifact.newest.clone().map(at_hand);
-        if newest.is_some() {
+        if artifact.journal.version() > 0 {
             artifacts.entry(name.clone()).or_insert(fresh);
         }
         drop(artifacts);
-        if let Some(newest) = newest.as_ref().filter(|_| stored) {
-            self.tell(name, before.as_deref(), &newest.snapshot);
+        if stored {
+            let newest = newest.as_ref().map(|newest| newest.snapshot.as_ref());
+            self.tell(name, before.as_deref(), newest);
         }
         Ok(newest)
     }
@@ -127,13 +157,19 @@ impl Provider for Memory {
         Ok(newest.map(at_hand))
     }
 
+    async fn tombstone(&self, name: &Name) -> Result<Option<Tombstone>, Error> {
+        let artifacts = self.artifacts();
+        let removed = artifacts.get(name).and_then(|artifact| artifact.journal.tombstone());
+        Ok(removed.map(|removed| Tombstone { removed, warnings: Vec::new() }))
+    }
+
     async fn read(&self, name: &Name, after: Version, limit: usize) -> Result<Vec<Entry>, Error> {
         let artifacts = self.artifacts();
         let Some(artifact) = artifacts.get(name) else {
             return Ok(Vec::new());
         };
-        let up_to = after.saturating_add(limit as u64);
-        let (_, mut entries) = artifact.replay(name, up_to)?;
+        let up_to = after.max(artifact.base.version()).saturating_add(limit as u64);
+        let (_, mut entries) = artifact.replay(up_to)?;
         entries.retain(|entry| entry.version > after);
         Ok(entries)
     }
@@ -143,10 +179,10 @@ impl Provider for Memory {
         let Some(artifact) = artifacts.get(name) else {
             return Ok(None);
         };
-        if version == 0 || version > artifact.journal.version() {
+        if version <= artifact.base.version() || version > artifact.journal.version() {
             return Ok(None);
         }
-        let (journal, _) = artifact.replay(name, version)?;
+        let (journal, _) = artifact.replay(version)?;
         let snapshot =
             journal.snapshot().map_err(|damage| Error::Corrupt { damage: damage.to_string() })?;
         Ok(snapshot.map(Arc::unwrap_or_clone))
@@ -181,7 +217,7 @@ impl Provider for Memory {
         let Some(artifact) = artifacts.get(name) else {
             return Ok(String::new());
         };
-        let (_, entries) = artifact.replay(name, Version::MAX)?;
+        let (_, entries) = artifact.replay(Version::MAX)?;
         let mut logs = Logs::default();
         entries.iter().for_each(|entry| logs.take_in(entry));
         let of_cycle = entries.iter().filter(|entry| entry.version >= logs.since);
@@ -189,9 +225,11 @@ impl Provider for Memory {
     }
 
     async fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error> {
-        let artifacts = self.artifacts();
-        let names = artifacts.keys().filter(|name| after.is_none_or(|after| *name > after));
-        Ok(names.take(limit).cloned().collect())
+        Ok(self.names(after, limit, |artifact| artifact.newest.is_some()))
+    }
+
+    async fn deleted(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error> {
+        Ok(self.names(after, limit, |artifact| artifact.newest.is_none()))
     }
 
     async fn examine(&self, name: &Name) -> Result<Vec<Finding>, Error> {
@@ -199,7 +237,7 @@ impl Provider for Memory {
         let Some(artifact) = artifacts.get(name) else {
             return Ok(Vec::new());
         };
-        artifact.replay(name, Version::MAX).map(|_| Vec::new())
+        artifact.replay(Version::MAX).map(|_| Vec::new())
     }
 
     async fn watch(&self) -> Result<Box<dyn Watch>, Error> {

@@ -20,6 +20,7 @@ use crate::model::journal::{Damage, Snapshot, Turn};
 #[cfg(doc)]
 use crate::model::limits;
 use crate::model::output::OutputPath;
+use crate::model::removal::Removed;
 use crate::model::{Digest, Name, Version};
 
 /// A place where the journals of artifacts are kept.
@@ -36,6 +37,10 @@ use crate::model::{Digest, Name, Version};
 ///   answer, and no refusal that was decided in a turn, depends on an entry that could still be
 ///   lost.
 /// - Artifacts do not affect each other.
+/// - A deleted artifact does not exist: it has no state, no outputs, and is not listed. Its versions
+///   are kept, and whoever makes one of its name goes on counting where it ended. A purged one has no
+///   versions either, and nothing of it is left but the count.
+/// - After a reset there are no outputs of before it.
 ///
 /// Providers are shared by all tasks of a process.
 #[async_trait]
@@ -58,8 +63,11 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
     /// It holds everything that any process was told to be stored before this was called.
     async fn newest(&self, name: &Name) -> Result<Option<Newest>, Error>;
 
+    /// Returns what is known of an artifact that was deleted, or `None` when it exists or never did.
+    async fn tombstone(&self, name: &Name) -> Result<Option<Tombstone>, Error>;
+
     /// Returns the entries after a version, oldest first, at most `limit`. Their patches are whole.
-    /// Empty at the end, and for an artifact that does not exist.
+    /// Empty at the end, and for an artifact that never existed.
     async fn read(&self, name: &Name, after: Version, limit: usize) -> Result<Vec<Entry>, Error>;
 
     /// Returns the state at a version, or `None` when there is no such version.
@@ -82,6 +90,9 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
 
     /// Returns the names of existing artifacts after a name, in order, at most `limit`.
     async fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error>;
+
+    /// Returns the names of deleted artifacts after a name, in order, at most `limit`.
+    async fn deleted(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error>;
 
     /// Looks at everything that is stored of an artifact, and returns what is wrong with it.
     async fn examine(&self, name: &Name) -> Result<Vec<Finding>, Error>;
@@ -115,6 +126,15 @@ impl Newest {
     pub(crate) fn at_hand(snapshot: Arc<Snapshot>, warnings: Vec<String>) -> Self {
         Self { snapshot, warnings, spent: Spent::default() }
     }
+}
+
+/// What is known of an artifact that was deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tombstone {
+    /// The entry that deleted it.
+    pub removed: Removed,
+    /// What callers should know about how it is stored, such as files that could not be taken away.
+    pub warnings: Vec<String>,
 }
 
 /// A file of an artifact's `dist/` folder.

@@ -75,6 +75,8 @@ async fn what_the_server_does_not_have_gets_the_error_that_the_protocol_has_for_
         ("prompts/get", json!({ "name": "no_such_prompt" }), -32602),
         ("prompts/get", json!({}), -32602),
         ("completion/complete", json!({}), -32602),
+        ("resources/subscribe", json!({}), -32602),
+        ("subscriptions/listen", json!({ "notifications": 7 }), -32601),
         ("no/such/method", json!({}), -32601),
         ("", json!({}), -32601),
     ] {

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
 
-use crate::common::{HIDDEN, Project, command, conversation, on_terminal, refiner};
+use crate::common::{HIDDEN, Project, YES, command, conversation, on_terminal, refiner};
 
 fn listed(project: &Project) -> Vec<Value> {
     let finished = refiner(project.path(), ["token", "list", "--json"]);
@@ -89,7 +89,7 @@ fn a_token_that_decides_is_made_by_a_person_at_a_terminal() {
     assert!(listed(&project).is_empty());
     let mut create = command(project.path());
     create.args(arguments);
-    let (code, screen) = conversation(&create, &[("Type yes to go on: ", "yes")]);
+    let (code, screen) = conversation(&create, &[(YES, "yes")]);
     assert_eq!(code, Some(0), "{screen}");
     assert!(screen.contains("refiner_") && !screen.contains(HIDDEN), "{screen}");
     assert_eq!(listed(&project)[0]["scopes"], json!(["approve"]));

@@ -1,51 +1,15 @@
 //! An agent host finds the server in its own configuration file, offers its tools to a model, and
 //! carries out what that asks for. Only the model is ours.
 
-use std::fs::File;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::{Value, json};
-
-use super::model::{Call, Model};
-use super::{installed, run};
-use crate::common::{Finished, Journal, Project, program};
+use super::model::Model;
+use super::{REPORT, installed, loop_in_one_iteration, run};
+use crate::common::{Finished, Journal, Project, finish, program};
 
 /// Where nobody listens: a host that asks for anything beyond this machine is refused.
 const NOWHERE: &str = "http://127.0.0.1:9";
-
-const REPORT: &str = "# Trams\n\nOne in four is late.\n";
-
-/// A loop that ends in its first iteration.
-fn script() -> Vec<Call> {
-    let complete = |phase: &str, result: Value| json!({ "name": "trams", "event": "complete", "phase": phase, "result": result });
-    let manifest = json!({
-        "artifact_type": "content", "variants": [{ "name": "report", "file": "report.md" }],
-    });
-    let specification = json!({ "constraints": [
-        { "id": "brief", "description": "it is brief", "severity": "blocking",
-          "validation": { "method": "word_count", "params": { "path": "report.md", "max": 9 } } },
-    ] });
-    let executed =
-        json!({ "actions": ["wrote it"], "files_modified": ["report.md"], "manifest": manifest });
-    let found =
-        json!({ "constraints": [{ "id": "brief", "status": "satisfied" }], "summary": "good" });
-    vec![
-        (
-            "init_state",
-            json!({ "name": "trams", "artifact_type": "content", "goals": ["Be brief"] }),
-        ),
-        ("transition", complete("specify", specification)),
-        ("transition", complete("plan", json!({ "steps": [] }))),
-        ("write_output", json!({ "name": "trams", "path": "report.md", "content": REPORT })),
-        ("transition", complete("execute", executed)),
-        ("verify", json!({ "name": "trams" })),
-        ("transition", complete("reflect", found)),
-        ("transition", complete("persist", json!({ "actions": [], "files_modified": [] }))),
-        ("finalize", json!({ "name": "trams" })),
-    ]
-}
 
 /// Writes what Codex has to know of its model, as its user would have.
 fn write_configuration(home: &Path, model: &Model) {
@@ -74,13 +38,14 @@ async fn codex(project: &Project, home: &Path) -> Finished {
 #[tokio::test]
 async fn codex_finds_the_server_in_its_configuration_and_drives_a_loop() {
     let (project, home) = (Project::new(), tempfile::tempdir().unwrap());
-    let model = Model::start(script()).await;
+    let script = loop_in_one_iteration();
+    let model = Model::start(script.clone()).await;
     write_configuration(home.path(), &model);
     install(home.path());
     let finished = codex(&project, home.path()).await;
     assert_eq!(finished.code, Some(0), "{finished:?}");
     let outputs = model.outputs();
-    assert_eq!(outputs.len(), script().len(), "{outputs:#?}\n{finished:?}");
+    assert_eq!(outputs.len(), script.len(), "{outputs:#?}\n{finished:?}");
     let refused = outputs.iter().find(|output| output.contains("\\\"hint\\\""));
     assert_eq!(refused, None, "{finished:?}");
 
@@ -92,16 +57,15 @@ async fn codex_finds_the_server_in_its_configuration_and_drives_a_loop() {
     let entries = Journal::read(&project, "trams").entries();
     let operations: Vec<&str> =
         entries.iter().map(|entry| entry["operation"].as_str().unwrap()).collect();
-    let called: Vec<&str> = script().iter().map(|(tool, _)| *tool).collect();
+    let called: Vec<&str> = script.iter().map(|(tool, _)| *tool).collect();
     assert_eq!(operations, called);
     assert!(entries.iter().all(|entry| entry["actor"].as_str().unwrap().starts_with("codex")));
 }
 
-/// Makes the server known to Codex.
+/// Makes the server known to Codex, as its user would.
 fn install(home: &Path) {
-    let mut configuration =
-        File::options().append(true).open(home.join(".codex/config.toml")).unwrap();
-    let program = program().get_program().to_str().unwrap().to_owned();
-    write!(configuration, "\n[mcp_servers.refiner]\ncommand = {program:?}\nargs = [\"serve\"]\n")
-        .unwrap();
+    let mut install = program();
+    install.args(["install", "codex"]).env("HOME", home);
+    let finished = finish(&mut install, "");
+    assert_eq!(finished.code, Some(0), "{finished:?}");
 }

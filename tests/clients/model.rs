@@ -13,15 +13,14 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::Call;
+
 /// A model. Gone when dropped.
 pub(super) struct Model {
     serving: JoinHandle<()>,
     url: String,
     turns: Turns,
 }
-
-/// A tool, and what it is called with.
-pub(super) type Call = (&'static str, Value);
 
 #[derive(Clone)]
 struct Turns {

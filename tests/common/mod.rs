@@ -10,6 +10,7 @@ mod program;
 mod raw;
 mod strace;
 mod terminal;
+mod token;
 mod workspace;
 
 use std::future::Future;
@@ -25,6 +26,7 @@ pub(crate) use self::program::{Finished, command, finish, program, refiner, refi
 pub(crate) use self::raw::{Raw, told};
 pub(crate) use self::strace::{Call, Trace, traced};
 pub(crate) use self::terminal::{HIDDEN, conversation, on_terminal};
+pub(crate) use self::token::{Token, YES};
 pub(crate) use self::workspace::{Project, copy_folder};
 
 /// Far more than anything here takes: what has not happened by then never will.

@@ -6,13 +6,18 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Variables that would change what the program does.
-const VARIABLES: [&str; 10] = [
+const VARIABLES: [&str; 15] = [
     "CI",
     "CLAUDE_PROJECT_DIR",
     "CLICOLOR",
     "CLICOLOR_FORCE",
     "COLUMNS",
     "NO_COLOR",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_SDK_DISABLED",
+    "OTEL_SERVICE_NAME",
+    "OTEL_TRACES_EXPORTER",
     "REFINER_DIR",
     "RUST_LOG",
     "TERM",

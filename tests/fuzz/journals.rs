@@ -15,8 +15,10 @@ impl Acknowledged {
     /// Takes note of what an answer tells.
     pub(super) fn note(&mut self, answer: &Value) {
         let told = &answer["result"]["structuredContent"];
-        if let (Some(name), Some(version)) = (told["name"].as_str(), told["version"].as_u64()) {
-            self.0.insert((name.to_owned(), version));
+        let versions = [&told["version"], &told["briefing"]["version"]];
+        if let Some(name) = told["briefing"]["name"].as_str() {
+            let versions = versions.into_iter().filter_map(Value::as_u64);
+            self.0.extend(versions.map(|version| (name.to_owned(), version)));
         }
     }
 

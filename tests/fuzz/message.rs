@@ -108,7 +108,7 @@ fn change_value(message: &mut Value, random: &mut Random) {
     collect(message, "", &mut pointers);
     let pointer = pointers[pick(&pointers, random)].clone();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
-    let parent = message.pointer_mut(parent).unwrap();
+    let (parent, key) = (message.pointer_mut(parent).unwrap(), &*key.replace("~1", "/"));
     let odd = odd_value(random);
     match (parent, random.below(5)) {
         (Value::Object(fields), 0) => drop(fields.remove(key)),
@@ -136,13 +136,16 @@ fn collect(value: &Value, pointer: &str, pointers: &mut Vec<String>) {
         _ => Vec::new(),
     };
     for (key, value) in inside {
-        let pointer = format!("{pointer}/{key}");
+        let pointer = format!("{pointer}/{}", key.replace('/', "~1"));
         if !["/jsonrpc", "/id"].contains(&pointer.as_str()) {
             collect(value, &pointer, pointers);
             pointers.push(pointer);
         }
     }
 }
+
+/// What is put between bytes.
+const INSERTED: [u8; 13] = *b"{}[]\",:\\0-e\x00\xFF";
 
 /// Changes bytes: flips a bit, or inserts, removes or doubles some.
 fn change_bytes(bytes: &mut Vec<u8>, random: &mut Random) {
@@ -153,7 +156,7 @@ fn change_bytes(bytes: &mut Vec<u8>, random: &mut Random) {
     let end = at + pick(&bytes[at..], random).min(40);
     match random.below(6) {
         0 => bytes[at] ^= 1 << random.below(8),
-        1 => bytes.insert(at, b"{}[]\",:\\0-e\x00\xFF"[random.below(14) as usize]),
+        1 => bytes.insert(at, INSERTED[pick(&INSERTED, random)]),
         2 => drop(bytes.drain(at..end)),
         3 => bytes.splice(at..at, bytes[at..end].to_vec()).for_each(drop),
         4 => bytes.truncate(at),

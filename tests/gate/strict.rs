@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Place, approve, asked_for, constraint, nothing_comes_of, version, yes};
 use crate::common::{
-    ERAS, Era, HIDDEN, Project, accepts, command, conversation, refiner, refiner_with_input,
+    ERAS, Era, HIDDEN, Project, Token, YES, accepts, command, conversation, refiner,
+    refiner_with_input,
 };
 
 /// Writes the user's configuration.
@@ -20,23 +21,6 @@ fn strict_place() -> Place {
     let place = Place::new();
     configure(&place.project, r#"{"approvals": "token"}"#);
     place
-}
-
-const YES: &str = "Type yes to go on: ";
-
-/// Makes a token for a project, at a terminal. The user is that of `place`.
-fn token(place: &Place, project: &Path, scope: &str) -> (String, String) {
-    let mut create = command(project);
-    create.env("XDG_CONFIG_HOME", place.project.path().join(".config"));
-    create.args(["token", "create", "--name", "me", "--json", "--scope", scope]);
-    let lines: &[_] = if scope.contains("approve") { &[(YES, "yes")] } else { &[] };
-    let (code, screen) = conversation(&create, lines);
-    assert_eq!(code, Some(0), "{screen}");
-    let field = |name: &str| {
-        let (_, rest) = screen.split_once(&format!("\"{name}\": \"")).unwrap();
-        rest.split('"').next().unwrap().to_owned()
-    };
-    (field("token"), field("id"))
 }
 
 /// Types yes and then a token, at a terminal.
@@ -94,23 +78,24 @@ async fn at_the_terminal_a_good_token_is_typed_and_nothing_else_counts() {
     let place = strict_place();
     let host = place.at_a_gate(Era::Sessions, accepts(json!({}))).await;
     let (project, other) = (place.project.path(), Project::new());
-    let (good, id) = token(&place, project, "approve");
-    let foreign = token(&place, other.path(), "approve").0;
-    let scopeless = token(&place, project, "read,write").0;
-    let (revoked, revoked_id) = token(&place, project, "approve");
-    assert_eq!(refiner(project, ["token", "revoke", &revoked_id]).code, Some(0));
-    let (expired, expired_id) = token(&place, project, "approve");
-    expire(&place, &expired_id);
+    let make = |of: &Path, scope: &str| Token::make(&place.project, of, scope);
+    let Token { secret: good, id } = make(project, "approve");
+    let foreign = make(other.path(), "approve").secret;
+    let scopeless = make(project, "read,write").secret;
+    let revoked = make(project, "approve");
+    assert_eq!(refiner(project, ["token", "revoke", &revoked.id]).code, Some(0));
+    let expired = make(project, "approve");
+    expired.expire(&place.project);
     let before = (place.stored(), version(&host).await);
     for (what, token) in [
         ("unknown", ""),
         ("unknown", "yes"),
         ("unknown", &good[..50]),
         ("unknown", &good.replace("refiner_", "refiner-")),
-        ("unknown", &revoked),
+        ("unknown", &revoked.secret),
         ("another workspace", &foreign),
         ("the scope approve", &scopeless),
-        ("expired", &expired),
+        ("expired", &expired.secret),
     ] {
         for arguments in [&["approve", "logo"][..], &["transition", "logo", "stop"]] {
             let (code, screen) = typed(&place, arguments, token);
@@ -132,16 +117,6 @@ async fn at_the_terminal_a_good_token_is_typed_and_nothing_else_counts() {
     let last = history["entries"].as_array().unwrap().last().unwrap();
     let actor = last["actor"].as_str().unwrap();
     assert!(actor.starts_with(&format!("token me ({id}): refiner-cli")), "{actor}");
-}
-
-/// Lets a token be over, as if its time had passed.
-fn expire(place: &Place, id: &str) {
-    let file = place.project.path().join(".config/refiner/tokens.json");
-    let mut kept: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-    let tokens = kept["tokens"].as_array_mut().unwrap();
-    let token = tokens.iter_mut().find(|token| token["id"] == id).unwrap();
-    token["expires"] = json!("2020-01-01T00:00:00.000Z");
-    std::fs::write(&file, kept.to_string()).unwrap();
 }
 
 #[tokio::test]
@@ -186,8 +161,8 @@ fn hooks_are_trusted_with_a_token_too() {
         json!({ "triggers": [trigger] }).to_string(),
     )
     .unwrap();
-    let (good, _) = token(&place, project, "approve");
-    let scopeless = token(&place, project, "read,write").0;
+    let good = Token::make(&place.project, project, "approve").secret;
+    let scopeless = Token::make(&place.project, project, "read,write").secret;
     let trusted = || {
         let known = project.join(".config/refiner/projects.json");
         std::fs::read_to_string(known).is_ok_and(|known| known.contains("\"triggers\""))

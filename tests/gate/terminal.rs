@@ -51,7 +51,7 @@ async fn the_command_line_asks_a_person_at_a_terminal_and_nobody_else() {
 }
 
 /// Runs a subcommand at a terminal at which somebody types.
-fn typed(project: &Path, arguments: &[&str], typed: &str) -> (Option<i32>, String) {
+pub(super) fn typed(project: &Path, arguments: &[&str], typed: &str) -> (Option<i32>, String) {
     let mut command = command(project);
     command.args(arguments);
     on_terminal(command, typed)

@@ -16,11 +16,22 @@ pub(super) struct Program {
     child: Child,
     errors: Lines<BufReader<ChildStderr>>,
     pub(super) url: String,
+    /// Where the key that seals states is kept.
+    _state: tempfile::TempDir,
 }
 
 impl Program {
     pub(super) async fn start(project: &Path, arguments: &[&str]) -> Self {
-        let mut command = command(project);
+        Self::start_command(command(project), arguments).await
+    }
+
+    /// Starts a server by a command of its own.
+    pub(super) async fn start_command(
+        mut command: std::process::Command,
+        arguments: &[&str],
+    ) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        command.env("XDG_STATE_HOME", state.path());
         command.args(["serve", "--http", "127.0.0.1:0"]).args(arguments);
         let mut command = Command::from(command);
         command.stdin(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -29,7 +40,7 @@ impl Program {
         let line = soon("the address", errors.next_line()).await.unwrap().unwrap();
         let url = line.strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}"));
         let url = url.to_owned();
-        Self { child, errors, url }
+        Self { child, errors, url, _state: state }
     }
 
     pub(super) fn address(&self) -> SocketAddr {

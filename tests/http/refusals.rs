@@ -1,11 +1,12 @@
 //! What is not passed on, and what is told instead.
 
+use refiner::http::{self, Options, StartError};
 use serde_json::{Value, json};
 
 use super::fixture::{Fixture, call, greeting, meta, options, stateless, stateless_call};
 use super::program::Program;
 use super::wire::MESSAGE;
-use crate::common::{Project, refiner};
+use crate::common::{Project, command, finish, refiner};
 
 /// The largest message that is taken.
 const BODY_BYTES_MAX: usize = 16 << 20;
@@ -209,9 +210,16 @@ async fn a_handler_that_cannot_be_made_gets_an_answer_and_the_server_stays_up() 
 #[test]
 fn an_address_that_others_can_reach_is_refused_without_a_check_of_who_they_are() {
     let project = Project::new();
-    let refused = refiner(project.path(), ["serve", "--http", "0.0.0.0:0"]);
+    let reachable = Options::new("0.0.0.0:0".parse().unwrap());
+    assert!(matches!(http::bind(reachable), Err(StartError::Unprotected(_))));
+    let mut homeless = command(project.path());
+    for variable in ["XDG_CONFIG_HOME", "HOME", "APPDATA"] {
+        homeless.env_remove(variable);
+    }
+    homeless.args(["serve", "--http", "127.0.0.1:0", "--require-token"]);
+    let refused = finish(&mut homeless, "");
     assert_eq!(refused.code, Some(2), "{refused:?}");
-    assert!(refused.stderr.contains("token"), "{refused:?}");
+    assert!(refused.stderr.contains("no folder to keep tokens in"), "{refused:?}");
     for arguments in [
         &["serve", "--sse"][..],
         &["serve", "--allow-host", "a.example"],

@@ -33,13 +33,18 @@ impl Session {
         Connection::open(self.address).await.ask("POST", &self.path, &headers, body).await
     }
 
-    /// Sends a message, and returns what the stream says next.
+    /// Sends a request, and returns the answer to it. What the server says unasked is passed over.
     async fn told(&mut self, message: &Value) -> Value {
         let accepted = self.post(message.to_string().as_bytes()).await;
         assert_eq!(accepted.status, 202, "{accepted:?}");
-        let (name, said) = self.stream.named_event().await.unwrap();
-        assert_eq!(name, "message");
-        serde_json::from_str(&said).unwrap()
+        loop {
+            let (name, said) = self.stream.named_event().await.unwrap();
+            assert_eq!(name, "message");
+            let said: Value = serde_json::from_str(&said).unwrap();
+            if said["id"] == message["id"] {
+                return said;
+            }
+        }
     }
 
     async fn greet(&mut self) {

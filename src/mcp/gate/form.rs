@@ -18,7 +18,7 @@ pub(super) struct Agreed {
 /// Returns a question in the protocol's form: what is decided, and a flat schema. Nothing is
 /// filled in beforehand, so that whoever presses *accept* without looking has decided nothing.
 pub(super) fn params(question: &Question) -> Result<ElicitRequestParams, Refusal> {
-    let reason = json!({ "type": "string", "title": "Reason", "description": "Kept in decisions.md", "maxLength": 1000 });
+    let reason = json!({ "type": "string", "title": "Reason", "description": "Kept with the decision", "maxLength": 1000 });
     let (field, decision) = match question.choices.is_empty() {
         true => ("confirm", json!({ "type": "boolean", "title": "Do it" })),
         false => ("decision", choice(question)),

@@ -192,8 +192,12 @@ impl Call<'_> {
             return Ok(None);
         };
         let (event, note) = (self.text("event"), self.text("reason").or_else(|| self.text("note")));
-        let question = self.service.question(&name, what, event.as_deref(), note.as_deref());
-        question.await.map(Some)
+        let (service, note) = (self.service, note.as_deref());
+        let question = match self.tool.effect {
+            Effect::Destroys => service.question_of_loss(&name, what, note).await,
+            _ => service.question(&name, what, event.as_deref(), note).await,
+        };
+        question.map(Some)
     }
 
     /// Returns an argument as text.
@@ -221,6 +225,6 @@ fn refused(unasked: Unasked) -> Refusal {
 fn unasked(why: &str) -> Refusal {
     Refusal::NotApproved {
         message: format!("this needs a person's decision, and {why}"),
-        hint: "nothing was written: ask your user, then call again; a person can also decide on the command line with refiner approve, reject or transition".into(),
+        hint: "nothing was written: ask your user, then call again; a person can also decide on the command line with refiner approve, reject, transition, reset or delete".into(),
     }
 }

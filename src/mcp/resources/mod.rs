@@ -32,7 +32,7 @@ use super::page;
 use super::server::protocol_error;
 use crate::model::output::OutputPath;
 use crate::model::{Name, Refusal, Time};
-use crate::service::{Part, Service, Sized};
+use crate::service::{ArtifactParts, Part, Service};
 
 /// Artifacts of a page: about 300 resources.
 const ARTIFACTS_MAX: usize = 50;
@@ -52,8 +52,8 @@ pub(super) async fn list(
     let after = after.as_deref().map(Name::parse).transpose();
     let after = after.map_err(|refusal| protocol_error(&refusal))?;
     let mut resources = if after.is_none() { standing(service) } else { Vec::new() };
-    let sized = service.sized(after.as_ref(), ARTIFACTS_MAX).await;
-    let (artifacts, last) = sized.map_err(|refusal| protocol_error(&refusal))?;
+    let found = service.artifact_parts(after.as_ref(), ARTIFACTS_MAX).await;
+    let (artifacts, last) = found.map_err(|refusal| protocol_error(&refusal))?;
     resources.extend(artifacts.iter().flat_map(listed));
     let mut result = ListResourcesResult::with_all_items(resources);
     result.next_cursor = last.map(|last| page::cursor(LIST, last.as_str()));
@@ -131,7 +131,7 @@ fn standing(service: &Service) -> Vec<Resource> {
 }
 
 /// The parts of an artifact as hosts list them.
-fn listed(artifact: &Sized) -> Vec<Resource> {
+fn listed(artifact: &ArtifactParts) -> Vec<Resource> {
     let about = |kind: &Kind| format!("{} ({}, {})", kind.about, artifact.workflow, artifact.phase);
     let listed = |(part, bytes): &(Part, Option<u64>)| {
         let (kind, name) = (Kind::of(part)?, &artifact.name);

@@ -1,12 +1,14 @@
 //! The tools. A new one is a file here and a line in [`registry`].
 
 mod checkpoint;
+mod delete_artifact;
 mod finalize;
 mod history;
 mod init_state;
 mod list_artifacts;
 mod load_state;
 mod read_output;
+mod reset_artifact;
 mod restore;
 mod save_state;
 mod transition;
@@ -61,6 +63,8 @@ pub(super) enum Effect {
     WritesOnce,
     /// Adds a version each time.
     Writes,
+    /// Takes away what was there. Only a person decides it.
+    Destroys,
 }
 
 /// A tool whose types are erased, ready to be called.
@@ -171,6 +175,8 @@ pub(super) fn registry() -> Vec<Registered> {
         registered::<verify::VerifyTool>(),
         registered::<write_output::WriteOutputTool>(),
         registered::<read_output::ReadOutputTool>(),
+        registered::<reset_artifact::ResetArtifact>(),
+        registered::<delete_artifact::DeleteArtifact>(),
     ]
 }
 
@@ -200,11 +206,11 @@ pub(super) fn registered<T: Tool + 'static>() -> Registered {
 }
 
 fn annotations(effect: Effect) -> ToolAnnotations {
-    // Nothing is destroyed: every version stays, and what is restored is a new one.
+    // What only adds versions destroys nothing: what is restored is a new one too.
     ToolAnnotations::new()
         .read_only(effect == Effect::Reads)
-        .destructive(false)
-        .idempotent(effect != Effect::Writes)
+        .destructive(effect == Effect::Destroys)
+        .idempotent(matches!(effect, Effect::Reads | Effect::WritesOnce))
         .open_world(false)
 }
 
@@ -353,6 +359,9 @@ mod tests {
                     && annotations.destructive_hint.is_some()
                     && annotations.idempotent_hint.is_some()
             );
+            let destroys = ["reset_artifact", "delete_artifact"];
+            let destructive = destroys.contains(&tool.definition.name.as_ref());
+            assert_eq!(annotations.destructive_hint, Some(destructive), "{tool:?}");
             assert!(tool.definition.title.is_some());
             LazyLock::force(&tool.validator);
         }

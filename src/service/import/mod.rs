@@ -300,6 +300,55 @@ fn move_away(theirs: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::{Progress, SystemClock};
+    use crate::storage::memory::Memory;
+
+    /// A folder of the older skill with these artifacts.
+    #[expect(clippy::disallowed_methods, reason = "others wrote these files")]
+    fn older(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            let artifact = folder.path().join("artifacts").join(name);
+            std::fs::create_dir_all(&artifact).unwrap();
+            let state = json!({ "artifact_name": name, "goals": ["g"] });
+            std::fs::write(artifact.join("state.json"), state.to_string()).unwrap();
+        }
+        folder
+    }
+
+    #[tokio::test]
+    async fn an_import_that_is_cancelled_stops_between_two_artifacts_and_says_which_it_did() {
+        for (at, imported) in [("read b", &[][..]), ("imported a", &["a"]), ("", &["a", "b", "c"])]
+        {
+            let folder = older(&["a", "b", "c"]);
+            let service = Service::new(Arc::new(Memory::default()), Arc::new(SystemClock));
+            let cancelled = tokio_util::sync::CancellationToken::new();
+            let cancel = cancelled.clone();
+            let progress = Progress::until(cancelled).told_at_once(move |step| {
+                if step.message == at {
+                    cancel.cancel();
+                }
+            });
+            let import = Import {
+                folder: folder.path().to_owned(),
+                name: None,
+                rename: None,
+                dry_run: false,
+            };
+            let done = service.import(import, &Caller::new("test").attended_by(progress)).await;
+            let there = service.provider.list(None, 9).await.unwrap();
+            let there: Vec<&str> = there.iter().map(Name::as_str).collect();
+            assert_eq!(there, imported, "{at}");
+            match done {
+                Ok(done) => assert_eq!((at, done.artifacts.len()), ("", 3)),
+                Err(refusal) => {
+                    assert_eq!(refusal.code(), "cancelled");
+                    let said = refusal.to_string();
+                    assert!(imported.iter().all(|name| said.ends_with(name)), "{said}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_name_that_is_none_here_is_mapped_to_the_nearest_that_is() {

@@ -10,11 +10,12 @@ use super::plant::{Plant, planted};
 use super::projections::Projections;
 use super::segment;
 use super::writer::{self, Writer};
-use super::{Decide, Newest, Sizes};
+use super::{Decide, Newest, Sizes, Tombstone};
 use crate::model::entry::Entry;
 use crate::model::frame;
-use crate::model::journal::{Journal, Turn};
+use crate::model::journal::{Journal, Staged, Turn};
 use crate::model::projection::{self, STATE_FILE};
+use crate::model::removal::Removal;
 use crate::model::{Name, Version};
 use crate::storage::spent::{Spent, timed};
 
@@ -49,10 +50,37 @@ struct Open {
     spent: Spent,
 }
 
+/// Where an artifact stands that has a journal.
+#[derive(Clone, Debug)]
+pub(super) enum Standing {
+    /// It is there.
+    Alive(Newest),
+    /// It was deleted.
+    Deleted(Tombstone),
+}
+
+impl Standing {
+    /// Returns the newest version.
+    pub(super) fn version(&self) -> Version {
+        match self {
+            Self::Alive(newest) => newest.snapshot.version,
+            Self::Deleted(tombstone) => tombstone.removed.version,
+        }
+    }
+
+    /// Returns the newest state, if the artifact is there.
+    pub(super) fn alive(self) -> Option<Newest> {
+        match self {
+            Self::Alive(newest) => Some(newest),
+            Self::Deleted(_) => None,
+        }
+    }
+}
+
 /// The state that callers see, and what would look different if it were not the newest any more.
 #[derive(Debug)]
 struct Published {
-    newest: Newest,
+    standing: Standing,
     segment: Arc<dyn File>,
     path: String,
     id: u64,
@@ -66,30 +94,36 @@ impl Artifact {
         Self { name, fs, sizes, open: Mutex::default(), published: Mutex::default() }
     }
 
-    /// Returns the newest state if a look at the disk shows that nothing has happened since it was
-    /// published. Takes four system calls and waits for nothing.
-    pub(super) fn current(&self) -> Option<Newest> {
+    /// Returns where the artifact stands if a look at the disk shows that nothing has happened since
+    /// that was published. Takes four system calls and waits for nothing.
+    pub(super) fn current(&self) -> Option<Standing> {
         let published = hold_briefly(&self.published);
         let published = published.as_ref()?;
         let unchanged = published.segment.stat().is_ok_and(|stat| stat.bytes == published.end)
             && self.fs.stat(&published.path).is_ok_and(|stat| stat.id == published.id)
             && self.fs.stat(&published.next).is_err()
             && self.fs.stat(&self.state_path()).ok() == published.state_file;
-        unchanged.then(|| published.newest.clone())
+        unchanged.then(|| published.standing.clone())
     }
 
     /// Returns the newest state, after making sure that it is on the disk.
     pub(super) fn newest(&self) -> Result<Option<Newest>, Fault> {
-        if let Some(newest) = self.current() {
-            return Ok(Some(newest));
+        Ok(self.standing()?.and_then(Standing::alive))
+    }
+
+    /// Returns where the artifact stands, after making sure that it is on the disk, or `None` when it
+    /// never was there.
+    pub(super) fn standing(&self) -> Result<Option<Standing>, Fault> {
+        if let Some(standing) = self.current() {
+            return Ok(Some(standing));
         }
         let mut open = self.hold();
         if open.writer.is_none()
             && !open.unreadable
             && self.open_quickly()?
-            && let Some(newest) = self.current()
+            && let Some(standing) = self.current()
         {
-            return Ok(Some(newest));
+            return Ok(Some(standing));
         }
         if !self.exists()? {
             return Ok(None);
@@ -101,17 +135,18 @@ impl Artifact {
     }
 
     /// Returns what `state.json` has of a journal that cannot be read at all.
-    fn salvage(&self, damage: String) -> Result<Newest, Fault> {
+    fn salvage(&self, damage: String) -> Result<Standing, Fault> {
         match writer::read_state_file(self.fs.as_ref(), &self.name)? {
-            Some(snapshot) => {
-                Ok(Newest::at_hand(Arc::new(snapshot), vec![damage_warning(&damage)]))
-            }
+            Some(snapshot) => Ok(Standing::Alive(Newest::at_hand(
+                Arc::new(snapshot),
+                vec![damage_warning(&damage)],
+            ))),
             None => Err(Fault::Corrupt(damage)),
         }
     }
 
     /// Lets `decide` draft entries and stores them. See [`super::super::Provider::append`].
-    pub(super) fn append(&self, decide: &mut Decide) -> Result<Option<Newest>, Fault> {
+    pub(super) fn append(&self, decide: &mut Decide) -> Result<Option<Standing>, Fault> {
         let mut open = self.hold();
         match self.exists()? || self.would_write(decide) {
             true => self.commit(&mut open, Some(decide)),
@@ -134,7 +169,7 @@ impl Artifact {
         &self,
         open: &mut Open,
         decide: Option<&mut Decide>,
-    ) -> Result<Option<Newest>, Fault> {
+    ) -> Result<Option<Standing>, Fault> {
         let reading = decide.is_none();
         let lock = match reading && planted(Plant::CutWithoutLock) {
             true => None,
@@ -175,11 +210,15 @@ impl Artifact {
             let in_doubt =
                 !writer.is_flushed() && open.read_only.is_none() && writer.damage().is_none();
             let mut poisoned = false;
-            let rewritten = if in_doubt {
+            let mut rewritten = if in_doubt {
                 writer.append(Vec::new(), self.sizes, &mut poisoned)
             } else {
                 Ok(())
             };
+            if rewritten.is_ok() && writable(open, writer.damage()).is_ok() {
+                rewritten = writer.seal_purged();
+                poisoned = rewritten.is_err();
+            }
             open.writer = (!poisoned).then_some(writer);
             return rewritten;
         };
@@ -203,13 +242,46 @@ impl Artifact {
         let mut poisoned = false;
         let result = match staged.is_empty() && writer.is_flushed() {
             true => Ok(()),
-            false => writer.append(staged, self.sizes, &mut poisoned),
+            false => self.append_lives(open, &mut writer, staged, &mut poisoned),
         };
         if result.is_ok() && kept_up == KeptUp::Nothing {
             self.expect_own(&writer);
         }
         open.writer = (!poisoned).then_some(writer);
         result
+    }
+
+    /// Appends lines. Nothing comes after a purge before all is destroyed that it takes away: what is
+    /// new is then not taken for old.
+    fn append_lives(
+        &self,
+        open: &mut Open,
+        writer: &mut Writer,
+        staged: Vec<Staged>,
+        poisoned: &mut bool,
+    ) -> Result<(), Fault> {
+        for lines in split_after_purges(staged) {
+            if let Some(purged) = writer.purged().filter(|_| !lines.is_empty()) {
+                *poisoned = true;
+                writer.seal_purged()?;
+                *poisoned = false;
+                let history = super::history::History::new(self.fs.as_ref(), &self.name);
+                let taken = open.projections.take_away(&history, purged);
+                taken
+                    .map_err(doing("destroy what was purged of", &layout::artifact(&self.name)))?;
+            }
+            writer.append(lines, self.sizes, poisoned)?;
+        }
+        if planted(Plant::TakenBeforeEntry)
+            && let Some(removed) = writer.standing().removed
+        {
+            let history = super::history::History::new(self.fs.as_ref(), &self.name);
+            drop(open.projections.take_away(&history, removed));
+        }
+        *poisoned = true;
+        writer.seal_purged()?;
+        *poisoned = false;
+        Ok(())
     }
 
     /// Lets callers go on seeing the published state while this process's own lines are flushed:
@@ -219,9 +291,8 @@ impl Artifact {
         if let Some(published) =
             hold_briefly(&self.published).as_mut().filter(|published| published.id == segment.id)
         {
-            let version = writer.newest().map_or(0, |newest| newest.version);
             published.end = segment.end;
-            published.next = layout::segment(&self.name, version + 1);
+            published.next = layout::segment(&self.name, writer.version() + 1);
         }
     }
 
@@ -243,22 +314,28 @@ impl Artifact {
         Ok(if unchanged { KeptUp::Nothing } else { KeptUp::Foreign })
     }
 
-    fn publish(&self, open: &Open, mut warnings: Vec<String>) -> Option<Newest> {
+    fn publish(&self, open: &Open, mut warnings: Vec<String>) -> Option<Standing> {
         let writer = open.writer.as_ref()?;
-        let snapshot = Arc::clone(writer.newest()?);
         let standing = standing_warnings(writer, open.read_only.as_deref());
         let segment = writer.segment();
         warnings.extend(standing.iter().cloned());
+        let stands = |warnings: Vec<String>, spent| match (writer.newest(), writer.tombstone()) {
+            (Some(snapshot), _) => {
+                Some(Standing::Alive(Newest { snapshot: Arc::clone(snapshot), warnings, spent }))
+            }
+            (None, Some(removed)) => Some(Standing::Deleted(Tombstone { removed, warnings })),
+            (None, None) => None,
+        };
         *hold_briefly(&self.published) = Some(Published {
-            newest: Newest::at_hand(Arc::clone(&snapshot), standing),
+            standing: stands(standing, Spent::default())?,
             segment: Arc::clone(&segment.file),
             path: segment.path.clone(),
             id: segment.id,
             end: segment.end,
-            next: layout::segment(&self.name, snapshot.version + 1),
+            next: layout::segment(&self.name, writer.version() + 1),
             state_file: self.fs.stat(&self.state_path()).ok(),
         });
-        Some(Newest { snapshot, warnings, spent: open.spent })
+        stands(warnings, open.spent)
     }
 
     /// Makes the projections follow the state that is on the disk now. What goes wrong is a
@@ -271,14 +348,13 @@ impl Artifact {
         else {
             return Vec::new();
         };
-        let Some(snapshot) = writer.newest().cloned() else {
+        if writer.version() == 0 {
             return Vec::new();
-        };
-        let (logs, changes) = writer.logs();
+        }
         let history = super::history::History::new(self.fs.as_ref(), &self.name);
-        let warnings = timed(&mut open.spent.projection, || {
-            open.projections.follow(&history, &snapshot, logs, changes)
-        });
+        let standing = writer.standing();
+        let warnings =
+            timed(&mut open.spent.projection, || open.projections.follow(&history, &standing));
         if warnings.is_empty() {
             writer.projected();
         }
@@ -301,7 +377,11 @@ impl Artifact {
             return Ok(false);
         };
         let path = layout::segment(&self.name, first);
-        let file = self.fs.open(&path, Mode::Read).map_err(doing("open", &path))?;
+        let file = match self.fs.open(&path, Mode::Read) {
+            // Somebody purges the artifact.
+            Err(error) if fs::is_absent(&error) => return Ok(false),
+            opened => opened.map_err(doing("open", &path))?,
+        };
         let (stat, last) = last_entry(file.as_ref()).map_err(doing("read", &path))?;
         if !planted(Plant::TrustProjections)
             && !last.is_some_and(|last| {
@@ -313,7 +393,7 @@ impl Artifact {
         let next = layout::segment(&self.name, snapshot.version + 1);
         let newest = Newest::at_hand(Arc::new(snapshot), Vec::new());
         *hold_briefly(&self.published) = Some(Published {
-            newest,
+            standing: Standing::Alive(newest),
             segment: Arc::from(file),
             path,
             id: stat.id,
@@ -401,6 +481,18 @@ impl Drop for Lock {
         // An error here means that the file is gone, and the lock with it.
         drop(self.0.unlock());
     }
+}
+
+/// Splits lines after each that purges the artifact.
+fn split_after_purges(mut lines: Vec<Staged>) -> Vec<Vec<Staged>> {
+    let is_purge = |line: &Staged| line.entry.removal == Some(Removal::Purge);
+    let mut parts = Vec::new();
+    while let Some(purge) = lines.iter().position(is_purge) {
+        let rest = lines.split_off(purge + 1);
+        parts.push(std::mem::replace(&mut lines, rest));
+    }
+    parts.push(lines);
+    parts
 }
 
 /// Fails when nothing may be written.

@@ -76,12 +76,12 @@ impl Filesystem {
         fs::write_durably(self.store.fs.as_ref(), &layout::delivered(name), content)
     }
 
-    /// Returns the newest version of every artifact, as far as it can be read.
+    /// Returns the newest version of every artifact, deleted ones included, as far as it can be read.
     pub fn newest_versions(&self) -> io::Result<Vec<(Name, u64)>> {
         let names = self.store.names().map_err(io::Error::other)?;
         let newest = names.into_iter().filter_map(|name| {
-            let newest = self.store.artifact(&name).newest().ok()??;
-            Some((name, newest.snapshot.version))
+            let standing = self.store.artifact(&name).standing().ok()??;
+            Some((name, standing.version()))
         });
         Ok(newest.collect())
     }

@@ -101,6 +101,10 @@ impl Fs for Disk {
     fn remove(&self, path: &str) -> io::Result<()> {
         self.root.remove_file(path)
     }
+
+    fn remove_folder(&self, path: &str) -> io::Result<()> {
+        self.root.remove_dir_all(path)
+    }
 }
 
 #[derive(Debug)]

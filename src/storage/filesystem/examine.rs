@@ -7,11 +7,13 @@ use super::fault::{Fault, doing};
 use super::fs::{self, Fs};
 use super::history::History;
 use super::layout;
+use super::removal;
 use super::segment::{self, Scanned};
 use super::writer::read_state_file;
 use crate::model::entry::{Entry, LogExtent, LogFile, Logs};
 use crate::model::journal::{Damage, Journal};
 use crate::model::projection::{self, CONSTRAINTS_FILE, Origin, STATE_FILE};
+use crate::model::removal::{Removal, Removed};
 use crate::model::{Name, Version};
 
 /// Returns what is wrong with an artifact, worst first. Changes nothing.
@@ -19,12 +21,19 @@ pub(super) fn examine(fs: &dyn Fs, name: &Name) -> Result<Vec<Finding>, Fault> {
     let stored = read_state_file(fs, name)?.map_or(0, |state| state.version);
     let mut examination = Examination { fs, name, stored, findings: Vec::new() };
     let newest = examination.journal()?;
-    if let Some((version, logs)) = newest {
-        examination.state_file(version)?;
-        examination.constraints_file()?;
-        examination.logs(&logs)?;
+    if let Some(journal) = newest.filter(|journal| journal.version() > 0) {
+        match journal.tombstone() {
+            Some(tombstone) => examination.tombstone(tombstone),
+            None => {
+                examination.state_file(journal.version())?;
+                examination.constraints_file()?;
+                examination.logs(journal.logs())?;
+            }
+        }
+        examination.removed(journal.removed())?;
     }
     examination.kept()?;
+    examination.trash()?;
     examination
         .findings
         .sort_by(|one, other| other.severity.cmp(&one.severity).then(one.place.cmp(&other.place)));
@@ -50,8 +59,8 @@ impl Examination<'_> {
         self.findings.iter().any(|finding| finding.severity == FindingSeverity::Error)
     }
 
-    /// Reads every segment. Returns the newest good version and the logs there.
-    fn journal(&mut self) -> Result<Option<(Version, Logs)>, Fault> {
+    /// Reads every segment. Returns the fold up to the newest good version.
+    fn journal(&mut self) -> Result<Option<Journal>, Fault> {
         let folder = layout::journal(self.name);
         let segments = segment::list(self.fs, self.name).map_err(doing("list", &folder))?;
         if segments.is_empty() && self.stored > 0 {
@@ -83,7 +92,7 @@ impl Examination<'_> {
                 }
             }
         }
-        Ok(before.map(|journal| (journal.version(), journal.logs().clone())))
+        Ok(before)
     }
 
     /// A segment has to begin with what the one before it ends with.
@@ -212,6 +221,43 @@ impl Examination<'_> {
         Ok(())
     }
 
+    fn tombstone(&mut self, tombstone: Removed) {
+        let Removed { version, at, removal } = tombstone;
+        let place = layout::artifact(self.name);
+        let problem = format!("version {version} deleted it at {at}");
+        let advice = if removal == Removal::Purge { PURGED } else { DELETED };
+        self.note(FindingSeverity::Note, &place, problem, advice);
+    }
+
+    /// What a removal left to be taken away.
+    fn removed(&mut self, removed: Option<Removed>) -> Result<(), Fault> {
+        let Some(Removed { version, .. }) = removed else { return Ok(()) };
+        let marker = layout::removed(self.name);
+        if removal::done(self.fs, self.name).map_err(doing("read", &marker))? < version {
+            let place = layout::artifact(self.name);
+            let problem = format!("not all is taken away that version {version} took away");
+            self.note(FindingSeverity::Warning, &place, problem, TAKEN_NEXT);
+        }
+        Ok(())
+    }
+
+    /// What removals took away and nobody has thrown away yet.
+    fn trash(&mut self) -> Result<(), Fault> {
+        let list = removal::of_trash(self.fs, self.name);
+        let cut = format!("{}-after-", self.name);
+        for file in list.map_err(doing("list", layout::TRASH))? {
+            if file.starts_with(&cut) {
+                continue;
+            }
+            let place = format!("{}/{file}", layout::TRASH);
+            let weighed = removal::weigh(self.fs, &place).map_err(doing("look at", &place));
+            let (files, bytes) = weighed?;
+            let problem = format!("{files} files with {bytes} bytes were taken away");
+            self.note(FindingSeverity::Note, &place, problem, IN_TRASH);
+        }
+        Ok(())
+    }
+
     fn kept(&mut self) -> Result<(), Fault> {
         let folder = layout::kept(self.name);
         let names = match self.fs.list(&folder) {
@@ -267,5 +313,9 @@ const BRING_BLOB_BACK: &str =
 const UPDATE: &str = "it was written by a newer refiner: update this one; nothing was changed";
 const TORN: &str =
     "a crash left them; they were never acknowledged and the next write cuts them off";
+const DELETED: &str = "its versions are kept: refiner history shows them, refiner init makes it anew, and refiner delete --purge destroys all of it after that";
+const PURGED: &str = "nothing of it is kept but the count of its versions, which goes on when the name is taken again";
+const TAKEN_NEXT: &str = "the next operation on it does that";
+const IN_TRASH: &str = "by a reset or a deletion: remove the folder if you need nothing of it";
 const REMADE: &str = "it is made again with the next operation";
 const SET_ASIDE: &str = "the journal counts; it is made again with the next operation, and what stands there now is kept under kept/";

@@ -25,8 +25,11 @@ pub(crate) trait Fs: Debug + Send + Sync {
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Swaps the names of two files, where the system can; else [`io::ErrorKind::Unsupported`].
     fn exchange(&self, one: &str, other: &str) -> io::Result<()>;
-    /// Removes a file's name.
+    /// Removes a file's name, or a link's. Fails for a folder.
     fn remove(&self, path: &str) -> io::Result<()>;
+    /// Removes a folder with everything below it. Links are removed and not followed. After an error
+    /// some of it may be gone.
+    fn remove_folder(&self, path: &str) -> io::Result<()>;
 }
 
 /// An open file.
@@ -110,6 +113,26 @@ pub(crate) fn read_all(file: &dyn File) -> io::Result<Vec<u8>> {
 /// Returns the folder of a path.
 pub(crate) fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(parent, _)| parent)
+}
+
+/// Removes whatever has a path, if anything does.
+pub(crate) fn remove_all(fs: &dyn Fs, path: &str) -> io::Result<()> {
+    match fs.remove(path) {
+        Err(error) if is_absent(&error) => Ok(()),
+        Err(_) => fs.remove_folder(path),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Returns the names in a folder, in order. Empty when there is no such folder.
+pub(crate) fn names(fs: &dyn Fs, path: &str) -> io::Result<Vec<String>> {
+    match fs.list(path) {
+        Err(error) if is_absent(&error) => Ok(Vec::new()),
+        listed => listed.map(|mut names| {
+            names.sort();
+            names
+        }),
+    }
 }
 
 /// Makes a file with that content appear under a path at once and for good: when this returns, a

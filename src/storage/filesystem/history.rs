@@ -120,7 +120,10 @@ impl<'a> History<'a> {
         visit: &mut dyn FnMut(Entry) -> bool,
     ) -> Result<Journal, Fault> {
         let path = layout::segment(self.name, first);
-        let bytes = fs::read(self.fs, &path).map_err(doing("read", &path))?.unwrap_or_default();
+        let bytes = fs::read(self.fs, &path).map_err(doing("read", &path))?;
+        // It was there when the segments were listed: somebody purges the artifact.
+        let gone = || doing("read", &path)(io::ErrorKind::NotFound.into());
+        let bytes = bytes.ok_or_else(gone)?;
         let blobs = Blobs::new(self.fs, self.name);
         let folded = fold(self.name, &bytes, last, &|digest| blobs.load(digest), visit);
         blobs.check()?;

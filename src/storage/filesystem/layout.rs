@@ -9,14 +9,16 @@
 //!   locks/<name>   locks/<name>@projections   locks/@registry   locks/@hooks
 //!   artifacts/<name>/
 //!     journal/<first version>.jsonl          the truth, in segments
+//!     journal/removed                        up to which version files were taken away
 //!     state.json  constraints.json  refinement_log.md  decisions.md
 //!     blobs/<digest>   dist/   kept/
 //!     hooks.cursor                           how far its events were delivered
 //!   history/<name>/<cycle>/                  finalized cycles, a readable copy
-//!   trash/                                   what was cut or taken away
+//!   trash/<name>-<time>-<version>/           what that version, a reset or a deletion, took away
+//!   trash/<name>-after-<version>-<crc>       what was cut
 //! ```
 
-use crate::model::{Digest, Name, Version};
+use crate::model::{Digest, Name, Time, Version};
 
 /// The workspace's folder in a project.
 pub const WORKSPACE: &str = ".refiner";
@@ -83,6 +85,37 @@ pub(super) fn blob(name: &Name, digest: Digest) -> String {
     in_artifact(name, &format!("blobs/{digest}"))
 }
 
+/// Says up to which version files were taken away. It is beside the journal, so that whoever copies or
+/// ignores the one does the same with the other.
+pub(super) fn removed(name: &Name) -> String {
+    in_artifact(name, "journal/removed")
+}
+
+/// The folder of what a reset or a deletion took away, from the workspace's parent.
+pub fn trash(name: &Name, at: Time, version: Version) -> String {
+    let time: String = at.to_string().chars().filter(|c| !"-:.".contains(*c)).collect();
+    format!("{TRASH}/{name}-{time}-{version}")
+}
+
+/// What was cut off a journal after a version.
+pub(super) fn cut(name: &Name, after: Version, tail: &[u8]) -> String {
+    format!("{TRASH}/{name}-after-{after}-{:08x}", crc32fast::hash(tail))
+}
+
+/// Returns whether something in the trash is of an artifact. Names have no capital letters, so that
+/// the beginning of one is never taken for another.
+pub(super) fn is_trash_of(name: &Name, file: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let rest = file.strip_prefix(name.as_str()).and_then(|rest| rest.strip_prefix('-'));
+    let Some((before, last)) = rest.and_then(|rest| rest.rsplit_once('-')) else { return false };
+    let is_time = |text: &str| {
+        let (day, time) = text.split_once('T').unwrap_or_default();
+        digits(day) && time.strip_suffix('Z').is_some_and(digits)
+    };
+    let is_cut = |text: &str| text.strip_prefix("after-").is_some_and(digits);
+    (is_time(before) && digits(last)) || (is_cut(before) && last.len() == 8)
+}
+
 pub(super) fn kept(name: &Name) -> String {
     in_artifact(name, "kept")
 }
@@ -111,4 +144,29 @@ pub fn archive(name: &Name, cycle: u64) -> String {
 /// The folder in which the work itself is, from the workspace's parent.
 pub fn dist(name: &Name) -> String {
     in_artifact(name, "dist")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_the_trash_belongs_to_one_artifact() {
+        let name = |name: &str| Name::parse(name).unwrap();
+        let at = Time::from_millis(1_795_601_532_123);
+        let of = |owner: &str| trash(&name(owner), at, 13).split_off(TRASH.len() + 1);
+        assert_eq!(of("a"), "a-20261125T095212123Z-13");
+        for (owner, file) in [
+            ("a", of("a")),
+            ("a-b", of("a-b")),
+            ("a-20261125", of("a-20261125")),
+            ("a-after-3", of("a-after-3")),
+            ("a", cut(&name("a"), 3, b"x").split_off(TRASH.len() + 1)),
+            ("a-after-3", cut(&name("a-after-3"), 5, b"x").split_off(TRASH.len() + 1)),
+        ] {
+            for other in ["a", "a-b", "a-20261125", "a-after-3", "b"] {
+                assert_eq!(is_trash_of(&name(other), &file), other == owner, "{other}: {file}");
+            }
+        }
+    }
 }

@@ -18,9 +18,11 @@ mod fs;
 mod history;
 pub mod layout;
 mod outputs;
+mod parcel;
 mod plant;
 mod projections;
 mod registry;
+mod removal;
 mod segment;
 #[cfg(test)]
 mod simulation;
@@ -38,7 +40,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use self::artifact::Artifact;
+use self::artifact::{Artifact, Standing};
 pub use self::configuration_file::ConfigurationFile;
 pub use self::delivery::{DeliveryLock, Seen, Undelivered};
 use self::disk::Disk;
@@ -46,10 +48,11 @@ use self::fault::{Fault, doing};
 pub use self::foreign::{Foreign, Kind, NOT_FOLLOWED};
 use self::fs::Fs;
 use self::history::History;
+pub use self::parcel::Parcel;
 use self::registry::{Registered, Registry};
 pub use self::user_folder::UserFolder;
 use self::watch::WorkspaceWatch;
-use super::{Decide, Error, Finding, Newest, OutputFile, Provider, Watch};
+use super::{Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone, Watch};
 use crate::model::entry::{Entry, LogFile};
 use crate::model::journal::Snapshot;
 use crate::model::output::OutputPath;
@@ -84,7 +87,8 @@ pub(crate) struct Store {
     sizes: Sizes,
     artifacts: Mutex<OpenArtifacts>,
     registry: Registry,
-    registered: Mutex<HashMap<Name, Registered>>,
+    /// What the registry was told last of each artifact; `None` when it was deleted.
+    registered: Mutex<HashMap<Name, Option<Registered>>>,
 }
 
 #[derive(Debug, Default)]
@@ -155,15 +159,18 @@ impl Store {
     }
 
     fn append(&self, name: &Name, mut decide: Decide) -> Result<(Option<Newest>, bool), Fault> {
-        let newest = self.artifact(name).append(&mut decide)?;
+        let standing = self.artifact(name).append(&mut decide)?;
         let registry_waits =
-            newest.as_ref().is_some_and(|newest| self.register(name, &newest.snapshot));
-        Ok((newest, registry_waits))
+            standing.as_ref().is_some_and(|standing| self.register(name, standing));
+        Ok((standing.and_then(Standing::alive), registry_waits))
     }
 
-    /// Notes an artifact for the registry if it is new or in another phase.
-    fn register(&self, name: &Name, snapshot: &Snapshot) -> bool {
-        let now = Registered::of(&snapshot.document);
+    /// Notes an artifact for the registry if it is new, in another phase, or deleted.
+    fn register(&self, name: &Name, standing: &Standing) -> bool {
+        let now = match standing {
+            Standing::Alive(newest) => Some(Registered::of(&newest.snapshot.document)),
+            Standing::Deleted(_) => None,
+        };
         let mut registered = self.registered.lock().unwrap_or_else(PoisonError::into_inner);
         if registered.get(name) == Some(&now) {
             return false;
@@ -174,20 +181,29 @@ impl Store {
     }
 
     fn read(&self, name: &Name, after: Version, limit: usize) -> Result<Vec<Entry>, Fault> {
-        let Some(newest) = self.artifact(name).newest()? else {
+        let Some(standing) = self.artifact(name).standing()? else {
             return Ok(Vec::new());
         };
-        History::new(self.fs.as_ref(), name).read_good(after, newest.snapshot.version, limit)
+        History::new(self.fs.as_ref(), name).read_good(after, standing.version(), limit)
     }
 
     fn at(&self, name: &Name, version: Version) -> Result<Option<Snapshot>, Fault> {
-        let Some(newest) = self.artifact(name).newest()? else {
+        let Some(standing) = self.artifact(name).standing()? else {
             return Ok(None);
         };
-        if newest.snapshot.version == version {
-            return Ok(Some(Snapshot::clone(&newest.snapshot)));
+        match &standing {
+            Standing::Alive(newest) if newest.snapshot.version == version => {
+                Ok(Some(Snapshot::clone(&newest.snapshot)))
+            }
+            _ => History::new(self.fs.as_ref(), name).at(version, standing.version()),
         }
-        History::new(self.fs.as_ref(), name).at(version, newest.snapshot.version)
+    }
+
+    fn tombstone(&self, name: &Name) -> Result<Option<Tombstone>, Fault> {
+        Ok(match self.artifact(name).standing()? {
+            Some(Standing::Deleted(tombstone)) => Some(tombstone),
+            Some(Standing::Alive(_)) | None => None,
+        })
     }
 
     fn log(&self, name: &Name, log: LogFile) -> Result<String, Fault> {
@@ -199,19 +215,33 @@ impl Store {
         Ok(String::from_utf8_lossy(&text.unwrap_or_default()).into_owned())
     }
 
-    fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Fault> {
+    fn list(
+        &self,
+        presence: Presence,
+        after: Option<&Name>,
+        limit: usize,
+    ) -> Result<Vec<Name>, Fault> {
         let mut names = self.names()?;
         names.retain(|name| after.is_none_or(|after| name > after));
-        let existing = names.into_iter().filter(|name| self.is_there(name));
-        Ok(existing.take(limit).collect())
+        let wanted = names.into_iter().filter(|name| self.presence(name) == presence);
+        Ok(wanted.take(limit).collect())
     }
 
-    /// Returns whether there is a journal, be it one that cannot be read, or a `state.json` of ours
-    /// that says that there was one.
-    fn is_there(&self, name: &Name) -> bool {
+    /// Returns whether an artifact is there: it has a journal that does not end with its deletion, be
+    /// it one that cannot be read, or a `state.json` of ours that says that there was one.
+    fn presence(&self, name: &Name) -> Presence {
         let fs = self.fs.as_ref();
-        segment::list(fs, name).map_or(true, |segments| !segments.is_empty())
-            || writer::read_state_file(fs, name).is_ok_and(|state| state.is_some())
+        match segment::list(fs, name).map(|segments| segments.last().copied()) {
+            Ok(Some(last)) => {
+                let ended = segment::ends_with_tombstone(fs, &layout::segment(name, last));
+                if ended.unwrap_or(false) { Presence::Deleted } else { Presence::There }
+            }
+            Ok(None) => match writer::read_state_file(fs, name) {
+                Ok(Some(_)) => Presence::There,
+                _ => Presence::Nowhere,
+            },
+            Err(_) => Presence::There,
+        }
     }
 
     fn names(&self) -> Result<Vec<Name>, Fault> {
@@ -239,6 +269,14 @@ impl Store {
             tracing::warn!(%error, "registry.json was not written");
         }
     }
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    There,
+    Deleted,
+    Nowhere,
 }
 
 /// Makes the folders of a workspace. Their names become durable with the first artifact's.
@@ -289,9 +327,14 @@ impl Provider for Filesystem {
     async fn newest(&self, name: &Name) -> Result<Option<Newest>, Error> {
         let artifact = self.store.artifact(name);
         match artifact.current() {
-            Some(newest) => Ok(Some(newest)),
+            Some(standing) => Ok(standing.alive()),
             None => self.blocking(move |_| artifact.newest()).await,
         }
+    }
+
+    async fn tombstone(&self, name: &Name) -> Result<Option<Tombstone>, Error> {
+        let name = name.clone();
+        self.blocking(move |store| store.tombstone(&name)).await
     }
 
     async fn read(&self, name: &Name, after: Version, limit: usize) -> Result<Vec<Entry>, Error> {
@@ -337,7 +380,12 @@ impl Provider for Filesystem {
 
     async fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error> {
         let after = after.cloned();
-        self.blocking(move |store| store.list(after.as_ref(), limit)).await
+        self.blocking(move |store| store.list(Presence::There, after.as_ref(), limit)).await
+    }
+
+    async fn deleted(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error> {
+        let after = after.cloned();
+        self.blocking(move |store| store.list(Presence::Deleted, after.as_ref(), limit)).await
     }
 
     async fn examine(&self, name: &Name) -> Result<Vec<Finding>, Error> {
@@ -381,7 +429,12 @@ impl From<Fault> for Error {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::model::journal::Turn;
+    use crate::model::journal::tests::draft;
+    use crate::storage::Spent;
 
     /// A provider on a fresh folder, with segments of at most that many entries.
     pub(crate) fn fresh(segment_entries_max: usize) -> (tempfile::TempDir, Filesystem) {
@@ -390,5 +443,17 @@ pub(crate) mod tests {
         let store = Arc::new(Store::new(Arc::new(disk), Sizes { segment_entries_max, ..SIZES }));
         let provider = Filesystem { store, project: folder.path().to_owned() };
         (folder, provider)
+    }
+
+    #[tokio::test]
+    async fn a_write_says_where_its_time_went_and_a_look_at_what_is_known_waits_for_nothing() {
+        let (_folder, provider) = fresh(9);
+        let name = Name::parse("a").unwrap();
+        let decide = |turn: &mut Turn<'_>| drop(turn.append(draft("a", &json!(1))).unwrap());
+        let stored = provider.append(&name, Box::new(decide)).await.unwrap().unwrap();
+        assert!(stored.spent.flush > Duration::ZERO, "{stored:?}");
+        assert!(stored.spent.projection > Duration::ZERO, "{stored:?}");
+        let seen = provider.newest(&name).await.unwrap().unwrap();
+        assert_eq!(seen.spent, Spent::default());
     }
 }

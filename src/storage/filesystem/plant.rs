@@ -24,6 +24,12 @@ pub(super) enum Plant {
     OlderProjection,
     /// `state.json` is believed without a look at the journal.
     TrustProjections,
+    /// Files are taken away before the entry that does so is on the disk.
+    TakenBeforeEntry,
+    /// That files were taken away is noted before they are.
+    MarkedBefore,
+    /// What was purged is destroyed before the segment that keeps the count is there.
+    DestroyedBefore,
 }
 
 #[cfg(not(test))]

@@ -14,11 +14,13 @@ use super::fs::{self, File, Mode, Stat};
 use super::history::{History, as_io};
 use super::layout;
 use super::plant::{Plant, planted};
-use super::writer::LogChanges;
+use super::removal;
+use super::writer::{LogChanges, Standing};
 use crate::model::entry::{LogExtent, LogFile, Logs};
 use crate::model::journal::Snapshot;
 use crate::model::output::OutputPath;
 use crate::model::projection::{self, Origin, STATE_FILE};
+use crate::model::removal::Removed;
 use crate::model::{Digest, Version};
 
 /// How long to wait for another process that projects. It will project what it knows, and the next
@@ -35,6 +37,8 @@ pub(super) struct Projections {
     known: BTreeMap<&'static str, Known>,
     /// The last cycle whose archive is known to be there.
     archived: u64,
+    /// The version up to which files are known to have been taken away.
+    removed: Version,
 }
 
 /// A file as it was when it was known to be right.
@@ -49,42 +53,97 @@ struct Round<'a> {
     history: &'a History<'a>,
     snapshot: &'a Snapshot,
     logs: &'a Logs,
+    /// The version that took away what was there before it; 0 when none did.
+    removed: Version,
     changes: &'a LogChanges,
-    warnings: Vec<String>,
+    warnings: &'a mut Vec<String>,
 }
 
 impl Projections {
-    /// Makes the projections follow a state that is on the disk. Returns what callers should know.
-    pub(super) fn follow(
-        &mut self,
-        history: &History<'_>,
-        snapshot: &Snapshot,
-        logs: &Logs,
-        changes: &LogChanges,
-    ) -> Vec<String> {
-        let mut round = Round { history, snapshot, logs, changes, warnings: Vec::new() };
-        if let Err(error) = self.follow_locked(&mut round) {
-            round.warnings.push(format!("the readable copies lag behind: {error}"));
+    /// Makes the projections follow what is on the disk. Returns what callers should know.
+    pub(super) fn follow(&mut self, history: &History<'_>, standing: &Standing<'_>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let followed =
+            self.locked(history, &mut |this| this.follow_locked(history, standing, &mut warnings));
+        if let Err(error) = followed {
+            warnings.push(match standing.snapshot {
+                Some(_) => format!("the readable copies lag behind: {error}"),
+                None => format!("not all files are taken away yet: {error}"),
+            });
         }
-        round.warnings
+        warnings
     }
 
-    fn follow_locked(&mut self, round: &mut Round<'_>) -> io::Result<()> {
-        let fs = round.history.fs;
+    /// Takes the files away that a removal leaves to be taken, if that was not done. Its entry is on
+    /// the disk.
+    pub(super) fn take_away(&mut self, history: &History<'_>, removed: Removed) -> io::Result<()> {
+        self.locked(history, &mut |this| this.take_away_locked(history, removed))
+    }
+
+    fn locked(
+        &mut self,
+        history: &History<'_>,
+        work: &mut dyn FnMut(&mut Self) -> io::Result<()>,
+    ) -> io::Result<()> {
         if self.lock.is_none() {
-            let path = layout::projections_lock(round.history.name);
-            self.lock = Some(Arc::from(fs.open(&path, Mode::Create)?));
+            let path = layout::projections_lock(history.name);
+            self.lock = Some(Arc::from(history.fs.open(&path, Mode::Create)?));
         }
         let Some(lock) = self.lock.clone() else {
             return Ok(());
         };
         if planted(Plant::OlderProjection) {
-            return self.project(round);
+            return work(self);
         }
         lock.lock(LOCK_TIMEOUT)?;
-        let result = self.project(round);
+        let result = work(self);
         let released = lock.unlock();
         result.and(released)
+    }
+
+    fn take_away_locked(&mut self, history: &History<'_>, removed: Removed) -> io::Result<()> {
+        if self.removed < removed.version {
+            self.removed = self.removed.max(removal::done(history.fs, history.name)?);
+        }
+        if self.removed < removed.version {
+            removal::take_away(history.fs, history.name, removed)?;
+            self.removed = removed.version;
+        }
+        Ok(())
+    }
+
+    fn follow_locked(
+        &mut self,
+        history: &History<'_>,
+        standing: &Standing<'_>,
+        warnings: &mut Vec<String>,
+    ) -> io::Result<()> {
+        if !self.is_as_known(STATE_FILE, history)? {
+            // Somebody else projected, or took files away.
+            self.removed = self.removed.max(removal::done(history.fs, history.name)?);
+        }
+        if self.removed > standing.version && !planted(Plant::OlderProjection) {
+            return Ok(());
+        }
+        if let Some(removed) = standing.removed {
+            let known = self.removed;
+            self.take_away_locked(history, removed)?;
+            if self.removed > known && removed.removal.ends_life() {
+                self.archived = 0;
+            }
+        }
+        let Some(snapshot) = standing.snapshot else {
+            self.known.clear();
+            return Ok(());
+        };
+        self.project(&mut Round {
+            history,
+            snapshot,
+            logs: standing.logs,
+            removed: standing.removed.map_or(0, |removed| removed.version),
+            changes: standing.changes,
+            warnings,
+        })
     }
 
     fn project(&mut self, round: &mut Round<'_>) -> io::Result<()> {
@@ -92,6 +151,10 @@ impl Projections {
         if projected.is_some_and(|projected| projected > round.snapshot.version) {
             // Another process was faster.
             return Ok(());
+        }
+        if projected.is_none() && round.removed > 0 {
+            // Agents write there too, and it was taken away.
+            round.history.fs.create_dir(&layout::dist(round.history.name))?;
         }
         self.archive(round)?;
         place_outputs(projected, round)?;
@@ -110,7 +173,7 @@ impl Projections {
         if planted(Plant::OlderProjection) {
             return Ok(None);
         }
-        if self.is_as_known(STATE_FILE, round)? {
+        if self.is_as_known(STATE_FILE, round.history)? {
             return Ok(Some(self.version));
         }
         let content = fs::read(round.history.fs, &path(round, STATE_FILE))?;
@@ -119,11 +182,11 @@ impl Projections {
     }
 
     /// Returns whether a file looks as it did when this process wrote or checked it.
-    fn is_as_known(&self, file: &str, round: &Round<'_>) -> io::Result<bool> {
+    fn is_as_known(&self, file: &str, history: &History<'_>) -> io::Result<bool> {
         let Some(known) = self.known.get(file) else {
             return Ok(false);
         };
-        match round.history.fs.stat(&path(round, file)) {
+        match history.fs.stat(&layout::in_artifact(history.name, file)) {
             Ok(stat) => Ok(stat == known.stat),
             Err(error) if fs::is_absent(&error) => Ok(false),
             Err(error) => Err(error),
@@ -137,7 +200,7 @@ impl Projections {
         round: &mut Round<'_>,
     ) -> io::Result<()> {
         let digest = Digest::of(content);
-        if self.is_as_known(file, round)? {
+        if self.is_as_known(file, round.history)? {
             if self.known.get(file).is_some_and(|known| known.content == digest) {
                 return Ok(());
             }
@@ -156,7 +219,7 @@ impl Projections {
     fn project_log(&mut self, log: LogFile, round: &mut Round<'_>) -> io::Result<()> {
         let (file, expected) = (log.file_name(), round.logs.extent(log));
         let digest = Digest::of(format!("{}/{}", expected.bytes, expected.crc).as_bytes());
-        let as_known = self.is_as_known(file, round)?;
+        let as_known = self.is_as_known(file, round.history)?;
         if as_known && self.known.get(file).is_some_and(|known| known.content == digest) {
             return Ok(());
         }
@@ -212,7 +275,7 @@ impl Projections {
     }
 
     /// Makes the readable copies of finalized cycles that have none yet, oldest first, so that where
-    /// there is one there are all before it.
+    /// there is one there are all before it. What a removal ended gets none: it is in the trash.
     fn archive(&mut self, round: &Round<'_>) -> io::Result<()> {
         let document = &round.snapshot.document;
         let (last, mut end) = match document.is_finalized() {
@@ -222,7 +285,7 @@ impl Projections {
         let (fs, name) = (round.history.fs, round.history.name);
         let mut missing = Vec::new();
         for cycle in (self.archived + 1..=last).rev() {
-            if fs::exists(fs, &layout::archive(name, cycle))? {
+            if end < round.removed || fs::exists(fs, &layout::archive(name, cycle))? {
                 break;
             }
             let since = round.history.cycle_start(end).map_err(as_io)?;
@@ -237,7 +300,6 @@ impl Projections {
     }
 }
 
-/// Returns what is missing at the end of a log and where, when that is all that is wrong with it.
 /// Puts the outputs into place that entries brought since the last round, the last one of each path
 /// only. Unlike the other projections they are flushed: nobody could tell a lost one from one that
 /// was edited.
@@ -246,7 +308,7 @@ impl Projections {
 /// is left as it is.
 fn place_outputs(projected: Option<Version>, round: &Round<'_>) -> io::Result<()> {
     let (fs, name) = (round.history.fs, round.history.name);
-    let (after, dist) = (projected.unwrap_or_default(), layout::dist(name));
+    let (after, dist) = (projected.unwrap_or_default().max(round.removed), layout::dist(name));
     let earlier = match round.changes.since > after {
         true => round.history.read(after, round.changes.since, usize::MAX).map_err(as_io)?,
         false => Vec::new(),
@@ -266,6 +328,7 @@ fn place_outputs(projected: Option<Version>, round: &Round<'_>) -> io::Result<()
     Ok(())
 }
 
+/// Returns what is missing at the end of a log and where, when that is all that is wrong with it.
 fn missing_end(log: LogFile, there: &[u8], round: &Round<'_>) -> Option<(u64, String)> {
     let entries = &round.changes.entries;
     (0..entries.len()).find_map(|first| {

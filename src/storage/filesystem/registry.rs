@@ -37,7 +37,8 @@ struct File {
 /// Changes of the registry that are not written yet.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
-    pending: Mutex<BTreeMap<Name, Registered>>,
+    /// What an artifact looks like now; `None` when it was deleted.
+    pending: Mutex<BTreeMap<Name, Option<Registered>>>,
 }
 
 impl Registered {
@@ -55,8 +56,9 @@ impl Registered {
 }
 
 impl Registry {
-    /// Notes what an artifact looks like. Returns whether nothing else was waiting to be written.
-    pub(super) fn note(&self, name: &Name, registered: Registered) -> bool {
+    /// Notes what an artifact looks like, or that it is gone. Returns whether nothing else was waiting
+    /// to be written.
+    pub(super) fn note(&self, name: &Name, registered: Option<Registered>) -> bool {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         pending.insert(name.clone(), registered);
         pending.len() == 1
@@ -78,7 +80,12 @@ impl Registry {
         let known =
             fs::read(fs, layout::REGISTRY)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let mut file = known.unwrap_or_else(|| File { artifacts: rebuild() });
-        file.artifacts.extend(pending);
+        for (name, registered) in pending {
+            match registered {
+                Some(registered) => drop(file.artifacts.insert(name, registered)),
+                None => drop(file.artifacts.remove(&name)),
+            }
+        }
         let mut bytes = serde_json::to_vec_pretty(&file)?;
         bytes.push(b'\n');
         fs::write_replaceable(fs, layout::REGISTRY, &bytes)?;

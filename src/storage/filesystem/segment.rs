@@ -2,12 +2,16 @@
 
 use std::io;
 
-use super::fs::{Fs, TEMPORARY_SUFFIX, is_absent};
+use super::fs::{Fs, Mode, TEMPORARY_SUFFIX, is_absent};
 use super::layout;
 use crate::model::entry::Entry;
 use crate::model::frame::{self, Scan};
 use crate::model::journal::{Damage, Journal, LoadBlob};
+use crate::model::removal::{Removal, Removed};
 use crate::model::{Digest, Name, Version};
+
+/// Bytes of a segment's end in which a tombstone is looked for. Its line is short.
+const TAIL_BYTES: u64 = 4 << 10;
 
 /// Returns the first versions of an artifact's segments, in order. Empty when it has no journal.
 pub(super) fn list(fs: &dyn Fs, name: &Name) -> io::Result<Vec<Version>> {
@@ -20,6 +24,27 @@ pub(super) fn list(fs: &dyn Fs, name: &Name) -> io::Result<Vec<Version>> {
         names.iter().filter_map(|name| layout::segment_version(name)).collect();
     versions.sort_unstable();
     Ok(versions)
+}
+
+/// Returns whether a segment ends with the deletion of its artifact: with its tombstone, or with a
+/// first line that builds on it. A look only: what comes after a torn end is not known.
+pub(super) fn ends_with_tombstone(fs: &dyn Fs, path: &str) -> io::Result<bool> {
+    #[derive(serde::Deserialize)]
+    struct Last {
+        removal: Option<Removal>,
+        base: Option<Version>,
+        removed: Option<Removed>,
+    }
+    let file = fs.open(path, Mode::Read)?;
+    let bytes = file.stat()?.bytes;
+    let from = bytes.saturating_sub(TAIL_BYTES);
+    let tail = file.read_at(from, usize::try_from(bytes - from).unwrap_or_default())?;
+    let last = frame::last_line(&tail).and_then(|line| serde_json::from_slice::<Last>(line).ok());
+    Ok(last.is_some_and(|last| match (last.base, last.removed) {
+        (Some(base), Some(removed)) => removed.version == base && removed.removal.ends_life(),
+        (Some(_), None) => false,
+        (None, _) => last.removal.is_some_and(Removal::ends_life),
+    }))
 }
 
 /// Removes what a crash left of a segment that was never finished. Only for the holder of the lock.

@@ -8,6 +8,7 @@ use super::super::fault::{Fault, doing};
 use super::super::fs::{self, Fs, Mode};
 use super::super::layout;
 use super::{LogChanges, Segment, Writer};
+use crate::model::entry::FORMAT;
 use crate::model::journal::Journal;
 use crate::model::{Name, Version};
 
@@ -50,7 +51,8 @@ pub(super) fn create_segment(
     fs::write_durably(fs.as_ref(), &path, &line).map_err(doing("write", &path))?;
     let file = fs.open(&path, Mode::Write).map_err(doing("open", &path))?;
     let id = file.stat().map_err(doing("look at", &path))?.id;
-    Ok(Segment { path, file: Arc::from(file), id, end: line.len() as u64, entries: 0 })
+    let end = line.len() as u64;
+    Ok(Segment { path, file: Arc::from(file), id, end, entries: 0, format: FORMAT })
 }
 
 /// Makes the names durable that lead to an artifact's journal.

@@ -29,8 +29,9 @@ use super::fs::{self, File, Fs};
 use super::layout;
 use super::plant::{Plant, planted};
 use super::segment;
-use crate::model::entry::{Entry, Logs};
+use crate::model::entry::{Entry, FORMAT, Logs};
 use crate::model::journal::{Journal, Snapshot, Staged, Turn};
+use crate::model::removal::{Removal, Removed};
 use crate::model::{Name, Version};
 
 /// An open journal.
@@ -63,6 +64,20 @@ pub(super) struct Segment {
     /// The place after the last good line.
     pub(super) end: u64,
     entries: usize,
+    format: u32,
+}
+
+/// Where a journal stands, for what is derived from it.
+#[derive(Debug)]
+pub(super) struct Standing<'a> {
+    pub(super) version: Version,
+    /// The state; `None` when the artifact was deleted.
+    pub(super) snapshot: Option<&'a Arc<Snapshot>>,
+    pub(super) logs: &'a Logs,
+    /// The last entry that took files away.
+    pub(super) removed: Option<Removed>,
+    /// What may not be in the readable logs yet.
+    pub(super) changes: &'a LogChanges,
 }
 
 impl Writer {
@@ -163,7 +178,7 @@ impl Writer {
         sizes: Sizes,
         poisoned: &mut bool,
     ) -> Result<(), Fault> {
-        if !staged.is_empty() && self.is_full(sizes) {
+        if !staged.is_empty() && (self.is_full(sizes) || self.outgrows_format(&staged)) {
             *poisoned = true;
             self.begin_segment()?;
             *poisoned = false;
@@ -194,7 +209,7 @@ impl Writer {
             self.segment.end += one.line.len() as u64;
             self.segment.entries += 1;
             self.unverified_ends.push_back((one.entry.version, self.segment.end));
-            self.newest = Some(one.snapshot);
+            self.newest = one.snapshot;
             self.log_changes.add(&one.entry);
         }
     }
@@ -222,6 +237,26 @@ impl Writer {
             || self.segment.end >= sizes.segment_bytes_max
     }
 
+    /// Returns whether lines are of a kind that the open segment's format does not have.
+    fn outgrows_format(&self, staged: &[Staged]) -> bool {
+        self.segment.format < FORMAT && staged.iter().any(|one| one.entry.removal.is_some())
+    }
+
+    /// Returns the newest entry if it purged the artifact.
+    pub(super) fn purged(&self) -> Option<Removed> {
+        self.journal.tombstone().filter(|tombstone| tombstone.removal == Removal::Purge)
+    }
+
+    /// Begins a segment after a purge, so that all before it can be destroyed. Makes the purge durable
+    /// first. Only for the holder of the lock; after an error the writer must not be used again.
+    pub(super) fn seal_purged(&mut self) -> Result<(), Fault> {
+        let is_open = self.purged().is_some() && self.segment.entries > 0;
+        match is_open && !planted(Plant::DestroyedBefore) {
+            true => self.begin_segment(),
+            false => Ok(()),
+        }
+    }
+
     /// Begins the next segment. Everything before it is made durable first, since its first line
     /// builds on all of it.
     fn begin_segment(&mut self) -> Result<(), Fault> {
@@ -233,7 +268,12 @@ impl Writer {
         Ok(())
     }
 
-    /// Returns the newest state.
+    /// Returns the newest version.
+    pub(super) fn version(&self) -> Version {
+        self.journal.version()
+    }
+
+    /// Returns the newest state, if there is an artifact.
     pub(super) fn newest(&self) -> Option<&Arc<Snapshot>> {
         self.newest.as_ref()
     }
@@ -248,9 +288,20 @@ impl Writer {
         &self.segment
     }
 
-    /// Returns how long the readable logs are, and what may not be in them yet.
-    pub(super) fn logs(&self) -> (&Logs, &LogChanges) {
-        (self.journal.logs(), &self.log_changes)
+    /// Returns what is to be derived from the journal.
+    pub(super) fn standing(&self) -> Standing<'_> {
+        Standing {
+            version: self.journal.version(),
+            snapshot: self.newest.as_ref(),
+            logs: self.journal.logs(),
+            removed: self.journal.removed(),
+            changes: &self.log_changes,
+        }
+    }
+
+    /// Returns the newest entry if it deleted the artifact.
+    pub(super) fn tombstone(&self) -> Option<Removed> {
+        self.journal.tombstone()
     }
 
     /// Takes note that the readable logs have everything.

@@ -61,6 +61,7 @@ impl Writer {
             id: file.stat().map_err(doing("look at", path))?.id,
             end: scanned.end as u64,
             entries: scanned.lines.len(),
+            format: scanned.journal.format(),
         };
         Ok(Self {
             name: name.clone(),
@@ -115,13 +116,7 @@ impl Writer {
     fn cut(&self, tail: &[u8]) -> Result<(), Fault> {
         let path = &self.segment.path;
         if tail.iter().any(|byte| *byte != 0) {
-            let kept = format!(
-                "{}/{}-after-{}-{:08x}",
-                layout::TRASH,
-                self.name,
-                self.journal.version(),
-                crc32fast::hash(tail)
-            );
+            let kept = layout::cut(&self.name, self.journal.version(), tail);
             self.fs.create_dir(layout::TRASH).map_err(doing("make", layout::TRASH))?;
             fs::write_replaceable(self.fs.as_ref(), &kept, tail).map_err(doing("write", &kept))?;
         }

@@ -140,7 +140,26 @@ impl Fs for Process {
             if fails {
                 return Err(failed());
             }
-            world.find(path)?;
+            let id = world.find(path)?;
+            if matches!(world.inodes[&id], Inode::Folder(_)) {
+                return Err(io::ErrorKind::IsADirectory.into());
+            }
+            let (parent, name) = split(path);
+            world.folder(parent)?.bind(name, None);
+            Ok(())
+        })
+    }
+
+    /// One that fails has removed half of what is in the folder.
+    fn remove_folder(&self, path: &str) -> io::Result<()> {
+        self.turn(Kind::Name, |world, fails| {
+            if fails {
+                let folder = world.folder(path)?;
+                let names: Vec<String> = folder.seen.keys().cloned().collect();
+                names.iter().step_by(2).for_each(|name| folder.bind(name, None));
+                return Err(failed());
+            }
+            world.folder(path)?;
             let (parent, name) = split(path);
             world.folder(parent)?.bind(name, None);
             Ok(())

@@ -1,0 +1,87 @@
+//! What a reset and a deletion have in common: that a person agrees, after having been shown what goes.
+
+use super::{Consent, Service, refusal};
+use crate::model::gate::Question;
+use crate::model::journal::Snapshot;
+use crate::model::removal::Removal;
+use crate::model::{Name, Refusal, Version, limits};
+use crate::storage::filesystem::layout;
+
+/// Refuses a call that does not name its artifact twice, so that nothing happens to another one by a
+/// slip. It is no person's agreement.
+pub(super) fn check_confirmed(name: &Name, confirm: &str) -> Result<(), Refusal> {
+    match confirm == name.as_str() {
+        true => Ok(()),
+        false => Err(Refusal::argument(
+            "confirm is not the artifact's name",
+            format!("pass \"{name}\" as confirm if it is the one you mean"),
+        )),
+    }
+}
+
+/// Refuses what no person agreed to, or what is not any more what they saw.
+pub(super) fn check_agreed(
+    before: &Snapshot,
+    removal: Removal,
+    consent: Option<&Consent>,
+) -> Result<(), Refusal> {
+    let name = &before.document.artifact_name;
+    match consent {
+        Some(consent) => consent.sight.check(&before.document, before.version),
+        None => Err(Refusal::ApprovalRequired {
+            what: what(removal, name),
+            command: command(removal, name),
+        }),
+    }
+}
+
+fn what(removal: Removal, name: &Name) -> String {
+    match removal {
+        Removal::Reset => format!(
+            "to reset {name}, which takes away its goals, constraints, inputs, data and files"
+        ),
+        Removal::Delete => format!("to delete {name}, which takes away its files"),
+        Removal::Purge => {
+            format!("to delete {name} for good, so that nothing of it can be brought back")
+        }
+    }
+}
+
+fn command(removal: Removal, name: &Name) -> String {
+    match removal {
+        Removal::Reset => format!("refiner reset {name}"),
+        Removal::Delete => format!("refiner delete {name}"),
+        Removal::Purge => format!("refiner delete {name} --purge"),
+    }
+}
+
+impl Service {
+    /// Returns what to ask a person before something is taken away: with how much that is.
+    pub async fn question_of_loss(
+        &self,
+        name: &Name,
+        what: &str,
+        why: Option<&str>,
+    ) -> Result<Question, Refusal> {
+        let question = self.question(name, what, None, why).await?;
+        let outputs = self.provider.outputs(name).await.map_err(|error| refusal(name, &error))?;
+        let bytes: u64 = outputs.iter().map(|file| file.bytes).sum();
+        let files = match outputs.len() {
+            1 => "1 file".to_owned(),
+            limits::OUTPUTS_MAX => format!("{} files or more", limits::OUTPUTS_MAX),
+            count => format!("{count} files"),
+        };
+        let loss = format!(
+            "It has versions up to {}, and {files} in dist/ with {bytes} bytes.",
+            question.version(),
+        );
+        let lines = std::iter::once(loss).chain(question.lines).collect();
+        Ok(Question { lines, ..question })
+    }
+
+    /// Returns where the files are that a version took away.
+    pub(super) async fn kept_in(&self, name: &Name, version: Version) -> Result<String, Refusal> {
+        let entry = self.entry(name, version).await?;
+        Ok(layout::trash(name, entry.at, version))
+    }
+}

@@ -1,0 +1,155 @@
+//! `reset_artifact`: begins an artifact anew, with nothing of what it was about.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::removal::{check_agreed, check_confirmed};
+use super::write::Writing;
+use super::{Caller, Consent, Service, no_such_artifact};
+use crate::model::briefing::Briefing;
+use crate::model::document::Beginning;
+use crate::model::journal::{Snapshot, Turn};
+use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
+use crate::model::removal::Removal;
+use crate::model::{Document, Draft, Name, Refusal, Time, Version, Workflow, sections};
+
+/// The arguments of `reset_artifact`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Reset {
+    pub name: Name,
+    /// The name again
+    pub confirm: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<Version>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+}
+
+/// The answer of `reset_artifact`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct WasReset {
+    /// The version that the reset made.
+    pub version: Version,
+    /// Where the files went, from the project's folder.
+    pub kept_in: String,
+    /// Where the artifact stands.
+    pub briefing: Briefing,
+}
+
+/// The workflow that a reset begins with, and its definition if that has to be kept.
+struct Start {
+    workflow: Arc<Workflow>,
+    definition: Vec<Vec<u8>>,
+}
+
+impl Service {
+    /// Begins the next cycle of an artifact with nothing in it: goals, constraints, inputs, data,
+    /// results and files are taken away. What kind of work it is stays: its workflow, its types, how
+    /// many iterations it has, and whether a person approves them.
+    ///
+    /// Versions go on, and every earlier one can be read; `restore` brings its data, goals and files
+    /// back. Only a person may do this, whether the cycle is open or closed.
+    pub async fn reset(&self, arguments: Reset, caller: &Caller) -> Result<WasReset, Refusal> {
+        let writing =
+            Writing::new("reset_artifact", &arguments, arguments.expected_version, caller)?;
+        let name = arguments.name;
+        check_confirmed(&name, &arguments.confirm)?;
+        let consent = self.consent(caller)?;
+        let newest = self.newest(&name).await?;
+        let start = self.start(&newest.snapshot.document).await?;
+        let (clock, of) = (Arc::clone(&self.clock), name.clone());
+        let operation = move |turn: &mut Turn<'_>| {
+            let repeated = writing.repeated(turn)?;
+            let before = Arc::clone(turn.newest().ok_or_else(|| no_such_artifact(&of))?);
+            if let Some(version) = repeated {
+                return Ok((version, before));
+            }
+            check_agreed(&before, Removal::Reset, consent.as_ref())?;
+            check_workflow(&before, &start.workflow)?;
+            let now = clock.now();
+            let document = emptied(&before.document, &start.workflow, now, clock.new_id());
+            let draft = drafted(&writing, document, &start, consent.as_ref(), now);
+            turn.append(draft).map(|snapshot| (snapshot.version, snapshot))
+        };
+        let ((version, snapshot), warnings) =
+            self.store_after(&name, newest.warnings, operation).await?;
+        Ok(WasReset {
+            version,
+            kept_in: self.kept_in(&name, version).await?,
+            briefing: self.brief(&snapshot, warnings).await?,
+        })
+    }
+
+    /// Returns the workflow of an artifact as a new cycle begins with it. One that is not known any
+    /// more, or is broken, goes on as it was stored.
+    async fn start(&self, document: &Document) -> Result<Start, Refusal> {
+        match self.catalog.find(&document.workflow) {
+            Ok(known) => {
+                Ok(Start { workflow: known.workflow, definition: vec![known.bundle.to_bytes()] })
+            }
+            Err(_) => {
+                Ok(Start { workflow: self.workflow_of(document).await?, definition: Vec::new() })
+            }
+        }
+    }
+}
+
+/// Fails when somebody gave the artifact another workflow since it was looked up.
+fn check_workflow(before: &Snapshot, workflow: &Workflow) -> Result<(), Refusal> {
+    let version = before.version;
+    match before.document.workflow == workflow.definition.id {
+        true => Ok(()),
+        false => Err(Refusal::Conflict { expected: version - 1, current: version }),
+    }
+}
+
+fn drafted(
+    writing: &Writing,
+    document: Document,
+    start: &Start,
+    consent: Option<&Consent>,
+    now: Time,
+) -> Draft {
+    let words = consent.and_then(|consent| consent.words.as_deref());
+    let begun = LifecycleEvent {
+        event: LifecycleKind::OnPhaseStart,
+        phase: document.phase.clone(),
+        iteration: 0,
+        detail: None,
+    };
+    let summary = json!({ "cycle": document.cycle, "note": words });
+    Draft {
+        sections: vec![sections::of_reset(&document, words, now)],
+        blobs: start.definition.clone(),
+        events: vec![begun],
+        removal: Some(Removal::Reset),
+        ..writing.draft(now, document, summary)
+    }
+}
+
+/// The document that a reset begins with: what kind of work it is, and nothing of the work.
+fn emptied(before: &Document, workflow: &Workflow, now: Time, id: String) -> Document {
+    let blank = Document::begin(Beginning {
+        refinement_id: id,
+        artifact_name: before.artifact_name.clone(),
+        workflow: workflow.definition.id.clone(),
+        definition: workflow.digest,
+        phase: workflow.definition.initial.clone(),
+        started_at: now,
+    });
+    Document {
+        artifact_type: before.artifact_type.clone(),
+        content_type: before.content_type.clone(),
+        cycle: before.cycle + 1,
+        max_iterations: before.max_iterations,
+        workflow_triggers: before.workflow_triggers.clone(),
+        prior_cycle_id: Some(before.refinement_id.clone()),
+        requires_approval: before.requires_approval,
+        test_generation: before.test_generation,
+        components: before.components.clone(),
+        ..blank
+    }
+}

@@ -1,0 +1,151 @@
+//! A folder that is made for others: outside of every workspace, and there whole or not at all.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions};
+
+use super::fs;
+
+/// A folder on its way to its place. Until it is [sent](Parcel::send) it has another name beside it,
+/// and dropping it takes it away; only a kill leaves it behind.
+#[derive(Debug)]
+pub struct Parcel {
+    parent: Dir,
+    name: String,
+    path: PathBuf,
+    temporary: String,
+    contents: Dir,
+}
+
+impl Parcel {
+    /// Begins a folder, whose parent must exist.
+    pub fn begin(path: &Path) -> io::Result<Self> {
+        let absolute = std::path::absolute(path)?;
+        let name = absolute.file_name().and_then(|name| name.to_str());
+        let (Some(parent), Some(name)) = (absolute.parent(), name) else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no name of a folder"));
+        };
+        let parent_path = parent.canonicalize()?;
+        let parent = Dir::open_ambient_dir(&parent_path, ambient_authority())?;
+        let temporary = format!(".{name}.{}{}", std::process::id(), fs::TEMPORARY_SUFFIX);
+        // One that is there is of a process that had the same id and was killed.
+        remove(&parent, &temporary)?;
+        parent.create_dir(&temporary)?;
+        let contents = parent.open_dir(&temporary)?;
+        let path = parent_path.join(name);
+        Ok(Self { parent, name: name.to_owned(), path, temporary, contents })
+    }
+
+    /// Returns where it will be, without links on the way.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns a file of what is there now, or `None` when there is no such file.
+    pub fn present(&self, file: &str) -> io::Result<Option<Vec<u8>>> {
+        match self.parent.read(Path::new(&self.name).join(file)) {
+            Err(error) if fs::is_absent(&error) => Ok(None),
+            content => content.map(Some),
+        }
+    }
+
+    /// Returns whether anything is at its place.
+    pub fn is_taken(&self) -> io::Result<bool> {
+        match self.parent.symlink_metadata(&self.name) {
+            Err(error) if fs::is_absent(&error) => Ok(false),
+            metadata => metadata.map(|_| true),
+        }
+    }
+
+    /// Adds to the end of a file, making it and the folders that it is in.
+    pub fn add(&self, path: &str, content: &[u8]) -> io::Result<()> {
+        let folder = fs::parent(path);
+        if !folder.is_empty() {
+            self.contents.create_dir_all(folder)?;
+        }
+        let mut options = OpenOptions::new();
+        let mut file = self.contents.open_with(path, options.create(true).append(true))?;
+        file.write_all(content)?;
+        file.sync_data()
+    }
+
+    /// Puts it into its place, instead of what is there now.
+    pub fn send(self) -> io::Result<()> {
+        let replaced = format!("{}.replaced", self.temporary);
+        let is_taken = self.is_taken()?;
+        if is_taken {
+            self.parent.rename(&self.name, &self.parent, &replaced)?;
+        }
+        if let Err(error) = self.parent.rename(&self.temporary, &self.parent, &self.name) {
+            if is_taken {
+                self.parent.rename(&replaced, &self.parent, &self.name)?;
+            }
+            return Err(error);
+        }
+        remove(&self.parent, &replaced)
+    }
+}
+
+impl Drop for Parcel {
+    fn drop(&mut self) {
+        // It was sent, or nobody can be told.
+        drop(remove(&self.parent, &self.temporary));
+    }
+}
+
+fn remove(parent: &Dir, name: &str) -> io::Result<()> {
+    match parent.remove_dir_all(name) {
+        Err(error) if fs::is_absent(&error) => Ok(()),
+        removed => removed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_folder_is_there_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("out");
+        let parcel = Parcel::begin(&place).unwrap();
+        parcel.add("deep/er/file", b"1").unwrap();
+        parcel.add("deep/er/file", b"2").unwrap();
+        assert!(!parcel.is_taken().unwrap() && !place.exists());
+        drop(parcel);
+        assert!(names(folder.path()).is_empty(), "what was not sent is taken away");
+
+        let parcel = Parcel::begin(&place).unwrap();
+        parcel.add("one", b"1").unwrap();
+        parcel.send().unwrap();
+        assert_eq!(names(folder.path()), ["out"]);
+        let parcel = Parcel::begin(&place).unwrap();
+        assert_eq!(parcel.present("one").unwrap().unwrap(), b"1");
+        assert_eq!(parcel.present("two").unwrap(), None);
+        parcel.add("two", b"2").unwrap();
+        assert!(parcel.is_taken().unwrap());
+        parcel.send().unwrap();
+        assert_eq!((names(folder.path()), names(&place)), (vec!["out".into()], vec!["two".into()]));
+    }
+
+    #[test]
+    fn what_is_no_place_for_a_folder_is_refused_and_no_path_leads_out_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for wrong in ["/", "..", "nowhere/out"] {
+            assert!(Parcel::begin(&folder.path().join(wrong)).is_err(), "{wrong}");
+        }
+        let parcel = Parcel::begin(&folder.path().join("out")).unwrap();
+        for away in ["../away", "a/../../away", "/away"] {
+            assert!(parcel.add(away, b"x").is_err(), "{away}");
+        }
+        drop(parcel);
+        assert!(names(folder.path()).is_empty());
+    }
+}

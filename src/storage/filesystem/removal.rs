@@ -1,0 +1,129 @@
+//! Taking files away: what follows from a reset or a deletion once its entry is on the disk.
+//!
+//! The entry is the truth. This is repeated until `journal/removed` says that it is done, which is on
+//! the disk only after everything else is. What belongs to versions that can still be read, the
+//! segments and the blobs, stays where it is unless it is purged.
+
+use std::io;
+
+use super::fs::{self, Fs};
+use super::layout;
+use super::plant::{Plant, planted};
+use crate::model::removal::{Removal, Removed};
+use crate::model::{Name, Version};
+
+/// Files of an artifact that no removal takes away as a whole: the journal, and how far its events
+/// were delivered, since versions go on.
+const STAYS: [&str; 2] = ["journal", "hooks.cursor"];
+
+/// Levels of folders in the trash that are weighed.
+const DEPTH_MAX: usize = 16;
+
+/// Returns the version up to which files were taken away; 0 when none were.
+pub(super) fn done(fs: &dyn Fs, name: &Name) -> io::Result<Version> {
+    let path = layout::removed(name);
+    let Some(content) = fs::read(fs, &path)? else { return Ok(0) };
+    let version = std::str::from_utf8(&content).ok().and_then(|text| text.trim().parse().ok());
+    version.ok_or_else(|| io::Error::other(format!("{path} is damaged: remove it")))
+}
+
+/// Takes the files away that were there before a removal. Only for whoever holds the projections'
+/// lock, once the removal's entry is on the disk; a purged journal goes on in a segment of its own.
+pub(super) fn take_away(fs: &dyn Fs, name: &Name, removed: Removed) -> io::Result<()> {
+    let done = format!("{}\n", removed.version);
+    if planted(Plant::MarkedBefore) {
+        fs::write_durably(fs, &layout::removed(name), done.as_bytes())?;
+    }
+    match removed.removal {
+        Removal::Purge => destroy(fs, name, removed.version)?,
+        Removal::Reset | Removal::Delete => to_trash(fs, name, removed)?,
+    }
+    fs::write_durably(fs, &layout::removed(name), done.as_bytes())
+}
+
+fn to_trash(fs: &dyn Fs, name: &Name, removed: Removed) -> io::Result<()> {
+    let (artifact, history) = (layout::artifact(name), layout::history(name));
+    let trash = layout::trash(name, removed.at, removed.version);
+    for (folder, parent) in [(layout::TRASH, layout::WORKSPACE), (&trash, layout::TRASH)] {
+        fs.create_dir(folder)?;
+        fs.flush_dir(parent)?;
+    }
+    let stays = |file: &&String| STAYS.contains(&file.as_str()) || *file == "blobs";
+    for file in fs::names(fs, &artifact)?.iter().filter(|file| !stays(file)) {
+        fs.rename(&format!("{artifact}/{file}"), &free(fs, &trash, file)?)?;
+    }
+    let takes_history = removed.removal.ends_life() && fs::exists(fs, &history)?;
+    if takes_history {
+        fs.rename(&history, &free(fs, &trash, "history")?)?;
+    }
+    fs.flush_dir(&trash)?;
+    fs.flush_dir(&artifact)?;
+    if takes_history { fs.flush_dir(layout::HISTORY) } else { Ok(()) }
+}
+
+/// Returns a path in a folder that nothing has. What a crash interrupted may have moved a file of the
+/// same name already.
+fn free(fs: &dyn Fs, folder: &str, file: &str) -> io::Result<String> {
+    let mut path = format!("{folder}/{file}");
+    let mut count = 1;
+    while fs::exists(fs, &path)? {
+        count += 1;
+        path = format!("{folder}/{file}.{count}");
+    }
+    Ok(path)
+}
+
+/// Removes everything that was stored up to a version, and nothing that later ones need.
+fn destroy(fs: &dyn Fs, name: &Name, version: Version) -> io::Result<()> {
+    let (artifact, journal) = (layout::artifact(name), layout::journal(name));
+    for file in fs::names(fs, &artifact)?.iter().filter(|file| !STAYS.contains(&file.as_str())) {
+        fs::remove_all(fs, &format!("{artifact}/{file}"))?;
+    }
+    let is_old = |file: &&String| {
+        let segment = file.strip_suffix(fs::TEMPORARY_SUFFIX).unwrap_or(file);
+        layout::segment_version(segment).is_some_and(|first| first <= version)
+    };
+    for file in fs::names(fs, &journal)?.iter().filter(is_old) {
+        fs.remove(&format!("{journal}/{file}"))?;
+    }
+    fs::remove_all(fs, &layout::history(name))?;
+    for file in of_trash(fs, name)? {
+        fs::remove_all(fs, &format!("{}/{file}", layout::TRASH))?;
+    }
+    for folder in [&journal, &artifact, layout::HISTORY, layout::TRASH] {
+        match fs.flush_dir(folder) {
+            Err(error) if fs::is_absent(&error) => {}
+            flushed => flushed?,
+        }
+    }
+    Ok(())
+}
+
+/// Returns what of an artifact is in the trash.
+pub(super) fn of_trash(fs: &dyn Fs, name: &Name) -> io::Result<Vec<String>> {
+    let mut files = fs::names(fs, layout::TRASH)?;
+    files.retain(|file| layout::is_trash_of(name, file));
+    Ok(files)
+}
+
+/// Returns how many files there are in a folder and below, and their bytes. What leads out of the
+/// workspace is not counted.
+pub(super) fn weigh(fs: &dyn Fs, path: &str) -> io::Result<(usize, u64)> {
+    weigh_below(fs, path, 0)
+}
+
+fn weigh_below(fs: &dyn Fs, path: &str, depth: usize) -> io::Result<(usize, u64)> {
+    let Ok(stat) = fs.stat(path) else { return Ok((0, 0)) };
+    if !stat.folder {
+        return Ok((1, stat.bytes));
+    }
+    let (mut files, mut bytes) = (0, 0);
+    if depth < DEPTH_MAX {
+        for name in fs::names(fs, path)? {
+            let (more_files, more_bytes) = weigh_below(fs, &format!("{path}/{name}"), depth + 1)?;
+            files += more_files;
+            bytes += more_bytes;
+        }
+    }
+    Ok((files, bytes))
+}
