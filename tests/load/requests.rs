@@ -31,7 +31,7 @@ struct Seen {
     times: Vec<Duration>,
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a minute for itself: see the module"]
 async fn a_thousand_requests_a_second_for_a_minute_lose_no_write_and_take_no_more_memory() {
     let project = Project::new();
