@@ -16,12 +16,20 @@ mod bad_input;
 mod cli;
 mod clients;
 mod common;
+mod conformance;
 mod crash;
 mod damage;
 mod formats;
+#[cfg(target_os = "linux")]
+mod fuzz;
 mod gate;
 mod hooks;
+mod http;
 mod import;
+mod install;
+#[cfg(target_os = "linux")]
+mod load;
+mod packages;
 mod pmpo;
 mod resources;
 #[cfg(target_os = "linux")]

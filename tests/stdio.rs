@@ -47,7 +47,9 @@ async fn every_revision_with_a_greeting_is_echoed_and_works() {
         let mut server = Raw::start(project.path());
         let answer = server.greet(revision).await;
         assert_eq!(answer["result"]["protocolVersion"], revision);
-        assert_eq!(answer["result"]["serverInfo"]["name"], "refiner");
+        let info = &answer["result"]["serverInfo"];
+        assert_eq!((&info["name"], &info["title"]), (&json!("refiner"), &json!("Refiner")));
+        assert_eq!(info["icons"].as_array().unwrap().len(), 2, "{info}");
         assert_eq!(server.ask("ping", json!({})).await["result"], json!({}));
         let opened = server.call("init_state", open("a")).await.unwrap();
         assert_eq!((&opened["outcome"], &opened["version"]), (&json!("created"), &json!(1)));

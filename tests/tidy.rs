@@ -99,8 +99,10 @@ impl File {
 
 /// Returns every text of the project. What tests keep as it once was is not looked into.
 fn project() -> Vec<File> {
-    const FOLDERS: [&str; 9] =
-        [".cargo", ".ci", ".github", "benches", "prompts", "schemas", "scripts", "src", "tests"];
+    const FOLDERS: [&str; 11] = [
+        ".cargo", ".ci", ".github", "benches", "examples", "npm", "prompts", "schemas", "scripts",
+        "src", "tests",
+    ];
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     for entry in std::fs::read_dir(root).unwrap() {
@@ -264,7 +266,7 @@ fn paths_that_lead_nowhere(files: &[File]) -> Vec<String> {
     let folders: BTreeSet<String> = files.iter().flat_map(folders_of).collect();
     let is_file = |path: &str| files.iter().any(|file| format!("/{}", file.path).ends_with(path));
     let is_folder = |path: &str| folders.iter().any(|folder| folder.ends_with(path));
-    let ours = ["src", "tests", "benches", "prompts", "schemas", "scripts"];
+    let ours = ["src", "tests", "benches", "examples", "npm", "prompts", "schemas", "scripts"];
     let is_ours = |path: &str| {
         let first = path.split('/').next().unwrap_or_default();
         path.contains('/') && (ours.contains(&first) || height(first).is_some())

@@ -6,7 +6,7 @@ use axum::http::Extensions;
 use tokio::sync::{Notify, watch};
 
 use super::{Context, Failure};
-use crate::http::{self, Admitted, Authorize, Bound, Certificate, Client, Options, StartError};
+use crate::http::{self, Admitted, Authorize, Bound, Certificate, Options, StartError};
 use crate::mcp::access::Access;
 use crate::mcp::{Server, ToolSet, stdio};
 use crate::service::Service;
@@ -59,6 +59,7 @@ impl Serve {
                 Ok(stdio::serve(service, self.tools, stop).await?)
             }
             Some(address) => {
+                allow_many_files();
                 let bound = http::bind(self.network.options(address, &service)).map_err(failure)?;
                 // Scripts read this line to learn the port.
                 context.output.complain(format_args!("listening on {}", bound.url()));
@@ -92,7 +93,7 @@ fn everybody() -> Authorize {
     Arc::new(|_| {
         let mut extensions = Extensions::new();
         extensions.insert(Access::Everything);
-        Ok(Admitted { client: Client::new("this machine"), extensions })
+        Ok(Admitted { client: None, extensions })
     })
 }
 
@@ -125,12 +126,29 @@ fn failure(error: StartError) -> Failure {
 
 /// Reads an address. `localhost` is the one that every machine has.
 fn address(text: &str) -> Result<SocketAddr, String> {
-    let text = text
-        .strip_prefix("localhost:")
-        .map(|port| format!("127.0.0.1:{port}"))
-        .unwrap_or(text.to_owned());
-    text.parse().map_err(|_| "an address is an IP address and a port, as 127.0.0.1:8977".to_owned())
+    let local = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let address = local.as_deref().unwrap_or(text).parse();
+    address.map_err(|_| "an address is an IP address and a port, as 127.0.0.1:8977".to_owned())
 }
+
+/// Lets the process have as many files open as a full server has connections: the usual limit of 1,024
+/// is there for programs that use `select`, and may be raised by whom it binds.
+#[cfg(unix)]
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    const FILES: u64 = 8192;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.map_or(FILES, |maximum| maximum.min(FILES));
+    if current.is_some_and(|current| current < wanted)
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
+    {
+        tracing::warn!(%error, "the limit on open files cannot be raised");
+    }
+}
+
+/// Other systems have no such limit.
+#[cfg(not(unix))]
+fn allow_many_files() {}
 
 /// Returns a set of tools as it was given, if there is such a set.
 pub(super) fn checked_tools(given: &str) -> Result<String, String> {

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use axum::body::HttpBody as _;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
+use axum::http::header::ORIGIN;
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt as _;
 
+use super::body;
+use super::cors;
 use super::denial::{Denial, Reason};
 use super::limits::Limits;
 use super::metrics::Metrics;
@@ -23,6 +26,7 @@ pub(super) struct Door {
     origins: Origins,
     authorize: Option<Authorize>,
     draining: AtomicBool,
+    bodies: Arc<Slots>,
     pub(super) calls: Arc<Slots>,
     pub(super) streams: Arc<Slots>,
     pub(super) connections: Arc<Slots>,
@@ -36,6 +40,7 @@ impl Door {
             origins,
             authorize,
             draining: AtomicBool::new(false),
+            bodies: Slots::new(limits.calls, limits.calls_of_a_client),
             calls: Slots::new(limits.calls, limits.calls_of_a_client),
             streams: Slots::new(limits.streams, limits.streams_of_a_client),
             connections: Slots::new(limits.connections, limits.connections),
@@ -53,16 +58,49 @@ impl Door {
         self.draining.load(Ordering::SeqCst)
     }
 
-    /// Begins a call. It is let in if it took its place before the server began to drain.
-    pub(super) fn begin_call(self: &Arc<Self>, client: Option<&Client>) -> Result<Call, Denial> {
+    /// Reads a body. As many are read at once as there may be calls, but they do not count as such:
+    /// what is no request, as a person's answer to a call, has to get through when there is room for
+    /// no further call.
+    pub(super) async fn read(
+        &self,
+        body: Body,
+        client: Option<&Client>,
+    ) -> Result<Vec<u8>, Denial> {
+        let _reading = self.bodies.take(client)?;
+        let bytes = body::read(body, self.limits.body_bytes, self.limits.body).await?;
+        self.metrics.received(bytes.len());
+        Ok(bytes)
+    }
+
+    /// Begins a call, which is finished even if the server begins to drain.
+    pub(super) fn begin_call(
+        self: &Arc<Self>,
+        method: &'static str,
+        client: Option<&Client>,
+    ) -> Result<Call, Denial> {
         let slot = self.calls.take(client)?;
-        Ok(Call { _slot: slot, door: Arc::clone(self), since: Instant::now(), method: "" })
+        match self.is_draining() {
+            true => Err(Denial::Draining),
+            false => {
+                Ok(Call { _slot: slot, door: Arc::clone(self), since: Instant::now(), method })
+            }
+        }
     }
 
     /// Begins a stream.
     pub(super) fn begin_stream(&self, client: Option<&Client>) -> Result<Slot, Denial> {
         let slot = self.streams.take(client)?;
         if self.is_draining() { Err(Denial::Draining) } else { Ok(slot) }
+    }
+
+    fn count(&self, path: &str, response: &Response) {
+        let extensions = response.extensions();
+        let method = extensions.get::<Called>().map_or("", |called| called.0);
+        if let Some(Reason(reason)) = extensions.get() {
+            self.metrics.refused(reason);
+        }
+        self.metrics.answered(path, method, response.status().as_u16());
+        self.metrics.sent(response.body().size_hint().exact().unwrap_or(0));
     }
 }
 
@@ -74,19 +112,9 @@ pub(super) struct Call {
     method: &'static str,
 }
 
-impl Call {
-    /// Names what is called. A call without a name is not measured.
-    pub(super) fn named(mut self, method: &'static str) -> Self {
-        self.method = method;
-        self
-    }
-}
-
 impl Drop for Call {
     fn drop(&mut self) {
-        if !self.method.is_empty() {
-            self.door.metrics.called(self.method, self.since);
-        }
+        self.door.metrics.called(self.method, self.since);
     }
 }
 
@@ -98,19 +126,24 @@ pub(super) struct Called(pub(super) &'static str);
 pub(super) async fn enter(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let response = match door.origins.check(request.uri(), request.headers()) {
-        Ok(()) => {
+        Ok(()) => pass(request, next).await,
+        Err(denial) => denial.answer(None),
+    };
+    door.count(&path, &response);
+    response
+}
+
+/// Passes on a request of a page that may send it, and lets that page read the answer.
+async fn pass(request: Request, next: Next) -> Response {
+    let origin = request.headers().get(ORIGIN).cloned();
+    let mut response = match cors::preflight(&request) {
+        Some(response) => response,
+        None => {
             let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
             answered.unwrap_or_else(|_| Denial::Internal.answer(None))
         }
-        Err(denial) => denial.answer(None),
     };
-    let extensions = response.extensions();
-    let method = extensions.get::<Called>().map_or("", |called| called.0);
-    if let Some(Reason(reason)) = extensions.get() {
-        door.metrics.refused(reason);
-    }
-    door.metrics.answered(&path, method, response.status().as_u16());
-    door.metrics.sent(response.body().size_hint().exact().unwrap_or(0));
+    cors::expose(&mut response, origin);
     response
 }
 
@@ -127,7 +160,9 @@ pub(super) async fn identify(
     match authorize(&parts) {
         Ok(admitted) => {
             parts.extensions.extend(admitted.extensions);
-            parts.extensions.insert(admitted.client);
+            if let Some(client) = admitted.client {
+                parts.extensions.insert(client);
+            }
             next.run(Request::from_parts(parts, body)).await
         }
         Err(mut response) => {

@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::body;
-use super::denial::{Denial, json_answer};
+use super::denial::{Denial, Reason, json_answer};
 use super::door::{Called, Door};
 use super::metrics::counted_as;
 use super::options::Client;
@@ -60,59 +60,45 @@ impl<H: ServerHandler> Endpoint<H> {
 
     async fn post(&self, request: Request) -> Response {
         let (parts, body) = request.into_parts();
-        match self.accept(&parts, body).await {
-            Ok((bytes, call)) => self.pass_on(parts, bytes, call).await,
+        if !is_json(&parts.headers) {
+            return Denial::ContentType.answer(None);
+        }
+        match self.door.read(body, parts.extensions.get()).await {
+            Ok(bytes) => self.message(parts, bytes).await,
             Err(denial) => denial.answer(None),
         }
     }
 
-    /// Takes a place for a call, and reads it.
-    async fn accept(
-        &self,
-        parts: &Parts,
-        body: Body,
-    ) -> Result<(Vec<u8>, super::door::Call), Denial> {
-        if !is_json(&parts.headers) {
-            return Err(Denial::ContentType);
-        }
-        let call = self.door.begin_call(parts.extensions.get::<Client>())?;
-        let limits = &self.door.limits;
-        let bytes = body::read(body, limits.body_bytes, limits.body).await?;
-        self.door.metrics.received(bytes.len());
-        Ok((bytes, call))
-    }
-
-    async fn pass_on(&self, parts: Parts, bytes: Vec<u8>, call: super::door::Call) -> Response {
+    async fn message(&self, parts: Parts, bytes: Vec<u8>) -> Response {
         let envelope = match wire::examine(&bytes) {
             Ok(envelope) => envelope,
             Err(answer) => return faulty(&answer),
         };
         let method = counted_as(envelope.method.as_deref());
-        let answered = self.dispatch(parts, bytes, &envelope, call.named(method)).await;
+        let answered = self.pass_on(parts, bytes, &envelope, method).await;
         let mut response = answered.unwrap_or_else(|denial| denial.answer(envelope.id.as_ref()));
         response.extensions_mut().insert(Called(method));
         response
     }
 
-    async fn dispatch(
+    /// Passes a message on to the SDK.
+    async fn pass_on(
         &self,
         parts: Parts,
         bytes: Vec<u8>,
         envelope: &Envelope,
-        call: super::door::Call,
+        method: &'static str,
     ) -> Result<Response, Denial> {
-        if envelope.is_request() && self.door.is_draining() {
-            return Err(Denial::Draining);
-        }
         let client = parts.extensions.get::<Client>();
         self.check_session(&parts.headers, client)?;
-        let held: Held = match envelope.method.as_deref() {
+        let held: Held = match method {
+            _ if !envelope.is_request() => Box::new(()),
             // A stream that stays open is no call: it would keep a server that ends from ending.
-            Some("subscriptions/listen") => Box::new(self.door.begin_stream(client)?),
-            _ => Box::new(call),
+            "subscriptions/listen" => Box::new(self.door.begin_stream(client)?),
+            _ => Box::new(self.door.begin_call(method, client)?),
         };
-        let _room = match envelope.method.as_deref() {
-            Some("initialize") => Some(self.sessions.reserve().await.ok_or(Denial::SessionsFull)?),
+        let _room = match method {
+            "initialize" => Some(self.sessions.reserve().await.ok_or(Denial::SessionsFull)?),
             _ => None,
         };
         let session = session(&parts.headers).map(str::to_owned);
@@ -223,7 +209,7 @@ pub(super) fn faulty(answer: &Value) -> Response {
     let is_error = answer["error"].is_object();
     let status = if is_error { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let mut response = json_answer(status, answer);
-    response.extensions_mut().insert(super::denial::Reason("malformed"));
+    response.extensions_mut().insert(Reason("malformed"));
     response
 }
 

@@ -8,6 +8,7 @@
 mod body;
 mod certificate;
 mod connection;
+mod cors;
 mod denial;
 mod door;
 mod endpoint;
@@ -18,6 +19,7 @@ mod options;
 mod origin;
 mod sessions;
 mod slots;
+mod sse;
 
 use std::future::Future;
 use std::io;
@@ -27,7 +29,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use rmcp::ServerHandler;
 use rustls::ServerConfig;
@@ -43,6 +45,7 @@ use self::endpoint::Endpoint;
 use self::health::Health;
 use self::origin::Origins;
 use self::sessions::Sessions;
+use self::sse::Legacy;
 
 /// How long connections may take to end once nothing is under way in them.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -165,20 +168,23 @@ fn routes<H: ServerHandler>(
     end: &CancellationToken,
 ) -> Router {
     let sessions = Sessions::new(options.limits.sessions);
-    let endpoint = Endpoint::new(
-        Arc::clone(&make_handler),
-        Arc::clone(&sessions),
-        Arc::clone(door),
-        end.clone(),
-    );
+    let legacy = Legacy::new(Arc::clone(&make_handler), Arc::clone(door), end.clone());
+    let endpoint =
+        Endpoint::new(make_handler, Arc::clone(&sessions), Arc::clone(door), end.clone());
     let is_ready = options.is_ready.clone();
     let health = Health { door: Arc::clone(door), sessions, is_ready };
-    let guarded = Router::new()
+    let mut guarded = Router::new()
         .route("/mcp", any(endpoint::answer::<H>).with_state(Arc::new(endpoint)))
-        .route("/metrics", get(health::metrics).with_state(health.clone()))
-        .route_layer(from_fn_with_state(Arc::clone(door), door::identify));
+        .route("/metrics", get(health::metrics).with_state(health.clone()));
+    if options.sse {
+        let legacy = Arc::new(legacy);
+        guarded = guarded
+            .route("/sse", get(sse::open::<H>).with_state(Arc::clone(&legacy)))
+            .route("/messages", post(sse::message::<H>).with_state(legacy));
+    }
+    let identify = from_fn_with_state(Arc::clone(door), door::identify);
     Router::new()
-        .merge(guarded)
+        .merge(guarded.route_layer(identify))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready).with_state(health))
         .fallback(|| async { Denial::Path.answer(None) })

@@ -26,8 +26,9 @@ pub type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Se
 /// Somebody who was let in.
 #[derive(Clone, Debug)]
 pub struct Admitted {
-    /// Who it is: limits are counted by it, and a session is only for who opened it.
-    pub client: Client,
+    /// Who it is, where clients are told apart: limits are counted by it, and a session is only for who
+    /// opened it.
+    pub client: Option<Client>,
     /// What the handler finds in the extensions of the request's [`Parts`].
     pub extensions: Extensions,
 }

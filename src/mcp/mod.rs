@@ -8,6 +8,7 @@ pub mod changes;
 pub mod elicitation;
 mod gate;
 pub mod guard;
+mod icon;
 mod page;
 mod progress;
 mod prompts;

@@ -19,17 +19,17 @@ use super::gate::{Call, Gate, Outcome};
 use super::guard::guarded;
 use super::resources::{self, Feed, Subscriptions};
 use super::tools::ToolSet;
-use super::{page, progress, prompts};
+use super::{icon, page, progress, prompts};
 use crate::model::Refusal;
 use crate::service::{Caller, Service, trace};
 
-/// What a model should know before its first call.
+/// What a model should know before its first call, in five lines: some hosts cut what is longer.
 const INSTRUCTIONS: &str = "\
-Refiner keeps the state of your work, so that you can forget, crash or be restarted.
-1. init_state opens a named artifact; its answer says what to do next, and so does every other.
-2. transition ends a phase with its result; the server decides what comes next.
-3. save_state keeps anything else, under data. What was answered is on the disk.
-4. Unsure where you are? load_state, with with_prompt: true, says where you are and how to go on.";
+Refiner keeps the state of your work on disk, so that you can forget, crash or be restarted.
+1. Begin with init_state, and go on with it after a break: it opens an artifact by its name.
+2. Every answer ends with where you are, what to do next, and which events you may send.
+3. transition ends a phase with its result, and the server decides what follows; save_state keeps anything else.
+4. Lost? load_state with with_prompt: true says where you are and how to go on. Refusals say what to do instead.";
 
 /// Methods of the protocol whose requests reach [`ServerHandler::on_custom_request`] only when their
 /// parameters do not have the right form.
@@ -97,7 +97,9 @@ impl ServerHandler for Server {
             .build();
         let info = Implementation::new("refiner", env!("CARGO_PKG_VERSION"))
             .with_title("Refiner")
-            .with_description(env!("CARGO_PKG_DESCRIPTION"));
+            .with_description(env!("CARGO_PKG_DESCRIPTION"))
+            .with_website_url(env!("CARGO_PKG_REPOSITORY"))
+            .with_icons(icon::icons());
         ServerConfig::new(capabilities).with_server_info(info).with_instructions(INSTRUCTIONS)
     }
 

@@ -51,7 +51,7 @@ pub(crate) fn examine(message: &[u8]) -> Result<Envelope, Value> {
 
 /// What a line turned out to be.
 #[derive(Debug)]
-pub(crate) enum Incoming {
+pub(super) enum Incoming {
     /// A message for the SDK.
     Message(Box<RxJsonRpcMessage<RoleServer>>),
     /// A line that cannot be one, with the answer to it.
@@ -61,7 +61,7 @@ pub(crate) enum Incoming {
 }
 
 /// Reads a line.
-pub(crate) fn read(line: &[u8]) -> Incoming {
+pub(super) fn read(line: &[u8]) -> Incoming {
     let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line).trim_ascii();
     if line.is_empty() {
         return Incoming::Ignored;

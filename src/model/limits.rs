@@ -8,7 +8,8 @@ pub const DOCUMENT_BYTES_MAX: usize = 4 << 20;
 /// the document in a few levels of their own.
 pub const DOCUMENT_DEPTH_MAX: usize = 64;
 
-/// Bytes of one call's line on stdio, the default of the MCP SDKs for one message.
+/// Bytes of one message, as a line on stdio and as a body over HTTP: the default of the MCP SDKs on stdio,
+/// and more than a document that is saved whole.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
 /// Bytes above which a payload of an entry is stored as a blob instead of in the entry's line.

@@ -62,6 +62,15 @@ fn the_nearest_folder_with_a_workspace_is_the_project_unless_another_is_named() 
             Place { at: "one", variables: &[("CLAUDE_PROJECT_DIR", "@/no")], ..Place::default() },
             &["one"],
         ),
+        (Place { variables: &[("WORKSPACE_FOLDER_PATHS", "@/two")], ..Place::default() }, &["two"]),
+        (
+            Place {
+                at: "one",
+                variables: &[("WORKSPACE_FOLDER_PATHS", "@/one,@/two")],
+                ..Place::default()
+            },
+            &["one"],
+        ),
         (
             Place {
                 variables: &[("REFINER_DIR", "@/one"), ("CLAUDE_PROJECT_DIR", "@/two")],

@@ -1,6 +1,6 @@
 //! A journal's lines, taken from the file by somebody who knows the format, not by our own code.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -33,6 +33,18 @@ impl Journal {
         let whole = self.lines.iter().skip(1).filter(|line| line.ends_with(b"\n"));
         whole.map(|line| serde_json::from_slice(line).unwrap()).collect()
     }
+}
+
+/// Returns the versions of a journal's entries, in the order of its segments and their lines.
+pub(crate) fn versions(journal: &Path) -> Vec<u64> {
+    let mut segments: Vec<PathBuf> =
+        std::fs::read_dir(journal).unwrap().map(|entry| entry.unwrap().path()).collect();
+    segments.sort();
+    let text: String = segments.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    // The first line of a segment is no entry.
+    let entries = lines.filter(|line| line["operation"].is_string());
+    entries.map(|entry| entry["version"].as_u64().unwrap()).collect()
 }
 
 /// Frames the fields of a line again after they were changed: `crc` and `len` as the format says.

@@ -3,6 +3,9 @@
 mod client;
 mod host;
 mod journal;
+mod listening;
+#[cfg(target_os = "linux")]
+mod memory;
 mod program;
 mod raw;
 mod strace;
@@ -14,7 +17,10 @@ use std::time::Duration;
 
 pub(crate) use self::client::{Caller, Server};
 pub(crate) use self::host::{ERAS, Era, Host, Person, accepts, answers};
-pub(crate) use self::journal::{Journal, framed};
+pub(crate) use self::journal::{Journal, framed, versions};
+pub(crate) use self::listening::Listening;
+#[cfg(target_os = "linux")]
+pub(crate) use self::memory::memory_kib;
 pub(crate) use self::program::{Finished, command, finish, program, refiner, refiner_with_input};
 pub(crate) use self::raw::{Raw, told};
 pub(crate) use self::strace::{Call, Trace, traced};

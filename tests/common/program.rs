@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Variables that would change what the program does.
-const VARIABLES: [&str; 9] = [
+const VARIABLES: [&str; 10] = [
     "CI",
     "CLAUDE_PROJECT_DIR",
     "CLICOLOR",
@@ -16,6 +16,7 @@ const VARIABLES: [&str; 9] = [
     "REFINER_DIR",
     "RUST_LOG",
     "TERM",
+    "WORKSPACE_FOLDER_PATHS",
 ];
 
 /// A command that has ended.

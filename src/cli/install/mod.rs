@@ -101,7 +101,7 @@ impl Install {
             _ => hunk::hunk(&change.old, &change.new),
         };
         if outcome == Outcome::Replaced && !self.force && !self.print {
-            return Err(self.says_something_else(&path, &difference, output));
+            return Err(says_something_else(&path, &difference, output));
         }
         let written = outcome != Outcome::Unchanged && !self.print;
         let backup = match written {
@@ -188,18 +188,17 @@ impl Install {
             }
         }
     }
+}
 
-    fn says_something_else(&self, file: &Path, difference: &[String], output: Output) -> Failure {
-        difference.iter().for_each(|line| output.complain(format_args!("{line}")));
-        Failure::Refused(Refusal::Forbidden {
-            message: format!("{} has an entry `refiner` that says something else", file.display()),
-            hint: format!(
-                "nothing was changed: `refiner install {} --force` makes it as shown, and keeps what \
-                 else is in the entry",
-                self.host.name
-            ),
-        })
-    }
+/// Shows how the entry differs, even when told to be quiet: it is part of the refusal.
+fn says_something_else(file: &Path, difference: &[String], output: Output) -> Failure {
+    difference.iter().for_each(|line| output.complain(format_args!("{line}")));
+    Failure::Refused(Refusal::Forbidden {
+        message: format!("{} has an entry `refiner` that says something else", file.display()),
+        hint: "nothing was changed: the same command with --force makes it as shown, and keeps \
+               what else is in the entry"
+            .to_owned(),
+    })
 }
 
 /// Says what the system said about the host's file.

@@ -28,6 +28,13 @@ async fn with_work(service: &Service) {
     iterate(service, "violated").await;
 }
 
+/// Ends the first phase of a cycle that has no constraints yet.
+async fn specify(service: &Service) {
+    let result = json!({"constraints": [constraint("links", "blocking")]});
+    let specified = json!({"event": "complete", "phase": "specify", "result": result});
+    send(service, specified).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_reset_leaves_what_kind_of_work_it_is_and_nothing_of_the_work() {
     let (folder, service) = on_disk();
@@ -60,7 +67,7 @@ async fn a_reset_leaves_what_kind_of_work_it_is_and_nothing_of_the_work() {
     assert!(!folder.path().join(".refiner/history").exists(), "no cycle was finalized");
 
     // The loop goes on, and its end is archived as that of any cycle.
-    send(&service, json!({"event": "complete", "phase": "specify", "result": {}})).await.unwrap();
+    specify(&service).await;
     iterate(&service, "satisfied").await;
     let finalized = finalize(&service, json!({})).await.unwrap();
     assert_eq!((finalized.cycle, finalized.briefing.warnings), (2, Vec::<String>::new()));
@@ -98,9 +105,7 @@ async fn a_closed_cycle_can_be_reset_and_deleted() {
         finalize(&service, json!({})).await.unwrap();
         let answer = reset(&service, &person()).await.unwrap();
         assert_eq!((answer.briefing.cycle, answer.briefing.phase.as_str()), (2, "specify"));
-        send(&service, json!({"event": "complete", "phase": "specify", "result": {}}))
-            .await
-            .unwrap();
+        specify(&service).await;
         iterate(&service, "satisfied").await;
         finalize(&service, json!({})).await.unwrap();
         assert!(delete(&service, json!({})).await.unwrap().warnings.is_empty());
