@@ -188,3 +188,23 @@ async fn a_removal_that_comes_again_is_done_once_and_its_key_ends_with_the_life_
     let stale = delete(&service, json!({"expected_version": deleted.version})).await;
     assert_eq!(stale.unwrap_err().code(), "conflict");
 }
+
+#[tokio::test]
+async fn what_could_not_be_taken_away_is_said_and_is_done_with_the_next_look() {
+    let (folder, service) = on_disk();
+    with_work(&service).await;
+    let trash = folder.path().join(".refiner/trash");
+    drop(std::fs::File::create(&trash).unwrap());
+    let answer = delete(&service, json!({"idempotency_key": "end"})).await.unwrap();
+    assert!(answer.warnings[0].contains("not all files are taken away yet"), "{answer:?}");
+    assert_eq!(load(&service, json!({})).await.unwrap_err().code(), "not_found");
+    let doctor = Doctor { name: Some(name()) };
+    let findings = service.doctor(doctor, &Progress::default()).await.unwrap().findings;
+    assert!(findings[0].problem.contains("not all is taken away"), "{findings:?}");
+
+    std::fs::remove_file(&trash).unwrap();
+    let again = delete(&service, json!({"idempotency_key": "end"})).await.unwrap();
+    assert_eq!((again.version, again.warnings), (answer.version, Vec::<String>::new()));
+    let kept = folder.path().join(again.kept_in.unwrap());
+    assert!(kept.join("dist/report.md").exists() && kept.join("state.json").exists());
+}
