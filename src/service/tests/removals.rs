@@ -199,7 +199,7 @@ async fn what_could_not_be_taken_away_is_said_and_is_done_with_the_next_look() {
     assert!(answer.warnings[0].contains("not all files are taken away yet"), "{answer:?}");
     assert_eq!(load(&service, json!({})).await.unwrap_err().code(), "not_found");
     let doctor = Doctor { name: Some(name()) };
-    let findings = service.doctor(doctor, &Progress::default()).await.unwrap().findings;
+    let findings = service.doctor(doctor, &caller()).await.unwrap().findings;
     assert!(findings[0].problem.contains("not all is taken away"), "{findings:?}");
 
     std::fs::remove_file(&trash).unwrap();
