@@ -92,7 +92,7 @@ fn the_help_lists_every_subcommand_and_each_has_its_own() {
 
     Commands:
       demo        Run a whole loop over stdio, killed half-way, resumed, converged
-      serve       Serve MCP on standard input and output
+      serve       Serve MCP on standard input and output, or over HTTP
       init        Open an artifact
       list        List the artifacts
       show        Show where an artifact stands
@@ -110,6 +110,7 @@ fn the_help_lists_every_subcommand_and_each_has_its_own() {
       import      Take over what the older PMPO skill kept in its .refiner folder
       install     Tell a host about the server, in the host's own configuration
       trust       Let the project's hooks run, after a look at them
+      token       Make, list and revoke the tokens of those who may come in or decide
       doctor      Look for damage
       help        Print this message or the help of the given subcommand(s)
 

@@ -17,7 +17,9 @@ use std::path::Path;
 
 use refiner::http::{self, Options};
 use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use self::fixture::{Changes, Fixture};
 use self::suite::Suite;
@@ -89,14 +91,60 @@ async fn the_program_passes_whatever_applies_to_a_server_of_any_kind() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_with_the_suites_own_tools_on_the_same_parts_passes_the_rest() {
-    let bound = http::bind(Options::new(([127, 0, 0, 1], 0).into())).unwrap();
-    let (url, changes) = (bound.url(), Changes::default());
-    let (stop, stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(async move {
-        let stopped = async { drop(stopped.await) };
-        bound.serve(move || Fixture::new(changes.clone()), stopped).await
+    let fixture = Served::start();
+    check("fixture", &fixture.url).await;
+    fixture.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_that_panics_is_answered_over_http_and_the_server_lives() {
+    let fixture = Served::start();
+    let panicked = tokio::task::block_in_place(|| call(&fixture.url, "test_panic"));
+    assert_eq!((&panicked["id"], &panicked["error"]["code"]), (&json!(1), &json!(-32603)));
+    assert!(!panicked.to_string().contains("planted"), "{panicked}");
+    let answered = tokio::task::block_in_place(|| call(&fixture.url, "test_simple_text"));
+    assert_eq!(answered["result"]["content"][0]["type"], "text", "{answered}");
+    fixture.end().await;
+}
+
+/// The fixture, in this process.
+struct Served {
+    url: String,
+    serving: JoinHandle<std::io::Result<()>>,
+    stop: oneshot::Sender<()>,
+}
+
+impl Served {
+    fn start() -> Self {
+        let bound = http::bind(Options::new(([127, 0, 0, 1], 0).into())).unwrap();
+        let (url, changes) = (bound.url(), Changes::default());
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(async move {
+            let stopped = async { drop(stopped.await) };
+            bound.serve(move || Fixture::new(changes.clone()), stopped).await
+        });
+        Self { url, serving, stop }
+    }
+
+    async fn end(self) {
+        self.stop.send(()).unwrap();
+        soon("the fixture's end", self.serving).await.unwrap().unwrap();
+    }
+}
+
+/// Calls a tool by a request that stands by itself.
+fn call(url: &str, tool: &str) -> Value {
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
     });
-    check("fixture", &url).await;
-    stop.send(()).unwrap();
-    soon("the fixture's end", serving).await.unwrap().unwrap();
+    let params = json!({ "name": tool, "arguments": {}, "_meta": meta });
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+    let request = agent.post(url).header("Content-Type", "application/json");
+    let request = request.header("Accept", "application/json, text/event-stream");
+    let request = request.header("MCP-Protocol-Version", "2026-07-28");
+    let request = request.header("Mcp-Method", "tools/call").header("Mcp-Name", tool);
+    let answer = request.send(message.to_string()).unwrap().body_mut().read_to_string().unwrap();
+    serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{error}: {answer}"))
 }

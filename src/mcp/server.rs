@@ -134,10 +134,11 @@ impl ServerHandler for Server {
         let span = trace::span("tools/call", &tool.definition.name);
         #[cfg(feature = "otel")]
         super::trace_context::follow(&span, &context);
-        let outcome = async {
+        // In a box, since what is around it would hold it several times over.
+        let outcome = Box::pin(async {
             let carried_out = guarded(self.gate.carry_out(call, retry, &context)).await;
             carried_out.unwrap_or_else(|panicked| Err(panicked.into()))
-        };
+        });
         let outcome = trace::traced(span, outcome, ending);
         // On the heap: the SDK keeps a place for the largest handler in each of its own futures.
         let answered = Box::pin(attendance.until_answered(outcome, &context.peer)).await;

@@ -34,7 +34,7 @@ pub(super) fn follow(span: &Span, context: &RequestContext<RoleServer>) {
     });
     let parts = context.extensions.get::<Parts>();
     let of_headers = || carrier(|key| parts?.headers.get(key)?.to_str().ok());
-    if let Some(parent) = of_meta.and_then(parent).or_else(|| of_headers().and_then(parent)) {
+    if let Some(parent) = of_meta.and_then(|of| parent(&of)).or_else(|| parent(&of_headers()?)) {
         // Where nobody exports traces there is no parent to be set.
         drop(span.set_parent(parent));
     }
@@ -50,8 +50,8 @@ fn carrier<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Option<HashMap<String
     Some(carrier)
 }
 
-fn parent(carrier: HashMap<String, String>) -> Option<Context> {
-    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier);
+fn parent(carrier: &HashMap<String, String>) -> Option<Context> {
+    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), carrier);
     context.span().span_context().is_valid().then_some(context)
 }
 
@@ -61,7 +61,7 @@ mod tests {
 
     fn read(fields: &[(&str, &str)]) -> Option<String> {
         let value = |key: &str| fields.iter().find(|(name, _)| *name == key).map(|(_, v)| *v);
-        let context = carrier(value).and_then(parent)?;
+        let context = parent(&carrier(value)?)?;
         let parent = context.span().span_context().clone();
         Some(format!(
             "{} {} {}",

@@ -10,7 +10,7 @@ use std::fmt;
 use rmcp::RoleServer;
 use rmcp::model::{ErrorCode, JsonRpcMessage, RequestId};
 use rmcp::service::RxJsonRpcMessage;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value, json};
 
 use crate::model::{Refusal, limits};
@@ -147,8 +147,22 @@ impl Head {
         let walk = Walk { head: self, path: &path, depth: 0 };
         let walked = walk.deserialize(&mut deserializer).and_then(|()| deserializer.end());
         if let Err(error) = walked {
-            let found = self.fault.take();
-            self.fault.replace(found.or(Some(Fault::Syntax(error.to_string()))));
+            self.found(Fault::Syntax(error.to_string()));
+        }
+    }
+
+    /// Takes note of a fault, unless there was one before it.
+    fn found(&self, fault: Fault) {
+        let first = self.fault.take();
+        self.fault.replace(first.or(Some(fault)));
+    }
+
+    /// Takes note of the id or the method.
+    fn note(&self, key: &str, value: Value) {
+        match key {
+            "id" if value.is_number() || value.is_string() => drop(self.id.replace(Some(value))),
+            "method" => drop(self.method.replace(value.as_str().map(str::to_owned))),
+            _ => {}
         }
     }
 
@@ -191,7 +205,8 @@ impl Head {
     }
 }
 
-/// Walks through a value without keeping it.
+/// Walks through a value without keeping it. It goes on after what is too deep or there twice, since
+/// the id may come later.
 #[derive(Clone, Copy)]
 struct Walk<'a> {
     head: &'a Head,
@@ -200,20 +215,25 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+    /// Returns the walk through what is inside, or takes note that this is too deep.
+    fn deeper(self) -> Option<Self> {
         let deeper = Self { depth: self.depth + 1, ..self };
         if deeper.depth <= DEPTH_MAX {
-            return Ok(deeper);
+            return Some(deeper);
         }
-        let what = "the message's nesting".to_owned();
-        let refusal = Refusal::TooLarge {
-            what,
+        self.head.found(Fault::TooLarge(Refusal::TooLarge {
+            what: "the message's nesting".to_owned(),
             actual: deeper.depth,
             limit: DEPTH_MAX,
             unit: "levels or more",
-        };
-        self.head.fault.replace(Some(Fault::TooLarge(refusal)));
-        Err(E::custom("nested too deep"))
+        }));
+        None
+    }
+
+    /// Takes note that a key is there twice.
+    fn twice(self, key: &str) {
+        let key: String = key.chars().take(80).collect();
+        self.head.found(Fault::DuplicateKey(format!("{}/{key}", self.path.borrow().join("/"))));
     }
 }
 
@@ -232,41 +252,34 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let inside = self.deeper()?;
+        let inside = self.deeper();
         let mut keys = std::collections::HashSet::new();
         while let Some(key) = map.next_key::<String>()? {
-            if self.depth == 0 && matches!(key.as_str(), "id" | "method") && !keys.contains(&key) {
-                let value: Value = map.next_value()?;
-                match key.as_str() {
-                    "id" if value.is_number() || value.is_string() => {
-                        drop(self.head.id.replace(Some(value)));
-                    }
-                    "method" => drop(self.head.method.replace(value.as_str().map(str::to_owned))),
-                    _ => {}
+            match (inside, &*key) {
+                (Some(_), _) if keys.contains(&key) => {
+                    self.twice(&key);
+                    map.next_value::<IgnoredAny>()?;
                 }
-                keys.insert(key);
-                continue;
+                (Some(_), "id" | "method") if self.depth == 0 => {
+                    self.head.note(&key, map.next_value()?);
+                }
+                (Some(inside), _) => {
+                    self.path.borrow_mut().push(key.clone());
+                    map.next_value_seed(inside)?;
+                    self.path.borrow_mut().pop();
+                }
+                (None, _) => drop(map.next_value::<IgnoredAny>()?),
             }
-            if keys.contains(&key) {
-                let place = format!(
-                    "{}/{}",
-                    self.path.borrow().join("/"),
-                    key.chars().take(80).collect::<String>()
-                );
-                self.head.fault.replace(Some(Fault::DuplicateKey(place)));
-                return Err(A::Error::custom("duplicate key"));
-            }
-            self.path.borrow_mut().push(key.clone());
-            map.next_value_seed(inside)?;
-            self.path.borrow_mut().pop();
             keys.insert(key);
         }
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let inside = self.deeper()?;
-        while list.next_element_seed(inside)?.is_some() {}
+        match self.deeper() {
+            Some(inside) => while list.next_element_seed(inside)?.is_some() {},
+            None => while list.next_element::<IgnoredAny>()?.is_some() {},
+        }
         Ok(())
     }
 
@@ -370,6 +383,10 @@ mod tests {
         assert_eq!(refused["code"], "too_large");
         let absurd = format!("{}1{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
         assert_eq!(refusal(&answer(&call(&absurd)))["code"], "too_large");
+        for deep in [deep, absurd] {
+            let after = format!(r#"{{"params":{{"x":{deep}}},"id":7,"method":"tools/call"}}"#);
+            assert_eq!(refusal(&answer(&after))["code"], "too_large", "the id comes after it");
+        }
     }
 
     #[test]
@@ -381,6 +398,8 @@ mod tests {
             refused["message"].as_str().unwrap().contains("params/arguments/patch/data/y/z"),
             "{refused}"
         );
+        let before = answer(r#"{"x":1,"x":2,"id":7,"method":"tools/call"}"#);
+        assert_eq!(refusal(&before)["code"], "invalid_argument", "the id comes after it");
         let twice = answer(r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}"#);
         assert_eq!(twice["error"]["code"], -32600);
     }

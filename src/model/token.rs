@@ -183,8 +183,12 @@ impl Token {
 /// says nothing about any.
 pub fn find<'a>(tokens: &'a [Token], presented: &str) -> Result<&'a Token, Invalid> {
     let digest = Secret::parse(presented).ok_or(Invalid::Unknown)?.digest();
-    let matching = tokens.iter().filter(|token| token.digest.is_same_secret(&digest));
-    matching.last().ok_or(Invalid::Unknown)
+    let found =
+        tokens.iter().fold(None, |found, token| match token.digest.is_same_secret(&digest) {
+            true => Some(token),
+            false => found,
+        });
+    found.ok_or(Invalid::Unknown)
 }
 
 #[cfg(test)]

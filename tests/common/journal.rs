@@ -35,16 +35,15 @@ impl Journal {
     }
 }
 
-/// Returns the versions of a journal's entries, in the order of its segments and their lines.
-pub(crate) fn versions(journal: &Path) -> Vec<u64> {
+/// Returns the entries of all segments of a journal, oldest first.
+pub(crate) fn entries(journal: &Path) -> Vec<Value> {
     let mut segments: Vec<PathBuf> =
         std::fs::read_dir(journal).unwrap().map(|entry| entry.unwrap().path()).collect();
     segments.sort();
     let text: String = segments.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     // The first line of a segment is no entry.
-    let entries = lines.filter(|line| line["operation"].is_string());
-    entries.map(|entry| entry["version"].as_u64().unwrap()).collect()
+    lines.filter(|line| line["operation"].is_string()).collect()
 }
 
 /// Frames the fields of a line again after they were changed: `crc` and `len` as the format says.

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub(crate) use self::client::{Caller, Server};
 pub(crate) use self::host::{ERAS, Era, Host, Person, accepts, answers};
-pub(crate) use self::journal::{Journal, framed, versions};
+pub(crate) use self::journal::{Journal, entries, framed};
 pub(crate) use self::listening::Listening;
 #[cfg(target_os = "linux")]
 pub(crate) use self::memory::memory_kib;

@@ -12,7 +12,7 @@ use crate::common::{Listening, Project, Random, memory_kib};
 /// Clients that send at once.
 const CLIENTS: u64 = 4;
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_that_are_nearly_right_are_each_answered_once_and_write_only_what_is_acknowledged()
 {
     let project = Project::new();

@@ -50,6 +50,10 @@ async fn an_answer_through_a_client_opens_nothing_and_nobody_is_asked_for_it() {
             json!({ "name": "logo", "patch": { "constraints": [constraint("links", "low")] } });
         let call = host.call("save_state", loosen);
         nothing_comes_of(&place, &host, "loosening", &["approval_required"], call).await;
+        for tool in ["reset_artifact", "delete_artifact"] {
+            let call = host.call(tool, json!({ "name": "logo", "confirm": "logo" }));
+            nothing_comes_of(&place, &host, tool, &["approval_required"], call).await;
+        }
         for argument in ["token", "approval_token", "authorization", "approvals"] {
             let call = json!({ "name": "logo", "event": "approve", argument: "refiner_x" });
             let call = host.call("transition", call);
@@ -97,7 +101,9 @@ async fn at_the_terminal_a_good_token_is_typed_and_nothing_else_counts() {
         ("the scope approve", &scopeless),
         ("expired", &expired.secret),
     ] {
-        for arguments in [&["approve", "logo"][..], &["transition", "logo", "stop"]] {
+        for arguments in
+            [&["approve", "logo"][..], &["transition", "logo", "stop"], &["delete", "logo"]]
+        {
             let (code, screen) = typed(&place, arguments, token);
             assert_eq!(code, Some(1), "{what}: {screen}");
             assert!(screen.contains(what) && screen.contains("hint"), "{what}: {screen}");

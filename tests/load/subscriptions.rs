@@ -16,7 +16,7 @@ const EACH_KIB_MAX: u64 = 200;
 /// Calls whose time is taken.
 const CALLS: usize = 500;
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "figures want the machine for itself: see the module"]
 async fn a_thousand_idle_subscriptions_take_little_memory_and_all_hear_of_a_change() {
     let project = Project::new();

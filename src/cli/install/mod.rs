@@ -12,7 +12,7 @@ mod toml;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 
 use self::document::{Change, Problem, Wanted, change};
@@ -28,7 +28,7 @@ use crate::storage::filesystem::ConfigurationFile;
 #[derive(Debug, clap::Args)]
 pub(super) struct Install {
     /// Whom to tell
-    #[arg(value_parser = PossibleValuesParser::new(HOSTS.map(|host| host.name)).map(host))]
+    #[arg(value_parser = host())]
     host: &'static Host,
     /// In the project's own file, which others get too, instead of yours
     #[arg(long)]
@@ -53,9 +53,10 @@ pub(super) struct Install {
     remove: bool,
 }
 
-/// Only called with names that were checked.
-fn host(name: String) -> &'static Host {
-    Host::named(&name).expect("the possible values are the hosts' names")
+/// Takes the name of a host.
+fn host() -> impl TypedValueParser<Value = &'static Host> {
+    let names = PossibleValuesParser::new(HOSTS.map(|host| host.name));
+    names.map(|name| Host::named(&name).expect("the possible values are the hosts' names"))
 }
 
 /// What came of it.

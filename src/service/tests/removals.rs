@@ -28,6 +28,13 @@ async fn with_work(service: &Service) {
     iterate(service, "violated").await;
 }
 
+/// Ends the first phase of a cycle that has no constraints yet.
+async fn specify(service: &Service) {
+    let result = json!({"constraints": [constraint("links", "blocking")]});
+    let specified = json!({"event": "complete", "phase": "specify", "result": result});
+    send(service, specified).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_reset_leaves_what_kind_of_work_it_is_and_nothing_of_the_work() {
     let (folder, service) = on_disk();
@@ -60,7 +67,7 @@ async fn a_reset_leaves_what_kind_of_work_it_is_and_nothing_of_the_work() {
     assert!(!folder.path().join(".refiner/history").exists(), "no cycle was finalized");
 
     // The loop goes on, and its end is archived as that of any cycle.
-    send(&service, json!({"event": "complete", "phase": "specify", "result": {}})).await.unwrap();
+    specify(&service).await;
     iterate(&service, "satisfied").await;
     let finalized = finalize(&service, json!({})).await.unwrap();
     assert_eq!((finalized.cycle, finalized.briefing.warnings), (2, Vec::<String>::new()));
@@ -98,9 +105,7 @@ async fn a_closed_cycle_can_be_reset_and_deleted() {
         finalize(&service, json!({})).await.unwrap();
         let answer = reset(&service, &person()).await.unwrap();
         assert_eq!((answer.briefing.cycle, answer.briefing.phase.as_str()), (2, "specify"));
-        send(&service, json!({"event": "complete", "phase": "specify", "result": {}}))
-            .await
-            .unwrap();
+        specify(&service).await;
         iterate(&service, "satisfied").await;
         finalize(&service, json!({})).await.unwrap();
         assert!(delete(&service, json!({})).await.unwrap().warnings.is_empty());
@@ -182,4 +187,24 @@ async fn a_removal_that_comes_again_is_done_once_and_its_key_ends_with_the_life_
     assert_eq!((opened.outcome, opened.version), (Outcome::Created, deleted.version + 1));
     let stale = delete(&service, json!({"expected_version": deleted.version})).await;
     assert_eq!(stale.unwrap_err().code(), "conflict");
+}
+
+#[tokio::test]
+async fn what_could_not_be_taken_away_is_said_and_is_done_with_the_next_look() {
+    let (folder, service) = on_disk();
+    with_work(&service).await;
+    let trash = folder.path().join(".refiner/trash");
+    drop(std::fs::File::create(&trash).unwrap());
+    let answer = delete(&service, json!({"idempotency_key": "end"})).await.unwrap();
+    assert!(answer.warnings[0].contains("not all files are taken away yet"), "{answer:?}");
+    assert_eq!(load(&service, json!({})).await.unwrap_err().code(), "not_found");
+    let doctor = Doctor { name: Some(name()) };
+    let findings = service.doctor(doctor, &caller()).await.unwrap().findings;
+    assert!(findings[0].problem.contains("not all is taken away"), "{findings:?}");
+
+    std::fs::remove_file(&trash).unwrap();
+    let again = delete(&service, json!({"idempotency_key": "end"})).await.unwrap();
+    assert_eq!((again.version, again.warnings), (answer.version, Vec::<String>::new()));
+    let kept = folder.path().join(again.kept_in.unwrap());
+    assert!(kept.join("dist/report.md").exists() && kept.join("state.json").exists());
 }

@@ -137,23 +137,3 @@ fn there_are_only_so_many() {
     assert!(check_room(&vec![one.clone(); limits::TOKENS_MAX - 1]).is_ok());
     assert_eq!(check_room(&vec![one; limits::TOKENS_MAX]).unwrap_err().code(), "too_large");
 }
-
-#[test]
-fn zz_measure_token() {
-    for n in [1, 10, 100] {
-        let folder = tempfile::tempdir().unwrap();
-        let tokens = tokens_of(folder.path(), "folder:/here", &Arc::default());
-        let mut last = None;
-        for _ in 0..n {
-            last = Some(tokens.create(wanted("a", &[Scope::Read], None)).unwrap().1);
-        }
-        let last = last.unwrap();
-        for _ in 0..3 {
-            let began = std::time::Instant::now();
-            for _ in 0..10000 {
-                tokens.check(last.reveal()).unwrap();
-            }
-            eprintln!("{n} tokens: {:?} a check", began.elapsed() / 10000);
-        }
-    }
-}

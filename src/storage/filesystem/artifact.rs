@@ -318,6 +318,7 @@ impl Artifact {
         let writer = open.writer.as_ref()?;
         let standing = standing_warnings(writer, open.read_only.as_deref());
         let segment = writer.segment();
+        let unfinished = writer.tombstone().is_some() && !warnings.is_empty();
         warnings.extend(standing.iter().cloned());
         let stands = |warnings: Vec<String>, spent| match (writer.newest(), writer.tombstone()) {
             (Some(snapshot), _) => {
@@ -326,6 +327,11 @@ impl Artifact {
             (None, Some(removed)) => Some(Standing::Deleted(Tombstone { removed, warnings })),
             (None, None) => None,
         };
+        if unfinished {
+            // Not to be seen without another try.
+            *hold_briefly(&self.published) = None;
+            return stands(warnings, open.spent);
+        }
         *hold_briefly(&self.published) = Some(Published {
             standing: stands(standing, Spent::default())?,
             segment: Arc::clone(&segment.file),

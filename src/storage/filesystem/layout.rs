@@ -155,7 +155,7 @@ mod tests {
         let name = |name: &str| Name::parse(name).unwrap();
         let at = Time::from_millis(1_795_601_532_123);
         let of = |owner: &str| trash(&name(owner), at, 13).split_off(TRASH.len() + 1);
-        assert_eq!(of("a"), "a-20261125T095212123Z-13");
+        assert_eq!(of("a"), "a-20261125T101212123Z-13");
         for (owner, file) in [
             ("a", of("a")),
             ("a-b", of("a-b")),

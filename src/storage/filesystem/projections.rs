@@ -118,6 +118,7 @@ impl Projections {
         standing: &Standing<'_>,
         warnings: &mut Vec<String>,
     ) -> io::Result<()> {
+        let before = self.removed;
         if !self.is_as_known(STATE_FILE, history)? {
             // Somebody else projected, or took files away.
             self.removed = self.removed.max(removal::done(history.fs, history.name)?);
@@ -126,11 +127,11 @@ impl Projections {
             return Ok(());
         }
         if let Some(removed) = standing.removed {
-            let known = self.removed;
             self.take_away_locked(history, removed)?;
-            if self.removed > known && removed.removal.ends_life() {
-                self.archived = 0;
-            }
+        }
+        if self.removed > before {
+            // Whoever took the name again counts cycles from 1.
+            self.archived = 0;
         }
         let Some(snapshot) = standing.snapshot else {
             self.known.clear();
@@ -154,7 +155,9 @@ impl Projections {
         }
         if projected.is_none() && round.removed > 0 {
             // Agents write there too, and it was taken away.
-            round.history.fs.create_dir(&layout::dist(round.history.name))?;
+            let (fs, name) = (round.history.fs, round.history.name);
+            fs.create_dir(&layout::dist(name))?;
+            fs.flush_dir(&layout::artifact(name))?;
         }
         self.archive(round)?;
         place_outputs(projected, round)?;
