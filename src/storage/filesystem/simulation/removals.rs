@@ -14,9 +14,6 @@ use crate::model::removal::Removal;
 use crate::model::{Time, Version};
 use crate::storage::Newest;
 
-/// By which the cycle after a reset is told from others.
-pub(super) const RESET: &str = "reset";
-
 /// What one process was told of removals.
 #[derive(Debug, Default)]
 pub(super) struct Told {
@@ -133,7 +130,6 @@ fn draft(turn: &mut Turn<'_>, removal: Removal) -> Version {
         return turn.end(drafted);
     }
     drafted.document.cycle = before.document.cycle + 1;
-    drafted.document.prior_cycle_id = Some(RESET.to_owned());
     turn.append(drafted).expect("small enough").version
 }
 

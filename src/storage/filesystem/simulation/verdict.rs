@@ -77,8 +77,10 @@ fn check_planted(disk: &SimulatedDisk, plan: Plan, told: &[Told]) -> Result<(), 
         ));
     }
     check_at_rest(disk, &after.snapshot)?;
-    check_output(disk, &store)?;
+    let entries = store.read(&name(), 0, usize::MAX).map_err(|fault| fault.to_string())?;
     let process = disk.start(1).remove(0);
+    check_output(&process, &entries)?;
+    check_archive(&process, &entries, &after.snapshot)?;
     for told in told {
         told.removals.check(&process, &states)?;
         removals::check_purged(&process, &states, &told.acknowledged)?;
@@ -224,35 +226,33 @@ fn check_at_rest(disk: &SimulatedDisk, newest: &Snapshot) -> Result<(), String> 
             return Err(format!("{file} is not what version {} gives", newest.version));
         }
     }
-    check_archive(&process, newest)
+    Ok(())
 }
 
 /// The output that an entry brought last is in its place.
-fn check_output(disk: &SimulatedDisk, store: &Store) -> Result<(), String> {
-    let entries = store.read(&name(), 0, usize::MAX).map_err(|fault| fault.to_string())?;
+fn check_output(process: &Process, entries: &[Entry]) -> Result<(), String> {
     let last_removal = entries.iter().rposition(|entry| entry.removal.is_some());
     let since = entries.iter().skip(last_removal.map_or(0, |removal| removal + 1));
     let expected = since.flat_map(|entry| &entry.outputs).next_back();
     let path = format!("{}/{OUTPUT}", layout::dist(&name()));
-    let there = fs::read(&disk.start(1).remove(0), &path).map_err(|error| error.to_string())?;
+    let there = fs::read(process, &path).map_err(|error| error.to_string())?;
     match there.as_deref().map(Digest::of) == expected.map(|output| output.digest) {
         true => Ok(()),
         false => Err(format!("{path} is {there:?}, not what {expected:?} brought")),
     }
 }
 
-/// The last finalized cycle has a readable copy.
-fn check_archive(process: &Process, newest: &Snapshot) -> Result<(), String> {
+/// The last finalized cycle has a readable copy. One that a reset ended was not finalized.
+fn check_archive(process: &Process, entries: &[Entry], newest: &Snapshot) -> Result<(), String> {
     let cycle = newest.document.cycle - 1;
-    if cycle == 0 {
+    let opening = entries.iter().rfind(|entry| entry.opens_cycle());
+    if cycle == 0 || opening.is_some_and(|opening| opening.removal.is_some()) {
         return Ok(());
     }
     let path = format!("{}/{STATE_FILE}", layout::archive(&name(), cycle));
     let archived = fs::read(process, &path).map_err(|e| e.to_string())?;
     let archived = archived.and_then(|bytes| projection::read_state(&bytes));
     match archived {
-        // A reset ended it.
-        None if newest.document.prior_cycle_id.as_deref() == Some(removals::RESET) => Ok(()),
         Some(state) if state.document.cycle == cycle && state.document.is_finalized() => Ok(()),
         other => {
             Err(format!("the archive of cycle {cycle} is {:?}", other.map(|state| state.version)))
