@@ -107,7 +107,10 @@ fn the_help_lists_every_subcommand_and_each_has_its_own() {
       verify      Measure the constraints
       output      Put files into an artifact's dist/, and read them
       finalize    Close and archive a cycle
+      reset       Begin an artifact anew, with nothing of what it was about
+      delete      Take an artifact away
       import      Take over what the older PMPO skill kept in its .refiner folder
+      export      Make a folder of an artifact that others can read
       install     Tell a host about the server, in the host's own configuration
       trust       Let the project's hooks run, after a look at them
       token       Make, list and revoke the tokens of those who may come in or decide
@@ -117,26 +120,6 @@ fn the_help_lists_every_subcommand_and_each_has_its_own() {
     Options:
           --dir <FOLDER>         The project's folder [default: the nearest one with .refiner or .git,
                                  else the present one] [env: REFINER_DIR=]
-          --provider <PROVIDER>  Where artifacts are kept [default: filesystem] [possible values:
-                                 filesystem, memory]
-          --json                 Print what the tool of that name answers
-      -q, --quiet                Print data only
-          --color <WHEN>         When to use colours [default: auto] [possible values: auto, always,
-                                 never]
-      -h, --help                 Print help (see more with '--help')
-      -V, --version              Print version
-    ");
-    insta::assert_snapshot!(said(&project, &["serve", "-h"]), @r"
-    exit 0
-    Serve MCP on standard input and output
-
-    Usage: refiner serve [OPTIONS]
-
-    Options:
-          --dir <FOLDER>         The project's folder [default: the nearest one with .refiner or .git,
-                                 else the present one] [env: REFINER_DIR=]
-          --tools <SET>          The tools that hosts see: all, core, pmpo, or their names with commas
-                                 between them [default: all]
           --provider <PROVIDER>  Where artifacts are kept [default: filesystem] [possible values:
                                  filesystem, memory]
           --json                 Print what the tool of that name answers
@@ -156,6 +139,43 @@ fn the_help_lists_every_subcommand_and_each_has_its_own() {
         assert_eq!(finished.code, Some(0), "{name}: {finished:?}");
         assert!(finished.stdout.contains(&format!("refiner {name}")), "{}", finished.stdout);
     }
+}
+
+#[test]
+fn the_help_of_a_server_lists_its_own_options_first() {
+    let project = Project::new();
+    insta::assert_snapshot!(said(&project, &["serve", "-h"]), @r"
+    exit 0
+    Serve MCP on standard input and output, or over HTTP
+
+    Usage: refiner serve [OPTIONS]
+
+    Options:
+          --tools <SET>            The tools that hosts see: all, core, pmpo, or their names with commas
+                                   between them [default: all]
+          --http <ADDRESS>         Serve over HTTP at this address, as 127.0.0.1:8977; port 0 takes any
+                                   that is free
+          --require-token          Ask for a token on this machine too; elsewhere one is always asked
+                                   for
+          --sse                    Speak HTTP+SSE of 2024-11-05 too, at /sse
+          --allow-host <HOST>      A name that clients may ask for, beside localhost and the address;
+                                   may be repeated
+          --allow-origin <ORIGIN>  A site whose pages may use the server, as https://app.example; may be
+                                   repeated
+          --tls-cert <FILE>        The certificate to speak TLS with, and those that vouch for it, in
+                                   PEM
+          --tls-key <FILE>         The certificate's private key, in PEM
+          --dir <FOLDER>           The project's folder [default: the nearest one with .refiner or .git,
+                                   else the present one] [env: REFINER_DIR=]
+          --provider <PROVIDER>    Where artifacts are kept [default: filesystem] [possible values:
+                                   filesystem, memory]
+          --json                   Print what the tool of that name answers
+      -q, --quiet                  Print data only
+          --color <WHEN>           When to use colours [default: auto] [possible values: auto, always,
+                                   never]
+      -h, --help                   Print help (see more with '--help')
+      -V, --version                Print version
+    ");
 }
 
 #[test]

@@ -82,19 +82,26 @@ impl Cli {
 #[derive(Clone, Debug, clap::Args)]
 struct Global {
     /// The project's folder [default: the nearest one with .refiner or .git, else the present one]
-    #[arg(long, global = true, env = "REFINER_DIR", value_name = "FOLDER", value_parser = folder())]
+    #[arg(long, global = true, display_order = 101, env = "REFINER_DIR", value_name = "FOLDER", value_parser = folder())]
     dir: Option<PathBuf>,
     /// Where artifacts are kept
-    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(long, global = true, display_order = 102, value_enum, default_value_t)]
     provider: ProviderKind,
     /// Print what the tool of that name answers
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 103)]
     json: bool,
     /// Print data only
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, display_order = 104)]
     quiet: bool,
     /// When to use colours
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    #[arg(
+        long,
+        global = true,
+        display_order = 105,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN"
+    )]
     color: Color,
 }
 

@@ -3,18 +3,20 @@
 //! One test is made for each check and provider by [`conformance`]. A check that is not in its list
 //! is dead code, which the compiler reports, so none can be forgotten.
 
+mod changes;
+mod removals;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Change, Newest, Provider, Watch};
+use super::{Newest, Provider};
 use crate::model::entry::{LogFile, Section};
 use crate::model::idempotency::IdempotencyKey;
 use crate::model::journal::Turn;
-use crate::model::journal::tests::{draft, removing};
+use crate::model::journal::tests::draft;
 use crate::model::output::{Output, OutputPath};
-use crate::model::removal::Removal;
 use crate::model::{Digest, Draft, Name, Refusal, Version, limits};
 
 /// Makes a test of every check for a provider. `$made` is an expression that makes a fresh one,
@@ -66,6 +68,19 @@ macro_rules! conformance {
 conformance!(memory, ((), crate::storage::memory::Memory::default()));
 conformance!(filesystem, crate::storage::filesystem::tests::fresh(4096));
 conformance!(filesystem_with_short_segments, crate::storage::filesystem::tests::fresh(3));
+
+use self::changes::{
+    an_artifact_is_followed_until_it_was_unfollowed_as_often,
+    every_version_of_a_followed_artifact_is_told_of,
+    nothing_is_told_of_artifacts_that_nobody_follows,
+    the_listing_is_told_of_when_an_artifact_comes,
+};
+use self::removals::{
+    a_deleted_artifact_does_not_exist_and_its_versions_are_kept,
+    a_name_taken_again_goes_on_counting, a_purge_and_a_new_life_in_one_turn_are_kept_apart,
+    after_a_reset_there_are_no_outputs_of_before_it,
+    nothing_of_a_purged_artifact_is_left_but_the_count,
+};
 
 type Shared = Arc<dyn Provider>;
 
@@ -304,58 +319,6 @@ async fn a_log_has_what_the_entries_added_to_it(provider: Shared) {
     assert_eq!(log(LogFile::RefinementLog).await, "");
 }
 
-/// Returns the next artifact that is told of.
-async fn told(watch: &dyn Watch) -> String {
-    loop {
-        if let Change::Artifact(name) = watch.next().await {
-            return name.to_string();
-        }
-    }
-}
-
-async fn every_version_of_a_followed_artifact_is_told_of(provider: Shared) {
-    let watch = provider.watch().await.unwrap();
-    watch.follow(&name("a")).await;
-    for expected in 1..=10 {
-        put(&*provider, "a", json!(expected)).await;
-        while version(&*provider, "a").await < expected || told(&*watch).await != "a" {}
-    }
-}
-
-async fn nothing_is_told_of_artifacts_that_nobody_follows(provider: Shared) {
-    let watch = provider.watch().await.unwrap();
-    watch.follow(&name("b")).await;
-    for artifact in ["a", "b.c", "b"] {
-        put(&*provider, artifact, json!(1)).await;
-    }
-    assert_eq!(told(&*watch).await, "b");
-}
-
-async fn an_artifact_is_followed_until_it_was_unfollowed_as_often(provider: Shared) {
-    let watch = provider.watch().await.unwrap();
-    for artifact in ["a", "a", "b"] {
-        watch.follow(&name(artifact)).await;
-    }
-    assert!(!watch.unfollow(&name("a")));
-    put(&*provider, "a", json!(1)).await;
-    assert_eq!(told(&*watch).await, "a");
-    assert!(watch.unfollow(&name("a")));
-    put(&*provider, "a", json!(2)).await;
-    put(&*provider, "b", json!(1)).await;
-    assert_eq!(told(&*watch).await, "b");
-}
-
-async fn the_listing_is_told_of_when_an_artifact_comes(provider: Shared) {
-    let watch = provider.watch().await.unwrap();
-    for artifact in ["a", "b"] {
-        put(&*provider, artifact, json!(1)).await;
-        provider.settle().await;
-        while watch.next().await != Change::Listing {}
-        let names = provider.list(None, 10).await.unwrap();
-        assert!(names.contains(&name(artifact)));
-    }
-}
-
 async fn names_are_listed_in_order_and_in_pages(provider: Shared) {
     for artifact in ["c", "a", "b", "a-1", "d"] {
         put(&*provider, artifact, json!(1)).await;
@@ -380,147 +343,4 @@ async fn nothing_is_known_of_an_artifact_that_does_not_exist(provider: Shared) {
     assert!(provider.at(&name("a"), 1).await.unwrap().is_none());
     assert!(provider.examine(&name("a")).await.unwrap().is_empty());
     assert!(provider.outputs(&name("a")).await.unwrap().is_empty());
-}
-
-/// Appends an entry that brings an output.
-async fn bring(provider: &dyn Provider, artifact: &str, content: &str) -> Digest {
-    let (name, content) = (name(artifact), content.as_bytes().to_vec());
-    let digest = Digest::of(&content);
-    let decide = move |turn: &mut Turn<'_>| {
-        let path = OutputPath::parse("made/out.txt").unwrap();
-        let output = Output { path, bytes: content.len() as u64, digest };
-        let drafted = draft("a", &json!("brought"));
-        let drafted = Draft { outputs: vec![output], blobs: vec![content.clone()], ..drafted };
-        drop(turn.append(drafted).unwrap());
-    };
-    provider.append(&name, Box::new(decide)).await.unwrap().unwrap();
-    digest
-}
-
-/// Deletes an artifact, and returns the version that did.
-async fn end(provider: &dyn Provider, artifact: &str, removal: Removal) -> Version {
-    let text = artifact.to_owned();
-    let decide = move |turn: &mut Turn<'_>| {
-        turn.end(removing(&text, removal));
-    };
-    assert!(provider.append(&name(artifact), Box::new(decide)).await.unwrap().is_none());
-    let tombstone = provider.tombstone(&name(artifact)).await.unwrap().unwrap();
-    assert_eq!((tombstone.removed.removal, tombstone.warnings), (removal, Vec::new()));
-    tombstone.removed.version
-}
-
-async fn outputs(provider: &dyn Provider, artifact: &str) -> usize {
-    provider.outputs(&name(artifact)).await.unwrap().len()
-}
-
-async fn a_deleted_artifact_does_not_exist_and_its_versions_are_kept(provider: Shared) {
-    let provider = &*provider;
-    put(provider, "b", json!(1)).await;
-    for i in 1..=4 {
-        put(provider, "a", json!(i)).await;
-    }
-    let digest = bring(provider, "a", "content").await;
-    assert!(provider.tombstone(&name("a")).await.unwrap().is_none());
-    assert_eq!(end(provider, "a", Removal::Delete).await, 6);
-
-    assert!(provider.newest(&name("a")).await.unwrap().is_none());
-    assert_eq!(outputs(provider, "a").await, 0);
-    assert_eq!(provider.list(None, 10).await.unwrap(), [name("b")]);
-    assert_eq!(provider.deleted(None, 10).await.unwrap(), [name("a")]);
-    assert_eq!(provider.deleted(Some(&name("a")), 10).await.unwrap(), []);
-    let entries = provider.read(&name("a"), 0, 10).await.unwrap();
-    assert_eq!(entries.iter().map(|entry| entry.version).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
-    assert_eq!(entries[5].removal, Some(Removal::Delete));
-    for version in 1..=4 {
-        let snapshot = provider.at(&name("a"), version).await.unwrap().unwrap();
-        assert_eq!(snapshot.document.data["value"], json!(version));
-    }
-    assert!(provider.at(&name("a"), 6).await.unwrap().is_none());
-    assert_eq!(provider.blob(&name("a"), digest).await.unwrap(), Some(b"content".to_vec()));
-    let nothing = provider.append(&name("a"), Box::new(|_| {})).await.unwrap();
-    assert!(nothing.is_none());
-    assert_eq!(version(provider, "b").await, 1);
-}
-
-async fn a_name_taken_again_goes_on_counting(provider: Shared) {
-    let provider = &*provider;
-    bring(provider, "a", "old").await;
-    assert_eq!(end(provider, "a", Removal::Delete).await, 2);
-    for expected in 3..=6 {
-        assert_eq!(put(provider, "a", json!(expected)).await.snapshot.version, expected);
-    }
-    assert_eq!(outputs(provider, "a").await, 0);
-    assert!(provider.tombstone(&name("a")).await.unwrap().is_none());
-    assert_eq!(provider.list(None, 10).await.unwrap(), [name("a")]);
-    assert_eq!(provider.deleted(None, 10).await.unwrap(), []);
-    assert_eq!(provider.read(&name("a"), 0, 10).await.unwrap().len(), 6);
-    let before = provider.at(&name("a"), 1).await.unwrap().unwrap();
-    assert_eq!(before.document.data["value"], "brought");
-    assert_eq!(end(provider, "a", Removal::Delete).await, 7);
-    assert_eq!(put(provider, "a", json!(8)).await.snapshot.version, 8);
-}
-
-async fn nothing_of_a_purged_artifact_is_left_but_the_count(provider: Shared) {
-    let provider = &*provider;
-    let large = json!("x".repeat(limits::INLINE_PAYLOAD_BYTES_MAX * 2));
-    for value in [json!(1), large, json!(3), json!(4)] {
-        put(provider, "a", value).await;
-    }
-    let digest = bring(provider, "a", "secret").await;
-    put(provider, "b", json!("of b")).await;
-    assert_eq!(end(provider, "a", Removal::Purge).await, 6);
-    assert!(provider.newest(&name("a")).await.unwrap().is_none());
-    assert_eq!(provider.deleted(None, 10).await.unwrap(), [name("a")]);
-    let gone = async || {
-        for version in 1..=6 {
-            assert!(provider.at(&name("a"), version).await.unwrap().is_none(), "{version}");
-        }
-        assert_eq!(provider.blob(&name("a"), digest).await.unwrap(), None);
-        assert_eq!(outputs(provider, "a").await, 0);
-    };
-    gone().await;
-    assert_eq!(provider.read(&name("a"), 0, 10).await.unwrap(), []);
-    for expected in 7..=12 {
-        assert_eq!(put(provider, "a", json!(expected)).await.snapshot.version, expected);
-    }
-    gone().await;
-    let entries = provider.read(&name("a"), 0, 3).await.unwrap();
-    assert_eq!(entries.iter().map(|entry| entry.version).collect::<Vec<_>>(), [7, 8, 9]);
-    let snapshot = provider.at(&name("a"), 8).await.unwrap().unwrap();
-    assert_eq!(snapshot.document.data["value"], 8);
-    assert_eq!(version(provider, "b").await, 1);
-}
-
-async fn a_purge_and_a_new_life_in_one_turn_are_kept_apart(provider: Shared) {
-    let provider = &*provider;
-    let old = bring(provider, "a", "old").await;
-    let decide = |turn: &mut Turn<'_>| {
-        turn.end(removing("a", Removal::Purge));
-        let drafted = draft("a", &json!("new"));
-        turn.append(Draft { blobs: vec![b"new".to_vec()], ..drafted }).unwrap();
-    };
-    let newest = provider.append(&name("a"), Box::new(decide)).await.unwrap().unwrap();
-    assert_eq!((newest.snapshot.version, value(&newest)), (3, &json!("new")));
-    assert_eq!(newest.warnings, Vec::<String>::new());
-    let blob = async |digest| provider.blob(&name("a"), digest).await.unwrap();
-    assert_eq!((blob(old).await, blob(Digest::of(b"new")).await), (None, Some(b"new".to_vec())));
-    assert_eq!(outputs(provider, "a").await, 0);
-    assert_eq!(provider.read(&name("a"), 0, 10).await.unwrap().len(), 1);
-}
-
-async fn after_a_reset_there_are_no_outputs_of_before_it(provider: Shared) {
-    let provider = &*provider;
-    let old = bring(provider, "a", "old").await;
-    let decide = |turn: &mut Turn<'_>| drop(turn.append(removing("a", Removal::Reset)).unwrap());
-    let newest = provider.append(&name("a"), Box::new(decide)).await.unwrap().unwrap();
-    assert_eq!((newest.snapshot.version, newest.warnings), (2, Vec::new()));
-    assert_eq!(outputs(provider, "a").await, 0);
-    assert_eq!(provider.blob(&name("a"), old).await.unwrap(), Some(b"old".to_vec()));
-    bring(provider, "a", "new").await;
-    let path = OutputPath::parse("made/out.txt").unwrap();
-    assert_eq!(provider.output(&name("a"), &path).await.unwrap(), Some(b"new".to_vec()));
-    assert_eq!(
-        provider.at(&name("a"), 1).await.unwrap().unwrap().document.data["value"],
-        "brought"
-    );
 }

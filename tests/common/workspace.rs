@@ -72,7 +72,8 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) {
     });
 }
 
-/// Shows everything below a folder: files with their content, folders before what is in them.
+/// Shows everything below a folder: files with their content, folders before what is in them. What a
+/// server takes away meanwhile, such as the copy that it has just replaced, is not there.
 fn visit(folder: &Path, see: &mut dyn FnMut(&Path, Option<&[u8]>)) {
     let mut paths: Vec<PathBuf> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -82,7 +83,10 @@ fn visit(folder: &Path, see: &mut dyn FnMut(&Path, Option<&[u8]>)) {
             see(&path, None);
             visit(&path, see);
         } else {
-            see(&path, Some(&std::fs::read(&path).unwrap()));
+            match std::fs::read(&path) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                content => see(&path, Some(&content.unwrap())),
+            }
         }
     }
 }

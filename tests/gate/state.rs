@@ -60,7 +60,7 @@ async fn a_forged_altered_or_moved_state_opens_nothing() {
 /// Seals a state as somebody does who knows how, and has a key.
 fn sealed(state: &Value, key: &[u8; 32]) -> String {
     let payload = state.to_string();
-    let key = blake3::derive_key("refiner 1 requestState of the human gate", key);
+    let key = blake3::derive_key("refiner 2 requestState of a question", key);
     let seal = blake3::keyed_hash(&key, payload.as_bytes());
     format!("{}.{}", BASE64.encode(&payload), seal.to_hex())
 }

@@ -71,7 +71,7 @@ async fn a_signal_ends_a_server_that_is_written_to_and_what_it_answered_is_store
     let project = Project::new();
     let server = Program::start(project.path(), &["--sse"]).await;
     let mut client = server.connect().await;
-    let open = save(0, "init_state", json!({ "name": "a", "workflow": "document" }));
+    let open = save(0, "init_state", &json!({ "name": "a", "workflow": "document" }));
     let opened = client.post(&stateless("tools/call", Some("init_state")), &open).await;
     assert_eq!(opened.status, 200, "{opened:?}");
     let mut stream = server.connect().await;
@@ -84,7 +84,7 @@ async fn a_signal_ends_a_server_that_is_written_to_and_what_it_answered_is_store
             for turn in 0.. {
                 let field = format!("w{writer}-{turn}");
                 let arguments = json!({ "name": "a", "patch": { "data": { &field: 1 } } });
-                let body = save(turn, "save_state", arguments).to_string();
+                let body = save(turn, "save_state", &arguments).to_string();
                 let headers = [&MESSAGE[..], &stateless("tools/call", Some("save_state"))].concat();
                 client.request("POST", "/mcp", &headers, body.as_bytes()).await;
                 let Some(answer) = client.answer_unless_ended().await else { return };
@@ -114,7 +114,7 @@ async fn a_signal_ends_a_server_that_is_written_to_and_what_it_answered_is_store
     assert!(lost.is_empty(), "{lost:?}");
 }
 
-fn save(id: u64, tool: &str, arguments: Value) -> Value {
+fn save(id: u64, tool: &str, arguments: &Value) -> Value {
     let params = json!({ "name": tool, "arguments": arguments, "_meta": meta() });
     json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params })
 }

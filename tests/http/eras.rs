@@ -7,12 +7,12 @@ use super::fixture::{Fixture, call, greeting, meta, stateless, stateless_call};
 use super::program::Program;
 use crate::common::{Project, told};
 
-fn request(id: u64, method: &str, params: Value) -> Value {
+fn request(id: u64, method: &str, params: &Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
 }
 
-fn tool(id: u64, name: &str, arguments: Value) -> Value {
-    request(id, "tools/call", json!({ "name": name, "arguments": arguments }))
+fn tool(id: u64, name: &str, arguments: &Value) -> Value {
+    request(id, "tools/call", &json!({ "name": name, "arguments": arguments }))
 }
 
 #[tokio::test]
@@ -35,10 +35,10 @@ async fn a_session_of_each_revision_begins_works_and_ends() {
         let session = [("mcp-session-id", id.as_str()), ("mcp-protocol-version", revision)];
         let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
         assert_eq!(client.post(&session, &initialized).await.status, 202);
-        let open = tool(2, "init_state", json!({ "name": revision, "workflow": "document" }));
+        let open = tool(2, "init_state", &json!({ "name": revision, "workflow": "document" }));
         let opened = told(&client.told(&session, &open).await).unwrap();
         assert_eq!(opened["outcome"], "created");
-        let load = tool(3, "load_state", json!({ "name": revision }));
+        let load = tool(3, "load_state", &json!({ "name": revision }));
         assert_eq!(told(&client.told(&session, &load).await).unwrap()["version"], 1);
         let ended = client.ask("DELETE", "/mcp", &session, b"").await;
         assert!((200..300).contains(&ended.status), "{ended:?}");
@@ -55,17 +55,17 @@ async fn requests_that_stand_by_themselves_are_answered_with_json() {
     let project = Project::new();
     let server = Program::start(project.path(), &[]).await;
     let mut client = server.connect().await;
-    let discover = request(1, "server/discover", json!({ "_meta": meta() }));
+    let discover = request(1, "server/discover", &json!({ "_meta": meta() }));
     let discovered = client.post(&stateless("server/discover", None), &discover).await;
     let versions = &discovered.json()["result"]["supportedVersions"];
     assert!(versions.as_array().unwrap().contains(&json!("2026-07-28")), "{discovered:?}");
     let arguments = json!({ "name": "a", "workflow": "document" });
     let params = json!({ "name": "init_state", "arguments": arguments, "_meta": meta() });
     let headers = stateless("tools/call", Some("init_state"));
-    let opened = client.post(&headers, &request(2, "tools/call", params)).await;
+    let opened = client.post(&headers, &request(2, "tools/call", &params)).await;
     assert_eq!(told(&opened.json()).unwrap()["outcome"], "created");
     assert_eq!(opened.header("mcp-session-id"), None);
-    let unknown = request(3, "no/such", json!({ "_meta": meta() }));
+    let unknown = request(3, "no/such", &json!({ "_meta": meta() }));
     let unknown = client.post(&stateless("no/such", None), &unknown).await;
     assert_eq!((unknown.status, &unknown.json()["error"]["code"]), (404, &json!(-32601)));
 }

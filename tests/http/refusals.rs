@@ -11,6 +11,9 @@ use crate::common::{Project, command, finish, refiner};
 /// The largest message that is taken.
 const BODY_BYTES_MAX: usize = 16 << 20;
 
+/// A method, a path, headers, and the status and code that they get.
+type Wrong<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], u16, &'a str);
+
 #[tokio::test]
 async fn every_wrong_request_gets_its_answer_as_json_and_the_server_stays_up() {
     let project = Project::new();
@@ -18,7 +21,7 @@ async fn every_wrong_request_gets_its_answer_as_json_and_the_server_stays_up() {
     let body = greeting().to_string();
     let (json, accept) = (MESSAGE[0], MESSAGE[1]);
     let unknown = ("mcp-session-id", "no-such");
-    let cases: &[(&str, &str, &[(&str, &str)], u16, &str)] = &[
+    let cases: &[Wrong<'_>] = &[
         ("POST", "/mcp", &[json, accept, ("host", "evil.example")], 403, "host_not_allowed"),
         ("GET", "/sse", &[("host", "evil.example:80")], 403, "host_not_allowed"),
         ("POST", "/messages", &[json, ("host", "evil.example")], 403, "host_not_allowed"),

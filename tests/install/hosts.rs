@@ -151,6 +151,7 @@ fn a_project_s_own_file_gets_an_entry_that_goes_where_the_project_goes() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is one table, of all hosts")]
 fn a_server_that_runs_already_is_named_by_its_url_and_a_token_by_its_variable() {
     let url = "http://127.0.0.1:8977/mcp";
     let entries = HOSTS.map(|host| {

@@ -69,14 +69,14 @@ impl Client {
         let mut answer = request.send(message.to_string()).unwrap();
         let answer = answer_in(&answer.body_mut().read_to_string().unwrap());
         assert_eq!(answer["id"], self.asked, "{tool}: {answer}");
-        assert_eq!(answer["result"]["isError"].as_bool().unwrap_or(false), false, "{answer}");
+        assert!(!answer["result"]["isError"].as_bool().unwrap_or(false), "{answer}");
         answer["result"]["structuredContent"].clone()
     }
 }
 
 /// Returns the answer in a body: as it is, or as an event of a stream.
 fn answer_in(body: &str) -> Value {
-    let events = body.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
-    let last = events.filter(|data| !data.is_empty()).next_back();
+    let mut events = body.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
+    let last = events.rfind(|data| !data.is_empty());
     serde_json::from_str(last.unwrap_or(body)).unwrap_or_else(|error| panic!("{error}: {body}"))
 }

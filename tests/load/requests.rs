@@ -75,7 +75,7 @@ async fn a_thousand_requests_a_second_for_a_minute_lose_no_write_and_take_no_mor
 fn offer(client: u32, url: &str, began: Instant) -> Seen {
     let mut seen = Seen::default();
     let mut connection =
-        if client % 2 == 0 { Client::stateless(url) } else { Client::in_session(url) };
+        if client.is_multiple_of(2) { Client::stateless(url) } else { Client::in_session(url) };
     let (count, pause) = (RATE / CLIENTS * 60, DURATION / (RATE / CLIENTS * 60));
     for request in 0..count {
         let due = began + pause * request;
