@@ -317,7 +317,9 @@ fn place_outputs(projected: Option<Version>, round: &Round<'_>) -> io::Result<()
         false => Vec::new(),
     };
     let mut brought: BTreeMap<&OutputPath, Vec<Digest>> = BTreeMap::new();
-    for output in earlier.iter().chain(&round.changes.entries).flat_map(|entry| &entry.outputs) {
+    // Of the changes, those before a removal were taken away with it.
+    let since = earlier.iter().chain(&round.changes.entries).filter(|entry| entry.version > after);
+    for output in since.flat_map(|entry| &entry.outputs) {
         brought.entry(&output.path).or_default().push(output.digest);
     }
     for (path, digests) in brought {
