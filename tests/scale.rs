@@ -120,12 +120,21 @@ impl Costs {
         let saves = |from, count| -> Vec<_> {
             (from + 1..=from + count).map(|i| ("save_state", save(0, i))).collect()
         };
-        Self {
-            opening: run(project, version, &[]).await,
-            first_save: run(project, version, &saves(version, 1)).await,
-            more_saves: run(project, version + 1, &saves(version + 1, 1 + SAVES)).await,
-            memory: memory(project).await,
+        let opening = run(project, version, &[]).await;
+        let first_save = run(project, version, &saves(version, 1)).await;
+        // A listing that is made anew a moment later falls into a run or not: the fewest calls are
+        // those of the saves alone.
+        let mut more_saves: Option<Cost> = None;
+        for repeated in 0..3 {
+            let from = version + 1 + repeated * (1 + SAVES);
+            let cost = run(project, from, &saves(from, 1 + SAVES)).await;
+            more_saves = match more_saves {
+                Some(least) if least.calls <= cost.calls => Some(least),
+                _ => Some(cost),
+            };
         }
+        let more_saves = more_saves.expect("it was run");
+        Self { opening, first_save, more_saves, memory: memory(project).await }
     }
 
     /// What one more save costs a server that has saved already, times [`SAVES`].
