@@ -8,7 +8,7 @@ use crate::model::{Refusal, limits};
 
 /// Who calls.
 ///
-/// Whether a person agreed to the call is nobody's to look at but [`Service::consent`]'s, so that no
+/// Whether a person agreed to the call is nobody's to look at but `Service::consent`'s, so that no
 /// operation takes an agreement for good that was not proven as the user wants it.
 #[derive(Clone, Debug)]
 pub struct Caller {

@@ -2,7 +2,7 @@
 //! version it left, how it ended, and where its time went.
 //!
 //! A face makes the span ([`span`]) and lets the call run in it ([`traced`]); operations say what they
-//! meet ([`saw`], [`stored`]). Where nobody listens the span is disabled, and all of it is a look at
+//! meet (`saw`, `stored`). Where nobody listens the span is disabled, and all of it is a look at
 //! two words of memory.
 
 use std::cell::RefCell;
