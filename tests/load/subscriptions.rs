@@ -12,7 +12,7 @@ use crate::common::{Listening, Project, memory_kib, soon};
 
 const SUBSCRIPTIONS: usize = 1000;
 /// Memory that each may take, its connection included.
-const EACH_KIB_MAX: u64 = 200;
+const EACH_KIB_MAX: u64 = 100;
 /// Calls whose time is taken.
 const CALLS: usize = 500;
 
