@@ -26,8 +26,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::arguments;
 use super::schema::plain_schema;
+use super::{arguments, icon};
 use crate::model::{Refusal, schema};
 use crate::service::{Caller, Service};
 
@@ -185,6 +185,7 @@ pub(super) fn registered<T: Tool + 'static>() -> Registered {
     let input = plain_schema::<T::Arguments>();
     let definition = Definition::new(T::NAME, T::DESCRIPTION, Arc::clone(&input))
         .with_title(T::TITLE)
+        .with_icons(icon::of_tool(T::EFFECT))
         .with_annotations(annotations(T::EFFECT))
         .with_raw_output_schema(plain_schema::<T::Answer>());
     let compile: Box<dyn FnOnce() -> Validator + Send> =
