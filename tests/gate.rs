@@ -164,6 +164,38 @@ async fn a_person_approves_in_either_era_after_being_shown_what_they_decide() {
 }
 
 #[tokio::test]
+async fn a_person_is_shown_the_files_that_are_there_and_those_that_are_missing() {
+    for era in ERAS {
+        let place = Place::new();
+        let host = place.host(era, accepts(json!({ "decision": "reject" }))).await;
+        open_gate(&host, "logo").await;
+        host.call("transition", approve()).await.unwrap();
+        complete(&host, "logo", "plan", json!({ "steps": ["draw again"] })).await;
+        write(&host, "logo.svg", "<svg/>").await;
+        write(&host, "mark.svg", "<svg/>").await;
+        let variants = [("logo", "logo.svg"), ("mark", "mark.svg")];
+        let variants = variants.map(|(name, file)| json!({ "name": name, "file": file }));
+        let result = json!({ "actions": ["drew"], "manifest": { "variants": variants } });
+        complete(&host, "logo", "execute", result).await;
+        complete(&host, "logo", "reflect", json!({ "constraints": [] })).await;
+        write(&host, "logo.svg", "<svg>a bird</svg>").await;
+        std::fs::remove_file(place.project.of("logo", "dist/mark.svg")).unwrap();
+        host.call("transition", approve()).await.unwrap();
+        let asked = host.asked();
+        let shown = asked[1]["message"].as_str().unwrap();
+        for part in ["1 file in dist/ with 17 bytes:", "logo.svg, 17 bytes", "mark.svg is MISSING"]
+        {
+            assert!(shown.contains(part), "{era:?}: {part} is not in\n{shown}");
+        }
+    }
+}
+
+async fn write(host: &Host, path: &str, content: &str) {
+    let output = json!({ "name": "logo", "path": path, "content": content });
+    host.call("write_output", output).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_person_rejects_in_either_era_and_the_model_hears_why() {
     for era in ERAS {
         let place = Place::new();

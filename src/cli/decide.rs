@@ -34,7 +34,6 @@ impl Decide {
             name: &arguments.name,
             event: Some(event),
             words: arguments.reason.as_deref(),
-            takes_away: false,
         };
         let send = async |caller: &_| context.service.transition(arguments.clone(), caller).await;
         let answer = with_person(context, &asking, send).await?;

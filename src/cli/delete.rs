@@ -28,12 +28,7 @@ impl Delete {
             expected_version: self.writing.expected_version,
             idempotency_key: self.writing.idempotency_key,
         };
-        let asking = Asking {
-            name: &arguments.name,
-            event: None,
-            words: self.reason.as_deref(),
-            takes_away: true,
-        };
+        let asking = Asking { name: &arguments.name, event: None, words: self.reason.as_deref() };
         let delete = async |caller: &_| context.service.delete(arguments.clone(), caller).await;
         let answer = with_person(context, &asking, delete).await?;
         context.output.warnings(&answer.warnings);

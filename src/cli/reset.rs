@@ -25,12 +25,7 @@ impl Reset {
             expected_version: self.writing.expected_version,
             idempotency_key: self.writing.idempotency_key,
         };
-        let asking = Asking {
-            name: &arguments.name,
-            event: None,
-            words: self.reason.as_deref(),
-            takes_away: true,
-        };
+        let asking = Asking { name: &arguments.name, event: None, words: self.reason.as_deref() };
         let reset = async |caller: &_| context.service.reset(arguments.clone(), caller).await;
         let answer = with_person(context, &asking, reset).await?;
         context.output.warn(&answer.briefing);

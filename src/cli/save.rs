@@ -31,12 +31,8 @@ impl Save {
             idempotency_key: self.writing.idempotency_key,
         };
         let save = async |caller: &_| context.service.save(arguments.clone(), caller).await;
-        let asking = Asking {
-            name: &arguments.name,
-            event: None,
-            words: arguments.note.as_deref(),
-            takes_away: false,
-        };
+        let asking =
+            Asking { name: &arguments.name, event: None, words: arguments.note.as_deref() };
         let answer = with_person(context, &asking, save).await?;
         context.output.warn(&answer.briefing);
         if !answer.changed {

@@ -50,7 +50,6 @@ impl Transition {
             name: &arguments.name,
             event: Some(&arguments.event),
             words: arguments.reason.as_deref(),
-            takes_away: false,
         };
         let answer = with_person(context, &asking, send).await?;
         context.output.warn(&answer.briefing);

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use super::{Context, Failure, token};
-use crate::model::gate::Question;
+use crate::model::gate::{self, Question};
 use crate::model::{Name, Refusal, Version};
 use crate::service::{Caller, Consent};
 
@@ -32,8 +32,6 @@ pub(super) struct Asking<'a> {
     pub(super) event: Option<&'a str>,
     /// What whoever sits there gave as the reason.
     pub(super) words: Option<&'a str>,
-    /// Whether something is taken away, so that how much is to be shown.
-    pub(super) takes_away: bool,
 }
 
 /// Does something, and where that needs a person's decision, asks for it at the terminal.
@@ -50,10 +48,8 @@ pub(super) async fn with_person<T>(
     };
     match refusal {
         Refusal::ApprovalRequired { what, .. } if at_a_terminal() => {
-            let question = match asking.takes_away {
-                true => context.service.question_of_loss(asking.name, &what, None).await?,
-                false => context.service.question(asking.name, &what, asking.event, None).await?,
-            };
+            let about = gate::Asking { what: &what, event: asking.event, why: None };
+            let question = context.service.question(asking.name, about).await?;
             if !asked(&question) {
                 return Err(declined(&question).into());
             }

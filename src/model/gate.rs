@@ -6,10 +6,11 @@ use serde_json::{Value, json};
 
 use super::constraint::{Severity, Status};
 use super::journal::Snapshot;
+use super::output::OutputPath;
 use super::step::ahead;
 use super::text::shortened;
 use super::workflow::Workflow;
-use super::{Digest, Document, Name, Refusal, Version};
+use super::{Digest, Document, Name, Refusal, Version, limits};
 
 /// The status of an [`Approval`](super::document::Approval) that nobody has decided yet.
 pub const OPEN: &str = "open";
@@ -101,6 +102,26 @@ pub struct Question {
     pub sight: Sight,
 }
 
+/// A call that a person is asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    /// What it would do, in a few words.
+    pub what: &'a str,
+    /// The event that it sends, if it sends one.
+    pub event: Option<&'a str>,
+    /// What its caller says about it.
+    pub why: Option<&'a str>,
+}
+
+/// A file of an artifact at the moment at which a person is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileNow {
+    /// Where it is, or should be.
+    pub path: OutputPath,
+    /// Its length. None where it is part of the result but not there.
+    pub bytes: Option<u64>,
+}
+
 /// An event that a person may choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
@@ -111,15 +132,15 @@ pub struct Choice {
 }
 
 impl Question {
-    /// Makes the question that a refused call leads to. `event` is what the call sends, if it sends
-    /// one, and `why` is what its caller says about it.
+    /// Makes the question that a refused call leads to. `files` are those of the result, and others
+    /// after them.
     pub fn of(
         workflow: &Workflow,
         snapshot: &Snapshot,
-        what: &str,
-        event: Option<&str>,
-        why: Option<&str>,
+        asking: Asking<'_>,
+        files: &[FileNow],
     ) -> Self {
+        let Asking { what, event, why } = asking;
         let document = &snapshot.document;
         let ahead = event.map_or_else(Vec::new, |_| choices(workflow, document));
         let gate = open_gate(document).filter(|_| !ahead.is_empty());
@@ -136,22 +157,17 @@ impl Question {
         let sent = ahead.iter().find(|choice| Some(choice.event.as_str()) == event);
         let effect = sent.map(|choice| format!("It leads to the phase {}.", choice.to));
         let why = why.map(|why| format!("The caller says why: {}", plain(why)));
-        let lines = effect.into_iter().chain(why).chain(standing(document)).collect();
+        let lines = effect
+            .into_iter()
+            .chain(why)
+            .chain(standing(document, snapshot.version, files))
+            .collect();
         Self {
             artifact: document.artifact_name.clone(),
             what: shortened(&one_line(what), WHAT_CHARACTERS_MAX),
             choices: if gate.is_some() { ahead } else { Vec::new() },
             lines,
             sight,
-        }
-    }
-
-    /// Returns the version that was looked at.
-    pub fn version(&self) -> Version {
-        match self.sight {
-            Sight::Gate { version, .. } | Sight::Version { version, .. } => version,
-            #[cfg(test)]
-            Sight::Anything => 0,
         }
     }
 }
@@ -181,16 +197,36 @@ fn choices(workflow: &Workflow, document: &Document) -> Vec<Choice> {
 }
 
 /// How an artifact stands, for a person: the iteration, the reflection, the constraints and the files.
-fn standing(document: &Document) -> Vec<String> {
+fn standing(document: &Document, version: Version, files: &[FileNow]) -> Vec<String> {
     let (current, max) = (document.current_iteration, document.max_iterations);
-    let mut lines = vec![format!("Phase {}, iteration {current} of {max}.", document.phase)];
+    let phase = &document.phase;
+    let mut lines =
+        vec![format!("Phase {phase}, iteration {current} of {max}, version {version}.")];
     let summary = document.results.get("reflection").and_then(|result| result.get("summary"));
     lines.extend(summary.map(|summary| format!("Reflection: {}", plain(&text_of(summary)))));
-    listed(&mut lines, "Constraints:", document.constraints.iter().map(constraint_line));
-    let files = document.manifest.iter().flat_map(|manifest| manifest.files.iter());
-    let files = files.map(|(path, file)| format!("  dist/{path}, {} bytes", file.bytes));
-    listed(&mut lines, "Files, as last recorded:", files);
+    if !document.constraints.is_empty() {
+        listed(&mut lines, "Constraints:", document.constraints.iter().map(constraint_line));
+    }
+    listed(&mut lines, &files_heading(files), files.iter().map(file_line));
     lines
+}
+
+fn files_heading(files: &[FileNow]) -> String {
+    let there: Vec<u64> = files.iter().filter_map(|file| file.bytes).collect();
+    let count = match there.len() {
+        0 => return "No files in dist/.".to_owned(),
+        1 => "1 file".to_owned(),
+        limits::OUTPUTS_MAX => format!("{} files or more", limits::OUTPUTS_MAX),
+        count => format!("{count} files"),
+    };
+    format!("{count} in dist/ with {} bytes:", there.iter().sum::<u64>())
+}
+
+fn file_line(file: &FileNow) -> String {
+    match file.bytes {
+        Some(bytes) => format!("  {}, {bytes} bytes", file.path),
+        None => format!("  {} is MISSING", file.path),
+    }
 }
 
 fn constraint_line(one: &super::constraint::Constraint) -> String {
@@ -226,9 +262,6 @@ fn status_word(status: Status) -> &'static str {
 
 fn listed(lines: &mut Vec<String>, heading: &str, items: impl Iterator<Item = String>) {
     let items: Vec<String> = items.collect();
-    if items.is_empty() {
-        return;
-    }
     lines.push(heading.to_owned());
     let more = items.len().saturating_sub(LINES_MAX);
     lines.extend(items.into_iter().take(LINES_MAX));
@@ -316,6 +349,21 @@ mod tests {
         assert!(sight.check(&document, 6).is_err());
         let recreated = Document { refinement_id: "0194".into(), ..waiting() };
         assert!(sight.check(&recreated, 5).is_err());
+    }
+
+    #[test]
+    fn files_are_shown_as_they_are_and_the_missing_ones_by_name() {
+        let file = |path: &str, bytes| FileNow { path: OutputPath::parse(path).unwrap(), bytes };
+        let standing = |files: &[FileNow]| standing(&waiting(), 7, files);
+        let shown = standing(&[file("a.md", Some(3)), file("b.md", None)]);
+        assert!(shown[0].ends_with("version 7."), "{shown:?}");
+        assert_eq!(
+            shown[1..],
+            ["1 file in dist/ with 3 bytes:", "  a.md, 3 bytes", "  b.md is MISSING"]
+        );
+        assert_eq!(standing(&[])[1..], ["No files in dist/."]);
+        let many: Vec<FileNow> = (0..50).map(|n| file(&format!("{n}.md"), Some(1))).collect();
+        assert_eq!(standing(&many).last().unwrap(), "  … and 10 more");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Progress, Service, refusal};
 use crate::model::examination::Examination;
+use crate::model::gate::FileNow;
 use crate::model::manifest::{Manifest, Recorded};
 use crate::model::output::OutputPath;
 use crate::model::refusal::Violation;
@@ -117,6 +118,21 @@ fn manifest(
             Err(violations) => (before(), violations),
         },
     }
+}
+
+/// Returns the files of the result as they are, and what else is in `dist/` after them.
+pub(super) fn files_now(document: &Document, there: &[OutputFile]) -> Vec<FileNow> {
+    let mut others: BTreeMap<&OutputPath, u64> =
+        there.iter().map(|file| (&file.path, file.bytes)).collect();
+    let (manifest, _) = manifest(document, None, there);
+    let mut files: Vec<FileNow> = Vec::with_capacity(there.len());
+    files.extend(
+        manifest.paths().map(|path| FileNow { path: path.clone(), bytes: others.remove(path) }),
+    );
+    files.extend(
+        others.into_iter().map(|(path, bytes)| FileNow { path: path.clone(), bytes: Some(bytes) }),
+    );
+    files
 }
 
 /// The digests of contents that earlier entries of the cycle brought.

@@ -1,7 +1,8 @@
 //! What a person is asked where only a person may decide, and what they agreed to.
 
-use super::{Service, Tokens};
-use crate::model::gate::{Question, Sight};
+use super::examination::files_now;
+use super::{Service, Tokens, refusal};
+use crate::model::gate::{Asking, Question, Sight};
 use crate::model::token::{Grant, Scope};
 use crate::model::{Name, Refusal, Time, limits};
 
@@ -44,18 +45,15 @@ impl Consent {
 impl Service {
     /// Returns what to ask a person when a call of an artifact was refused because it needs one.
     ///
-    /// `what` is what the refusal says, `event` the event that the call sends, and `why` what its
-    /// caller gives as the reason. What is shown and what the answer is bound to are of one version.
-    pub async fn question(
-        &self,
-        name: &Name,
-        what: &str,
-        event: Option<&str>,
-        why: Option<&str>,
-    ) -> Result<Question, Refusal> {
+    /// What is shown and what the answer is bound to are of one version; the files are those that
+    /// are there at the moment.
+    pub async fn question(&self, name: &Name, asking: Asking<'_>) -> Result<Question, Refusal> {
         let newest = self.newest(name).await?;
-        let workflow = self.workflow_of(&newest.snapshot.document).await?;
-        Ok(Question::of(&workflow, &newest.snapshot, what, event, why))
+        let document = &newest.snapshot.document;
+        let workflow = self.workflow_of(document).await?;
+        let there = self.provider.outputs(name).await.map_err(|error| refusal(name, &error))?;
+        let files = files_now(document, &there);
+        Ok(Question::of(&workflow, &newest.snapshot, asking, &files))
     }
 
     /// Returns whether a person's word has to be proven by a token.

@@ -1,10 +1,9 @@
 //! What a reset and a deletion have in common: that a person agrees, after having been shown what goes.
 
-use super::{Consent, Service, refusal};
-use crate::model::gate::Question;
+use super::{Consent, Service};
 use crate::model::journal::Snapshot;
 use crate::model::removal::Removal;
-use crate::model::{Name, Refusal, Version, limits};
+use crate::model::{Name, Refusal, Version};
 use crate::storage::filesystem::layout;
 
 /// Refuses a call that does not name its artifact twice, so that nothing happens to another one by a
@@ -56,29 +55,6 @@ fn command(removal: Removal, name: &Name) -> String {
 }
 
 impl Service {
-    /// Returns what to ask a person before something is taken away: with how much that is.
-    pub async fn question_of_loss(
-        &self,
-        name: &Name,
-        what: &str,
-        why: Option<&str>,
-    ) -> Result<Question, Refusal> {
-        let question = self.question(name, what, None, why).await?;
-        let outputs = self.provider.outputs(name).await.map_err(|error| refusal(name, &error))?;
-        let bytes: u64 = outputs.iter().map(|file| file.bytes).sum();
-        let files = match outputs.len() {
-            1 => "1 file".to_owned(),
-            limits::OUTPUTS_MAX => format!("{} files or more", limits::OUTPUTS_MAX),
-            count => format!("{count} files"),
-        };
-        let loss = format!(
-            "It has versions up to {}, and {files} in dist/ with {bytes} bytes.",
-            question.version(),
-        );
-        let lines = std::iter::once(loss).chain(question.lines).collect();
-        Ok(Question { lines, ..question })
-    }
-
     /// Returns where the files are that a version took away.
     pub(super) async fn kept_in(&self, name: &Name, version: Version) -> Result<String, Refusal> {
         let entry = self.entry(name, version).await?;

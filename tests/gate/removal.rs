@@ -92,8 +92,8 @@ async fn a_person_is_shown_what_goes_and_resets_in_either_era() {
         let shown = host.asked()[0]["message"].as_str().unwrap().to_owned();
         for part in [
             "logo needs your decision: to reset logo, which takes away its goals",
-            "It has versions up to 5, and 1 file in dist/ with 6 bytes.",
-            "Phase specify",
+            "Phase specify, iteration 0 of 5, version 5.",
+            "1 file in dist/ with 6 bytes:",
         ] {
             assert!(shown.contains(part), "{era:?}: {part} is not in\n{shown}");
         }

@@ -23,7 +23,7 @@ use self::form::Agreed;
 use super::access::{Access, needed_for};
 use super::elicitation::{self, Asked, Binding, Elicitation, Retry, Unasked};
 use super::tools::{Effect, Registered};
-use crate::model::gate::{Question, Sight};
+use crate::model::gate::{Asking, Question, Sight};
 use crate::model::token::Scope;
 use crate::model::{Name, Refusal};
 use crate::service::{Caller, Consent, Service, unproven};
@@ -191,13 +191,9 @@ impl Call<'_> {
         let Some(name) = self.text("name").and_then(|name| Name::parse(&name).ok()) else {
             return Ok(None);
         };
-        let (event, note) = (self.text("event"), self.text("reason").or_else(|| self.text("note")));
-        let (service, note) = (self.service, note.as_deref());
-        let question = match self.tool.effect {
-            Effect::Destroys => service.question_of_loss(&name, what, note).await,
-            _ => service.question(&name, what, event.as_deref(), note).await,
-        };
-        question.map(Some)
+        let (event, why) = (self.text("event"), self.text("reason").or_else(|| self.text("note")));
+        let asking = Asking { what, event: event.as_deref(), why: why.as_deref() };
+        self.service.question(&name, asking).await.map(Some)
     }
 
     /// Returns an argument as text.
