@@ -6,14 +6,20 @@ use axum::body::{Body, Bytes};
 use futures_util::StreamExt as _;
 
 use super::denial::Denial;
+use super::slots::Slot;
 
-/// Reads a request's body.
-pub(super) async fn read(body: Body, limit: usize, within: Duration) -> Result<Vec<u8>, Denial> {
-    let read = tokio::time::timeout(within, whole(body, limit)).await;
+/// Reads a request's body, whose bytes take `room` as they arrive.
+pub(super) async fn read(
+    body: Body,
+    limit: usize,
+    within: Duration,
+    room: &mut Slot,
+) -> Result<Vec<u8>, Denial> {
+    let read = tokio::time::timeout(within, whole(body, limit, room)).await;
     read.unwrap_or(Err(Denial::Slow))
 }
 
-async fn whole(body: Body, limit: usize) -> Result<Vec<u8>, Denial> {
+async fn whole(body: Body, limit: usize, room: &mut Slot) -> Result<Vec<u8>, Denial> {
     let mut whole = Vec::new();
     let mut parts = body.into_data_stream();
     while let Some(part) = parts.next().await {
@@ -21,6 +27,7 @@ async fn whole(body: Body, limit: usize) -> Result<Vec<u8>, Denial> {
         if part.len() > limit - whole.len() {
             return Err(Denial::TooLarge { limit });
         }
+        room.take_more(part.len())?;
         whole.extend_from_slice(&part);
     }
     Ok(whole)

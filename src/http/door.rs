@@ -28,7 +28,7 @@ pub(super) struct Door {
     origins: Origins,
     authorize: Option<Authorize>,
     draining: AtomicBool,
-    bodies: Arc<Slots>,
+    body_bytes: Arc<Slots>,
     pub(super) calls: Arc<Slots>,
     pub(super) streams: Arc<Slots>,
     pub(super) connections: Arc<Slots>,
@@ -42,7 +42,7 @@ impl Door {
             origins,
             authorize,
             draining: AtomicBool::new(false),
-            bodies: Slots::new(limits.calls, limits.calls_of_a_client),
+            body_bytes: Slots::new(limits.body_bytes_at_once, limits.body_bytes_of_a_client),
             calls: Slots::new(limits.calls, limits.calls_of_a_client),
             streams: Slots::new(limits.streams, limits.streams_of_a_client),
             connections: Slots::new(limits.connections, limits.connections),
@@ -60,31 +60,34 @@ impl Door {
         self.draining.load(Ordering::SeqCst)
     }
 
-    /// Reads a body. As many are read at once as there may be calls, but they do not count as such:
-    /// what is no request, as a person's answer to a call, has to get through when there is room for
-    /// no further call.
+    /// Reads a body, and returns the room that it takes beside it. Its bytes are counted, and not as a
+    /// call: what is no request, as a person's answer to a call, has to get through when there is room
+    /// for no further call.
     pub(super) async fn read(
         &self,
         body: Body,
         client: Option<&Client>,
-    ) -> Result<Vec<u8>, Denial> {
-        let _reading = self.bodies.take(client)?;
-        let bytes = body::read(body, self.limits.body_bytes, self.limits.body).await?;
+    ) -> Result<(Vec<u8>, Slot), Denial> {
+        let mut room = self.body_bytes.none(client);
+        let bytes = body::read(body, self.limits.body_bytes, self.limits.body, &mut room).await?;
         self.metrics.received(bytes.len());
-        Ok(bytes)
+        Ok((bytes, room))
     }
 
-    /// Begins a call, which is finished even if the server begins to drain.
+    /// Begins a call, which is finished even if the server begins to drain. Until then it keeps the
+    /// room that its body takes.
     pub(super) fn begin_call(
         self: &Arc<Self>,
         method: &'static str,
         client: Option<&Client>,
+        room: Slot,
     ) -> Result<Call, Denial> {
         let slot = self.calls.take(client)?;
         match self.is_draining() {
             true => Err(Denial::Draining),
             false => {
-                Ok(Call { _slot: slot, door: Arc::clone(self), since: Instant::now(), method })
+                let (door, since) = (Arc::clone(self), Instant::now());
+                Ok(Call { _slot: slot, _room: room, door, since, method })
             }
         }
     }
@@ -109,6 +112,7 @@ impl Door {
 /// A call that is under way.
 pub(super) struct Call {
     _slot: Slot,
+    _room: Slot,
     door: Arc<Door>,
     since: Instant,
     method: &'static str,

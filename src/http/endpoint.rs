@@ -23,6 +23,7 @@ use super::door::{Called, Door};
 use super::metrics::counted_as;
 use super::options::Client;
 use super::sessions::Sessions;
+use super::slots::Slot;
 use crate::mcp::wire::{self, Envelope};
 
 /// The header that names a session.
@@ -64,18 +65,18 @@ impl<H: ServerHandler> Endpoint<H> {
             return Denial::ContentType.answer(None);
         }
         match self.door.read(body, parts.extensions.get()).await {
-            Ok(bytes) => self.message(parts, bytes).await,
+            Ok(received) => self.message(parts, received).await,
             Err(denial) => denial.answer(None),
         }
     }
 
-    async fn message(&self, parts: Parts, bytes: Vec<u8>) -> Response {
+    async fn message(&self, parts: Parts, (bytes, room): (Vec<u8>, Slot)) -> Response {
         let envelope = match wire::examine(&bytes) {
             Ok(envelope) => envelope,
             Err(answer) => return faulty(&answer),
         };
         let method = counted_as(envelope.method.as_deref());
-        let answered = self.pass_on(parts, bytes, &envelope, method).await;
+        let answered = self.pass_on(parts, (bytes, room), &envelope, method).await;
         let mut response = answered.unwrap_or_else(|denial| denial.answer(envelope.id.as_ref()));
         response.extensions_mut().insert(Called(method));
         response
@@ -85,19 +86,19 @@ impl<H: ServerHandler> Endpoint<H> {
     async fn pass_on(
         &self,
         parts: Parts,
-        bytes: Vec<u8>,
+        (bytes, room): (Vec<u8>, Slot),
         envelope: &Envelope,
         method: &'static str,
     ) -> Result<Response, Denial> {
         let client = parts.extensions.get::<Client>();
         self.check_session(&parts.headers, client)?;
         let held: Held = match method {
-            _ if !envelope.is_request() => Box::new(()),
+            _ if !envelope.is_request() => Box::new(room),
             // A stream that stays open is no call: it would keep a server that ends from ending.
             "subscriptions/listen" => Box::new(self.door.begin_stream(client)?),
-            _ => Box::new(self.door.begin_call(method, client)?),
+            _ => Box::new(self.door.begin_call(method, client, room)?),
         };
-        let _room = match method {
+        let _place = match method {
             "initialize" => Some(self.sessions.reserve().await.ok_or(Denial::SessionsFull)?),
             _ => None,
         };

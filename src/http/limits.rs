@@ -23,6 +23,10 @@ pub struct Limits {
     pub queued_messages: usize,
     /// Bytes of a request's body. More is told 413.
     pub body_bytes: usize,
+    /// Bytes of bodies that are read or worked on at once. More is told 503.
+    pub body_bytes_at_once: usize,
+    /// The same of one client, where clients are told apart. More is told 429.
+    pub body_bytes_of_a_client: usize,
     /// How long a new connection may take to ask for something.
     pub first_request: Duration,
     /// How long a connection may stay without a request, or take to send the head of its next one.
@@ -46,6 +50,8 @@ impl Default for Limits {
             sessions: 1024,
             queued_messages: 64,
             body_bytes: crate::model::limits::MESSAGE_BYTES_MAX,
+            body_bytes_at_once: 256 << 20,
+            body_bytes_of_a_client: 128 << 20,
             first_request: Duration::from_secs(10),
             idle: Duration::from_secs(60),
             body: Duration::from_secs(30),

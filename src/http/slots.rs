@@ -1,4 +1,4 @@
-//! Places that are counted: a limit on all of them and one on those of a client.
+//! Places that are counted, as calls or bytes are: a limit on all of them and one on those of a client.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,19 +39,14 @@ impl Slots {
 
     /// Takes a place, which is free again when what is returned is dropped.
     pub(super) fn take(self: &Arc<Self>, client: Option<&Client>) -> Result<Slot, Full> {
-        let mut taken = self.taken();
-        let own = client.and_then(|client| taken.by_client.get(client)).copied().unwrap_or(0);
-        if own >= self.max_of_a_client {
-            return Err(Full::OfClient);
-        }
-        if taken.all >= self.max {
-            return Err(Full::All);
-        }
-        taken.all += 1;
-        if let Some(client) = client {
-            taken.by_client.insert(client.clone(), own + 1);
-        }
-        Ok(Slot { slots: Arc::clone(self), client: client.cloned() })
+        let mut slot = self.none(client);
+        slot.take_more(1)?;
+        Ok(slot)
+    }
+
+    /// Takes no place yet.
+    pub(super) fn none(self: &Arc<Self>, client: Option<&Client>) -> Slot {
+        Slot { slots: Arc::clone(self), client: client.cloned(), count: 0 }
     }
 
     /// Returns how many are taken.
@@ -71,13 +66,13 @@ impl Slots {
         }
     }
 
-    fn free(&self, client: Option<&Client>) {
+    fn free(&self, client: Option<&Client>, count: usize) {
         let mut taken = self.taken();
-        taken.all -= 1;
+        taken.all -= count;
         if let Some(client) = client
             && let Some(own) = taken.by_client.get_mut(client)
         {
-            *own -= 1;
+            *own -= count;
             if *own == 0 {
                 taken.by_client.remove(client);
             }
@@ -92,16 +87,38 @@ impl Slots {
     }
 }
 
-/// A place that is taken.
+/// A place that is taken, or several.
 #[derive(Debug)]
 pub(super) struct Slot {
     slots: Arc<Slots>,
     client: Option<Client>,
+    count: usize,
+}
+
+impl Slot {
+    /// Takes places beside those that it has, all or none of them.
+    pub(super) fn take_more(&mut self, count: usize) -> Result<(), Full> {
+        let (slots, client) = (&self.slots, self.client.as_ref());
+        let mut taken = slots.taken();
+        let own = client.and_then(|client| taken.by_client.get(client)).copied().unwrap_or(0);
+        if own + count > slots.max_of_a_client {
+            return Err(Full::OfClient);
+        }
+        if taken.all + count > slots.max {
+            return Err(Full::All);
+        }
+        taken.all += count;
+        if let Some(client) = client {
+            taken.by_client.insert(client.clone(), own + count);
+        }
+        self.count += count;
+        Ok(())
+    }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.slots.free(self.client.as_ref());
+        self.slots.free(self.client.as_ref(), self.count);
     }
 }
 
@@ -123,6 +140,21 @@ mod tests {
         drop((slots.take(Some(&one)).unwrap(), second, third));
         slots.emptied().await;
         assert!(slots.taken().by_client.is_empty(), "clients that left are forgotten");
+    }
+
+    #[test]
+    fn several_places_are_taken_wholly_or_not_at_all() {
+        let (slots, one) = (Slots::new(10, 7), Client::new("one"));
+        let mut some = slots.none(Some(&one));
+        some.take_more(5).unwrap();
+        assert_eq!((some.take_more(3), slots.count()), (Err(Full::OfClient), 5));
+        let mut others = slots.none(None);
+        assert_eq!((others.take_more(6), slots.count()), (Err(Full::All), 5));
+        others.take_more(5).unwrap();
+        assert_eq!(some.take_more(1), Err(Full::All));
+        drop((some, others));
+        assert_eq!(slots.count(), 0);
+        assert!(slots.taken().by_client.is_empty());
     }
 
     #[tokio::test]

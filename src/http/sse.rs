@@ -119,7 +119,7 @@ impl<H: ServerHandler> Legacy<H> {
             return Err(Denial::ContentType);
         }
         let connection = self.connection(&parts)?;
-        let bytes = self.door.read(body, connection.client.as_ref()).await?;
+        let (bytes, room) = self.door.read(body, connection.client.as_ref()).await?;
         let envelope = match wire::examine(&bytes) {
             Ok(envelope) => envelope,
             // Who asked waits for the stream to answer.
@@ -130,7 +130,7 @@ impl<H: ServerHandler> Legacy<H> {
         let mut response = match serde_json::from_slice::<RxJsonRpcMessage<RoleServer>>(&bytes) {
             Ok(mut message) => {
                 message.insert_extension(parts);
-                let begin = || self.door.begin_call(method, connection.client.as_ref());
+                let begin = || self.door.begin_call(method, connection.client.as_ref(), room);
                 let handed = connection.hand_over(message, begin);
                 handed.unwrap_or_else(|denial| denial.answer(envelope.id.as_ref()))
             }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use refiner::http;
 use serde_json::json;
 
 use super::eras::begin;
@@ -50,6 +51,45 @@ async fn one_client_cannot_take_the_places_of_others() {
     server.release();
     assert_eq!(first.answer().await.status, 200);
     assert_eq!(who(&server, "one").await.0, 200);
+}
+
+/// A call with a text of this length, and its headers.
+fn long(
+    tool: &'static str,
+    client: &'static str,
+    bytes: usize,
+) -> (Vec<(&'static str, &'static str)>, Vec<u8>) {
+    let mut call = stateless_call(tool);
+    call["params"]["arguments"] = json!({ "text": "x".repeat(bytes) });
+    let headers = [&MESSAGE[..], &stateless("tools/call", Some(tool)), &[("x-client", client)]];
+    (headers.concat(), call.to_string().into_bytes())
+}
+
+#[tokio::test]
+async fn bodies_take_room_until_their_calls_are_answered() {
+    let limits = |limits: &mut http::Limits| {
+        (limits.body_bytes_at_once, limits.body_bytes_of_a_client) = (100_000, 60_000);
+    };
+    let mut server = Fixture::start_guarded(limits);
+    let mut waiting = server.connect().await;
+    let (headers, body) = long("wait", "one", 50_000);
+    waiting.request("POST", "/mcp", &headers, &body).await;
+    server.entered().await;
+    for (client, bytes, expected) in [
+        ("one", 50_000, (429, "client_busy")),
+        ("other", 55_000, (503, "busy")),
+        ("other", 40_000, (200, "")),
+        ("one", 100, (200, "")),
+    ] {
+        let (headers, body) = long("who", client, bytes);
+        let answer = server.connect().await.ask("POST", "/mcp", &headers, &body).await;
+        let refused = if answer.status == 200 { String::new() } else { answer.refusal() };
+        assert_eq!((answer.status, refused.as_str()), expected, "{client} {bytes}");
+    }
+    server.release();
+    assert_eq!(waiting.answer().await.status, 200);
+    let (headers, body) = long("who", "one", 50_000);
+    assert_eq!(server.connect().await.ask("POST", "/mcp", &headers, &body).await.status, 200);
 }
 
 #[tokio::test]
@@ -153,12 +193,13 @@ async fn who_closes_half_of_a_connection_is_gone_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_cut_short_takes_no_place() {
-    let server = Fixture::start(|limits| limits.calls = 1);
+async fn a_body_that_is_cut_short_gives_its_room_back() {
+    let whole = stateless_call("who").to_string().len();
+    let server = Fixture::start(|limits| limits.body_bytes_at_once = whole);
     let mut cut = server.connect().await;
     cut.send(b"POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{")
         .await;
-    soon("the taking of the place", async { while who(&server, "").await.0 != 503 {} }).await;
+    soon("the taking of the room", async { while who(&server, "").await.0 != 503 {} }).await;
     drop(cut);
     soon("the end of it", async { while who(&server, "").await.0 != 200 {} }).await;
 }
