@@ -202,13 +202,13 @@ fn init_says_where_the_artifact_is_and_what_comes_next() {
            complete → plan
            stop → stopped (a person decides)
     --- stderr
-    warning: the artifact exists: goals, constraints and inputs were not applied; save_state changes them
+    warning: the artifact exists: goals, constraints and inputs were not applied; refiner save changes them
     ");
     insta::assert_snapshot!(said(&project, &["init", "logo", "--workflow", "document"]), @r"
     exit 1
     --- stderr
     error: logo exists and runs the workflow pmpo
-    hint: choose another name, or call load_state to go on with what exists
+    hint: choose another name, or run refiner show to go on with what exists
     ");
 }
 

@@ -34,6 +34,7 @@ mod token;
 mod transition;
 mod trust;
 mod verify;
+mod wording;
 mod writing;
 
 use std::path::{Path, PathBuf};

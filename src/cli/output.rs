@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::Failure;
+use super::wording::in_commands;
 use crate::model::Refusal;
 use crate::model::briefing::Briefing;
 use crate::service::{Progress, Step};
@@ -94,6 +95,7 @@ impl Output {
     /// Says what the caller should know.
     pub(super) fn warnings(&self, warnings: &[String]) {
         for warning in warnings {
+            let warning = if self.json { warning.clone() } else { in_commands(warning) };
             self.complain(format_args!("{WARN}warning{WARN:#}: {warning}"));
         }
     }
@@ -116,7 +118,7 @@ impl Output {
         }
         self.complain(format_args!(
             "{BAD}error{BAD:#}: {refusal}\n{BOLD}hint{BOLD:#}: {}",
-            refusal.hint()
+            in_commands(&refusal.hint())
         ));
     }
 
@@ -177,7 +179,7 @@ pub(super) fn briefing(page: Page<'_>, briefing: &Briefing) -> io::Result<()> {
         }
     }
     if !next.instruction.is_empty() {
-        writeln!(page, "next   {}", next.instruction)?;
+        writeln!(page, "next   {}", in_commands(&next.instruction))?;
     }
     for event in &next.events {
         let who = if event.needs_human { " (a person decides)" } else { "" };

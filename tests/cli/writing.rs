@@ -24,13 +24,13 @@ fn save_takes_json_a_file_or_standard_input_and_says_when_nothing_changed() {
     saved as version 4
     notes  document, cycle 1, version 4
     phase  open, running
-    next   Save with save_state whenever something is worth keeping, under data. finalize closes the cycle.
+    next   Save with refiner save whenever something is worth keeping, under data. finalize closes the cycle.
     ");
     insta::assert_snapshot!(said(&project, &patch), @r"
     exit 0
     notes  document, cycle 1, version 4
     phase  open, running
-    next   Save with save_state whenever something is worth keeping, under data. finalize closes the cycle.
+    next   Save with refiner save whenever something is worth keeping, under data. finalize closes the cycle.
     --- stderr
     Nothing changed.
     ");
@@ -43,7 +43,7 @@ fn save_takes_json_a_file_or_standard_input_and_says_when_nothing_changed() {
     saved as version 6
     notes  document, cycle 1, version 6
     phase  open, running
-    next   Save with save_state whenever something is worth keeping, under data. finalize closes the cycle.
+    next   Save with refiner save whenever something is worth keeping, under data. finalize closes the cycle.
     ");
     assert_eq!(project.state("notes")["data"], json!({ "only": true }));
 }
@@ -60,7 +60,7 @@ fn checkpoint_and_restore_name_versions() {
     version 5 has the content of version 2
     notes  document, cycle 1, version 5
     phase  open, running
-    next   Save with save_state whenever something is worth keeping, under data. finalize closes the cycle.
+    next   Save with refiner save whenever something is worth keeping, under data. finalize closes the cycle.
     ");
     assert_eq!(project.state("notes")["data"], json!({ "x": 1 }));
     assert_eq!(refiner(project.path(), ["restore", "notes", "cp-4"]).code, Some(0));
@@ -113,7 +113,7 @@ fn finalize_says_where_the_cycle_is_archived() {
     exit 1
     --- stderr
     error: the loop has not ended: it is in specify
-    hint: call load_state to see where the loop is; possible here: complete, stop
+    hint: run refiner show to see where the loop is; possible here: complete, stop
     ");
     run_to_convergence(&project);
     insta::assert_snapshot!(said(&project, &["finalize", "logo", "--status", "converged"]), @r"

@@ -107,7 +107,7 @@ impl ToolSet {
     }
 
     /// Returns what hosts see of them.
-    pub(super) fn definitions(&self) -> Vec<Definition> {
+    pub(crate) fn definitions(&self) -> Vec<Definition> {
         self.0.iter().map(|tool| tool.definition.clone()).collect()
     }
 
