@@ -182,9 +182,14 @@ async fn a_person_is_shown_the_files_that_are_there_and_those_that_are_missing()
         std::fs::remove_file(place.project.of("logo", "dist/mark.svg")).unwrap();
         host.call("transition", approve()).await.unwrap();
         let asked = host.asked();
+        assert!(!asked[0]["message"].as_str().unwrap().contains("CHANGED"), "{era:?}");
         let shown = asked[1]["message"].as_str().unwrap();
-        for part in ["1 file in dist/ with 17 bytes:", "logo.svg, 17 bytes", "mark.svg is MISSING"]
-        {
+        for part in [
+            "1 file in dist/ with 17 bytes:",
+            "logo.svg, 17 bytes",
+            "mark.svg is MISSING",
+            "CHANGED since",
+        ] {
             assert!(shown.contains(part), "{era:?}: {part} is not in\n{shown}");
         }
     }

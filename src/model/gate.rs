@@ -22,6 +22,9 @@ const WHAT_CHARACTERS_MAX: usize = 6000;
 /// Constraints and files that are shown. The rest is counted.
 const LINES_MAX: usize = 40;
 
+/// What a person is told when the caller changed files after having reflected on them.
+const CHANGED: &str = "The files have CHANGED since the reflection: approved like this, the loop goes on with another iteration.";
+
 /// What a person saw when they decided. Their decision holds for that and for nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -82,6 +85,11 @@ pub fn decided_on(document: &Document) -> Digest {
     ]))
 }
 
+/// Returns whether a gate is open.
+pub fn is_open(document: &Document) -> bool {
+    open_gate(document).is_some()
+}
+
 /// Returns the id of the gate that is open.
 fn open_gate(document: &Document) -> Option<&String> {
     document.approval.as_ref().filter(|one| one.status == OPEN).map(|one| &one.id)
@@ -113,7 +121,16 @@ pub struct Asking<'a> {
     pub why: Option<&'a str>,
 }
 
-/// A file of an artifact at the moment at which a person is asked.
+/// The files of an artifact at the moment at which a person is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FilesNow {
+    /// Those of the result, and others after them.
+    pub list: Vec<FileNow>,
+    /// Whether those of the result are others than those that were reflected on.
+    pub changed: bool,
+}
+
+/// One of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileNow {
     /// Where it is, or should be.
@@ -132,13 +149,12 @@ pub struct Choice {
 }
 
 impl Question {
-    /// Makes the question that a refused call leads to. `files` are those of the result, and others
-    /// after them.
+    /// Makes the question that a refused call leads to.
     pub fn of(
         workflow: &Workflow,
         snapshot: &Snapshot,
         asking: Asking<'_>,
-        files: &[FileNow],
+        files: &FilesNow,
     ) -> Self {
         let Asking { what, event, why } = asking;
         let document = &snapshot.document;
@@ -197,7 +213,7 @@ fn choices(workflow: &Workflow, document: &Document) -> Vec<Choice> {
 }
 
 /// How an artifact stands, for a person: the iteration, the reflection, the constraints and the files.
-fn standing(document: &Document, version: Version, files: &[FileNow]) -> Vec<String> {
+fn standing(document: &Document, version: Version, files: &FilesNow) -> Vec<String> {
     let (current, max) = (document.current_iteration, document.max_iterations);
     let phase = &document.phase;
     let mut lines =
@@ -207,7 +223,8 @@ fn standing(document: &Document, version: Version, files: &[FileNow]) -> Vec<Str
     if !document.constraints.is_empty() {
         listed(&mut lines, "Constraints:", document.constraints.iter().map(constraint_line));
     }
-    listed(&mut lines, &files_heading(files), files.iter().map(file_line));
+    listed(&mut lines, &files_heading(&files.list), files.list.iter().map(file_line));
+    lines.extend(files.changed.then(|| CHANGED.to_owned()));
     lines
 }
 
@@ -354,14 +371,17 @@ mod tests {
     #[test]
     fn files_are_shown_as_they_are_and_the_missing_ones_by_name() {
         let file = |path: &str, bytes| FileNow { path: OutputPath::parse(path).unwrap(), bytes };
-        let standing = |files: &[FileNow]| standing(&waiting(), 7, files);
+        let standing = |files: &[FileNow]| {
+            let files = FilesNow { list: files.to_vec(), changed: files.is_empty() };
+            standing(&waiting(), 7, &files)
+        };
         let shown = standing(&[file("a.md", Some(3)), file("b.md", None)]);
         assert!(shown[0].ends_with("version 7."), "{shown:?}");
         assert_eq!(
             shown[1..],
             ["1 file in dist/ with 3 bytes:", "  a.md, 3 bytes", "  b.md is MISSING"]
         );
-        assert_eq!(standing(&[])[1..], ["No files in dist/."]);
+        assert_eq!(standing(&[])[1..], ["No files in dist/.", CHANGED]);
         let many: Vec<FileNow> = (0..50).map(|n| file(&format!("{n}.md"), Some(1))).collect();
         assert_eq!(standing(&many).last().unwrap(), "  … and 10 more");
     }

@@ -207,11 +207,12 @@ pub const DOCUMENT_VARIABLES: [&str; 15] = [
 ];
 
 /// The values that are derived for guards; see `step::facts`.
-pub const DERIVED_VARIABLES: [&str; 10] = [
+pub const DERIVED_VARIABLES: [&str; 11] = [
     "blocking_violated",
     "constraints",
     "event",
     "failures",
+    "files_changed",
     "high_violated",
     "last_iteration",
     "manifest_valid",
@@ -439,6 +440,13 @@ mod tests {
                 "done": { "type": "final", "meta": { "status": "converged" } }
             }
         })
+    }
+
+    #[test]
+    fn the_schema_names_every_value_that_a_guard_may_use() {
+        for name in DOCUMENT_VARIABLES.into_iter().chain(DERIVED_VARIABLES) {
+            assert!(schema::WORKFLOW.text.contains(name), "{name}");
+        }
     }
 
     fn places(workflow: &Value) -> Vec<String> {

@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::{Progress, Service, refusal};
 use crate::model::examination::Examination;
-use crate::model::gate::FileNow;
+use crate::model::gate::{self, FileNow, FilesNow};
 use crate::model::manifest::{Manifest, Recorded};
 use crate::model::output::OutputPath;
 use crate::model::refusal::Violation;
-use crate::model::{Digest, Document, Name, Refusal, limits};
+use crate::model::{Digest, Document, Name, Refusal, limits, step};
 use crate::storage::OutputFile;
 
 /// Bytes of contents that one iteration keeps.
@@ -26,29 +26,40 @@ pub(super) struct Examined {
 }
 
 impl Service {
-    /// Looks at the files of an artifact. `handed_in` is the manifest of the present call, if it
-    /// has one. A call that is cancelled meanwhile looks at no further file and is refused.
+    /// Looks at the files of an artifact, and measures. `handed_in` is the manifest of the present
+    /// call, if it has one. A call that is cancelled meanwhile looks at no further file and is refused.
     pub(super) async fn examine_files(
         &self,
         document: &Document,
         handed_in: Option<&Value>,
         progress: &Progress,
     ) -> Result<Examined, Refusal> {
-        let name = &document.artifact_name;
-        let there = self.provider.outputs(name).await.map_err(|error| refusal(name, &error))?;
-        let (manifest, violations) = manifest(document, handed_in, &there);
-        let mut examination = Examination {
-            manifest,
-            violations,
-            measured: document.constraints.clone(),
-            ..Examination::default()
-        };
+        let there = self.outputs_of(document).await?;
+        let mut examination = unexamined(document, handed_in, &there);
         let measured = document.constraints.iter().filter(|one| one.is_measured());
         progress.begin(examination.manifest.paths().count() + measured.count())?;
         let contents = self.look_at(document, &there, &mut examination, progress).await?;
         let manifest = examination.manifest.to_value();
         examination.evidence = self.measure(document, &there, manifest, progress).await?;
         Ok(Examined { examination: Arc::new(examination), contents })
+    }
+
+    /// Returns the files of an artifact as a person is shown them. Whether they have changed is looked
+    /// for where a gate is open.
+    pub(super) async fn files_now(&self, document: &Document) -> Result<FilesNow, Refusal> {
+        let there = self.outputs_of(document).await?;
+        let mut examination = unexamined(document, None, &there);
+        let list = listed(&examination.manifest, &there);
+        if !gate::is_open(document) {
+            return Ok(FilesNow { list, changed: false });
+        }
+        self.look_at(document, &there, &mut examination, &Progress::default()).await?;
+        Ok(FilesNow { list, changed: step::files_changed(document, &examination) })
+    }
+
+    async fn outputs_of(&self, document: &Document) -> Result<Vec<OutputFile>, Refusal> {
+        let name = &document.artifact_name;
+        self.provider.outputs(name).await.map_err(|error| refusal(name, &error))
     }
 
     /// Notes which files of the manifest are there, and returns the contents that are new.
@@ -96,6 +107,13 @@ impl Service {
     }
 }
 
+/// Returns an examination of which nothing was looked at yet.
+fn unexamined(document: &Document, handed_in: Option<&Value>, there: &[OutputFile]) -> Examination {
+    let (manifest, violations) = manifest(document, handed_in, there);
+    let measured = document.constraints.clone();
+    Examination { manifest, violations, measured, ..Examination::default() }
+}
+
 /// Returns the manifest that counts, and what is wrong with the one that was handed in.
 fn manifest(
     document: &Document,
@@ -121,18 +139,13 @@ fn manifest(
 }
 
 /// Returns the files of the result as they are, and what else is in `dist/` after them.
-pub(super) fn files_now(document: &Document, there: &[OutputFile]) -> Vec<FileNow> {
+fn listed(manifest: &Manifest, there: &[OutputFile]) -> Vec<FileNow> {
     let mut others: BTreeMap<&OutputPath, u64> =
         there.iter().map(|file| (&file.path, file.bytes)).collect();
-    let (manifest, _) = manifest(document, None, there);
-    let mut files: Vec<FileNow> = Vec::with_capacity(there.len());
-    files.extend(
-        manifest.paths().map(|path| FileNow { path: path.clone(), bytes: others.remove(path) }),
-    );
-    files.extend(
-        others.into_iter().map(|(path, bytes)| FileNow { path: path.clone(), bytes: Some(bytes) }),
-    );
-    files
+    let of_result = manifest.paths().map(|path| (path, others.remove(path)));
+    let mut files: Vec<(&OutputPath, Option<u64>)> = of_result.collect();
+    files.extend(others.into_iter().map(|(path, bytes)| (path, Some(bytes))));
+    files.into_iter().map(|(path, bytes)| FileNow { path: path.clone(), bytes }).collect()
 }
 
 /// The digests of contents that earlier entries of the cycle brought.

@@ -1,7 +1,6 @@
 //! What a person is asked where only a person may decide, and what they agreed to.
 
-use super::examination::files_now;
-use super::{Service, Tokens, refusal};
+use super::{Service, Tokens};
 use crate::model::gate::{Asking, Question, Sight};
 use crate::model::token::{Grant, Scope};
 use crate::model::{Name, Refusal, Time, limits};
@@ -51,8 +50,7 @@ impl Service {
         let newest = self.newest(name).await?;
         let document = &newest.snapshot.document;
         let workflow = self.workflow_of(document).await?;
-        let there = self.provider.outputs(name).await.map_err(|error| refusal(name, &error))?;
-        let files = files_now(document, &there);
+        let files = self.files_now(document).await?;
         Ok(Question::of(&workflow, &newest.snapshot, asking, &files))
     }
 

@@ -22,14 +22,18 @@ pub fn take_evidence(document: &mut Document, examination: &Examination, now: Ti
         }
         one.asserted = false;
     }
-    let reflected = document.reflected_files;
-    if reflected.is_some_and(|reflected| reflected != files_digest(examination)) {
+    if files_changed(document, examination) {
         let asserted = document.constraints.iter_mut().filter(|one| !one.is_measured());
         for one in asserted.filter(|one| one.holds()) {
             one.assess(Status::Stale, Some(STALE.to_owned()), now);
         }
     }
     document.evidence.clone_from(&examination.evidence);
+}
+
+/// Returns whether the files of the result are others than those that were reflected on.
+pub fn files_changed(document: &Document, seen: &Examination) -> bool {
+    document.reflected_files.is_some_and(|reflected| reflected != files_digest(seen))
 }
 
 /// Returns the digest of the files that were looked at.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Event;
+use super::{Event, files_changed};
 use crate::model::Workflow;
 use crate::model::constraint::Severity;
 use crate::model::document::Document;
@@ -56,6 +56,9 @@ impl Facts<'_> {
             "constraints" => json!(document.constraints),
             "event" => json!(self.event.name),
             "failures" => json!(failures(self.event)),
+            "files_changed" => {
+                json!(self.seen.is_some_and(|seen| files_changed(document, seen)))
+            }
             "high_violated" => json!(self.violated(Severity::High)),
             "last_iteration" => json!(document.current_iteration >= document.max_iterations),
             "manifest_valid" => json!(self.seen.is_none_or(Examination::manifest_valid)),

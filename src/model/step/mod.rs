@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-pub use self::assessment::take_evidence;
+pub use self::assessment::{files_changed, take_evidence};
 use self::facts::Facts;
 use self::stepping::Stepping;
 use super::checkpoint::{Checkpoint, checkpoint_id};

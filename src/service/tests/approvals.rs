@@ -1,5 +1,5 @@
-//! Decisions that need a token beside a person's word. Faces refuse most of this before; here it is
-//! the service that does, whatever a face hands to it.
+//! What an approval holds for, and decisions that need a token beside a person's word. Faces refuse
+//! most of the latter before; here it is the service that does, whatever a face hands to it.
 
 use super::*;
 use crate::model::gate::Sight;
@@ -93,4 +93,44 @@ async fn the_journal_names_the_token_that_decided_before_what_the_client_says_of
     let history = json!(strict.service.history(arguments(json!({}))).await.unwrap());
     let expected = format!("token report ({id}): token boss (1): x");
     assert_eq!(history["entries"][1]["actor"], expected);
+}
+
+/// A loop without any constraint, which a person approved with these files in `dist/`.
+async fn approved() -> Service {
+    let service = service();
+    init(&service, json!({ "requires_approval": true })).await.unwrap();
+    for phase in ["specify", "plan", "execute"] {
+        complete(&service, phase).await;
+    }
+    write(&service, "logo.svg", "a bird").await;
+    complete(&service, "reflect").await;
+    let approve = arguments(json!({ "event": "approve" }));
+    let approved = service.transition(approve, &person()).await.unwrap();
+    assert_eq!(approved.to, "persist");
+    service
+}
+
+async fn complete(service: &Service, phase: &str) -> Transitioned {
+    let event = json!({ "event": "complete", "phase": phase, "result": { "constraints": [] } });
+    send(service, event).await.unwrap()
+}
+
+async fn write(service: &Service, path: &str, content: &str) {
+    let output = arguments(json!({ "path": path, "content": content }));
+    service.write_output(output, &caller()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_changed_after_a_person_approved_it_does_not_converge() {
+    let unchanged = approved().await;
+    write(&unchanged, "logo.svg", "a bird").await;
+    assert_eq!(complete(&unchanged, "persist").await.to, "converged");
+    for (path, content) in [("logo.svg", "another bird"), ("another.svg", "a bird")] {
+        let service = approved().await;
+        write(&service, path, content).await;
+        let persisted = complete(&service, "persist").await;
+        assert_eq!(persisted.to, "plan", "{path}");
+        let decision = json!(persisted.decision.unwrap());
+        assert!(decision["reason"].as_str().unwrap().contains("files_changed"), "{decision}");
+    }
 }
