@@ -12,6 +12,7 @@ const GREETING: &str = concat!(
     "\n"
 );
 const GREETED: &str = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n";
+const NOTIFIED: &str = "{\"jsonrpc\":\"2.0\",\"method\":";
 const LIST: &str = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}\n";
 
 /// A server's process, and both ends of its pipes.
@@ -96,7 +97,11 @@ impl Client {
     /// refusals are fast.
     fn receive(&mut self) -> Result<usize> {
         self.answer.clear();
-        self.output.read_line(&mut self.answer)?;
+        // A notification answers nothing.
+        while self.answer.is_empty() || self.answer.starts_with(NOTIFIED) {
+            self.answer.clear();
+            anyhow::ensure!(self.output.read_line(&mut self.answer)? > 0, "the server ended");
+        }
         if self.answer.contains("\"isError\":true") || self.answer.contains("\"error\":") {
             bail!("the server answered {}", self.answer);
         }
