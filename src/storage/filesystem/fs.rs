@@ -141,9 +141,8 @@ pub(crate) fn names(fs: &dyn Fs, path: &str) -> io::Result<Vec<String>> {
 /// The flush of the folder belongs to this, so that no caller can forget it.
 pub(crate) fn write_durably(fs: &dyn Fs, path: &str, content: &[u8]) -> io::Result<()> {
     let temporary = format!("{path}{TEMPORARY_SUFFIX}");
-    let file = fs.open(&temporary, Mode::Create)?;
-    let written =
-        file.truncate(0).and_then(|()| file.write_at(0, content)).and_then(|()| file.flush());
+    let file = empty(fs, &temporary)?;
+    let written = file.write_at(0, content).and_then(|()| file.flush());
     if let Err(error) = written {
         drop(fs.remove(&temporary));
         return Err(error);
@@ -162,13 +161,24 @@ pub(crate) fn write_durably(fs: &dyn Fs, path: &str, content: &[u8]) -> io::Resu
 /// and removing the old one does not (25 µs).
 pub(crate) fn write_replaceable(fs: &dyn Fs, path: &str, content: &[u8]) -> io::Result<()> {
     let temporary = format!("{path}{TEMPORARY_SUFFIX}");
-    let file = fs.open(&temporary, Mode::Create)?;
-    file.truncate(0)?;
+    let file = empty(fs, &temporary)?;
     file.write_at(0, content)?;
     match fs.exchange(&temporary, path) {
         Ok(()) => fs.remove(&temporary),
         Err(_) => fs.rename(&temporary, path),
     }
+}
+
+/// Opens a file with nothing in it, which may be left over from somebody who was killed.
+///
+/// One that is new is not cut: ext4 takes that for the wish to have its content on the disk once it is
+/// closed (`auto_da_alloc`), and removing it a moment later waits for that (140 µs measured).
+fn empty(fs: &dyn Fs, path: &str) -> io::Result<Box<dyn File>> {
+    let file = fs.open(path, Mode::Create)?;
+    if file.stat()?.bytes > 0 {
+        file.truncate(0)?;
+    }
+    Ok(file)
 }
 
 /// What the names of files end with that are not finished.

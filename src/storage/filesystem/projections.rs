@@ -44,7 +44,8 @@ pub(super) struct Projections {
 /// A file as it was when it was known to be right.
 #[derive(Clone, Copy, Debug)]
 struct Known {
-    stat: Stat,
+    /// How it looked. None when it was right that there is none.
+    stat: Option<Stat>,
     content: Digest,
 }
 
@@ -189,11 +190,7 @@ impl Projections {
         let Some(known) = self.known.get(file) else {
             return Ok(false);
         };
-        match history.fs.stat(&layout::in_artifact(history.name, file)) {
-            Ok(stat) => Ok(stat == known.stat),
-            Err(error) if fs::is_absent(&error) => Ok(false),
-            Err(error) => Err(error),
-        }
+        Ok(look(history, file)? == known.stat)
     }
 
     fn project_json(
@@ -228,6 +225,10 @@ impl Projections {
         }
         let there = fs::read(round.history.fs, &path(round, file))?;
         if there.as_deref().map_or(LogExtent::default(), LogExtent::of) == expected {
+            if there.is_none() {
+                self.known.insert(file, Known { stat: None, content: digest });
+                return Ok(());
+            }
             return self.remember(file, digest, round);
         }
         match missing_end(log, there.as_deref().unwrap_or_default(), round) {
@@ -269,10 +270,9 @@ impl Projections {
         content: Digest,
         round: &Round<'_>,
     ) -> io::Result<()> {
-        match round.history.fs.stat(&path(round, file)) {
-            Ok(stat) => drop(self.known.insert(file, Known { stat, content })),
-            Err(error) if fs::is_absent(&error) => drop(self.known.remove(file)),
-            Err(error) => return Err(error),
+        match look(round.history, file)? {
+            None => drop(self.known.remove(file)),
+            stat => drop(self.known.insert(file, Known { stat, content })),
         }
         Ok(())
     }
@@ -300,6 +300,15 @@ impl Projections {
         }
         self.archived = self.archived.max(last);
         Ok(())
+    }
+}
+
+/// Returns how a file looks, or `None` when there is none.
+fn look(history: &History<'_>, file: &str) -> io::Result<Option<Stat>> {
+    match history.fs.stat(&layout::in_artifact(history.name, file)) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(error) if fs::is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
