@@ -83,14 +83,13 @@ impl Fs for Disk {
         use rustix::fs::{RenameFlags, renameat_with};
         let folder = |path: &str| self.root.open_dir(Self::path(fs::parent(path)));
         let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-        let result = renameat_with(
-            folder(one)?,
-            name(one),
-            folder(other)?,
-            name(other),
-            RenameFlags::EXCHANGE,
-        );
-        Ok(result?)
+        let from = folder(one)?;
+        let to = match fs::parent(one) == fs::parent(other) {
+            true => None,
+            false => Some(folder(other)?),
+        };
+        let to = to.as_ref().unwrap_or(&from);
+        Ok(renameat_with(&from, name(one), to, name(other), RenameFlags::EXCHANGE)?)
     }
 
     #[cfg(not(target_os = "linux"))]

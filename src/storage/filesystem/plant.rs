@@ -30,6 +30,8 @@ pub(super) enum Plant {
     MarkedBefore,
     /// What was purged is destroyed before the segment that keeps the count is there.
     DestroyedBefore,
+    /// Whether a segment is still there is looked at before whether another follows it.
+    OwnBeforeNext,
 }
 
 #[cfg(not(test))]

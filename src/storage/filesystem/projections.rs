@@ -57,6 +57,8 @@ struct Round<'a> {
     /// The version that took away what was there before it; 0 when none did.
     removed: Version,
     changes: &'a LogChanges,
+    /// Whether `state.json` looked as known when the round began.
+    state_as_known: bool,
     warnings: &'a mut Vec<String>,
 }
 
@@ -120,7 +122,8 @@ impl Projections {
         warnings: &mut Vec<String>,
     ) -> io::Result<()> {
         let before = self.removed;
-        if !self.is_as_known(STATE_FILE, history)? {
+        let state_as_known = self.is_as_known(STATE_FILE, history)?;
+        if !state_as_known {
             // Somebody else projected, or took files away.
             self.removed = self.removed.max(removal::done(history.fs, history.name)?);
         }
@@ -144,6 +147,7 @@ impl Projections {
             logs: standing.logs,
             removed: standing.removed.map_or(0, |removed| removed.version),
             changes: standing.changes,
+            state_as_known: state_as_known && self.removed == before,
             warnings,
         })
     }
@@ -177,7 +181,7 @@ impl Projections {
         if planted(Plant::OlderProjection) {
             return Ok(None);
         }
-        if self.is_as_known(STATE_FILE, round.history)? {
+        if round.state_as_known {
             return Ok(Some(self.version));
         }
         let content = fs::read(round.history.fs, &path(round, STATE_FILE))?;
@@ -200,7 +204,11 @@ impl Projections {
         round: &mut Round<'_>,
     ) -> io::Result<()> {
         let digest = Digest::of(content);
-        if self.is_as_known(file, round.history)? {
+        let as_known = match file {
+            STATE_FILE => round.state_as_known,
+            file => self.is_as_known(file, round.history)?,
+        };
+        if as_known {
             if self.known.get(file).is_some_and(|known| known.content == digest) {
                 return Ok(());
             }

@@ -125,8 +125,13 @@ fn a_cut_of_any_bad_line_is_noticed() {
 
 /// Returns whether the sweep notices a planted bug within some seeds.
 fn notices(plant: Plant, processes: usize) -> bool {
-    let removals =
-        matches!(plant, Plant::TakenBeforeEntry | Plant::MarkedBefore | Plant::DestroyedBefore);
+    let removals = matches!(
+        plant,
+        Plant::TakenBeforeEntry
+            | Plant::MarkedBefore
+            | Plant::DestroyedBefore
+            | Plant::OwnBeforeNext
+    );
     let plan = |seed| Plan { plant: Some(plant), removals, ..plan(seed, processes) };
     (0..40).any(|seed| sweep(plan(seed)).1.is_err())
 }
@@ -155,4 +160,5 @@ plants! {
     files_taken_before_their_entry_is_stored_are_noticed: TakenBeforeEntry in 1;
     a_removal_that_is_marked_before_it_is_done_is_noticed: MarkedBefore in 1;
     a_purge_that_destroys_before_the_count_is_kept_is_noticed: DestroyedBefore in 1;
+    a_segment_looked_at_before_its_follower_is_noticed: OwnBeforeNext in 2;
 }

@@ -15,6 +15,7 @@
 mod creation;
 mod opening;
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -85,21 +86,33 @@ impl Writer {
     /// because the segment was replaced, cut, or followed by another. Only for the holder of the
     /// lock.
     pub(super) fn catch_up(&mut self) -> Result<bool, Fault> {
-        let path = &self.segment.path;
-        let at_path = self.fs.stat(path);
-        if !at_path.is_ok_and(|stat| stat.id == self.segment.id) || self.damage.is_some() {
-            return Ok(false);
+        while self.damage.is_none() && self.is_last_segment()? {
+            let path = &self.segment.path;
+            let bytes = self.segment.file.stat().map_err(doing("look at", path))?.bytes;
+            match bytes.cmp(&self.segment.end) {
+                Ordering::Less => return Ok(false),
+                Ordering::Equal => return Ok(true),
+                Ordering::Greater if self.read_appended(bytes - self.segment.end)? => {}
+                Ordering::Greater => return Ok(false),
+            }
         }
-        let bytes = self.segment.file.stat().map_err(doing("look at", path))?.bytes;
-        if bytes < self.segment.end {
-            return Ok(false);
-        }
-        if bytes > self.segment.end && !self.read_appended(bytes - self.segment.end)? {
-            return Ok(false);
-        }
+        Ok(false)
+    }
+
+    /// Returns whether the segment is the one at its path, and none follows it.
+    ///
+    /// The order matters: a purge destroys segments without the lock, the oldest first. One that is
+    /// still there after its follower was looked for in vain had none. The other way around, both
+    /// could be destroyed between the two looks, and a version that was purged be given once more.
+    fn is_last_segment(&self) -> Result<bool, Fault> {
         let next = layout::segment(&self.name, self.journal.version() + 1);
+        let is_there =
+            || self.fs.stat(&self.segment.path).is_ok_and(|stat| stat.id == self.segment.id);
+        if planted(Plant::OwnBeforeNext) && !is_there() {
+            return Ok(false);
+        }
         let followed = fs::exists(self.fs.as_ref(), &next).map_err(doing("look for", &next))?;
-        Ok(!followed)
+        Ok(!followed && (planted(Plant::OwnBeforeNext) || is_there()))
     }
 
     fn read_appended(&mut self, bytes: u64) -> Result<bool, Fault> {
