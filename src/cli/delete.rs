@@ -36,7 +36,8 @@ impl Delete {
             Some(kept_in) => {
                 writeln!(page, "{} is deleted; its files are in {kept_in}", answer.name)
             }
-            None => writeln!(page, "{} is deleted for good", answer.name),
+            None if self.purge => writeln!(page, "{} is deleted for good", answer.name),
+            None => writeln!(page, "{} is deleted", answer.name),
         })
     }
 }

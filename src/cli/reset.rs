@@ -30,7 +30,10 @@ impl Reset {
         let answer = with_person(context, &asking, reset).await?;
         context.output.warn(&answer.briefing);
         context.output.answer(&answer, |page, answer| {
-            writeln!(page, "begun anew; what it had is kept in {}", answer.kept_in)?;
+            match &answer.kept_in {
+                Some(kept_in) => writeln!(page, "begun anew; what it had is kept in {kept_in}")?,
+                None => writeln!(page, "begun anew")?,
+            }
             briefing(page, &answer.briefing)
         })
     }

@@ -80,7 +80,7 @@ impl Service {
         warnings.extend(tombstone.map(|tombstone| tombstone.warnings).unwrap_or_default());
         let kept_in = match removal {
             Removal::Purge => None,
-            Removal::Reset | Removal::Delete => Some(self.kept_in(&name, version).await?),
+            Removal::Reset | Removal::Delete => self.kept_in(&name, version).await?,
         };
         Ok(Deleted { name: name.to_string(), version, kept_in, warnings })
     }

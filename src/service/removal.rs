@@ -1,10 +1,9 @@
 //! What a reset and a deletion have in common: that a person agrees, after having been shown what goes.
 
-use super::{Consent, Service};
+use super::{Consent, Service, refusal};
 use crate::model::journal::Snapshot;
 use crate::model::removal::Removal;
 use crate::model::{Name, Refusal, Version};
-use crate::storage::filesystem::layout;
 
 /// Refuses a call that does not name its artifact twice, so that nothing happens to another one by a
 /// slip. It is no person's agreement.
@@ -56,8 +55,11 @@ fn command(removal: Removal, name: &Name) -> String {
 
 impl Service {
     /// Returns where the files are that a version took away.
-    pub(super) async fn kept_in(&self, name: &Name, version: Version) -> Result<String, Refusal> {
-        let entry = self.entry(name, version).await?;
-        Ok(layout::trash(name, entry.at, version))
+    pub(super) async fn kept_in(
+        &self,
+        name: &Name,
+        version: Version,
+    ) -> Result<Option<String>, Refusal> {
+        self.provider.kept_in(name, version).await.map_err(|error| refusal(name, &error))
     }
 }

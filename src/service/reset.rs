@@ -33,8 +33,9 @@ pub struct Reset {
 pub struct WasReset {
     /// The version that the reset made.
     pub version: Version,
-    /// Where the files went, from the project's folder.
-    pub kept_in: String,
+    /// Where the files went, from the project's folder; absent when there were none to keep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_in: Option<String>,
     /// Where the artifact stands.
     pub briefing: Briefing,
 }

@@ -232,6 +232,11 @@ impl Provider for Memory {
         Ok(self.names(after, limit, |artifact| artifact.newest.is_none()))
     }
 
+    /// There are no files: versions keep what outputs they brought.
+    async fn kept_in(&self, _name: &Name, _removal: Version) -> Result<Option<String>, Error> {
+        Ok(None)
+    }
+
     async fn examine(&self, name: &Name) -> Result<Vec<Finding>, Error> {
         let artifacts = self.artifacts();
         let Some(artifact) = artifacts.get(name) else {

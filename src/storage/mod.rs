@@ -94,6 +94,10 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
     /// Returns the names of deleted artifacts after a name, in order, at most `limit`.
     async fn deleted(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error>;
 
+    /// Returns the folder, from the project's, with the files that a version took away; `None` when
+    /// none are kept. Removals that were stored together share one.
+    async fn kept_in(&self, name: &Name, removal: Version) -> Result<Option<String>, Error>;
+
     /// Looks at everything that is stored of an artifact, and returns what is wrong with it.
     async fn examine(&self, name: &Name) -> Result<Vec<Finding>, Error>;
 

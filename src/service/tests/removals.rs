@@ -59,7 +59,7 @@ async fn a_reset_leaves_what_kind_of_work_it_is_and_nothing_of_the_work() {
     assert_eq!(answer.version, before["version"].as_u64().unwrap() + 1);
     assert!(answer.briefing.warnings.is_empty(), "{:?}", answer.briefing.warnings);
 
-    let kept = folder.path().join(&answer.kept_in);
+    let kept = folder.path().join(answer.kept_in.unwrap());
     assert!(kept.join("dist/report.md").exists() && kept.join("refinement_log.md").exists());
     let artifact = folder.path().join(".refiner/artifacts/report");
     assert_eq!(std::fs::read_dir(artifact.join("dist")).unwrap().count(), 0);

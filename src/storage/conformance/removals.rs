@@ -107,6 +107,7 @@ pub(super) async fn nothing_of_a_purged_artifact_is_left_but_the_count(provider:
         assert_eq!(outputs(provider, "a").await, 0);
     };
     gone().await;
+    assert_eq!(provider.kept_in(&name("a"), 6).await.unwrap(), None);
     assert_eq!(provider.read(&name("a"), 0, 10).await.unwrap(), []);
     for expected in 7..=12 {
         assert_eq!(put(provider, "a", json!(expected)).await.snapshot.version, expected);

@@ -92,7 +92,7 @@ pub(super) fn removed(name: &Name) -> String {
 }
 
 /// The folder of what a reset or a deletion took away, from the workspace's parent.
-pub fn trash(name: &Name, at: Time, version: Version) -> String {
+pub(super) fn trash(name: &Name, at: Time, version: Version) -> String {
     let time: String = at.to_string().chars().filter(|c| !"-:.".contains(*c)).collect();
     format!("{TRASH}/{name}-{time}-{version}")
 }
@@ -105,15 +105,25 @@ pub(super) fn cut(name: &Name, after: Version, tail: &[u8]) -> String {
 /// Returns whether something in the trash is of an artifact. Names have no capital letters, so that
 /// the beginning of one is never taken for another.
 pub(super) fn is_trash_of(name: &Name, file: &str) -> bool {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let rest = file.strip_prefix(name.as_str()).and_then(|rest| rest.strip_prefix('-'));
-    let Some((before, last)) = rest.and_then(|rest| rest.rsplit_once('-')) else { return false };
-    let is_time = |text: &str| {
-        let (day, time) = text.split_once('T').unwrap_or_default();
-        digits(day) && time.strip_suffix('Z').is_some_and(digits)
-    };
     let is_cut = |text: &str| text.strip_prefix("after-").is_some_and(digits);
-    (is_time(before) && digits(last)) || (is_cut(before) && last.len() == 8)
+    let cut = |(before, last): (&str, &str)| is_cut(before) && last.len() == 8;
+    trash_version(name, file).is_some() || trash_parts(name, file).is_some_and(cut)
+}
+
+/// Returns the version that took away what something in the trash is, if it is of this artifact.
+pub(super) fn trash_version(name: &Name, file: &str) -> Option<Version> {
+    let (time, version) = trash_parts(name, file)?;
+    let (day, time) = time.split_once('T')?;
+    let is_time = digits(day) && time.strip_suffix('Z').is_some_and(digits);
+    if is_time && digits(version) { version.parse().ok() } else { None }
+}
+
+fn trash_parts<'a>(name: &Name, file: &'a str) -> Option<(&'a str, &'a str)> {
+    file.strip_prefix(name.as_str())?.strip_prefix('-')?.rsplit_once('-')
+}
+
+fn digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 pub(super) fn kept(name: &Name) -> String {

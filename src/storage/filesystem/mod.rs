@@ -388,6 +388,15 @@ impl Provider for Filesystem {
         self.blocking(move |store| store.list(Presence::Deleted, after.as_ref(), limit)).await
     }
 
+    async fn kept_in(&self, name: &Name, removal: Version) -> Result<Option<String>, Error> {
+        let name = name.clone();
+        self.blocking(move |store| {
+            removal::kept_in(store.fs.as_ref(), &name, removal)
+                .map_err(doing("list", layout::TRASH))
+        })
+        .await
+    }
+
     async fn examine(&self, name: &Name) -> Result<Vec<Finding>, Error> {
         let name = name.clone();
         self.blocking(move |store| examine::examine(store.fs.as_ref(), &name)).await
@@ -433,7 +442,8 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::model::journal::Turn;
-    use crate::model::journal::tests::draft;
+    use crate::model::journal::tests::{draft, removing};
+    use crate::model::removal::Removal;
     use crate::storage::Spent;
 
     /// A provider on a fresh folder, with segments of at most that many entries.
@@ -455,5 +465,24 @@ pub(crate) mod tests {
         assert!(stored.spent.projection > Duration::ZERO, "{stored:?}");
         let seen = provider.newest(&name).await.unwrap().unwrap();
         assert_eq!(seen.spent, Spent::default());
+    }
+
+    #[tokio::test]
+    async fn what_removals_take_away_that_are_stored_together_is_found_by_each_of_them() {
+        let (folder, provider) = fresh(9);
+        let name = Name::parse("a").unwrap();
+        let decide = |turn: &mut Turn<'_>| drop(turn.append(draft("a", &json!(1))).unwrap());
+        provider.append(&name, Box::new(decide)).await.unwrap();
+        assert_eq!(provider.kept_in(&name, 1).await.unwrap(), None);
+        let twice = |turn: &mut Turn<'_>| {
+            for _ in 0..2 {
+                turn.append(removing("a", Removal::Reset)).unwrap();
+            }
+        };
+        provider.append(&name, Box::new(twice)).await.unwrap();
+        let kept_in = provider.kept_in(&name, 2).await.unwrap().unwrap();
+        assert!(folder.path().join(&kept_in).join("state.json").exists(), "{kept_in}");
+        assert_eq!(provider.kept_in(&name, 3).await.unwrap(), Some(kept_in));
+        assert_eq!(provider.kept_in(&name, 4).await.unwrap(), None);
     }
 }

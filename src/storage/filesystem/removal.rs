@@ -106,6 +106,15 @@ pub(super) fn of_trash(fs: &dyn Fs, name: &Name) -> io::Result<Vec<String>> {
     Ok(files)
 }
 
+/// Returns the folder of what a version took away. Of removals that were stored together the last one
+/// took everything.
+pub(super) fn kept_in(fs: &dyn Fs, name: &Name, removal: Version) -> io::Result<Option<String>> {
+    let files = fs::names(fs, layout::TRASH)?.into_iter();
+    let taken = files.filter_map(|file| Some((layout::trash_version(name, &file)?, file)));
+    let first = taken.filter(|(version, _)| *version >= removal).min();
+    Ok(first.map(|(_, file)| format!("{}/{file}", layout::TRASH)))
+}
+
 /// Returns how many files there are in a folder and below, and their bytes. What leads out of the
 /// workspace is not counted.
 pub(super) fn weigh(fs: &dyn Fs, path: &str) -> io::Result<(usize, u64)> {

@@ -105,7 +105,12 @@ fn resets_deletions_and_purges_survive_every_fault_at_every_operation() {
 
 #[test]
 fn two_processes_that_remove_and_save_survive_every_fault_at_every_operation() {
-    survives((0..seeds(2)).map(|seed| plan_with_removals(seed, 2)));
+    survives((0..seeds(1)).map(|seed| plan_with_removals(seed, 2)));
+}
+
+#[test]
+fn three_processes_that_remove_and_save_survive_every_fault_at_every_operation() {
+    survives((0..seeds(1)).map(|seed| plan_with_removals(seed, 3)));
 }
 
 /// Goal: what was acknowledged and is damaged later is reported and never cut. Method: flip a bit

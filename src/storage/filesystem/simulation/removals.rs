@@ -8,10 +8,10 @@ use super::super::{Store, fs, layout};
 use super::disk::{Process, Random};
 use super::harness::name;
 use super::verdict::States;
+use crate::model::Version;
 use crate::model::journal::Turn;
 use crate::model::journal::tests::removing;
 use crate::model::removal::Removal;
-use crate::model::{Time, Version};
 use crate::storage::Newest;
 
 /// What one process was told of removals.
@@ -106,13 +106,15 @@ impl Told {
         }
         let removals = states.by_version.iter().filter(|(_, state)| state.removal.is_some());
         let taken = removals.map(|(version, _)| *version).find(|version| *version > known);
+        let kept_in = |version| super::super::removal::kept_in(process, &name(), version);
         let folder = match taken {
             None => layout::dist(&name()),
             // Where a move was interrupted, the simulated disk may lose a name altogether.
             Some(version) if !self.removed.iter().any(|(one, _)| *one == version) => return Ok(()),
-            Some(version) => {
-                format!("{}/dist", layout::trash(&name(), Time::from_millis(1), version))
-            }
+            Some(version) => match kept_in(version).map_err(|e| e.to_string())? {
+                Some(kept_in) => format!("{kept_in}/dist"),
+                None => return Err(format!("what version {version} took away is not kept")),
+            },
         };
         let path = format!("{folder}/{file}");
         match fs::exists(process, &path).map_err(|e| e.to_string())? {
