@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -59,7 +59,7 @@ impl Registry {
     /// Notes what an artifact looks like, or that it is gone. Returns whether nothing else was waiting
     /// to be written.
     pub(super) fn note(&self, name: &Name, registered: Option<Registered>) -> bool {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pending = self.pending();
         pending.insert(name.clone(), registered);
         pending.len() == 1
     }
@@ -70,13 +70,14 @@ impl Registry {
         fs: &dyn Fs,
         rebuild: &dyn Fn() -> BTreeMap<Name, Registered>,
     ) -> io::Result<()> {
-        let pending =
-            std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
-        if pending.is_empty() {
+        if self.pending().is_empty() {
             return Ok(());
         }
-        let lock = fs.open(layout::REGISTRY_LOCK, Mode::Create)?;
-        lock.lock(LOCK_TIMEOUT)?;
+        let lock = fs.open(layout::REGISTRY_LOCK, Mode::Create);
+        let locked = lock.and_then(|lock| lock.lock(LOCK_TIMEOUT).map(|()| lock));
+        // Not before: who comes later with what is newer may be given the lock first.
+        let pending = std::mem::take(&mut *self.pending());
+        let lock = locked?;
         let known =
             fs::read(fs, layout::REGISTRY)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let mut file = known.unwrap_or_else(|| File { artifacts: rebuild() });
@@ -90,5 +91,10 @@ impl Registry {
         bytes.push(b'\n');
         fs::write_replaceable(fs, layout::REGISTRY, &bytes)?;
         lock.unlock()
+    }
+
+    /// Locks for a look only.
+    fn pending(&self) -> MutexGuard<'_, BTreeMap<Name, Option<Registered>>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
