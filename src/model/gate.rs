@@ -23,7 +23,8 @@ const WHAT_CHARACTERS_MAX: usize = 6000;
 const LINES_MAX: usize = 40;
 
 /// What a person is told when the caller changed files after having reflected on them.
-const CHANGED: &str = "The files have CHANGED since the reflection: approved like this, the loop goes on with another iteration.";
+const CHANGED: &str =
+    "The files have CHANGED since the reflection: what you see now is not what was reflected on.";
 
 /// What a person saw when they decided. Their decision holds for that and for nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use rmcp::model::{ElicitResult, ElicitationAction};
 use serde_json::{Value, json};
 
 use super::terminal::typed;
-use super::{Place, asked_for, nothing_comes_of, version};
+use super::{Place, asked_for, nothing_comes_of, version, write};
 use crate::common::{ERAS, Era, Host, Server, accepts, answers, refiner, refiner_with_input};
 
 fn reset() -> Value {
@@ -34,8 +34,7 @@ async fn with_work(place: &Place, era: Era, agrees: bool) -> Host {
         let save = json!({ "name": "logo", "patch": { "data": { "value": value } } });
         host.call("save_state", save).await.unwrap();
     }
-    let output = json!({ "name": "logo", "path": "logo.svg", "content": "<svg/>" });
-    host.call("write_output", output).await.unwrap();
+    write(&host, "logo.svg", "<svg/>").await;
     assert_eq!(version(&host).await, 5);
     host
 }

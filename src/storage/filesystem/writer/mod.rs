@@ -108,11 +108,9 @@ impl Writer {
         let next = layout::segment(&self.name, self.journal.version() + 1);
         let is_there =
             || self.fs.stat(&self.segment.path).is_ok_and(|stat| stat.id == self.segment.id);
-        if planted(Plant::OwnBeforeNext) && !is_there() {
-            return Ok(false);
-        }
+        let was_there = planted(Plant::OwnBeforeNext).then(is_there);
         let followed = fs::exists(self.fs.as_ref(), &next).map_err(doing("look for", &next))?;
-        Ok(!followed && (planted(Plant::OwnBeforeNext) || is_there()))
+        Ok(!followed && was_there.unwrap_or_else(is_there))
     }
 
     fn read_appended(&mut self, bytes: u64) -> Result<bool, Fault> {
