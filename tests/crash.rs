@@ -9,8 +9,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::task::JoinSet;
 
 use crate::common::{Caller, Project, Random, Server, refiner, soon};
+
+/// A save that was acknowledged: its version and what it said of itself.
+type Saved = (u64, String);
 
 /// Saves that were acknowledged: what they said of themselves, by version.
 type Acknowledged = BTreeMap<u64, String>;
@@ -133,37 +138,53 @@ async fn of_two_processes_with_the_same_expected_version_exactly_one_wins() {
     }
 }
 
-/// Saves until the server is gone, and returns what was acknowledged.
-async fn save_until_killed(caller: Caller, lane: String) -> Vec<(u64, String)> {
-    let mut acknowledged = Vec::new();
+/// Saves until the server is gone, and tells what was acknowledged.
+async fn save_until_killed(caller: Caller, lane: String, tell: UnboundedSender<Saved>) {
     for i in 0.. {
         let mark = format!("{lane}-{i}");
         match save(&caller, &mark).await {
-            Ok(version) => acknowledged.push((version, mark)),
+            Ok(version) => tell.send((version, mark)).unwrap(),
             Err(lost) if lost["lost"].is_string() => break,
             Err(refusal) => panic!("{mark}: {refusal}"),
         }
     }
-    acknowledged
 }
 
-/// Starts a server, saves through it at several places at once, and kills it at a random moment.
-async fn round(project: &Path, name: String, random: &mut Random) -> Vec<(u64, String)> {
+/// Saves through a server in several lanes at once. Returns where what was acknowledged comes from,
+/// and the lanes.
+fn save_in_lanes(
+    server: &Server,
+    name: &str,
+    lanes: u64,
+) -> (UnboundedReceiver<Saved>, JoinSet<()>) {
+    let (tell, told) = mpsc::unbounded_channel();
+    let saving = (0..lanes)
+        .map(|lane| save_until_killed(server.caller(), format!("{name}-{lane}"), tell.clone()));
+    (told, saving.collect())
+}
+
+/// Returns what is still to be told, once all lanes have ended.
+async fn rest(mut told: UnboundedReceiver<Saved>, lanes: JoinSet<()>) -> Vec<Saved> {
+    soon("the end of the lanes", lanes.join_all()).await;
+    std::iter::from_fn(|| told.try_recv().ok()).collect()
+}
+
+/// Starts a server, saves through it at several places at once, and kills it at a random moment:
+/// from before the first save is stored to after some hundred are.
+async fn round(project: &Path, name: String, random: &mut Random) -> Vec<Saved> {
     let server = Server::start(project).await;
     // The next start just works.
     server.call("load_state", json!({ "name": "a" })).await.unwrap();
-    let lanes = 1 + random.below(8);
-    let saving: Vec<_> = (0..lanes)
-        .map(|lane| tokio::spawn(save_until_killed(server.caller(), format!("{name}-{lane}"))))
-        .collect();
-    // Not an event to wait for, but a moment to be found: from before the first save is stored to
-    // after some hundred are.
-    tokio::time::sleep(Duration::from_micros(random.below(60_000))).await;
-    server.kill().await;
+    let (mut told, lanes) = save_in_lanes(&server, &name, 1 + random.below(8));
+    let saves_before = if random.below(4) == 0 { 0 } else { random.below(200) };
     let mut acknowledged = Vec::new();
-    for lane in saving {
-        acknowledged.extend(soon("the end of a lane", lane).await.unwrap());
+    for _ in 0..saves_before {
+        acknowledged.extend(soon("a save", told.recv()).await);
     }
+    // Not an event to wait for, but a moment to be found: somewhere in the saves that follow.
+    tokio::time::sleep(Duration::from_micros(random.below(2_000))).await;
+    server.kill().await;
+    acknowledged.extend(rest(told, lanes).await);
     acknowledged
 }
 
@@ -208,9 +229,7 @@ async fn a_killed_process_leaves_no_lock_behind() {
     let (killed, other) =
         (Server::start(project.path()).await, Server::start(project.path()).await);
     killed.call("init_state", document("a")).await.unwrap();
-    let saving: Vec<_> = (0..8)
-        .map(|lane| tokio::spawn(save_until_killed(killed.caller(), format!("k{lane}"))))
-        .collect();
+    let (told, lanes) = save_in_lanes(&killed, "killed", 8);
     let caller = other.caller();
     let mut acknowledged = Acknowledged::new();
     for i in 0..20 {
@@ -222,9 +241,7 @@ async fn a_killed_process_leaves_no_lock_behind() {
         let mark = format!("after-{i}");
         acknowledged.insert(save(&caller, &mark).await.unwrap(), mark);
     }
-    for lane in saving {
-        acknowledged.extend(lane.await.unwrap());
-    }
+    acknowledged.extend(rest(told, lanes).await);
     other.kill().await;
     check(project.path(), &acknowledged).await;
 }

@@ -116,25 +116,13 @@ struct Costs {
 
 impl Costs {
     /// Measures at a version. Leaves a few more.
-    async fn at(project: &Project, version: u64) -> Self {
-        let saves = |from, count| -> Vec<_> {
-            (from + 1..=from + count).map(|i| ("save_state", save(0, i))).collect()
-        };
-        let opening = run(project, version, &[]).await;
-        let first_save = run(project, version, &saves(version, 1)).await;
-        // A listing that is made anew a moment later falls into a run or not: the fewest calls are
-        // those of the saves alone.
-        let mut more_saves: Option<Cost> = None;
-        for repeated in 0..3 {
-            let from = version + 1 + repeated * (1 + SAVES);
-            let cost = run(project, from, &saves(from, 1 + SAVES)).await;
-            more_saves = match more_saves {
-                Some(least) if least.calls <= cost.calls => Some(least),
-                _ => Some(cost),
-            };
+    async fn at(project: &Project, mut version: u64) -> Self {
+        Self {
+            opening: fewest(project, &mut version, 0).await,
+            first_save: fewest(project, &mut version, 1).await,
+            more_saves: fewest(project, &mut version, 1 + SAVES).await,
+            memory: memory(project).await,
         }
-        let more_saves = more_saves.expect("it was run");
-        Self { opening, first_save, more_saves, memory: memory(project).await }
     }
 
     /// What one more save costs a server that has saved already, times [`SAVES`].
@@ -148,6 +136,19 @@ impl Costs {
             flushes: all.flushes - first.flushes,
         }
     }
+}
+
+/// Runs a server that saves so many times. What is done a moment later, such as a listing that is
+/// made anew, falls into a run or not: the fewest calls of three runs are those of the saves alone.
+async fn fewest(project: &Project, version: &mut u64, saves: u64) -> Cost {
+    let mut costs = Vec::new();
+    for _ in 0..3 {
+        let next = *version + 1..=*version + saves;
+        let calls: Vec<_> = next.map(|i| ("save_state", save(0, i))).collect();
+        costs.push(run(project, *version, &calls).await);
+        *version += saves;
+    }
+    costs.into_iter().min_by_key(|cost| cost.calls).expect("it was run")
 }
 
 /// The most that a server takes that reads and writes, in KiB.

@@ -10,13 +10,17 @@ use super::fs::{File, Fs, Stat};
 use super::layout;
 use super::plant::{Plant, planted};
 use super::projections::Projections;
+use super::registry::Registered;
 use super::writer::{self, Writer};
-use super::{Decide, Newest, Sizes, Tombstone};
+use super::{Newest, Sizes, Tombstone};
 use crate::model::journal::{Journal, Staged, Turn};
 use crate::model::projection::STATE_FILE;
 use crate::model::removal::Removal;
 use crate::model::{Name, Version};
 use crate::storage::spent::{Spent, timed};
+
+/// Drafts entries, as [`super::super::Decide`] does, and may borrow from who calls.
+type Decide<'a> = &'a mut dyn FnMut(&mut Turn<'_>);
 
 /// An open artifact.
 #[derive(Debug)]
@@ -58,6 +62,14 @@ impl Standing {
         match self {
             Self::Alive(newest) => newest.snapshot.version,
             Self::Deleted(tombstone) => tombstone.removed.version,
+        }
+    }
+
+    /// Returns what the registry says of the artifact, if it is there.
+    pub(super) fn registered(&self) -> Option<Registered> {
+        match self {
+            Self::Alive(newest) => Some(Registered::of(&newest.snapshot.document)),
+            Self::Deleted(_) => None,
         }
     }
 
@@ -139,7 +151,7 @@ impl Artifact {
     }
 
     /// Lets `decide` draft entries and stores them. See [`super::super::Provider::append`].
-    pub(super) fn append(&self, decide: &mut Decide) -> Result<Option<Standing>, Fault> {
+    pub(super) fn append(&self, decide: Decide<'_>) -> Result<Option<Standing>, Fault> {
         let mut open = self.hold();
         match self.exists()? || self.would_write(decide) {
             true => self.commit(&mut open, Some(decide)),
@@ -149,7 +161,7 @@ impl Artifact {
 
     /// Returns whether `decide` drafts anything for an artifact that does not exist, so that none
     /// is made for a caller who only got its name wrong.
-    fn would_write(&self, decide: &mut Decide) -> bool {
+    fn would_write(&self, decide: Decide<'_>) -> bool {
         let journal = Journal::new(self.name.clone());
         let mut turn = Turn::new(&journal, None, 0);
         decide(&mut turn);
@@ -161,7 +173,7 @@ impl Artifact {
     fn commit(
         &self,
         open: &mut Open,
-        decide: Option<&mut Decide>,
+        decide: Option<Decide<'_>>,
     ) -> Result<Option<Standing>, Fault> {
         let reading = decide.is_none();
         let lock = match reading && planted(Plant::CutWithoutLock) {
@@ -190,7 +202,7 @@ impl Artifact {
 
     /// Brings the writer up to date and writes what `decide` drafts. The lock is held. After an
     /// error that leaves anything in doubt, there is no writer any more.
-    fn write(&self, open: &mut Open, decide: Option<&mut Decide>) -> Result<(), Fault> {
+    fn write(&self, open: &mut Open, decide: Option<Decide<'_>>) -> Result<(), Fault> {
         let kept_up = self.keep_up(open)?;
         let Some(mut writer) = open.writer.take() else {
             self.check_nothing_was_stored()?;
@@ -226,7 +238,7 @@ impl Artifact {
         &self,
         open: &mut Open,
         mut writer: Writer,
-        decide: &mut Decide,
+        decide: Decide<'_>,
         kept_up: KeptUp,
     ) -> Result<(), Fault> {
         let mut turn = writer.turn();

@@ -31,7 +31,7 @@ mod watch;
 mod workflows;
 mod writer;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -87,8 +87,6 @@ pub(crate) struct Store {
     sizes: Sizes,
     artifacts: Mutex<OpenArtifacts>,
     registry: Registry,
-    /// What the registry was told last of each artifact; `None` when it was deleted.
-    registered: Mutex<HashMap<Name, Option<Registered>>>,
 }
 
 #[derive(Debug, Default)]
@@ -133,13 +131,7 @@ impl Filesystem {
 
 impl Store {
     pub(crate) fn new(fs: Arc<dyn Fs>, sizes: Sizes) -> Self {
-        Self {
-            fs,
-            sizes,
-            artifacts: Mutex::default(),
-            registry: Registry::default(),
-            registered: Mutex::default(),
-        }
+        Self { fs, sizes, artifacts: Mutex::default(), registry: Registry::default() }
     }
 
     fn artifact(&self, name: &Name) -> Arc<Artifact> {
@@ -158,26 +150,16 @@ impl Store {
         artifact
     }
 
+    /// Appends, and returns whether the registry has to be written.
     fn append(&self, name: &Name, mut decide: Decide) -> Result<(Option<Newest>, bool), Fault> {
-        let standing = self.artifact(name).append(&mut decide)?;
-        let registry_waits =
-            standing.as_ref().is_some_and(|standing| self.register(name, standing));
-        Ok((standing.and_then(Standing::alive), registry_waits))
-    }
-
-    /// Notes an artifact for the registry if it is new, in another phase, or deleted.
-    fn register(&self, name: &Name, standing: &Standing) -> bool {
-        let now = match standing {
-            Standing::Alive(newest) => Some(Registered::of(&newest.snapshot.document)),
-            Standing::Deleted(_) => None,
-        };
-        let mut registered = self.registered.lock().unwrap_or_else(PoisonError::into_inner);
-        if registered.get(name) == Some(&now) {
-            return false;
-        }
-        registered.insert(name.clone(), now.clone());
-        drop(registered);
-        self.registry.note(name, now)
+        let mut before = None;
+        let standing = self.artifact(name).append(&mut |turn| {
+            before = turn.newest().map(|newest| Registered::of(&newest.document));
+            decide(turn);
+        })?;
+        let Some(standing) = standing else { return Ok((None, false)) };
+        let changed = standing.registered() != before;
+        Ok((standing.alive(), self.registry.note(name, changed)))
     }
 
     fn read(&self, name: &Name, after: Version, limit: usize) -> Result<Vec<Entry>, Fault> {
@@ -257,15 +239,12 @@ impl Store {
     /// Writes the registry. It is a projection: what goes wrong is logged and made good by the next
     /// change.
     fn write_registry(&self) {
-        let all = || {
-            let names = self.names().unwrap_or_default();
-            let newest = names.into_iter().filter_map(|name| {
-                let newest = self.artifact(&name).newest().ok()??;
-                Some((name, Registered::of(&newest.snapshot.document)))
-            });
-            newest.collect::<BTreeMap<_, _>>()
+        let look = |name: &Name| {
+            let standing = self.artifact(name).standing()?;
+            Ok(standing.as_ref().and_then(Standing::registered))
         };
-        if let Err(error) = self.registry.write(self.fs.as_ref(), &all) {
+        let all = || self.names().unwrap_or_default();
+        if let Err(error) = self.registry.write(self.fs.as_ref(), &look, &all) {
             tracing::warn!(%error, "registry.json was not written");
         }
     }

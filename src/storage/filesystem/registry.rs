@@ -4,13 +4,14 @@
 //! It holds every artifact, so writing it costs their number. Therefore changes are collected and
 //! written together, a moment later or when the provider settles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::fault::Fault;
 use super::fs::{self, Fs, Mode};
 use super::layout;
 use crate::model::{Document, Name};
@@ -30,15 +31,28 @@ pub(super) struct Registered {
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct File {
-    artifacts: BTreeMap<Name, Registered>,
+pub(super) struct File {
+    pub(super) artifacts: BTreeMap<Name, Registered>,
 }
 
-/// Changes of the registry that are not written yet.
+/// Which artifacts the registry has to be written for.
+///
+/// Names only: what an artifact looks like is looked up while the registry's lock is held. Another
+/// process may have written the registry since, and would be overwritten with what was true before.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
-    /// What an artifact looks like now; `None` when it was deleted.
-    pending: Mutex<BTreeMap<Name, Option<Registered>>>,
+    waiting: Mutex<Waiting>,
+    /// Held while writing, so that whoever finds nothing waiting knows that it is written.
+    writing: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    names: BTreeSet<Name>,
+    /// Whether somebody is about to write.
+    announced: bool,
+    /// All that waited at some time.
+    noted: HashSet<Name>,
 }
 
 impl Registered {
@@ -56,45 +70,181 @@ impl Registered {
 }
 
 impl Registry {
-    /// Notes what an artifact looks like, or that it is gone. Returns whether nothing else was waiting
-    /// to be written.
-    pub(super) fn note(&self, name: &Name, registered: Option<Registered>) -> bool {
-        let mut pending = self.pending();
-        pending.insert(name.clone(), registered);
-        pending.len() == 1
+    /// Notes an artifact that was written to, if it looks different from before or is noted for the
+    /// first time: a process that was killed may have left it out. Returns whether the caller has to
+    /// write, now or a moment later, since nobody else will.
+    pub(super) fn note(&self, name: &Name, changed: bool) -> bool {
+        let mut waiting = hold(&self.waiting);
+        if !changed && waiting.noted.contains(name) {
+            return false;
+        }
+        waiting.noted.insert(name.clone());
+        waiting.names.insert(name.clone());
+        !std::mem::replace(&mut waiting.announced, true)
     }
 
-    /// Writes what was noted. `rebuild` makes the whole list, for when there is none to add to.
+    /// Writes what was noted, if anything was. `look` tells what an artifact looks like, `None` when
+    /// it is not there, and `all` the names of all, for when there is no registry to add to. What was
+    /// noted waits on after an error.
     pub(super) fn write(
         &self,
         fs: &dyn Fs,
-        rebuild: &dyn Fn() -> BTreeMap<Name, Registered>,
+        look: &dyn Fn(&Name) -> Result<Option<Registered>, Fault>,
+        all: &dyn Fn() -> Vec<Name>,
     ) -> io::Result<()> {
-        if self.pending().is_empty() {
+        let writing = hold(&self.writing);
+        let noted = {
+            let mut waiting = hold(&self.waiting);
+            waiting.announced = false;
+            std::mem::take(&mut waiting.names)
+        };
+        if noted.is_empty() {
             return Ok(());
         }
-        let lock = fs.open(layout::REGISTRY_LOCK, Mode::Create);
-        let locked = lock.and_then(|lock| lock.lock(LOCK_TIMEOUT).map(|()| lock));
-        // Not before: who comes later with what is newer may be given the lock first.
-        let pending = std::mem::take(&mut *self.pending());
-        let lock = locked?;
-        let known =
-            fs::read(fs, layout::REGISTRY)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let mut file = known.unwrap_or_else(|| File { artifacts: rebuild() });
-        for (name, registered) in pending {
-            match registered {
-                Some(registered) => drop(file.artifacts.insert(name, registered)),
-                None => drop(file.artifacts.remove(&name)),
-            }
+        let written = rewrite(fs, &noted, look, all);
+        if written.is_err() {
+            hold(&self.waiting).names.extend(noted);
         }
-        let mut bytes = serde_json::to_vec_pretty(&file)?;
-        bytes.push(b'\n');
-        fs::write_replaceable(fs, layout::REGISTRY, &bytes)?;
-        lock.unlock()
+        drop(writing);
+        written
+    }
+}
+
+/// Reads the registry; `None` when there is none that can be read.
+pub(super) fn read(fs: &dyn Fs) -> io::Result<Option<File>> {
+    Ok(fs::read(fs, layout::REGISTRY)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+fn rewrite(
+    fs: &dyn Fs,
+    noted: &BTreeSet<Name>,
+    look: &dyn Fn(&Name) -> Result<Option<Registered>, Fault>,
+    all: &dyn Fn() -> Vec<Name>,
+) -> io::Result<()> {
+    let lock = fs.open(layout::REGISTRY_LOCK, Mode::Create)?;
+    lock.lock(LOCK_TIMEOUT)?;
+    let (mut file, names) = match read(fs)? {
+        Some(file) => (file, noted.iter().cloned().collect()),
+        None => (File::default(), all()),
+    };
+    for name in names {
+        match look(&name) {
+            Ok(Some(registered)) => drop(file.artifacts.insert(name, registered)),
+            Ok(None) => drop(file.artifacts.remove(&name)),
+            // What cannot be read now keeps the line that it has.
+            Err(_) => {}
+        }
+    }
+    let mut bytes = serde_json::to_vec_pretty(&file)?;
+    bytes.push(b'\n');
+    fs::write_replaceable(fs, layout::REGISTRY, &bytes)?;
+    lock.unlock()
+}
+
+fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::super::disk::Disk;
+    use super::super::{SIZES, Store};
+    use super::*;
+    use crate::model::journal::Turn;
+    use crate::model::journal::tests::{draft, removing};
+    use crate::model::removal::Removal;
+
+    fn process(folder: &tempfile::TempDir) -> Store {
+        Store::new(Arc::new(Disk::open(folder.path()).unwrap()), SIZES)
     }
 
-    /// Locks for a look only.
-    fn pending(&self) -> MutexGuard<'_, BTreeMap<Name, Option<Registered>>> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    fn name(name: &str) -> Name {
+        Name::parse(name).unwrap()
+    }
+
+    /// Stores a version in that phase. Returns whether the registry has to be written.
+    fn save(store: &Store, artifact: &str, phase: &str) -> bool {
+        let mut drafted = draft(artifact, &json!(1));
+        drafted.document.phase = phase.into();
+        let decide = move |turn: &mut Turn<'_>| drop(turn.append(drafted.clone()).unwrap());
+        store.append(&name(artifact), Box::new(decide)).unwrap().1
+    }
+
+    fn delete(store: &Store, artifact: &str) {
+        let removal = removing(artifact, Removal::Delete);
+        let decide = move |turn: &mut Turn<'_>| {
+            turn.end(removal.clone());
+        };
+        store.append(&name(artifact), Box::new(decide)).unwrap();
+    }
+
+    /// What the registry says of phases.
+    fn phases(store: &Store) -> Vec<(String, String)> {
+        let file = read(store.fs.as_ref()).unwrap().unwrap();
+        file.artifacts.into_iter().map(|(name, line)| (name.to_string(), line.phase)).collect()
+    }
+
+    fn line(name: &str, phase: &str) -> (String, String) {
+        (name.into(), phase.into())
+    }
+
+    #[test]
+    fn what_one_process_noted_before_does_not_overwrite_what_another_one_wrote_since() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (process(&folder), process(&folder));
+        save(&one, "a", "plan");
+        save(&one, "b", "plan");
+        delete(&other, "a");
+        save(&other, "b", "execute");
+        other.write_registry();
+        assert_eq!(phases(&other), [line("b", "execute")]);
+        one.write_registry();
+        assert_eq!(phases(&one), [line("b", "execute")]);
+    }
+
+    #[test]
+    fn a_change_back_to_what_this_process_wrote_last_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (process(&folder), process(&folder));
+        for (process, phase) in [(&one, "plan"), (&other, "execute"), (&one, "plan")] {
+            assert!(save(process, "a", phase));
+            process.write_registry();
+            assert_eq!(phases(process), [line("a", phase)]);
+        }
+    }
+
+    #[test]
+    fn what_looks_as_before_is_written_once_by_each_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (process(&folder), process(&folder));
+        assert!(save(&one, "a", "plan"));
+        assert!(!save(&one, "b", "plan"), "who was told first writes both");
+        one.write_registry();
+        assert_eq!(phases(&one), [line("a", "plan"), line("b", "plan")]);
+        assert!(!save(&one, "a", "plan"));
+        assert!(save(&other, "a", "plan"), "the one before may have been killed");
+    }
+
+    #[test]
+    fn what_could_not_be_written_waits_for_the_next_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = process(&folder);
+        save(&store, "a", "plan");
+        store.write_registry();
+        save(&store, "a", "execute");
+        let path = folder.path().join(layout::REGISTRY);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        store.write_registry();
+        std::fs::remove_dir(&path).unwrap();
+        fs::write_replaceable(store.fs.as_ref(), layout::REGISTRY, &whole).unwrap();
+        assert!(save(&store, "b", "plan"), "somebody has to write again");
+        store.write_registry();
+        assert_eq!(phases(&store), [line("a", "execute"), line("b", "plan")]);
     }
 }

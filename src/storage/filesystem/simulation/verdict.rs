@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::super::artifact::Standing;
 use super::super::plant::testing;
+use super::super::registry::{self, Registered};
 use super::super::{Store, blobs, fs, layout, segment};
 use super::disk::{Process, Random, SimulatedDisk};
 use super::harness::{OUTPUT, Plan, SIZES, Told, name, save, tokens_of};
@@ -33,9 +34,16 @@ pub(super) fn at_rest(disk: &SimulatedDisk, plan: Plan) -> Result<(), String> {
         Some(_) => 0,
         None => scanned.journal.version(),
     };
-    match state.map_or(0, |state| state.version) == newest {
+    if state.map_or(0, |state| state.version) != newest {
+        return Err(format!("{plan:?}: state.json is not at {newest} at rest"));
+    }
+    let newest = scanned.journal.snapshot().map_err(|damage| damage.to_string())?;
+    let expected = newest.map(|newest| Registered::of(&newest.document));
+    let registry = registry::read(&process).map_err(|error| error.to_string())?;
+    let line = registry.and_then(|mut registry| registry.artifacts.remove(&name()));
+    match line == expected {
         true => Ok(()),
-        false => Err(format!("{plan:?}: state.json is not at {newest} at rest")),
+        false => Err(format!("{plan:?}: registry.json has {line:?} at rest, not {expected:?}")),
     }
 }
 
