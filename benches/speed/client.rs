@@ -74,7 +74,7 @@ impl Client {
         let mut requests: String = (0..writers).map(|one| next(&mut calls, first + one)).collect();
         let (mut in_flight, mut answered) = (writers, 0);
         while in_flight > 0 {
-            if !requests.is_empty() && !self.output.buffer().contains(&b'\n') {
+            if !requests.is_empty() && !self.has_answer() {
                 self.send(&std::mem::take(&mut requests))?;
             }
             let id = self.receive()?;
@@ -86,6 +86,12 @@ impl Client {
         }
         self.calls = calls;
         Ok(answered)
+    }
+
+    /// Returns whether an answer has arrived that was not received yet.
+    fn has_answer(&self) -> bool {
+        let mut lines = self.output.buffer().split_inclusive(|byte| *byte == b'\n');
+        lines.any(|line| line.ends_with(b"\n") && !line.starts_with(NOTIFIED.as_bytes()))
     }
 
     fn send(&mut self, lines: &str) -> Result<()> {

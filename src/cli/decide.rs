@@ -1,5 +1,5 @@
 use super::output::briefing;
-use super::writing::{Asking, Writing, name, with_person};
+use super::writing::{Undertaking, Writing, name, with_person};
 use super::{Context, Failure};
 use crate::service;
 
@@ -30,13 +30,13 @@ impl Decide {
             expected_version: self.writing.expected_version,
             idempotency_key: self.writing.idempotency_key,
         };
-        let asking = Asking {
+        let undertaking = Undertaking {
             name: &arguments.name,
             event: Some(event),
             words: arguments.reason.as_deref(),
         };
         let send = async |caller: &_| context.service.transition(arguments.clone(), caller).await;
-        let answer = with_person(context, &asking, send).await?;
+        let answer = with_person(context, &undertaking, send).await?;
         context.output.warn(&answer.briefing);
         context.output.answer(&answer, |page, answer| {
             writeln!(page, "{} → {}", answer.from, answer.to)?;

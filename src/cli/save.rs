@@ -1,5 +1,5 @@
 use super::output::briefing;
-use super::writing::{Asking, Writing, name, with_person};
+use super::writing::{Undertaking, Writing, name, with_person};
 use super::{Context, Failure, input};
 use crate::service;
 
@@ -31,9 +31,9 @@ impl Save {
             idempotency_key: self.writing.idempotency_key,
         };
         let save = async |caller: &_| context.service.save(arguments.clone(), caller).await;
-        let asking =
-            Asking { name: &arguments.name, event: None, words: arguments.note.as_deref() };
-        let answer = with_person(context, &asking, save).await?;
+        let undertaking =
+            Undertaking { name: &arguments.name, event: None, words: arguments.note.as_deref() };
+        let answer = with_person(context, &undertaking, save).await?;
         context.output.warn(&answer.briefing);
         if !answer.changed {
             context.output.say("Nothing changed.");

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use super::{Context, Failure, token};
-use crate::model::gate::{self, Question};
+use crate::model::gate::{Asking, Question};
 use crate::model::{Name, Refusal, Version};
 use crate::service::{Caller, Consent};
 
@@ -18,14 +18,41 @@ pub(super) struct Writing {
     pub(super) idempotency_key: Option<String>,
 }
 
+/// Options of the subcommands that take an artifact's work away.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Removing {
+    /// The artifact
+    pub(super) name: String,
+    /// The name again, to be sure; you are asked all the same
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
+    /// Why; kept with the decision
+    #[arg(long)]
+    reason: Option<String>,
+    #[command(flatten)]
+    pub(super) writing: Writing,
+}
+
+impl Removing {
+    /// Returns the name that confirms it: whoever sits there is asked, and need not type it twice.
+    pub(super) fn confirm(&self) -> String {
+        self.confirm.as_ref().unwrap_or(&self.name).clone()
+    }
+
+    /// Returns what is to be decided.
+    pub(super) fn undertaking<'a>(&'a self, name: &'a Name) -> Undertaking<'a> {
+        Undertaking { name, event: None, words: self.reason.as_deref() }
+    }
+}
+
 /// Parses an artifact's name.
 pub(super) fn name(given: &str) -> Result<Name, Failure> {
     Name::parse(given).map_err(Failure::from)
 }
 
-/// What may have to be asked.
+/// What somebody is about to do, which may need a person's decision.
 #[derive(Debug)]
-pub(super) struct Asking<'a> {
+pub(super) struct Undertaking<'a> {
     /// The artifact.
     pub(super) name: &'a Name,
     /// The event that is sent, if one is.
@@ -39,7 +66,7 @@ pub(super) struct Asking<'a> {
 /// Without a terminal nobody is asked, and the refusal stands: a script is no person.
 pub(super) async fn with_person<T>(
     context: &Context,
-    asking: &Asking<'_>,
+    undertaking: &Undertaking<'_>,
     mut attempt: impl AsyncFnMut(&Caller) -> Result<T, Refusal>,
 ) -> Result<T, Failure> {
     let refusal = match attempt(&context.caller).await {
@@ -48,12 +75,12 @@ pub(super) async fn with_person<T>(
     };
     match refusal {
         Refusal::ApprovalRequired { what, .. } if at_a_terminal() => {
-            let about = gate::Asking { what: &what, event: asking.event, why: None };
-            let question = context.service.question(asking.name, about).await?;
+            let about = Asking { what: &what, event: undertaking.event, why: None };
+            let question = context.service.question(undertaking.name, about).await?;
             if !asked(&question) {
                 return Err(declined(&question).into());
             }
-            let consent = Consent::new(question.sight, asking.words);
+            let consent = Consent::new(question.sight, undertaking.words);
             Ok(attempt(&proven(context, consent)?).await?)
         }
         refusal => Err(refusal.into()),
