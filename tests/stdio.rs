@@ -16,10 +16,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::UnixStream;
 
-use crate::common::{Project, Raw, Server, command, soon, told};
-
-/// What a process may take to end. rmcp by itself would wait five seconds for what never comes.
-const AT_ONCE: Duration = Duration::from_millis(900);
+use crate::common::{AT_ONCE, Project, Raw, Server, command, soon, told};
 
 /// The `_meta` of a request that needs no greeting.
 fn stateless(params: Value) -> Value {

@@ -32,6 +32,10 @@ pub(crate) use self::workspace::{Project, copy_folder};
 /// Far more than anything here takes: what has not happened by then never will.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What a process may take to end: far more than it does, and less than the five seconds for which rmcp
+/// by itself would wait for open streams and for what never comes.
+pub(crate) const AT_ONCE: Duration = Duration::from_millis(4_500);
+
 /// Awaits something that has to happen, and fails instead of hanging when it does not.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     let result = tokio::time::timeout(PATIENCE, future).await;

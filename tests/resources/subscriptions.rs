@@ -3,10 +3,7 @@
 use std::time::Instant;
 
 use super::*;
-use crate::common::refiner;
-
-/// What a process may take to end. rmcp by itself would wait five seconds for open streams.
-const AT_ONCE: std::time::Duration = std::time::Duration::from_millis(900);
+use crate::common::{AT_ONCE, refiner};
 
 /// Writes a version as another process.
 fn write_elsewhere(project: &Project, name: &str, value: u64) {
