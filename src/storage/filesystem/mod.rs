@@ -153,11 +153,13 @@ impl Store {
     /// Appends, and returns whether the registry has to be written.
     fn append(&self, name: &Name, mut decide: Decide) -> Result<(Option<Newest>, bool), Fault> {
         let mut before = None;
-        let standing = self.artifact(name).append(&mut |turn| {
+        let appended = self.artifact(name).append(&mut |turn| {
             before = turn.newest().map(|newest| Registered::of(&newest.document));
             decide(turn);
-        })?;
-        let Some(standing) = standing else { return Ok((None, false)) };
+        });
+        let Some(standing) = appended.inspect_err(|_| self.registry.doubt(name))? else {
+            return Ok((None, false));
+        };
         let changed = standing.registered() != before;
         Ok((standing.alive(), self.registry.note(name, changed)))
     }

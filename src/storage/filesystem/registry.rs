@@ -51,7 +51,7 @@ struct Waiting {
     names: BTreeSet<Name>,
     /// Whether somebody is about to write.
     announced: bool,
-    /// All that waited at some time.
+    /// All that waited at some time and did not change since without being noted again.
     noted: HashSet<Name>,
 }
 
@@ -81,6 +81,11 @@ impl Registry {
         waiting.noted.insert(name.clone());
         waiting.names.insert(name.clone());
         !std::mem::replace(&mut waiting.announced, true)
+    }
+
+    /// Lets an artifact be noted anew when it is written to next: whether it changed is unknown.
+    pub(super) fn doubt(&self, name: &Name) {
+        hold(&self.waiting).noted.remove(name);
     }
 
     /// Writes what was noted, if anything was. `look` tells what an artifact looks like, `None` when
@@ -227,6 +232,22 @@ mod tests {
         assert_eq!(phases(&one), [line("a", "plan"), line("b", "plan")]);
         assert!(!save(&one, "a", "plan"));
         assert!(save(&other, "a", "plan"), "the one before may have been killed");
+    }
+
+    #[test]
+    fn what_may_have_been_stored_in_spite_of_an_error_is_written_after_the_next_save() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = process(&folder);
+        save(&store, "a", "plan");
+        store.write_registry();
+        let (journal, aside) = (layout::journal(&name("a")), ".refiner/aside");
+        store.fs.rename(&journal, aside).unwrap();
+        let decide = |turn: &mut Turn<'_>| drop(turn.append(draft("a", &json!(2))).unwrap());
+        store.append(&name("a"), Box::new(decide)).unwrap_err();
+        store.fs.rename(aside, &journal).unwrap();
+        assert!(save(&store, "a", "plan"));
+        store.write_registry();
+        assert!(!save(&store, "a", "plan"));
     }
 
     #[test]
