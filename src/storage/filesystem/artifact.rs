@@ -430,6 +430,6 @@ fn standing_warnings(writer: &Writer, read_only: Option<&str>) -> Vec<String> {
 }
 
 /// Locks for a section that cannot panic half-way.
-fn hold_briefly<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn hold_briefly<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,11 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::artifact::hold_briefly;
 use super::fault::Fault;
 use super::fs::{self, Fs, Mode};
 use super::layout;
@@ -74,7 +75,7 @@ impl Registry {
     /// first time: a process that was killed may have left it out. Returns whether the caller has to
     /// write, now or a moment later, since nobody else will.
     pub(super) fn note(&self, name: &Name, changed: bool) -> bool {
-        let mut waiting = hold(&self.waiting);
+        let mut waiting = hold_briefly(&self.waiting);
         if !changed && waiting.noted.contains(name) {
             return false;
         }
@@ -85,7 +86,7 @@ impl Registry {
 
     /// Lets an artifact be noted anew when it is written to next: whether it changed is unknown.
     pub(super) fn doubt(&self, name: &Name) {
-        hold(&self.waiting).noted.remove(name);
+        hold_briefly(&self.waiting).noted.remove(name);
     }
 
     /// Writes what was noted, if anything was. `look` tells what an artifact looks like, `None` when
@@ -97,9 +98,9 @@ impl Registry {
         look: &dyn Fn(&Name) -> Result<Option<Registered>, Fault>,
         all: &dyn Fn() -> Vec<Name>,
     ) -> io::Result<()> {
-        let writing = hold(&self.writing);
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let noted = {
-            let mut waiting = hold(&self.waiting);
+            let mut waiting = hold_briefly(&self.waiting);
             waiting.announced = false;
             std::mem::take(&mut waiting.names)
         };
@@ -108,9 +109,8 @@ impl Registry {
         }
         let written = rewrite(fs, &noted, look, all);
         if written.is_err() {
-            hold(&self.waiting).names.extend(noted);
+            hold_briefly(&self.waiting).names.extend(noted);
         }
-        drop(writing);
         written
     }
 }
@@ -144,10 +144,6 @@ fn rewrite(
     bytes.push(b'\n');
     fs::write_replaceable(fs, layout::REGISTRY, &bytes)?;
     lock.unlock()
-}
-
-fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,6 +21,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::artifact::hold_briefly;
 use super::layout;
 use crate::model::Name;
 use crate::model::projection::STATE_FILE;
@@ -72,7 +73,7 @@ impl WorkspaceWatch {
         let watcher = notify::recommended_watcher(move |event| told.see(event));
         let watcher = watcher.map_err(|error| seen.go_blind(&error)).ok();
         let folders = Folders { project, seen, watcher: Mutex::new(watcher) };
-        folders.watch_workspace(&mut hold(&folders.watcher));
+        folders.watch_workspace(&mut hold_briefly(&folders.watcher));
         Ok(Self { folders: Arc::new(folders), look: Mutex::new(Instant::now() + POLL_EVERY) })
     }
 
@@ -85,11 +86,11 @@ impl WorkspaceWatch {
 
     /// Waits until the next look is due, and takes it.
     async fn look(&self) {
-        let due = *hold(&self.look);
+        let due = *hold_briefly(&self.look);
         tokio::time::sleep_until(due).await;
         let seen = &self.folders.seen;
         let blind = seen.blind.load(Ordering::Relaxed);
-        *hold(&self.look) = Instant::now() + if blind { POLL_EVERY } else { LOOK_EVERY };
+        *hold_briefly(&self.look) = Instant::now() + if blind { POLL_EVERY } else { LOOK_EVERY };
         seen.signals.artifacts();
         if blind {
             seen.signals.listing();
@@ -125,7 +126,7 @@ impl Folders {
     /// Watches everything that is to be watched and exists. Parents come first, so that what is not
     /// there yet is told of when it comes.
     fn watch_all(&self) {
-        let mut watcher = hold(&self.watcher);
+        let mut watcher = hold_briefly(&self.watcher);
         self.watch_workspace(&mut watcher);
         for name in self.seen.signals.followed() {
             self.watch_folder(&mut watcher, &self.artifact(&name));
@@ -136,13 +137,13 @@ impl Folders {
 
     /// Watches the folder of one artifact, or whatever tells that it comes.
     fn watch_artifact(&self, name: &Name) {
-        let mut watcher = hold(&self.watcher);
+        let mut watcher = hold_briefly(&self.watcher);
         self.watch_workspace(&mut watcher);
         self.watch_folder(&mut watcher, &self.artifact(name));
     }
 
     fn watch_workspace(&self, watcher: &mut Option<RecommendedWatcher>) {
-        let is_watched = hold(&self.seen.watched).contains(&self.seen.workspace);
+        let is_watched = hold_briefly(&self.seen.watched).contains(&self.seen.workspace);
         if !is_watched {
             self.watch_folder(watcher, &self.project);
         }
@@ -156,13 +157,13 @@ impl Folders {
     fn watch_folder(&self, watcher: &mut Option<RecommendedWatcher>, folder: &Path) -> bool {
         let Some(watcher) = watcher else { return false };
         // Noted before: when it goes away meanwhile, the note goes too.
-        let is_new = hold(&self.seen.watched).insert(folder.to_owned());
+        let is_new = hold_briefly(&self.seen.watched).insert(folder.to_owned());
         if !is_new {
             return true;
         }
         let result = watcher.watch(folder, RecursiveMode::NonRecursive);
         if let Err(error) = &result {
-            hold(&self.seen.watched).remove(folder);
+            hold_briefly(&self.seen.watched).remove(folder);
             if !is_absent(error) {
                 self.seen.go_blind(error);
             }
@@ -171,7 +172,7 @@ impl Folders {
     }
 
     fn unwatch_folder(&self, watcher: &mut Option<RecommendedWatcher>, folder: &Path) {
-        let was_watched = hold(&self.seen.watched).remove(folder);
+        let was_watched = hold_briefly(&self.seen.watched).remove(folder);
         if let Some(watcher) = watcher.as_mut().filter(|_| was_watched) {
             // What is gone is not watched any more either.
             drop(watcher.unwatch(folder));
@@ -179,7 +180,7 @@ impl Folders {
     }
 
     fn unfollow(&self, name: &Name) -> bool {
-        let mut watcher = hold(&self.watcher);
+        let mut watcher = hold_briefly(&self.watcher);
         let ended = self.seen.signals.unfollow(name);
         if ended {
             self.unwatch_folder(&mut watcher, &self.artifact(name));
@@ -198,7 +199,7 @@ impl Seen {
         match event {
             Err(error) => self.go_blind(&error),
             Ok(event) if event.need_rescan() => {
-                hold(&self.watched).clear();
+                hold_briefly(&self.watched).clear();
                 self.moved.notify_one();
             }
             Ok(event) if is_of_no_content(event.kind) => {}
@@ -227,7 +228,7 @@ impl Seen {
 
     /// Forgets the folder at a path and those below it, since they may be others now.
     fn moved(&self, path: &Path) {
-        hold(&self.watched).retain(|folder| !folder.starts_with(path));
+        hold_briefly(&self.watched).retain(|folder| !folder.starts_with(path));
         self.moved.notify_one();
     }
 
@@ -255,11 +256,6 @@ fn is_absent(error: &notify::Error) -> bool {
         notify::ErrorKind::Io(error) => super::fs::is_absent(error),
         _ => false,
     }
-}
-
-/// Locks for a section that cannot panic half-way.
-fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -327,11 +323,11 @@ mod tests {
     async fn where_the_system_tells_nothing_a_look_finds_what_changed() {
         let (folder, _) = fresh(4096);
         let watch = WorkspaceWatch::new(folder.path()).unwrap();
-        *hold(&watch.folders.watcher) = None;
+        *hold_briefly(&watch.folders.watcher) = None;
         watch.folders.seen.go_blind(&notify::Error::new(notify::ErrorKind::MaxFilesWatch));
         watch.follow(&name("a")).await;
         for _ in 0..3 {
-            *hold(&watch.look) = Instant::now();
+            *hold_briefly(&watch.look) = Instant::now();
             told(&watch, &Change::Listing).await;
             told(&watch, &Change::Artifact(name("a"))).await;
         }
