@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::common::{Caller, Project, Random, Server, command, refiner, soon, until};
+use crate::common::{Caller, Project, Random, Server, command, refiner, soon};
 
 const PHASES: [&str; 5] = ["specify", "plan", "execute", "reflect", "persist"];
 
@@ -52,6 +52,16 @@ fn log(project: &Project) -> Vec<Value> {
 /// Lines of the log that have that text in a field.
 fn logged(project: &Project, field: &str, text: &str) -> Vec<Value> {
     log(project).into_iter().filter(|line| line[field] == text).collect()
+}
+
+/// Waits for something that shows on the disk.
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    soon(what, waiting).await;
 }
 
 async fn open(caller: &Caller, name: &str) -> Value {

@@ -42,16 +42,6 @@ pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     result.unwrap_or_else(|_| panic!("{what} did not happen within {PATIENCE:?}"))
 }
 
-/// Waits for something that shows on the disk.
-pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let waiting = async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    soon(what, waiting).await;
-}
-
 /// A row of numbers that looks random and is the same for the same seed.
 #[derive(Debug)]
 pub(crate) struct Random(u64);
