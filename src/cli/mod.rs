@@ -53,7 +53,7 @@ use self::output::{Color, Output};
 use crate::hooks::Hooks;
 use crate::model::Refusal;
 use crate::service::{Approvals, Caller, Clock as _, Service, SystemClock, Tokens, trace};
-use crate::storage::filesystem::{Filesystem, UserFolder};
+use crate::storage::filesystem::{Filesystem, Owners, UserFolder};
 use crate::storage::memory::Memory;
 
 /// Keeps the state of agent loops, and serves it over MCP.
@@ -330,7 +330,7 @@ fn configured(context: Context, user: UserFolder, workspace: String, project: &P
 
 fn workspace(global: &Global) -> Result<Filesystem, Failure> {
     let folder = project::find(global.dir.as_deref())?;
-    let opened = Filesystem::open(&folder);
+    let opened = Filesystem::open_of(&folder, Owners::user());
     opened.map_err(|error| Failure::Usage(format!("{}: {error}", folder.display())))
 }
 

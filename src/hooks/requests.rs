@@ -67,10 +67,15 @@ impl Hooks {
     /// Returns the newest entry with events of those after a version up to another. Old ones are not
     /// searched for.
     async fn newest_eventful(&self, name: &Name, after: Version, to: Version) -> Option<Entry> {
-        let after = after.max(to.saturating_sub(ENTRIES_MAX as Version));
-        let entries = self.inner.workspace.read(name, after, ENTRIES_MAX).await.unwrap_or_default();
-        let eventful = |entry: &Entry| entry.version <= to && !entry.events.is_empty();
-        entries.into_iter().rev().find(eventful)
+        let mut after = after.max(to.saturating_sub(ENTRIES_MAX as Version));
+        let mut newest = None;
+        while after < to {
+            let entries = self.inner.workspace.read(name, after, ENTRIES_MAX).await.ok()?;
+            after = entries.last()?.version;
+            let eventful = |entry: &Entry| entry.version <= to && !entry.events.is_empty();
+            newest = entries.into_iter().rev().find(eventful).or(newest);
+        }
+        newest
     }
 }
 

@@ -11,13 +11,17 @@ use super::lifecycle::LifecycleEvent;
 use super::output::Output;
 use super::patch::{Patch, changed_places};
 use super::removal::{Removal, Removed};
-use super::{Digest, Document, Name, Time, Version};
+use super::{Digest, Document, JournalId, Name, Time, Version};
 
 /// The version of the format on disk that this program writes.
 ///
-/// What 2 has more than 1 are [removals](Removal), which a program of format 1 would overlook. They
-/// are only ever in segments of format 2, which it refuses; a segment of format 1 is closed first.
-pub const FORMAT: u32 = 2;
+/// What 2 has more than 1 are [removals](Removal), which a program of format 1 would overlook. What 3
+/// has more than 2 are an id for each journal, and the lock, which is on the segment itself. A segment
+/// holds entries of its own format only: one of an older format is closed before the first entry of
+/// this program, and from then on an older program refuses the journal.
+///
+/// 3 is open until a release freezes it: CONTRIBUTING.md says what that means.
+pub const FORMAT: u32 = 3;
 
 /// One accepted operation, as the journal keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,6 +76,9 @@ pub struct Base {
     pub format: u32,
     /// The artifact.
     pub artifact: Name,
+    /// The id of the journal. Formats before 3 have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<JournalId>,
     /// The version that the segment builds on, 0 in the first one.
     pub base: Version,
     /// The digest of that version's line.

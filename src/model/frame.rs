@@ -88,13 +88,11 @@ pub fn last_line(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Returns whether the first bytes of a segment say that it has a format this program knows.
-pub fn is_of_known_format(head: &[u8]) -> bool {
-    let field = head.get(HEAD_BYTES..).and_then(|fields| fields.strip_prefix(b"\"format\":"));
-    let digits =
-        field.map(|rest| rest.split(|byte| !byte.is_ascii_digit()).next().unwrap_or_default());
-    let format = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u32>().ok());
-    format.is_some_and(|format| format <= super::entry::FORMAT)
+/// Returns the format that the first bytes of a segment say it has.
+pub fn format(head: &[u8]) -> Option<u32> {
+    let fields = head.get(HEAD_BYTES..)?.strip_prefix(b"\"format\":")?;
+    let digits = fields.split(|byte| !byte.is_ascii_digit()).next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// Returns the digest by which the next line names this one.

@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::entry::{Base, BlobReference, Draft, Entry, FORMAT, Logs, Payload};
 use super::idempotency::{IdempotencyKey, RememberedKeys};
 use super::removal::{Removal, Removed};
-use super::{Digest, Document, Name, Refusal, Time, Version, document, frame, limits, patch};
+use super::{Digest, Document, JournalId, Name, Refusal, Time, Version};
+use super::{document, frame, limits, patch};
 
 /// An artifact's state at one version. Immutable and shared.
 #[derive(Clone, Debug)]
@@ -86,6 +87,7 @@ pub type LoadBlob<'a> = &'a dyn Fn(Digest) -> Option<Vec<u8>>;
 #[derive(Clone, Debug)]
 pub struct Journal {
     name: Name,
+    id: Option<JournalId>,
     version: Version,
     line: Digest,
     at: Time,
@@ -103,6 +105,7 @@ impl Journal {
     pub fn new(name: Name) -> Self {
         Self {
             name,
+            id: None,
             version: 0,
             line: Digest::ZERO,
             at: Time::from_millis(0),
@@ -136,6 +139,7 @@ impl Journal {
         }
         Ok(Self {
             name: base.artifact,
+            id: base.journal,
             version: base.base,
             line: base.previous,
             at: base.at,
@@ -198,6 +202,21 @@ impl Journal {
         }
     }
 
+    /// Returns the artifact's name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Returns the id, if the journal has one.
+    pub fn id(&self) -> Option<JournalId> {
+        self.id
+    }
+
+    /// Gives an id to a journal that has none. It is on the disk with the next segment.
+    pub fn identify(&mut self, id: JournalId) {
+        self.id.get_or_insert(id);
+    }
+
     /// Returns the newest version, 0 when there is no entry yet.
     pub fn version(&self) -> Version {
         self.version
@@ -257,6 +276,7 @@ impl Journal {
         let base = Base {
             format: FORMAT,
             artifact: self.name.clone(),
+            journal: self.id,
             base: self.version,
             previous: self.line,
             at: self.at,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::journal::Snapshot;
 use super::manifest::Manifest;
-use super::{Digest, Document, Time, Version};
+use super::{Digest, Document, JournalId, Version};
 
 /// The copy of the document. Written after all others: its version says how far they all are.
 pub const STATE_FILE: &str = "state.json";
@@ -19,8 +19,15 @@ pub const CONSTRAINTS_FILE: &str = "constraints.json";
 /// The manifest by itself, once there is one.
 pub const MANIFEST_FILE: &str = "artifact_manifest.json";
 
+/// Bytes of a JSON projection.
+pub const BYTES_MAX: u64 = 32 << 20;
+
+/// Bytes of a JSON projection that is indented. A document of 4 MiB that nests as deep as it may would
+/// take 65 times as much.
+const INDENTED_BYTES_MAX: usize = 16 << 20;
+
 /// Fields of a projection that its digest does not cover. `seal` covers them.
-const BESIDE_CONTENT: [&str; 4] = ["digest", "seal", "updated_at", "version"];
+const BESIDE_CONTENT: [&str; 5] = ["digest", "journal", "seal", "updated_at", "version"];
 
 /// What a projection on the disk turns out to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,35 +45,46 @@ pub enum Origin {
     Edited,
 }
 
-/// Returns the JSON projections of a state, in the order in which they are written.
-pub fn json_files(snapshot: &Snapshot) -> Vec<(&'static str, Vec<u8>)> {
+/// Returns the JSON projections of a state, in the order in which they are written. `state.json` names
+/// the journal that the state is from.
+pub fn json_files(snapshot: &Snapshot, journal: Option<JournalId>) -> Vec<(&'static str, Vec<u8>)> {
     let constraints = json!({
         "artifact_name": snapshot.document.artifact_name,
         "constraints": snapshot.document.constraints,
     });
     let manifest = snapshot.document.manifest.as_ref().map(Manifest::to_value);
-    let manifest = manifest.map(|manifest| (MANIFEST_FILE, sealed(manifest, None)));
-    let state = sealed(snapshot.value.clone(), Some((snapshot.version, snapshot.at)));
-    let constraints = (CONSTRAINTS_FILE, sealed(constraints, None));
+    let manifest = manifest.map(|manifest| (MANIFEST_FILE, sealed(manifest, &[])));
+    let beside = [
+        ("version", json!(snapshot.version)),
+        ("updated_at", json!(snapshot.at)),
+        ("journal", json!(journal)),
+    ];
+    let beside = if journal.is_some() { &beside[..] } else { &beside[..2] };
+    let state = sealed(snapshot.value.clone(), beside);
+    let constraints = (CONSTRAINTS_FILE, sealed(constraints, &[]));
     manifest.into_iter().chain([constraints, (STATE_FILE, state)]).collect()
 }
 
-fn sealed(mut content: Value, version: Option<(Version, Time)>) -> Vec<u8> {
+fn sealed(mut content: Value, beside: &[(&str, Value)]) -> Vec<u8> {
     let digest = Digest::of_json(&content);
     content["digest"] = json!(digest);
-    if let Some((version, at)) = version {
-        content["version"] = json!(version);
-        content["updated_at"] = json!(at);
+    for (field, value) in beside {
+        content[*field] = value.clone();
     }
     content["seal"] = json!(seal(&content));
     let mut bytes = serde_json::to_vec_pretty(&content).expect("a JSON value can be written");
+    if bytes.len() > INDENTED_BYTES_MAX {
+        bytes = serde_json::to_vec(&content).expect("a JSON value can be written");
+    }
     bytes.push(b'\n');
     bytes
 }
 
-/// Returns what shows that nobody changed the fields beside the content.
+/// Returns what shows that the fields beside the content are as they were written. A program that knew
+/// no ids of journals sealed the first three.
 fn seal(content: &Value) -> String {
-    let beside = json!([content.get("digest"), content.get("version"), content.get("updated_at")]);
+    let fields = ["digest", "version", "updated_at", "journal"].map(|field| content.get(field));
+    let beside = if fields[3].is_some() { json!(fields) } else { json!(fields[..3]) };
     Digest::of_json(&beside).to_hex()[..16].to_owned()
 }
 
@@ -129,6 +147,7 @@ pub fn read_state(bytes: &[u8]) -> Option<Snapshot> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Time;
     use super::super::document::tests::empty;
     use super::*;
 
@@ -145,7 +164,7 @@ mod tests {
     }
 
     fn state_file() -> Vec<u8> {
-        json_files(&snapshot())[1].1.clone()
+        json_files(&snapshot(), Some(JournalId::new(7)))[1].1.clone()
     }
 
     #[test]
@@ -183,7 +202,11 @@ mod tests {
 
     #[test]
     fn an_edited_version_does_not_vouch_for_anything() {
-        for (from, to) in [("\"cycle\": 1", "\"cycle\": 2"), ("\"version\": 7", "\"version\": 8")] {
+        for (from, to) in [
+            ("\"cycle\": 1", "\"cycle\": 2"),
+            ("\"version\": 7", "\"version\": 8"),
+            ("\"journal\": \"0", "\"journal\": \"1"),
+        ] {
             let edited = String::from_utf8(state_file()).unwrap().replace(from, to);
             assert_ne!(edited.as_bytes(), state_file());
             assert!(read_state(edited.as_bytes()).is_none());

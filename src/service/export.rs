@@ -95,7 +95,7 @@ impl Service {
             caller.progress.step(format_args!("copied dist/{}", file.path));
         }
         parcel = self.with_versions(parcel, &arguments, &snapshot, caller).await?;
-        for (file, content) in projection::json_files(&snapshot) {
+        for (file, content) in projection::json_files(&snapshot, None) {
             parcel = parcel.with(place(&arguments.name, file), content).await?;
         }
         let exported = Exported {

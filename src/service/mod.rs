@@ -240,6 +240,7 @@ fn deleted(name: &Name, tombstone: &Tombstone) -> Refusal {
 fn refusal(name: &Name, error: &storage::Error) -> Refusal {
     let reason = chain(error);
     match error {
+        storage::Error::Distrusted { hint, .. } => distrusted(reason, hint),
         storage::Error::ReadOnly { .. } => Refusal::ReadOnly { reason },
         storage::Error::Corrupt { .. } => {
             Refusal::StorageCorrupt { name: name.to_string(), damage: reason }
@@ -256,7 +257,14 @@ fn refusal(name: &Name, error: &storage::Error) -> Refusal {
 
 /// Tells a caller why the workspace could not be listed.
 fn listing_refusal(error: &storage::Error) -> Refusal {
-    Refusal::StorageUnavailable { reason: chain(error) }
+    match error {
+        storage::Error::Distrusted { reason, hint } => distrusted(reason.clone(), hint),
+        error => Refusal::StorageUnavailable { reason: chain(error) },
+    }
+}
+
+fn distrusted(reason: String, hint: &str) -> Refusal {
+    Refusal::Forbidden { message: reason, hint: format!("{hint}; nothing was written") }
 }
 
 /// Returns an error with its causes, on one line.

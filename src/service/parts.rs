@@ -146,11 +146,17 @@ impl Service {
     }
 
     async fn newest_entries(&self, name: &Name, snapshot: &Snapshot) -> Result<Value, Refusal> {
-        let after = snapshot.version.saturating_sub(limits::PAGE_MAX as u64);
-        let entries = self.provider.read(name, after, limits::PAGE_MAX).await;
-        let entries = entries.map_err(|error| refusal(name, &error))?;
+        let mut after = snapshot.version.saturating_sub(limits::PAGE_MAX as u64);
+        let mut entries = Vec::new();
+        while after < snapshot.version {
+            let page = self.provider.read(name, after, limits::PAGE_MAX).await;
+            let page = page.map_err(|error| refusal(name, &error))?;
+            let Some(last) = page.last() else { break };
+            after = last.version;
+            entries.extend(page.into_iter().map(history_entry));
+        }
         // Notes may be long: the newest entries that fit.
-        let newest_first = entries.into_iter().rev().map(history_entry);
+        let newest_first = entries.into_iter().rev();
         let mut entries = fitting(limits::ANSWER_BYTES_MAX, newest_first);
         entries.reverse();
         let earlier = entries.first().filter(|first| first.version > 1).map(|first| {

@@ -66,8 +66,8 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
     /// Returns what is known of an artifact that was deleted, or `None` when it exists or never did.
     async fn tombstone(&self, name: &Name) -> Result<Option<Tombstone>, Error>;
 
-    /// Returns the entries after a version, oldest first, at most `limit`. Their patches are whole.
-    /// Empty at the end, and for an artifact that never existed.
+    /// Returns the entries after a version, oldest first, at most `limit`, and fewer where they are
+    /// large. Their patches are whole. Empty at the end, and for an artifact that never existed.
     async fn read(&self, name: &Name, after: Version, limit: usize) -> Result<Vec<Entry>, Error>;
 
     /// Returns the state at a version, or `None` when there is no such version.
@@ -190,6 +190,14 @@ pub enum Error {
         /// What went wrong.
         #[source]
         source: std::io::Error,
+    },
+    /// What is stored there is not opened, since it may harm. Nothing was written.
+    #[error("{reason}")]
+    Distrusted {
+        /// What is not opened, and why.
+        reason: String,
+        /// What a person can do.
+        hint: &'static str,
     },
     /// The storage can be read but not written. Nothing was written.
     #[error("{reason}")]

@@ -1,23 +1,29 @@
 //! An artifact of the workspace, open in this process.
 
+mod locking;
 mod opening;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use self::locking::release;
 pub(super) use self::opening::missing_journal;
 use super::fault::{Fault, doing};
-use super::fs::{File, Fs, Stat};
+use super::fs::{Fs, Stat};
 use super::layout;
 use super::plant::{Plant, planted};
 use super::projections::Projections;
 use super::registry::Registered;
+use super::segment::OpenSegment;
 use super::writer::{self, Writer};
 use super::{Newest, Sizes, Tombstone};
 use crate::model::journal::{Journal, Staged, Turn};
 use crate::model::projection::STATE_FILE;
 use crate::model::removal::Removal;
-use crate::model::{Name, Version};
+use crate::model::{JournalId, Name, Version};
 use crate::storage::spent::{Spent, timed};
+
+/// How often another journal may come to be at the path before anything is written.
+const EXCHANGES_MAX: usize = 16;
 
 /// Drafts entries, as [`super::super::Decide`] does, and may borrow from who calls.
 type Decide<'a> = &'a mut dyn FnMut(&mut Turn<'_>);
@@ -37,14 +43,27 @@ pub(super) struct Artifact {
 /// What is held while working on an artifact.
 #[derive(Debug, Default)]
 struct Open {
-    lock: Option<Arc<dyn File>>,
+    /// The artifact's folder.
+    home: Option<Arc<dyn Fs>>,
+    /// The newest segment, until a writer has read it.
+    segment: Option<OpenSegment>,
     writer: Option<Writer>,
     projections: Projections,
+    /// The journal that was there last, and its version.
+    seen: Option<(Option<JournalId>, Version)>,
     read_only: Option<String>,
     /// Whether the journal was found to be damaged from its first line on.
     unreadable: bool,
     /// Where the time of the present operation went.
     spent: Spent,
+}
+
+impl Open {
+    /// Forgets what is open, since something else may be at its path now.
+    fn close(&mut self) {
+        (self.home, self.segment, self.writer) = (None, None, None);
+        self.projections = Projections::default();
+    }
 }
 
 /// Where an artifact stands that has a journal.
@@ -86,11 +105,9 @@ impl Standing {
 #[derive(Debug)]
 struct Published {
     standing: Standing,
-    segment: Arc<dyn File>,
-    path: String,
-    id: u64,
+    segment: OpenSegment,
     end: u64,
-    next: String,
+    next: Version,
     state_file: Option<Stat>,
 }
 
@@ -100,20 +117,14 @@ impl Artifact {
     }
 
     /// Returns where the artifact stands if a look at the disk shows that nothing has happened since
-    /// that was published. Takes four system calls and waits for nothing.
+    /// that was published. Takes three system calls and waits for nothing.
     pub(super) fn current(&self) -> Option<Standing> {
         let published = hold_briefly(&self.published);
         let published = published.as_ref()?;
-        let unchanged = published.segment.stat().is_ok_and(|stat| stat.bytes == published.end)
-            && self.fs.stat(&published.path).is_ok_and(|stat| stat.id == published.id)
-            && self.fs.stat(&published.next).is_err()
-            && self.fs.stat(&self.state_path()).ok() == published.state_file;
+        let length = published.segment.length_in_place(self.fs.as_ref(), Some(published.next));
+        let unchanged = length.is_ok_and(|length| length == Some(published.end))
+            && self.fs.look(&self.state_path()).ok() == published.state_file;
         unchanged.then(|| published.standing.clone())
-    }
-
-    /// Returns the newest state, after making sure that it is on the disk.
-    pub(super) fn newest(&self) -> Result<Option<Newest>, Fault> {
-        Ok(self.standing()?.and_then(Standing::alive))
     }
 
     /// Returns where the artifact stands, after making sure that it is on the disk, or `None` when it
@@ -153,9 +164,10 @@ impl Artifact {
     /// Lets `decide` draft entries and stores them. See [`super::super::Provider::append`].
     pub(super) fn append(&self, decide: Decide<'_>) -> Result<Option<Standing>, Fault> {
         let mut open = self.hold();
-        match self.exists()? || self.would_write(decide) {
-            true => self.commit(&mut open, Some(decide)),
-            false => Ok(None),
+        if open.writer.is_some() || self.exists()? || self.would_write(decide) {
+            self.commit(&mut open, Some(decide))
+        } else {
+            Ok(None)
         }
     }
 
@@ -168,20 +180,35 @@ impl Artifact {
         !turn.into_staged().is_empty()
     }
 
+    /// Does what [`Artifact::try_commit`] does, again where another journal came to be at the path
+    /// before anything was written.
+    fn commit(
+        &self,
+        open: &mut Open,
+        mut decide: Option<Decide<'_>>,
+    ) -> Result<Option<Standing>, Fault> {
+        let mut tries = 0;
+        loop {
+            let again = decide.as_mut().map(|decide| &mut **decide as Decide<'_>);
+            match self.try_commit(open, again) {
+                Err(Fault::Exchanged { written: false, .. }) if tries < EXCHANGES_MAX => tries += 1,
+                result => return result,
+            }
+        }
+    }
+
     /// Keeps up with other processes, stores what `decide` drafts, if anything, makes everything
     /// durable that the answer will depend on, and publishes it.
-    fn commit(
+    fn try_commit(
         &self,
         open: &mut Open,
         decide: Option<Decide<'_>>,
     ) -> Result<Option<Standing>, Fault> {
         let reading = decide.is_none();
-        let lock = match reading && planted(Plant::CutWithoutLock) {
-            true => None,
-            false => self.acquire(open)?,
-        };
-        let mut stored = self.write(open, decide);
-        drop(lock);
+        let before = open.writer.as_ref().map(Writer::version);
+        let lock = self.acquire(open, reading)?;
+        let mut stored = self.write(open, decide, lock.length);
+        release(lock, open.writer.as_ref());
         if let (Ok(()), Some(writer)) = (&stored, &mut open.writer)
             && !writer.is_flushed()
             && !(reading && planted(Plant::AnswerUnflushed))
@@ -197,18 +224,26 @@ impl Artifact {
         }
         stored?;
         let warnings = self.project(open);
+        // Last, so that nothing is answered of a journal that was gone before.
+        self.confirm(open, before)?;
         Ok(self.publish(open, warnings))
     }
 
     /// Brings the writer up to date and writes what `decide` drafts. The lock is held. After an
     /// error that leaves anything in doubt, there is no writer any more.
-    fn write(&self, open: &mut Open, decide: Option<Decide<'_>>) -> Result<(), Fault> {
-        let kept_up = self.keep_up(open)?;
+    fn write(&self, open: &mut Open, decide: Option<Decide<'_>>, length: u64) -> Result<(), Fault> {
+        let kept_up = self.keep_up(open, length)?;
         let Some(mut writer) = open.writer.take() else {
             self.check_nothing_was_stored()?;
             let Some(decide) = decide else { return Ok(()) };
+            if !self.would_write(decide) {
+                return Ok(());
+            }
             writable(open, None)?;
-            let writer = writer::create(&self.fs, &self.name)?;
+            let created = writer::create(&self.fs, &self.name)?;
+            let writer = created.ok_or_else(|| self.exchanged(false))?;
+            let home = layout::artifact(&self.name);
+            open.home = Some(self.fs.folder(&home).map_err(doing("open", &home))?);
             return self.draft_and_append(open, writer, decide, KeptUp::Foreign);
         };
         let Some(decide) = decide else {
@@ -293,34 +328,41 @@ impl Artifact {
     /// they are not acknowledged yet. Not when others appended, whose lines may be.
     fn expect_own(&self, writer: &Writer) {
         let segment = writer.segment();
-        if let Some(published) =
-            hold_briefly(&self.published).as_mut().filter(|published| published.id == segment.id)
+        if let Some(published) = hold_briefly(&self.published)
+            .as_mut()
+            .filter(|published| published.segment.id == segment.open.id)
         {
             published.end = segment.end;
-            published.next = layout::segment(&self.name, writer.version() + 1);
+            published.next = writer.version() + 1;
         }
     }
 
-    /// Takes in what other processes appended, opening the journal if need be.
-    fn keep_up(&self, open: &mut Open) -> Result<KeptUp, Fault> {
+    /// Takes in what other processes appended to the newest segment, which has that many bytes now,
+    /// reading the journal anew if need be.
+    fn keep_up(&self, open: &mut Open, length: u64) -> Result<KeptUp, Fault> {
         let end = open.writer.as_ref().map(|writer| writer.segment().end);
         let kept = match &mut open.writer {
-            Some(writer) => writer.catch_up()?,
+            Some(writer) => writer.catch_up(length)?,
             None => false,
         };
-        if !kept {
-            open.writer = None;
-            let opened = Writer::open(&self.fs, &self.name, open.read_only.is_none());
-            open.unreadable = matches!(opened, Err(Fault::Corrupt(_)));
-            open.writer = opened?;
-            return Ok(KeptUp::Foreign);
+        if kept {
+            return Ok(if end == Some(length) { KeptUp::Nothing } else { KeptUp::Foreign });
         }
-        let unchanged = open.writer.as_ref().map(|writer| writer.segment().end) == end;
-        Ok(if unchanged { KeptUp::Nothing } else { KeptUp::Foreign })
+        let writer = open.writer.take().map(|writer| writer.segment().open.clone());
+        if let Some(segment) = writer.or(open.segment.take()) {
+            let opened = Writer::open(&self.fs, &self.name, segment, open.read_only.is_none());
+            open.unreadable = matches!(opened, Err(Fault::Corrupt(_)));
+            open.writer = Some(opened?);
+        }
+        Ok(KeptUp::Foreign)
     }
 
-    fn publish(&self, open: &Open, mut warnings: Vec<String>) -> Option<Standing> {
+    fn publish(&self, open: &mut Open, mut warnings: Vec<String>) -> Option<Standing> {
         let writer = open.writer.as_ref()?;
+        let journal = writer.standing().journal;
+        let seen = open.seen.replace((journal, writer.version()));
+        let lost = seen.filter(|(id, _)| id.is_some() && *id != journal);
+        warnings.extend(lost.map(|(_, version)| lost_warning(version)));
         let standing = standing_warnings(writer, open.read_only.as_deref());
         let segment = writer.segment();
         let unfinished = writer.tombstone().is_some() && !warnings.is_empty();
@@ -339,33 +381,35 @@ impl Artifact {
         }
         *hold_briefly(&self.published) = Some(Published {
             standing: stands(standing, Spent::default())?,
-            segment: Arc::clone(&segment.file),
-            path: segment.path.clone(),
-            id: segment.id,
+            segment: segment.open.clone(),
             end: segment.end,
-            next: layout::segment(&self.name, writer.version() + 1),
-            state_file: self.fs.stat(&self.state_path()).ok(),
+            next: writer.version() + 1,
+            state_file: self.state_file(open),
         });
         stands(warnings, open.spent)
+    }
+
+    /// Returns how `state.json` looks, as far as the projections tell.
+    fn state_file(&self, open: &Open) -> Option<Stat> {
+        let known = open.projections.state_file();
+        known.or_else(|| self.fs.look(&self.state_path()).ok())
     }
 
     /// Makes the projections follow the state that is on the disk now. What goes wrong is a
     /// warning: the state itself is safe.
     fn project(&self, open: &mut Open) -> Vec<String> {
-        let Some(writer) = open
-            .writer
-            .as_mut()
-            .filter(|writer| writer.damage().is_none() && open.read_only.is_none())
-        else {
+        let writable = |writer: &&mut Writer| {
+            writer.damage().is_none() && open.read_only.is_none() && writer.version() > 0
+        };
+        let writer = open.writer.as_mut().filter(writable);
+        let Some((writer, home)) = writer.zip(open.home.as_ref()) else {
             return Vec::new();
         };
-        if writer.version() == 0 {
-            return Vec::new();
-        }
         let history = super::history::History::new(self.fs.as_ref(), &self.name);
         let standing = writer.standing();
-        let warnings =
-            timed(&mut open.spent.projection, || open.projections.follow(&history, &standing));
+        let warnings = timed(&mut open.spent.projection, || {
+            open.projections.follow(&history, home.as_ref(), &standing)
+        });
         if warnings.is_empty() {
             writer.projected();
         }
@@ -417,6 +461,12 @@ fn writable(open: &Open, damage: Option<&str>) -> Result<(), Fault> {
         (None, Some(reason)) => Err(Fault::ReadOnly(reason.clone())),
         (None, None) => Ok(()),
     }
+}
+
+fn lost_warning(version: Version) -> String {
+    format!(
+        "the journal with version {version}, which this process knew, was removed; this is a new one"
+    )
 }
 
 fn damage_warning(damage: &str) -> String {

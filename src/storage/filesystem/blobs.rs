@@ -8,6 +8,9 @@ use super::fs::{self, Fs};
 use super::layout;
 use crate::model::{Digest, Name};
 
+/// Bytes of a blob: an output, or the patch of a document that changes in all places.
+const BYTES_MAX: u64 = 32 << 20;
+
 /// Reads the blobs of an artifact while its lines are read.
 ///
 /// A blob that is missing or damaged makes its line unreadable. A disk that fails does not, and
@@ -42,7 +45,7 @@ impl<'a> Blobs<'a> {
 
 /// Reads a blob, if it is there and is what its name says.
 pub(super) fn load(fs: &dyn Fs, name: &Name, digest: Digest) -> io::Result<Option<Vec<u8>>> {
-    let bytes = fs::read(fs, &layout::blob(name, digest))?;
+    let bytes = fs::read(fs, &layout::blob(name, digest), BYTES_MAX)?;
     Ok(bytes.filter(|bytes| Digest::of(bytes) == digest))
 }
 

@@ -4,7 +4,8 @@ use std::fs::Metadata;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::disk::Disk;
+use super::distrust::Owners;
+use super::folder::Folder;
 use super::fs::{self, Fs as _, Mode};
 use crate::model::Time;
 
@@ -52,7 +53,7 @@ impl ConfigurationFile {
         }
         let (folder, name) = parts(&self.target)?;
         std::fs::create_dir_all(folder)?;
-        let disk = Disk::open(folder)?;
+        let disk = Folder::at(&folder.join("."), "", Owners::ANY)?;
         let stamp = now.to_string().replace(['-', ':', '.'], "");
         let like = self.content.as_ref().map(|_| std::fs::metadata(&self.target)).transpose()?;
         if like.as_ref().is_some_and(|like| like.permissions().readonly()) {
@@ -73,7 +74,8 @@ impl ConfigurationFile {
     fn keep(&self, old: &[u8], like: &Metadata, stamp: &str) -> io::Result<PathBuf> {
         let (folder, name) = parts(&self.path)?;
         let backup = folder.join(format!("{name}.refiner-backup-{stamp}"));
-        put(&Disk::open(folder)?, &backup, old, Some(like))?;
+        let disk = Folder::at(&folder.join("."), "", Owners::ANY)?;
+        put(&disk, &backup, old, Some(like))?;
         Ok(backup)
     }
 }
@@ -114,7 +116,7 @@ fn parts(path: &Path) -> io::Result<(&Path, &str)> {
 }
 
 /// Makes a new file, durably but for its name. When it fails there is none.
-fn put(disk: &Disk, path: &Path, content: &[u8], like: Option<&Metadata>) -> io::Result<()> {
+fn put(disk: &Folder, path: &Path, content: &[u8], like: Option<&Metadata>) -> io::Result<()> {
     let (_, name) = parts(path)?;
     let file = disk.open(name, Mode::CreateNew)?;
     let written = file.write_at(0, content);

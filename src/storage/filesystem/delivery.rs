@@ -8,12 +8,15 @@ use std::time::Duration;
 use super::Filesystem;
 use super::fs::{self, Fs, Mode};
 use super::layout;
+use super::lock::HeldLock;
 use crate::model::Name;
 
 /// Bytes of a file of triggers.
 const TRIGGERS_BYTES_MAX: u64 = 256 << 10;
 /// Bytes after which the log is begun anew; the one before it is kept.
 const LOG_BYTES_MAX: u64 = 5 << 20;
+/// Bytes of what is kept of how far events were delivered.
+const CURSOR_BYTES_MAX: u64 = 1 << 20;
 /// The note that stands for all artifacts. No name of an artifact, since those have no `@`.
 const EVERYTHING: &str = "@everything";
 
@@ -24,13 +27,8 @@ pub struct Seen(Option<fs::Stat>);
 /// The right to deliver the events of a workspace. Given back when dropped, or by the system when
 /// the process dies.
 #[derive(Debug)]
-pub struct DeliveryLock(Box<dyn fs::File>);
-
-impl Drop for DeliveryLock {
-    fn drop(&mut self) {
-        // Closing the file gives it back as well.
-        drop(self.0.unlock());
-    }
+pub struct DeliveryLock {
+    _lock: HeldLock,
 }
 
 /// What was left to whoever delivers.
@@ -45,15 +43,7 @@ pub struct Undelivered {
 impl Filesystem {
     /// Returns the project's own triggers as they are written, whether or not they are trusted.
     pub fn project_triggers(&self) -> io::Result<Option<Vec<u8>>> {
-        let fs = self.store.fs.as_ref();
-        let file = match fs.open(layout::TRIGGERS, Mode::Read) {
-            Err(error) if fs::is_absent(&error) => return Ok(None),
-            result => result?,
-        };
-        match file.stat()?.bytes > TRIGGERS_BYTES_MAX {
-            true => Err(io::Error::new(io::ErrorKind::InvalidData, "larger than 256 KiB")),
-            false => fs::read_all(file.as_ref()).map(Some),
-        }
+        fs::read(self.store.fs.as_ref(), layout::TRIGGERS, TRIGGERS_BYTES_MAX)
     }
 
     /// Takes a look at the project's own triggers.
@@ -68,7 +58,7 @@ impl Filesystem {
 
     /// Returns how far the events of an artifact were delivered, as it was kept.
     pub fn delivered(&self, name: &Name) -> io::Result<Option<Vec<u8>>> {
-        fs::read(self.store.fs.as_ref(), &layout::delivered(name))
+        fs::read(self.store.fs.as_ref(), &layout::delivered(name), CURSOR_BYTES_MAX)
     }
 
     /// Keeps how far the events of an artifact were delivered. When this returns, it is on the disk.
@@ -80,7 +70,7 @@ impl Filesystem {
     pub fn newest_versions(&self) -> io::Result<Vec<(Name, u64)>> {
         let names = self.store.names().map_err(io::Error::other)?;
         let newest = names.into_iter().filter_map(|name| {
-            let standing = self.store.artifact(&name).standing().ok()??;
+            let standing = self.store.standing(&name).ok()??;
             Some((name, standing.version()))
         });
         Ok(newest.collect())
@@ -89,12 +79,9 @@ impl Filesystem {
     /// Takes the right to deliver, or returns `None` when somebody else still has it after that
     /// time, or when there is no workspace yet.
     pub fn take_delivery(&self, timeout: Duration) -> io::Result<Option<DeliveryLock>> {
-        let file = match self.store.fs.open(layout::DELIVERY_LOCK, Mode::Create) {
-            Err(error) if fs::is_absent(&error) => return Ok(None),
-            result => result?,
-        };
-        match file.lock(timeout) {
-            Ok(()) => Ok(Some(DeliveryLock(file))),
+        match HeldLock::at(self.store.fs.as_ref(), layout::DELIVERY_LOCK, timeout) {
+            Ok(lock) => Ok(Some(DeliveryLock { _lock: lock })),
+            Err(error) if fs::is_absent(&error) => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(None),
             Err(error) => Err(error),
         }

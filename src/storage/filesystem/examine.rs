@@ -7,6 +7,7 @@ use super::fault::{Fault, doing};
 use super::fs::{self, Fs};
 use super::history::History;
 use super::layout;
+use super::projections::LOG_BYTES_MAX;
 use super::removal;
 use super::segment::{self, Scanned};
 use super::writer::read_state_file;
@@ -69,7 +70,9 @@ impl Examination<'_> {
         let mut before: Option<Journal> = None;
         for first in &segments {
             let path = layout::segment(self.name, *first);
-            let bytes = fs::read(self.fs, &path).map_err(doing("read", &path))?.unwrap_or_default();
+            let bytes =
+                fs::read(self.fs, &path, segment::BYTES_MAX).map_err(doing("read", &path))?;
+            let bytes = bytes.unwrap_or_default();
             let blobs = Blobs::new(self.fs, self.name);
             let is_last = Some(first) == segments.last();
             let scanned = segment::scan(self.name, &bytes, &|digest| blobs.load(digest));
@@ -140,7 +143,8 @@ impl Examination<'_> {
 
     fn state_file(&mut self, newest: Version) -> Result<(), Fault> {
         let path = layout::in_artifact(self.name, STATE_FILE);
-        let content = fs::read(self.fs, &path).map_err(doing("read", &path))?;
+        let content =
+            fs::read(self.fs, &path, projection::BYTES_MAX).map_err(doing("read", &path))?;
         let history = History::new(self.fs, self.name);
         match content.as_deref().map(projection::origin) {
             None => self.note(FindingSeverity::Warning, &path, "it is missing".into(), REMADE),
@@ -187,7 +191,8 @@ impl Examination<'_> {
 
     fn constraints_file(&mut self) -> Result<(), Fault> {
         let path = layout::in_artifact(self.name, CONSTRAINTS_FILE);
-        let content = fs::read(self.fs, &path).map_err(doing("read", &path))?;
+        let content =
+            fs::read(self.fs, &path, projection::BYTES_MAX).map_err(doing("read", &path))?;
         match content.as_deref().map(projection::origin) {
             None => self.note(FindingSeverity::Warning, &path, "it is missing".into(), REMADE),
             Some(Origin::PowerCut) => {
@@ -207,8 +212,9 @@ impl Examination<'_> {
     fn logs(&mut self, logs: &Logs) -> Result<(), Fault> {
         for log in LogFile::ALL {
             let path = layout::in_artifact(self.name, log.file_name());
-            let content =
-                fs::read(self.fs, &path).map_err(doing("read", &path))?.unwrap_or_default();
+            let content = fs::read(self.fs, &path, LOG_BYTES_MAX)
+                .map_err(doing("read", &path))?
+                .unwrap_or_default();
             if LogExtent::of(&content) != logs.extent(log) {
                 self.note(
                     FindingSeverity::Warning,

@@ -14,6 +14,13 @@ pub(super) enum Fault {
         #[source]
         source: io::Error,
     },
+    /// The journal was moved, removed or replaced while it was worked on.
+    #[error("the journal in {path} was moved or removed meanwhile")]
+    Exchanged {
+        path: String,
+        /// Whether anything may have been written to the one that was there before.
+        written: bool,
+    },
     /// An acknowledged line is damaged.
     #[error("{0}")]
     Corrupt(String),
@@ -23,6 +30,23 @@ pub(super) enum Fault {
     /// The workspace cannot be written to.
     #[error("{0}")]
     ReadOnly(String),
+}
+
+impl Fault {
+    /// Returns whether the process, or the machine, has as many open files as it may.
+    pub(super) fn is_out_of_files(&self) -> bool {
+        #[cfg(unix)]
+        const CODES: [i32; 2] =
+            [rustix::io::Errno::MFILE.raw_os_error(), rustix::io::Errno::NFILE.raw_os_error()];
+        #[cfg(not(unix))]
+        const CODES: [i32; 1] = [4];
+        match self {
+            Self::Disk { source, .. } => {
+                source.raw_os_error().is_some_and(|code| CODES.contains(&code))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Adds to an I/O error what was being done.

@@ -7,14 +7,25 @@ use std::fmt::Debug;
 use std::io;
 use std::time::Duration;
 
+use std::sync::Arc;
+
+use super::distrust::{Distrusted, Kind};
 use super::plant::{Plant, planted};
 
-/// A workspace's folder. Paths are relative to it, with `/` between their parts.
+/// A folder. Paths are relative to it, with `/` between their parts, and the empty path is the folder
+/// itself. No link on any of them is followed, nothing but regular files is opened, and only those of
+/// users who are trusted: anything else fails with [`Distrusted`].
 pub(crate) trait Fs: Debug + Send + Sync {
-    /// Opens a file.
+    /// Opens a file. To read a pipe or a device fails at once.
     fn open(&self, path: &str, mode: Mode) -> io::Result<Box<dyn File>>;
-    /// Returns what there is to know of a file or folder without opening it.
+    /// Returns what there is to know of a file, folder or link without opening it.
     fn stat(&self, path: &str) -> io::Result<Stat>;
+    /// Returns what a path leads to now, whatever handles are held. It may lead through a link: what
+    /// is returned is good for nothing but a comparison with an open file.
+    fn look(&self, path: &str) -> io::Result<Stat>;
+    /// Opens a folder below. What is done with it is done in that very folder, whatever becomes of its
+    /// path.
+    fn folder(&self, path: &str) -> io::Result<Arc<dyn Fs>>;
     /// Returns the names in a folder, in any order.
     fn list(&self, path: &str) -> io::Result<Vec<String>>;
     /// Makes a folder whose parent exists. One that exists already is left as it is.
@@ -23,6 +34,8 @@ pub(crate) trait Fs: Debug + Send + Sync {
     fn flush_dir(&self, path: &str) -> io::Result<()>;
     /// Gives a file another name in place of whatever had it, so that at no time there is none.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Gives a file a name that nothing has, else fails with [`io::ErrorKind::AlreadyExists`].
+    fn rename_new(&self, from: &str, to: &str) -> io::Result<()>;
     /// Swaps the names of two files, where the system can; else [`io::ErrorKind::Unsupported`].
     fn exchange(&self, one: &str, other: &str) -> io::Result<()>;
     /// Removes a file's name, or a link's. Fails for a folder.
@@ -30,6 +43,8 @@ pub(crate) trait Fs: Debug + Send + Sync {
     /// Removes a folder with everything below it. Links are removed and not followed. After an error
     /// some of it may be gone.
     fn remove_folder(&self, path: &str) -> io::Result<()>;
+    /// Returns a number that no other call returns, here or on any other machine.
+    fn new_id(&self) -> io::Result<u128>;
 }
 
 /// An open file.
@@ -72,10 +87,14 @@ pub(crate) enum Mode {
 pub(crate) struct Stat {
     /// Its length in bytes.
     pub(crate) bytes: u64,
-    /// Whether it is a folder.
-    pub(crate) folder: bool,
+    /// What it is.
+    pub(crate) kind: Kind,
     /// Which file it is, whatever its name.
     pub(crate) id: u64,
+    /// How many names it has.
+    pub(crate) names: u64,
+    /// The id of the user that it belongs to.
+    pub(crate) owner: u32,
     /// When it was last written, on a clock of the disk's.
     pub(crate) modified: u128,
 }
@@ -94,20 +113,22 @@ pub(crate) fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Reads a whole file, or `None` when there is none.
-pub(crate) fn read(fs: &dyn Fs, path: &str) -> io::Result<Option<Vec<u8>>> {
-    let file = match fs.open(path, Mode::Read) {
-        Ok(file) => file,
-        Err(error) if is_absent(&error) => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    Ok(Some(read_all(file.as_ref())?))
+/// Reads a whole file of at most so many bytes, or `None` when there is none.
+pub(crate) fn read(fs: &dyn Fs, path: &str, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+    match fs.open(path, Mode::Read) {
+        Ok(file) => read_all(file.as_ref(), path, bytes_max).map(Some),
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
-/// Reads a whole open file.
-pub(crate) fn read_all(file: &dyn File) -> io::Result<Vec<u8>> {
-    let bytes = usize::try_from(file.stat()?.bytes).map_err(io::Error::other)?;
-    file.read_at(0, bytes)
+/// Reads a whole open file of at most so many bytes.
+pub(crate) fn read_all(file: &dyn File, path: &str, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let bytes = file.stat()?.bytes;
+    if bytes > bytes_max {
+        return Err(Distrusted::size(path, bytes, bytes_max));
+    }
+    file.read_at(0, usize::try_from(bytes).map_err(io::Error::other)?)
 }
 
 /// Returns the folder of a path.
@@ -141,7 +162,7 @@ pub(crate) fn names(fs: &dyn Fs, path: &str) -> io::Result<Vec<String>> {
 /// The flush of the folder belongs to this, so that no caller can forget it.
 pub(crate) fn write_durably(fs: &dyn Fs, path: &str, content: &[u8]) -> io::Result<()> {
     let temporary = format!("{path}{TEMPORARY_SUFFIX}");
-    let file = empty(fs, &temporary)?;
+    let file = create_temporary(fs, &temporary)?;
     let written = file.write_at(0, content).and_then(|()| file.flush());
     if let Err(error) = written {
         drop(fs.remove(&temporary));
@@ -155,30 +176,33 @@ pub(crate) fn write_durably(fs: &dyn Fs, path: &str, content: &[u8]) -> io::Resu
 }
 
 /// Makes a file with that content appear under a path at once, but not for good: for what can be
-/// made again.
+/// made again. Returns how it looks.
 ///
 /// A rename over an existing file forces a flush on ext4 (135 µs measured), and exchanging the two
 /// and removing the old one does not (25 µs).
-pub(crate) fn write_replaceable(fs: &dyn Fs, path: &str, content: &[u8]) -> io::Result<()> {
+pub(crate) fn write_replaceable(fs: &dyn Fs, path: &str, content: &[u8]) -> io::Result<Stat> {
     let temporary = format!("{path}{TEMPORARY_SUFFIX}");
-    let file = empty(fs, &temporary)?;
+    let file = create_temporary(fs, &temporary)?;
     file.write_at(0, content)?;
     match fs.exchange(&temporary, path) {
-        Ok(()) => fs.remove(&temporary),
-        Err(_) => fs.rename(&temporary, path),
+        // What was there may be a folder or a link, put there to stop this.
+        Ok(()) => remove_all(fs, &temporary)?,
+        Err(_) => fs.rename(&temporary, path)?,
     }
+    file.stat()
 }
 
-/// Opens a file with nothing in it, which may be left over from somebody who was killed.
-///
-/// One that is new is not cut: ext4 takes that for the wish to have its content on the disk once it is
-/// closed (`auto_da_alloc`), and removing it a moment later waits for that (140 µs measured).
-fn empty(fs: &dyn Fs, path: &str) -> io::Result<Box<dyn File>> {
-    let file = fs.open(path, Mode::Create)?;
-    if file.stat()?.bytes > 0 {
-        file.truncate(0)?;
+/// Makes a new file, in place of what a process left that was killed, or of what a stranger put there.
+/// Only for the holder of the lock that protects the file. A file that is opened and cut instead would
+/// be written out by ext4 once it is closed (`auto_da_alloc`, 140 µs measured).
+fn create_temporary(fs: &dyn Fs, path: &str) -> io::Result<Box<dyn File>> {
+    match fs.open(path, Mode::CreateNew) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            remove_all(fs, path)?;
+            fs.open(path, Mode::CreateNew)
+        }
+        opened => opened,
     }
-    Ok(file)
 }
 
 /// What the names of files end with that are not finished.

@@ -8,10 +8,13 @@ use super::fault::{Fault, doing};
 use super::fs::{self, Fs};
 use super::layout;
 use super::segment;
-use crate::model::entry::Entry;
+use crate::model::entry::{Entry, Payload};
 use crate::model::frame::{self, Scan};
 use crate::model::journal::{Damage, Journal, LoadBlob, Snapshot};
 use crate::model::{Name, Version};
+
+/// Bytes of patches after which a page of entries ends.
+const PAGE_BYTES_MAX: usize = 8 << 20;
 
 /// The history of an artifact.
 #[derive(Clone, Copy, Debug)]
@@ -25,21 +28,30 @@ impl<'a> History<'a> {
         Self { fs, name }
     }
 
-    /// Returns the entries after a version up to another, at most `limit`. Reads as many segments
-    /// as they are in.
-    pub(super) fn read(
+    /// Shows the entries after a version up to another, one at a time. Reads as many segments as they
+    /// are in.
+    pub(super) fn visit(
         &self,
         after: Version,
         up_to: Version,
-        limit: usize,
-    ) -> Result<Vec<Entry>, Fault> {
-        let mut entries = Vec::new();
-        self.collect(after, up_to, limit, &mut entries)?;
-        Ok(entries)
+        visit: &mut dyn FnMut(Entry),
+    ) -> Result<(), Fault> {
+        for (first, last) in self.segments(up_to)? {
+            if last > after {
+                self.walk(first, last, &mut |entry| {
+                    if entry.version > after {
+                        visit(entry);
+                    }
+                    true
+                })?;
+            }
+        }
+        Ok(())
     }
 
-    /// Does the same, but ends before a damaged line instead of failing, unless nothing comes
-    /// before it. So what can still be read is read, and the next call says what cannot.
+    /// Returns the entries after a version up to another, at most `limit` and no more than are large.
+    /// Ends before a damaged line instead of failing, unless nothing comes before it: so what can still
+    /// be read is read, and the next call says what cannot.
     pub(super) fn read_good(
         &self,
         after: Version,
@@ -60,15 +72,17 @@ impl<'a> History<'a> {
         limit: usize,
         entries: &mut Vec<Entry>,
     ) -> Result<(), Fault> {
+        let mut bytes = 0;
         for (first, last) in self.segments(up_to)? {
-            if last <= after || entries.len() >= limit {
+            if last <= after || entries.len() >= limit || bytes >= PAGE_BYTES_MAX {
                 continue;
             }
             self.walk(first, last, &mut |entry| {
                 if entry.version > after && entries.len() < limit {
+                    bytes += patch_bytes(&entry);
                     entries.push(entry);
                 }
-                entries.len() < limit
+                entries.len() < limit && bytes < PAGE_BYTES_MAX
             })?;
         }
         Ok(())
@@ -120,7 +134,7 @@ impl<'a> History<'a> {
         visit: &mut dyn FnMut(Entry) -> bool,
     ) -> Result<Journal, Fault> {
         let path = layout::segment(self.name, first);
-        let bytes = fs::read(self.fs, &path).map_err(doing("read", &path))?;
+        let bytes = fs::read(self.fs, &path, segment::BYTES_MAX).map_err(doing("read", &path))?;
         // It was there when the segments were listed: somebody purges the artifact.
         let gone = || doing("read", &path)(io::ErrorKind::NotFound.into());
         let bytes = bytes.ok_or_else(gone)?;
@@ -162,6 +176,13 @@ fn line_at(bytes: &[u8], at: usize, version: Version) -> Result<&[u8], Damage> {
         Scan::Line(line) => Ok(line),
         Scan::End => Err(Damage::BadLine { version, reason: "missing" }),
         Scan::Bad(reason) => Err(Damage::BadLine { version, reason }),
+    }
+}
+
+fn patch_bytes(entry: &Entry) -> usize {
+    match &entry.patch {
+        Payload::Inline(patch) => serde_json::to_vec(patch).map_or(0, |bytes| bytes.len()),
+        Payload::Blob(reference) => reference.bytes,
     }
 }
 

@@ -6,7 +6,7 @@
 //!   triggers.json                            the project's hooks, which run once they are trusted
 //!   undelivered/                             notes for whoever delivers events
 //!   workflows/<name>/                        the user's own workflows
-//!   locks/<name>   locks/<name>@projections   locks/@registry   locks/@hooks
+//!   locks/<name>@projections   locks/@registry   locks/@hooks   locks/<name>   (formats 1 and 2)
 //!   artifacts/<name>/
 //!     journal/<first version>.jsonl          the truth, in segments
 //!     journal/removed                        up to which version files were taken away
@@ -69,7 +69,17 @@ pub(super) fn journal(name: &Name) -> String {
 
 /// The segment whose first entry has that version.
 pub(super) fn segment(name: &Name, first: Version) -> String {
-    in_artifact(name, &format!("journal/{first:012}.jsonl"))
+    format!("{}/{}", journal(name), segment_file(first))
+}
+
+/// The file name of the segment whose first entry has that version.
+pub(super) fn segment_file(first: Version) -> String {
+    format!("{first:012}.jsonl")
+}
+
+/// The version that the name of a segment says, or of one that was never finished.
+pub(super) fn unfinished_version(file_name: &str) -> Option<Version> {
+    file_name.split_once(".jsonl")?.0.parse().ok()
 }
 
 /// The version that a segment's file name says.
@@ -134,7 +144,8 @@ pub(super) fn delivered(name: &Name) -> String {
     in_artifact(name, "hooks.cursor")
 }
 
-pub(super) fn lock(name: &Name) -> String {
+/// The lock on an artifact's journal in formats 1 and 2. Since then it is on the newest segment.
+pub(super) fn older_lock(name: &Name) -> String {
     format!("{LOCKS}/{name}")
 }
 

@@ -11,12 +11,17 @@ mod blobs;
 mod configuration_file;
 mod delivery;
 mod disk;
+mod distrust;
 mod examine;
 mod fault;
+#[cfg_attr(not(unix), path = "folder_portable.rs")]
+mod folder;
 mod foreign;
 mod fs;
 mod history;
 pub mod layout;
+mod lock;
+mod open_file;
 mod outputs;
 mod parcel;
 mod plant;
@@ -44,9 +49,11 @@ use self::artifact::{Artifact, Standing};
 pub use self::configuration_file::ConfigurationFile;
 pub use self::delivery::{DeliveryLock, Seen, Undelivered};
 use self::disk::Disk;
+use self::distrust::Distrusted;
+pub use self::distrust::Owners;
 use self::fault::{Fault, doing};
 pub use self::foreign::{Foreign, Kind, NOT_FOLLOWED};
-use self::fs::Fs;
+use self::fs::{Fs, Mode};
 use self::history::History;
 pub use self::parcel::Parcel;
 use self::registry::{Registered, Registry};
@@ -54,7 +61,7 @@ pub use self::user_folder::UserFolder;
 use self::watch::WorkspaceWatch;
 use super::{Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone, Watch};
 use crate::model::entry::{Entry, LogFile};
-use crate::model::journal::Snapshot;
+use crate::model::journal::{Snapshot, Turn};
 use crate::model::output::OutputPath;
 use crate::model::{Digest, Name, Version};
 
@@ -63,12 +70,19 @@ use crate::model::{Digest, Name, Version};
 pub(crate) struct Sizes {
     segment_bytes_max: u64,
     segment_entries_max: usize,
+    /// Bytes that reading it takes, the blobs of its entries included.
+    replay_bytes_max: u64,
 }
 
-const SIZES: Sizes = Sizes { segment_bytes_max: 4 << 20, segment_entries_max: 4096 };
+const SIZES: Sizes =
+    Sizes { segment_bytes_max: 4 << 20, segment_entries_max: 4096, replay_bytes_max: 32 << 20 };
 
-/// Artifacts that a process keeps open. Each takes its document twice and two open files.
+/// Artifacts that a process keeps open. Each takes its document twice.
 const OPEN_MAX: usize = 256;
+/// Files that an open artifact takes: its folder, its journal's, a segment, and a lock.
+const FILES_OF_ARTIFACT: u64 = 4;
+/// Files that a process may have open beside those of its artifacts.
+const OTHER_FILES: u64 = 96;
 
 /// How long changes of the registry are collected.
 const REGISTRY_PAUSE: Duration = Duration::from_millis(200);
@@ -86,6 +100,7 @@ pub(crate) struct Store {
     fs: Arc<dyn Fs>,
     sizes: Sizes,
     artifacts: Mutex<OpenArtifacts>,
+    open_max: usize,
     registry: Registry,
 }
 
@@ -99,7 +114,12 @@ impl Filesystem {
     /// Opens the workspace of a project. The workspace's folder is made with the first artifact;
     /// the project's must exist.
     pub fn open(project: &Path) -> io::Result<Self> {
-        let disk = Disk::open(project)?;
+        Self::open_of(project, Owners::user())
+    }
+
+    /// Does the same for a workspace of which only what belongs to these users is opened.
+    pub fn open_of(project: &Path, owners: Owners) -> io::Result<Self> {
+        let disk = Disk::open(project, owners)?;
         Ok(Self { store: Arc::new(Store::new(Arc::new(disk), SIZES)), project: project.to_owned() })
     }
 
@@ -131,7 +151,40 @@ impl Filesystem {
 
 impl Store {
     pub(crate) fn new(fs: Arc<dyn Fs>, sizes: Sizes) -> Self {
-        Self { fs, sizes, artifacts: Mutex::default(), registry: Registry::default() }
+        Self {
+            fs,
+            sizes,
+            artifacts: Mutex::default(),
+            open_max: open_max(),
+            registry: Registry::default(),
+        }
+    }
+
+    /// Does something with an artifact, once more without the idle ones where the process may open no
+    /// more files.
+    fn with<T>(
+        &self,
+        name: &Name,
+        work: &mut dyn FnMut(&Artifact) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        match work(&self.artifact(name)) {
+            Err(fault) if fault.is_out_of_files() && self.close_idle() => {
+                work(&self.artifact(name))
+            }
+            result => result,
+        }
+    }
+
+    fn standing(&self, name: &Name) -> Result<Option<Standing>, Fault> {
+        self.with(name, &mut Artifact::standing)
+    }
+
+    /// Closes the artifacts that are in no use now. Returns whether there were any.
+    fn close_idle(&self) -> bool {
+        let mut open = self.artifacts.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = open.by_name.len();
+        open.by_name.retain(|_, (_, artifact)| Arc::strong_count(artifact) > 1);
+        open.by_name.len() < before
     }
 
     fn artifact(&self, name: &Name) -> Arc<Artifact> {
@@ -142,7 +195,7 @@ impl Store {
             *used = uses;
             return Arc::clone(artifact);
         }
-        if open.by_name.len() >= OPEN_MAX {
+        if open.by_name.len() >= self.open_max {
             open.close_least_used();
         }
         let artifact = Arc::new(Artifact::new(name.clone(), Arc::clone(&self.fs), self.sizes));
@@ -153,10 +206,11 @@ impl Store {
     /// Appends, and returns whether the registry has to be written.
     fn append(&self, name: &Name, mut decide: Decide) -> Result<(Option<Newest>, bool), Fault> {
         let mut before = None;
-        let appended = self.artifact(name).append(&mut |turn| {
+        let decide = &mut |turn: &mut Turn<'_>| {
             before = turn.newest().map(|newest| Registered::of(&newest.document));
             decide(turn);
-        });
+        };
+        let appended = self.with(name, &mut |artifact| artifact.append(decide));
         let Some(standing) = appended.inspect_err(|_| self.registry.doubt(name))? else {
             return Ok((None, false));
         };
@@ -165,14 +219,14 @@ impl Store {
     }
 
     fn read(&self, name: &Name, after: Version, limit: usize) -> Result<Vec<Entry>, Fault> {
-        let Some(standing) = self.artifact(name).standing()? else {
+        let Some(standing) = self.standing(name)? else {
             return Ok(Vec::new());
         };
         History::new(self.fs.as_ref(), name).read_good(after, standing.version(), limit)
     }
 
     fn at(&self, name: &Name, version: Version) -> Result<Option<Snapshot>, Fault> {
-        let Some(standing) = self.artifact(name).standing()? else {
+        let Some(standing) = self.standing(name)? else {
             return Ok(None);
         };
         match &standing {
@@ -184,18 +238,19 @@ impl Store {
     }
 
     fn tombstone(&self, name: &Name) -> Result<Option<Tombstone>, Fault> {
-        Ok(match self.artifact(name).standing()? {
+        Ok(match self.standing(name)? {
             Some(Standing::Deleted(tombstone)) => Some(tombstone),
             Some(Standing::Alive(_)) | None => None,
         })
     }
 
     fn log(&self, name: &Name, log: LogFile) -> Result<String, Fault> {
-        if self.artifact(name).newest()?.is_none() {
+        if self.standing(name)?.and_then(Standing::alive).is_none() {
             return Ok(String::new());
         }
         let path = layout::in_artifact(name, log.file_name());
-        let text = fs::read(self.fs.as_ref(), &path).map_err(doing("read", &path))?;
+        let text = fs::read(self.fs.as_ref(), &path, projections::LOG_BYTES_MAX)
+            .map_err(doing("read", &path))?;
         Ok(String::from_utf8_lossy(&text.unwrap_or_default()).into_owned())
     }
 
@@ -242,7 +297,7 @@ impl Store {
     /// change.
     fn write_registry(&self) {
         let look = |name: &Name| {
-            let standing = self.artifact(name).standing()?;
+            let standing = self.standing(name)?;
             Ok(standing.as_ref().and_then(Standing::registered))
         };
         let all = || self.names().unwrap_or_default();
@@ -250,6 +305,19 @@ impl Store {
             tracing::warn!(%error, "registry.json was not written");
         }
     }
+}
+
+/// Returns how many artifacts may be open so that their files leave room for others.
+#[cfg(unix)]
+fn open_max() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let files = limit.unwrap_or(u64::MAX).saturating_sub(OTHER_FILES);
+    usize::try_from(files / FILES_OF_ARTIFACT).unwrap_or(OPEN_MAX).clamp(8, OPEN_MAX)
+}
+
+#[cfg(not(unix))]
+fn open_max() -> usize {
+    OPEN_MAX
 }
 
 /// What a name stands for.
@@ -263,13 +331,10 @@ enum Presence {
 /// Makes the folders of a workspace. Their names become durable with the first artifact's.
 fn make_workspace(fs: &dyn Fs) -> io::Result<()> {
     fs.create_dir(layout::WORKSPACE)?;
-    if !fs::exists(fs, layout::GITIGNORE)? {
-        let written =
-            fs::write_replaceable(fs, layout::GITIGNORE, layout::GITIGNORE_TEXT.as_bytes());
-        // Another process that makes the workspace too may have been faster half-way.
-        if written.is_err() && !fs::exists(fs, layout::GITIGNORE)? {
-            written?;
-        }
+    match fs.open(layout::GITIGNORE, Mode::CreateNew) {
+        // Another process may have been faster, or a person has their own.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => made?.write_at(0, layout::GITIGNORE_TEXT.as_bytes())?,
     }
     fs.create_dir(layout::ARTIFACTS)?;
     fs.create_dir(layout::LOCKS)
@@ -309,7 +374,11 @@ impl Provider for Filesystem {
         let artifact = self.store.artifact(name);
         match artifact.current() {
             Some(standing) => Ok(standing.alive()),
-            None => self.blocking(move |_| artifact.newest()).await,
+            None => {
+                let name = name.clone();
+                self.blocking(move |store| Ok(store.standing(&name)?.and_then(Standing::alive)))
+                    .await
+            }
         }
     }
 
@@ -409,7 +478,14 @@ impl Provider for Filesystem {
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Disk { doing, source } => Self::Unavailable { doing, source },
+            Fault::Disk { doing, source } => match Distrusted::of(&source) {
+                Some(why) => Self::Distrusted { reason: why.to_string(), hint: why.hint() },
+                None => Self::Unavailable { doing, source },
+            },
+            fault @ Fault::Exchanged { .. } => Self::Unavailable {
+                doing: fault.to_string(),
+                source: io::Error::other("call again"),
+            },
             Fault::Corrupt(damage) => Self::Corrupt { damage },
             Fault::NewerFormat(damage) => Self::NewerFormat(damage),
             Fault::ReadOnly(reason) => Self::ReadOnly { reason },
@@ -422,7 +498,6 @@ pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::journal::Turn;
     use crate::model::journal::tests::{draft, removing};
     use crate::model::removal::Removal;
     use crate::storage::Spent;
@@ -430,7 +505,7 @@ pub(crate) mod tests {
     /// A provider on a fresh folder, with segments of at most that many entries.
     pub(crate) fn fresh(segment_entries_max: usize) -> (tempfile::TempDir, Filesystem) {
         let folder = tempfile::tempdir().unwrap();
-        let disk = Disk::open(folder.path()).unwrap();
+        let disk = Disk::open(folder.path(), Owners::user()).unwrap();
         let store = Arc::new(Store::new(Arc::new(disk), Sizes { segment_entries_max, ..SIZES }));
         let provider = Filesystem { store, project: folder.path().to_owned() };
         (folder, provider)

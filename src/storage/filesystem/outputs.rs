@@ -3,6 +3,7 @@
 use std::io;
 
 use super::blobs;
+use super::distrust::Kind;
 use super::fs::{self, Fs};
 use crate::model::output::OutputPath;
 use crate::model::{Digest, Name, limits};
@@ -33,16 +34,17 @@ fn visit(
     };
     for name in names {
         let path = format!("{below}/{name}");
-        let Ok(stat) = fs.stat(&format!("{folder}{path}")) else {
-            // A link that leads out of the workspace, or a file that is gone by now.
-            continue;
-        };
-        if stat.folder {
-            if depth < DEPTH_MAX {
+        let kind = fs.stat(&format!("{folder}{path}")).map(|stat| (stat.kind, stat.bytes));
+        match kind {
+            Ok((Kind::Folder, _)) if depth < DEPTH_MAX => {
                 visit(fs, folder, &path, depth + 1, found)?;
             }
-        } else if let Ok(path) = OutputPath::parse(&path[1..]) {
-            found.push(OutputFile { path, bytes: stat.bytes });
+            Ok((Kind::File, bytes)) => {
+                let path = OutputPath::parse(&path[1..]).ok();
+                found.extend(path.map(|path| OutputFile { path, bytes }));
+            }
+            // A link, a pipe, or a file that is gone by now.
+            Ok(_) | Err(_) => {}
         }
     }
     Ok(())
@@ -50,16 +52,9 @@ fn visit(
 
 /// Reads a file that is not too large.
 pub(super) fn read(fs: &dyn Fs, path: &str) -> io::Result<Option<Vec<u8>>> {
-    match fs.stat(path) {
-        Err(error) if fs::is_absent(&error) => Ok(None),
-        Ok(stat) if stat.folder => Ok(None),
-        Ok(stat) if stat.bytes > limits::OUTPUT_BYTES_MAX as u64 => Err(io::Error::other(format!(
-            "it has {} bytes, and {} is the limit",
-            stat.bytes,
-            limits::OUTPUT_BYTES_MAX
-        ))),
-        Ok(_) => fs::read(fs, path),
-        Err(error) => Err(error),
+    match fs::read(fs, path, limits::OUTPUT_BYTES_MAX as u64) {
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => Ok(None),
+        read => read,
     }
 }
 

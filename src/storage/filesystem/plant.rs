@@ -30,6 +30,8 @@ pub(super) enum Plant {
     MarkedBefore,
     /// What was purged is destroyed before the segment that keeps the count is there.
     DestroyedBefore,
+    /// What was locked and written to is not compared with what is at its path.
+    NoComparison,
     /// Whether a segment is still there is looked at before whether another follows it.
     OwnBeforeNext,
 }

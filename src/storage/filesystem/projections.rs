@@ -7,30 +7,34 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::fs::{self, File, Mode, Stat};
+use super::fs::{self, Fs, Mode, Stat};
 use super::history::{History, as_io};
 use super::layout;
+use super::lock::LockFile;
 use super::plant::{Plant, planted};
 use super::removal;
 use super::writer::{LogChanges, Standing};
-use crate::model::entry::{LogExtent, LogFile, Logs};
+use crate::model::entry::{Entry, LogExtent, LogFile, Logs, Payload};
 use crate::model::journal::Snapshot;
 use crate::model::output::OutputPath;
+use crate::model::patch::Patch;
 use crate::model::projection::{self, Origin, STATE_FILE};
 use crate::model::removal::Removed;
-use crate::model::{Digest, Version};
+use crate::model::{Digest, JournalId, Version};
 
 /// How long to wait for another process that projects. It will project what it knows, and the next
 /// operation catches up.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// Bytes of a readable log. It holds one cycle.
+pub(super) const LOG_BYTES_MAX: u64 = 64 << 20;
+
 /// What this process knows of an artifact's projections.
 #[derive(Debug, Default)]
 pub(super) struct Projections {
-    lock: Option<Arc<dyn File>>,
+    lock: LockFile,
     /// The version that this process projected last.
     version: Version,
     /// How each file looked after this process wrote or checked it.
@@ -52,6 +56,9 @@ struct Known {
 /// One round of projecting.
 struct Round<'a> {
     history: &'a History<'a>,
+    /// The artifact's folder.
+    home: &'a dyn Fs,
+    journal: Option<JournalId>,
     snapshot: &'a Snapshot,
     logs: &'a Logs,
     /// The version that took away what was there before it; 0 when none did.
@@ -64,10 +71,16 @@ struct Round<'a> {
 
 impl Projections {
     /// Makes the projections follow what is on the disk. Returns what callers should know.
-    pub(super) fn follow(&mut self, history: &History<'_>, standing: &Standing<'_>) -> Vec<String> {
+    pub(super) fn follow(
+        &mut self,
+        history: &History<'_>,
+        home: &dyn Fs,
+        standing: &Standing<'_>,
+    ) -> Vec<String> {
         let mut warnings = Vec::new();
-        let followed =
-            self.locked(history, &mut |this| this.follow_locked(history, standing, &mut warnings));
+        let followed = self.locked(history, &mut |this| {
+            this.follow_locked(history, home, standing, &mut warnings)
+        });
         if let Err(error) = followed {
             warnings.push(match standing.snapshot {
                 Some(_) => format!("the readable copies lag behind: {error}"),
@@ -88,20 +101,19 @@ impl Projections {
         history: &History<'_>,
         work: &mut dyn FnMut(&mut Self) -> io::Result<()>,
     ) -> io::Result<()> {
-        if self.lock.is_none() {
-            let path = layout::projections_lock(history.name);
-            self.lock = Some(Arc::from(history.fs.open(&path, Mode::Create)?));
-        }
-        let Some(lock) = self.lock.clone() else {
-            return Ok(());
-        };
         if planted(Plant::OlderProjection) {
             return work(self);
         }
-        lock.lock(LOCK_TIMEOUT)?;
-        let result = work(self);
-        let released = lock.unlock();
-        result.and(released)
+        let path = layout::projections_lock(history.name);
+        let lock = match self.lock.lock(history.fs, &path, LOCK_TIMEOUT) {
+            Err(error) if fs::is_absent(&error) => {
+                history.fs.create_dir(layout::LOCKS)?;
+                self.lock.lock(history.fs, &path, LOCK_TIMEOUT)
+            }
+            taken => taken,
+        };
+        let _lock = lock?;
+        work(self)
     }
 
     fn take_away_locked(&mut self, history: &History<'_>, removed: Removed) -> io::Result<()> {
@@ -118,11 +130,12 @@ impl Projections {
     fn follow_locked(
         &mut self,
         history: &History<'_>,
+        home: &dyn Fs,
         standing: &Standing<'_>,
         warnings: &mut Vec<String>,
     ) -> io::Result<()> {
         let before = self.removed;
-        let state_as_known = self.is_as_known(STATE_FILE, history)?;
+        let state_as_known = self.is_as_known(STATE_FILE, home)?;
         if !state_as_known {
             // Somebody else projected, or took files away.
             self.removed = self.removed.max(removal::done(history.fs, history.name)?);
@@ -143,6 +156,8 @@ impl Projections {
         };
         self.project(&mut Round {
             history,
+            home,
+            journal: standing.journal,
             snapshot,
             logs: standing.logs,
             removed: standing.removed.map_or(0, |removed| removed.version),
@@ -169,7 +184,7 @@ impl Projections {
         for log in LogFile::ALL {
             self.project_log(log, round)?;
         }
-        for (file, content) in projection::json_files(round.snapshot) {
+        for (file, content) in projection::json_files(round.snapshot, round.journal) {
             self.project_json(file, &content, round)?;
         }
         self.version = round.snapshot.version;
@@ -184,17 +199,22 @@ impl Projections {
         if round.state_as_known {
             return Ok(Some(self.version));
         }
-        let content = fs::read(round.history.fs, &path(round, STATE_FILE))?;
+        let content = fs::read(round.home, STATE_FILE, projection::BYTES_MAX)?;
         let state = content.and_then(|content| projection::read_state(&content));
         Ok(state.map(|state| state.version))
     }
 
     /// Returns whether a file looks as it did when this process wrote or checked it.
-    fn is_as_known(&self, file: &str, history: &History<'_>) -> io::Result<bool> {
+    fn is_as_known(&self, file: &str, home: &dyn Fs) -> io::Result<bool> {
         let Some(known) = self.known.get(file) else {
             return Ok(false);
         };
-        Ok(look(history, file)? == known.stat)
+        Ok(look(home, file)? == known.stat)
+    }
+
+    /// Returns how `state.json` looked when this process wrote or checked it.
+    pub(super) fn state_file(&self) -> Option<Stat> {
+        self.known.get(STATE_FILE)?.stat
     }
 
     fn project_json(
@@ -206,13 +226,13 @@ impl Projections {
         let digest = Digest::of(content);
         let as_known = match file {
             STATE_FILE => round.state_as_known,
-            file => self.is_as_known(file, round.history)?,
+            file => self.is_as_known(file, round.home)?,
         };
         if as_known {
             if self.known.get(file).is_some_and(|known| known.content == digest) {
                 return Ok(());
             }
-        } else if let Some(there) = fs::read(round.history.fs, &path(round, file))? {
+        } else if let Some(there) = fs::read(round.home, file, projection::BYTES_MAX)? {
             if there == content {
                 return self.remember(file, digest, round);
             }
@@ -220,18 +240,19 @@ impl Projections {
                 keep_aside(file, &there, round)?;
             }
         }
-        fs::write_replaceable(round.history.fs, &path(round, file), content)?;
-        self.remember(file, digest, round)
+        let written = fs::write_replaceable(round.home, file, content)?;
+        self.known.insert(file, Known { stat: Some(written), content: digest });
+        Ok(())
     }
 
     fn project_log(&mut self, log: LogFile, round: &mut Round<'_>) -> io::Result<()> {
         let (file, expected) = (log.file_name(), round.logs.extent(log));
         let digest = Digest::of(format!("{}/{}", expected.bytes, expected.crc).as_bytes());
-        let as_known = self.is_as_known(file, round.history)?;
+        let as_known = self.is_as_known(file, round.home)?;
         if as_known && self.known.get(file).is_some_and(|known| known.content == digest) {
             return Ok(());
         }
-        let there = fs::read(round.history.fs, &path(round, file))?;
+        let there = fs::read(round.home, file, LOG_BYTES_MAX)?;
         if there.as_deref().map_or(LogExtent::default(), LogExtent::of) == expected {
             if there.is_none() {
                 self.known.insert(file, Known { stat: None, content: digest });
@@ -241,11 +262,7 @@ impl Projections {
         }
         match missing_end(log, there.as_deref().unwrap_or_default(), round) {
             Some((at, text)) => {
-                round
-                    .history
-                    .fs
-                    .open(&path(round, file), Mode::Create)?
-                    .write_at(at, text.as_bytes())?;
+                round.home.open(file, Mode::Create)?.write_at(at, text.as_bytes())?;
             }
             None => self.rewrite_log(log, there.as_deref(), as_known, round)?,
         }
@@ -264,11 +281,11 @@ impl Projections {
         if let Some(there) = there.filter(|there| !ours && !is_remnant(log, there, &whole, round)) {
             keep_aside(log.file_name(), there, round)?;
         }
-        let path = path(round, log.file_name());
+        let file = log.file_name();
         match whole.is_empty() {
-            true if there.is_some() => round.history.fs.remove(&path),
+            true if there.is_some() => round.home.remove(file),
             true => Ok(()),
-            false => fs::write_replaceable(round.history.fs, &path, whole.as_bytes()),
+            false => fs::write_replaceable(round.home, file, whole.as_bytes()).map(drop),
         }
     }
 
@@ -278,7 +295,7 @@ impl Projections {
         content: Digest,
         round: &Round<'_>,
     ) -> io::Result<()> {
-        match look(round.history, file)? {
+        match look(round.home, file)? {
             None => drop(self.known.remove(file)),
             stat => drop(self.known.insert(file, Known { stat, content })),
         }
@@ -312,8 +329,8 @@ impl Projections {
 }
 
 /// Returns how a file looks, or `None` when there is none.
-fn look(history: &History<'_>, file: &str) -> io::Result<Option<Stat>> {
-    match history.fs.stat(&layout::in_artifact(history.name, file)) {
+fn look(home: &dyn Fs, file: &str) -> io::Result<Option<Stat>> {
+    match home.stat(file) {
         Ok(stat) => Ok(Some(stat)),
         Err(error) if fs::is_absent(&error) => Ok(None),
         Err(error) => Err(error),
@@ -329,10 +346,15 @@ fn look(history: &History<'_>, file: &str) -> io::Result<Option<Stat>> {
 fn place_outputs(projected: Option<Version>, round: &Round<'_>) -> io::Result<()> {
     let (fs, name) = (round.history.fs, round.history.name);
     let (after, dist) = (projected.unwrap_or_default().max(round.removed), layout::dist(name));
-    let earlier = match round.changes.since > after {
-        true => round.history.read(after, round.changes.since, usize::MAX).map_err(as_io)?,
-        false => Vec::new(),
-    };
+    let mut earlier = Vec::new();
+    if round.changes.since > after {
+        let visit = &mut |entry: Entry| {
+            if !entry.outputs.is_empty() {
+                earlier.push(Entry { patch: Payload::Inline(Patch::default()), ..entry });
+            }
+        };
+        round.history.visit(after, round.changes.since, visit).map_err(as_io)?;
+    }
     let mut brought: BTreeMap<&OutputPath, Vec<Digest>> = BTreeMap::new();
     // Of the changes, those before a removal were taken away with it.
     let since = earlier.iter().chain(&round.changes.entries).filter(|entry| entry.version > after);
@@ -371,7 +393,7 @@ fn write_archive(cycle: u64, since: Version, end: Version, round: &Round<'_>) ->
     for made in [layout::HISTORY, &cycles, &unfinished] {
         fs.create_dir(made)?;
     }
-    for (file, content) in projection::json_files(&snapshot) {
+    for (file, content) in projection::json_files(&snapshot, round.journal) {
         fs::write_durably(fs, &format!("{unfinished}/{file}"), &content)?;
     }
     for log in LogFile::ALL {
@@ -398,12 +420,10 @@ fn archive_outputs(archive: &str, snapshot: &Snapshot, round: &Round<'_>) -> io:
 /// Returns the text of a log from the version that began the cycle on.
 fn log_text(log: LogFile, since: Version, up_to: Version, round: &Round<'_>) -> io::Result<String> {
     let after = since.saturating_sub(1);
-    let entries = round.history.read(after, up_to, usize::MAX).map_err(as_io)?;
-    Ok(entries.iter().flat_map(|entry| entry.text_for(log)).collect())
-}
-
-fn path(round: &Round<'_>, file: &str) -> String {
-    layout::in_artifact(round.history.name, file)
+    let mut whole = String::new();
+    let visit = &mut |entry: Entry| entry.text_for(log).for_each(|text| whole.push_str(text));
+    round.history.visit(after, up_to, visit).map_err(as_io)?;
+    Ok(whole)
 }
 
 /// Returns whether a JSON projection that is about to be replaced may be: this program wrote it at
@@ -424,7 +444,7 @@ fn is_remnant(log: LogFile, there: &[u8], whole: &str, round: &Round<'_>) -> boo
     let begins = |whole: &[u8]| whole.starts_with(there);
     let archived = |cycle: u64| {
         let path = format!("{}/{}", layout::archive(round.history.name, cycle), log.file_name());
-        fs::read(round.history.fs, &path).ok().flatten()
+        fs::read(round.history.fs, &path, LOG_BYTES_MAX).ok().flatten()
     };
     there.contains(&0)
         || begins(whole.as_bytes())

@@ -13,11 +13,14 @@ use serde::{Deserialize, Serialize};
 
 use super::artifact::hold_briefly;
 use super::fault::Fault;
-use super::fs::{self, Fs, Mode};
+use super::fs::{self, Fs};
 use super::layout;
+use super::lock::HeldLock;
 use crate::model::{Document, Name};
 
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+/// Bytes of the file: 100,000 artifacts have 30 MiB.
+const BYTES_MAX: u64 = 64 << 20;
 
 /// What the registry says of an artifact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -117,7 +120,8 @@ impl Registry {
 
 /// Reads the registry; `None` when there is none that can be read.
 pub(super) fn read(fs: &dyn Fs) -> io::Result<Option<File>> {
-    Ok(fs::read(fs, layout::REGISTRY)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    Ok(fs::read(fs, layout::REGISTRY, BYTES_MAX)?
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
 fn rewrite(
@@ -126,8 +130,7 @@ fn rewrite(
     look: &dyn Fn(&Name) -> Result<Option<Registered>, Fault>,
     all: &dyn Fn() -> Vec<Name>,
 ) -> io::Result<()> {
-    let lock = fs.open(layout::REGISTRY_LOCK, Mode::Create)?;
-    lock.lock(LOCK_TIMEOUT)?;
+    let _lock = HeldLock::at(fs, layout::REGISTRY_LOCK, LOCK_TIMEOUT)?;
     let (mut file, names) = match read(fs)? {
         Some(file) => (file, noted.iter().cloned().collect()),
         None => (File::default(), all()),
@@ -142,8 +145,7 @@ fn rewrite(
     }
     let mut bytes = serde_json::to_vec_pretty(&file)?;
     bytes.push(b'\n');
-    fs::write_replaceable(fs, layout::REGISTRY, &bytes)?;
-    lock.unlock()
+    fs::write_replaceable(fs, layout::REGISTRY, &bytes).map(drop)
 }
 
 #[cfg(test)]
@@ -153,6 +155,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::disk::Disk;
+    use super::super::distrust::Owners;
     use super::super::{SIZES, Store};
     use super::*;
     use crate::model::journal::Turn;
@@ -160,7 +163,7 @@ mod tests {
     use crate::model::removal::Removal;
 
     fn process(folder: &tempfile::TempDir) -> Store {
-        Store::new(Arc::new(Disk::open(folder.path()).unwrap()), SIZES)
+        Store::new(Arc::new(Disk::open(folder.path(), Owners::user()).unwrap()), SIZES)
     }
 
     fn name(name: &str) -> Name {

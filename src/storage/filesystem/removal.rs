@@ -6,6 +6,7 @@
 
 use std::io;
 
+use super::distrust::Kind;
 use super::fs::{self, Fs};
 use super::layout;
 use super::plant::{Plant, planted};
@@ -16,13 +17,16 @@ use crate::model::{Name, Version};
 /// were delivered, since versions go on.
 const STAYS: [&str; 2] = ["journal", "hooks.cursor"];
 
+/// Bytes of the file that holds a version.
+const NUMBER_BYTES_MAX: u64 = 64;
+
 /// Levels of folders in the trash that are weighed.
 const DEPTH_MAX: usize = 16;
 
 /// Returns the version up to which files were taken away; 0 when none were.
 pub(super) fn done(fs: &dyn Fs, name: &Name) -> io::Result<Version> {
     let path = layout::removed(name);
-    let Some(content) = fs::read(fs, &path)? else { return Ok(0) };
+    let Some(content) = fs::read(fs, &path, NUMBER_BYTES_MAX)? else { return Ok(0) };
     let version = std::str::from_utf8(&content).ok().and_then(|text| text.trim().parse().ok());
     version.ok_or_else(|| io::Error::other(format!("{path} is damaged: remove it")))
 }
@@ -79,10 +83,8 @@ fn destroy(fs: &dyn Fs, name: &Name, version: Version) -> io::Result<()> {
     for file in fs::names(fs, &artifact)?.iter().filter(|file| !STAYS.contains(&file.as_str())) {
         fs::remove_all(fs, &format!("{artifact}/{file}"))?;
     }
-    let is_old = |file: &&String| {
-        let segment = file.strip_suffix(fs::TEMPORARY_SUFFIX).unwrap_or(file);
-        layout::segment_version(segment).is_some_and(|first| first <= version)
-    };
+    let is_old =
+        |file: &&String| layout::unfinished_version(file).is_some_and(|first| first <= version);
     for file in fs::names(fs, &journal)?.iter().filter(is_old) {
         fs.remove(&format!("{journal}/{file}"))?;
     }
@@ -115,15 +117,15 @@ pub(super) fn kept_in(fs: &dyn Fs, name: &Name, removal: Version) -> io::Result<
     Ok(first.map(|(_, file)| format!("{}/{file}", layout::TRASH)))
 }
 
-/// Returns how many files there are in a folder and below, and their bytes. What leads out of the
-/// workspace is not counted.
+/// Returns how many files there are in a folder and below, and their bytes. A link counts as
+/// itself.
 pub(super) fn weigh(fs: &dyn Fs, path: &str) -> io::Result<(usize, u64)> {
     weigh_below(fs, path, 0)
 }
 
 fn weigh_below(fs: &dyn Fs, path: &str, depth: usize) -> io::Result<(usize, u64)> {
     let Ok(stat) = fs.stat(path) else { return Ok((0, 0)) };
-    if !stat.folder {
+    if stat.kind != Kind::Folder {
         return Ok((1, stat.bytes));
     }
     let (mut files, mut bytes) = (0, 0);

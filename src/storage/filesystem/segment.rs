@@ -1,21 +1,70 @@
 //! Segments: the files of a journal, and what of one is good.
 
 use std::io;
+use std::sync::Arc;
 
-use super::fs::{Fs, Mode, TEMPORARY_SUFFIX, is_absent};
+use super::fs::{self, File, Fs, Mode, TEMPORARY_SUFFIX, is_absent};
 use super::layout;
-use crate::model::entry::Entry;
+use super::plant::{Plant, planted};
+use crate::model::entry::{Entry, Payload};
 use crate::model::frame::{self, Scan};
 use crate::model::journal::{Damage, Journal, LoadBlob};
+use crate::model::patch::Patch;
 use crate::model::removal::{Removal, Removed};
 use crate::model::{Digest, Name, Version};
 
 /// Bytes of a segment's end in which a tombstone is looked for. Its line is short.
 const TAIL_BYTES: u64 = 4 << 10;
 
+/// Bytes of a segment that is read. One is followed by the next after 4 MiB and one batch of saves.
+pub(super) const BYTES_MAX: u64 = 128 << 20;
+
+/// The segment that is appended to, open.
+#[derive(Clone, Debug)]
+pub(super) struct OpenSegment {
+    /// The version of its first entry.
+    pub(super) first: Version,
+    /// Where it was when it was opened.
+    pub(super) path: String,
+    pub(super) file: Arc<dyn File>,
+    pub(super) id: u64,
+    /// The journal's folder.
+    pub(super) journal: Arc<dyn Fs>,
+}
+
+impl OpenSegment {
+    /// Returns the segment's length if it is the one at its path and none follows it: then the journal
+    /// and every folder on the way are those at their paths too, since neither has a second name.
+    ///
+    /// The order matters: a purge destroys segments without their locks, the oldest first. One that is
+    /// still there after its follower was looked for in vain had none. The other way around, both
+    /// could be destroyed between the two looks, and a version that was purged be given once more.
+    ///
+    /// `next` is the version after its last entry, where that is known.
+    pub(super) fn length_in_place(
+        &self,
+        fs: &dyn Fs,
+        next: Option<Version>,
+    ) -> io::Result<Option<u64>> {
+        let own = || fs.look(&self.path).ok().filter(|there| there.id == self.id);
+        let was_there = planted(Plant::OwnBeforeNext).then(own);
+        let followed = match next {
+            Some(next) => fs::exists(self.journal.as_ref(), &layout::segment_file(next))?,
+            None => list_in(self.journal.as_ref(), "")?.last() > Some(&self.first),
+        };
+        let own = was_there.unwrap_or_else(own).filter(|_| !followed);
+        Ok(own.map(|there| there.bytes))
+    }
+}
+
 /// Returns the first versions of an artifact's segments, in order. Empty when it has no journal.
 pub(super) fn list(fs: &dyn Fs, name: &Name) -> io::Result<Vec<Version>> {
-    let names = match fs.list(&layout::journal(name)) {
+    list_in(fs, &layout::journal(name))
+}
+
+/// Returns the first versions of the segments in a folder, in order.
+pub(super) fn list_in(fs: &dyn Fs, folder: &str) -> io::Result<Vec<Version>> {
+    let names = match fs.list(folder) {
         Ok(names) => names,
         Err(error) if is_absent(&error) => return Ok(Vec::new()),
         Err(error) => return Err(error),
@@ -48,10 +97,9 @@ pub(super) fn ends_with_tombstone(fs: &dyn Fs, path: &str) -> io::Result<bool> {
 }
 
 /// Removes what a crash left of a segment that was never finished. Only for the holder of the lock.
-pub(super) fn remove_unfinished(fs: &dyn Fs, name: &Name) -> io::Result<()> {
-    let folder = layout::journal(name);
-    for file in fs.list(&folder)?.iter().filter(|file| file.ends_with(TEMPORARY_SUFFIX)) {
-        fs.remove(&format!("{folder}/{file}"))?;
+pub(super) fn remove_unfinished(journal: &dyn Fs) -> io::Result<()> {
+    for file in journal.list("")?.iter().filter(|file| file.ends_with(TEMPORARY_SUFFIX)) {
+        fs::remove_all(journal, file)?;
     }
     Ok(())
 }
@@ -84,10 +132,12 @@ pub(super) struct Base {
 /// A good line of a segment.
 #[derive(Debug)]
 pub(super) struct Line {
-    /// Its entry.
+    /// Its entry, without its patch: the patches of a segment may take a thousand times its own bytes.
     pub(super) entry: Entry,
     /// The place after it.
     pub(super) end: usize,
+    /// What reading it takes, its patch included.
+    pub(super) replay_bytes: u64,
 }
 
 /// A line that is not good.
@@ -125,16 +175,24 @@ pub(super) fn scan_on(
     let (version, line) = (journal.version(), journal.line());
     let base = Base { version, line, document: journal.digest(), end: start };
     let (mut lines, mut end) = (Vec::new(), start);
+    let read = std::cell::Cell::new(0);
+    let blobs = |digest| {
+        let blob = blobs(digest);
+        read.set(blob.as_ref().map_or(0, Vec::len) as u64);
+        blob
+    };
     let reason = loop {
         let line = match frame::scan(&bytes[end..]) {
             Scan::Line(line) => line,
             Scan::End => break None,
             Scan::Bad(reason) => break Some((reason.to_owned(), true)),
         };
-        match journal.replay(line, blobs) {
+        match journal.replay(line, &blobs) {
             Ok(entry) => {
                 end += line.len();
-                lines.push(Line { entry, end });
+                let replay_bytes = line.len() as u64 + read.take();
+                let entry = Entry { patch: Payload::Inline(Patch::default()), ..entry };
+                lines.push(Line { entry, end, replay_bytes });
             }
             Err(damage) => break Some((damage.to_string(), false)),
         }

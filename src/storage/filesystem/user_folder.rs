@@ -5,7 +5,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::disk::Disk;
+use super::distrust::Owners;
+use super::folder::Folder;
 use super::fs::{self, Fs as _, Mode};
 
 /// Bytes of a file of configuration.
@@ -58,7 +59,7 @@ impl UserFolder {
         change: impl FnOnce(Option<Vec<u8>>) -> io::Result<Option<Vec<u8>>>,
     ) -> io::Result<()> {
         make_private(&self.path)?;
-        let disk = Disk::open(&self.path)?;
+        let disk = Folder::at(&self.path.join("."), "", Owners::ANY)?;
         let lock = disk.open(&format!("{file}.lock"), Mode::Create)?;
         lock.lock(LOCK_TIMEOUT)?;
         if let Some(content) = change(self.read(file)?)? {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::Filesystem;
-use super::fs::{self, Fs, Mode};
+use super::fs::{self, Fs};
 use super::layout;
 use crate::model::Name;
 use crate::model::workflow::Bundle;
@@ -53,14 +53,7 @@ impl Filesystem {
 }
 
 fn read_text(fs: &dyn Fs, path: &str) -> io::Result<Option<String>> {
-    let file = match fs.open(path, Mode::Read) {
-        Err(error) if fs::is_absent(&error) => return Ok(None),
-        result => result?,
-    };
-    if file.stat()?.bytes > FILE_BYTES_MAX {
-        return Err(invalid(path, "larger than 256 KiB"));
-    }
-    let bytes = fs::read_all(file.as_ref())?;
+    let Some(bytes) = fs::read(fs, path, FILE_BYTES_MAX)? else { return Ok(None) };
     String::from_utf8(bytes).map(Some).map_err(|_| invalid(path, "not UTF-8"))
 }
 

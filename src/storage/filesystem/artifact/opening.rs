@@ -1,21 +1,17 @@
-//! How an artifact is found and its lock taken.
+//! How an artifact is found.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::super::fault::{Fault, doing};
-use super::super::fs::{self, File, Fs, Mode, Stat};
+use super::super::fs::{self, File, Mode, Stat};
 use super::super::plant::{Plant, planted};
 use super::super::writer;
-use super::super::{Newest, layout, make_workspace, segment};
-use super::{Artifact, Open, Published, Standing, hold_briefly};
-use crate::model::entry::Entry;
+use super::super::{Newest, layout};
+use super::{Artifact, Published, Standing, hold_briefly};
+use crate::model::entry::{Entry, FORMAT};
 use crate::model::projection;
 use crate::model::{Version, frame};
-use crate::storage::spent::timed;
 
-/// How long to wait for another process that holds a lock. It holds it for the time of one write.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a segment's end that a quick opening reads.
 const TAIL_BYTES: u64 = 128 << 10;
 
@@ -27,21 +23,14 @@ impl Artifact {
         let Some(snapshot) = writer::read_state_file(self.fs.as_ref(), &self.name)? else {
             return Ok(false);
         };
-        let state_file = self.fs.stat(&self.state_path()).ok();
-        let folder = layout::journal(&self.name);
-        let segments =
-            segment::list(self.fs.as_ref(), &self.name).map_err(doing("list", &folder))?;
-        let Some(first) = segments.last().copied().filter(|first| *first <= snapshot.version)
-        else {
-            return Ok(false);
+        let state_file = self.fs.look(&self.state_path()).ok();
+        let segment = match self.find_segment(Mode::Read) {
+            Ok(Some(segment)) if segment.first <= snapshot.version => segment,
+            Ok(_) | Err(Fault::Exchanged { .. }) => return Ok(false),
+            Err(fault) => return Err(fault),
         };
-        let path = layout::segment(&self.name, first);
-        let file = match self.fs.open(&path, Mode::Read) {
-            // Somebody purges the artifact.
-            Err(error) if fs::is_absent(&error) => return Ok(false),
-            opened => opened.map_err(doing("open", &path))?,
-        };
-        let (stat, last) = last_entry(file.as_ref()).map_err(doing("read", &path))?;
+        let (stat, last) =
+            last_entry(segment.file.as_ref()).map_err(doing("read", &segment.path))?;
         if !planted(Plant::TrustProjections)
             && !last.is_some_and(|last| {
                 (last.version, last.document) == (snapshot.version, snapshot.digest)
@@ -49,36 +38,16 @@ impl Artifact {
         {
             return Ok(false);
         }
-        let next = layout::segment(&self.name, snapshot.version + 1);
+        let next = snapshot.version + 1;
         let newest = Newest::at_hand(Arc::new(snapshot), Vec::new());
         *hold_briefly(&self.published) = Some(Published {
             standing: Standing::Alive(newest),
-            segment: Arc::from(file),
-            path,
-            id: stat.id,
+            segment,
             end: stat.bytes,
             next,
             state_file,
         });
         Ok(true)
-    }
-
-    /// Takes the lock, or finds out that the workspace cannot be written to.
-    pub(super) fn acquire(&self, open: &mut Open) -> Result<Option<Lock>, Fault> {
-        let path = layout::lock(&self.name);
-        if open.lock.is_none() {
-            match open_lock(self.fs.as_ref(), &path) {
-                Ok(file) => open.lock = Some(Arc::from(file)),
-                Err(error) if is_read_only(&error) => open.read_only = Some(error.to_string()),
-                Err(error) => return Err(doing("open", &path)(error)),
-            }
-        }
-        let Some(file) = &open.lock else {
-            return Ok(None);
-        };
-        timed(&mut open.spent.lock, || file.lock(LOCK_TIMEOUT))
-            .map_err(doing("wait for the lock", &path))?;
-        Ok(Some(Lock(Arc::clone(file))))
     }
 
     /// Returns whether the artifact has a journal, or a `state.json` that says that it had one.
@@ -92,7 +61,8 @@ impl Artifact {
     /// Returns whether the older PMPO skill kept an artifact of that name here.
     fn is_of_older_skill(&self) -> Result<bool, Fault> {
         let path = self.state_path();
-        let bytes = fs::read(self.fs.as_ref(), &path).map_err(doing("read", &path))?;
+        let bytes = fs::read(self.fs.as_ref(), &path, projection::BYTES_MAX);
+        let bytes = bytes.map_err(doing("read", &path))?;
         Ok(bytes.is_some_and(|bytes| projection::is_of_older_skill(&bytes)))
     }
 
@@ -104,16 +74,6 @@ impl Artifact {
             None if self.is_of_older_skill()? => Err(Fault::Corrupt(OLDER_SKILL.into())),
             None => Ok(()),
         }
-    }
-}
-
-/// The lock, held. Given back when dropped, also by a panic.
-pub(super) struct Lock(Arc<dyn File>);
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // An error here means that the file is gone, and the lock with it.
-        drop(self.0.unlock());
     }
 }
 
@@ -134,21 +94,7 @@ fn last_entry(file: &dyn File) -> std::io::Result<(Stat, Option<Entry>)> {
     let head = file.read_at(0, 64)?;
     let from = stat.bytes.saturating_sub(TAIL_BYTES);
     let tail = file.read_at(from, usize::try_from(stat.bytes - from).unwrap_or_default())?;
-    let line = frame::last_line(&tail).filter(|_| frame::is_of_known_format(&head));
+    let is_known = frame::format(&head).is_some_and(|format| format <= FORMAT);
+    let line = frame::last_line(&tail).filter(|_| is_known);
     Ok((stat, line.and_then(|line| serde_json::from_slice(line).ok())))
-}
-
-fn open_lock(fs: &dyn Fs, path: &str) -> std::io::Result<Box<dyn File>> {
-    match fs.open(path, Mode::Create) {
-        Err(error) if fs::is_absent(&error) => {
-            make_workspace(fs)?;
-            fs.open(path, Mode::Create)
-        }
-        result => result,
-    }
-}
-
-fn is_read_only(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
 }

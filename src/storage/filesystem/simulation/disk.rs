@@ -17,6 +17,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::super::distrust::Kind as FileKind;
 use super::super::fs::{File, Fs, Mode, Stat};
 
 pub(super) const PAGE: usize = 4096;
@@ -93,6 +94,8 @@ struct World {
     last_inode: u64,
     clock: u128,
     operations: usize,
+    /// The last operation of each process.
+    last_operations: BTreeMap<usize, usize>,
     /// The kinds of the operations, for choosing what may go wrong with each.
     kinds: Vec<Kind>,
     fault: Fault,
@@ -132,6 +135,10 @@ const PROCESSES_MAX: usize = 4;
 pub(super) struct Process {
     disk: SimulatedDisk,
     id: usize,
+    /// The folder that its paths begin in.
+    root: u64,
+    /// Where that was when it was opened.
+    path: String,
 }
 
 const ROOT: u64 = 1;
@@ -143,6 +150,7 @@ impl SimulatedDisk {
             last_inode: ROOT,
             clock: 0,
             operations: 0,
+            last_operations: BTreeMap::new(),
             kinds: Vec::new(),
             fault,
             full_writes_left: 0,
@@ -166,7 +174,8 @@ impl SimulatedDisk {
         let mut world = self.world();
         world.running = (0..processes).collect();
         world.turn = 0;
-        (0..processes).map(|id| Process { disk: self.clone(), id }).collect()
+        let process = |id| Process { disk: self.clone(), id, root: ROOT, path: String::new() };
+        (0..processes).map(process).collect()
     }
 
     /// The kinds of the operations so far.
@@ -202,7 +211,7 @@ impl SimulatedDisk {
     /// Damages the medium: flips a bit of a stored file.
     pub(super) fn flip_bit(&self, path: &str, byte: usize) {
         let mut world = self.world();
-        let id = world.find(path).expect("the file exists");
+        let id = world.find(ROOT, path).expect("the file exists");
         let Some(Inode::File(file)) = world.inodes.get_mut(&id) else {
             panic!("{path} is no file")
         };
@@ -271,8 +280,8 @@ impl FolderContent {
 }
 
 impl World {
-    fn find(&self, path: &str) -> io::Result<u64> {
-        let mut id = ROOT;
+    fn find(&self, root: u64, path: &str) -> io::Result<u64> {
+        let mut id = root;
         for part in path.split('/').filter(|part| !part.is_empty()) {
             let Some(Inode::Folder(folder)) = self.inodes.get(&id) else {
                 return Err(io::ErrorKind::NotADirectory.into());
@@ -282,8 +291,8 @@ impl World {
         Ok(id)
     }
 
-    fn folder(&mut self, path: &str) -> io::Result<&mut FolderContent> {
-        let id = self.find(path)?;
+    fn folder(&mut self, root: u64, path: &str) -> io::Result<&mut FolderContent> {
+        let id = self.find(root, path)?;
         match self.inodes.get_mut(&id) {
             Some(Inode::Folder(folder)) => Ok(folder),
             _ => Err(io::ErrorKind::NotADirectory.into()),
@@ -297,11 +306,11 @@ impl World {
         }
     }
 
-    fn make(&mut self, path: &str, inode: Inode) -> io::Result<u64> {
+    fn make(&mut self, root: u64, path: &str, inode: Inode) -> io::Result<u64> {
         self.last_inode += 1;
         let id = self.last_inode;
         let (parent, name) = split(path);
-        self.folder(parent)?.bind(name, Some(id));
+        self.folder(root, parent)?.bind(name, Some(id));
         self.inodes.insert(id, inode);
         Ok(id)
     }
@@ -314,6 +323,7 @@ impl World {
         }
         let index = self.operations;
         self.operations += 1;
+        self.last_operations.insert(process, index);
         self.kinds.push(kind);
         self.clock += 1;
         match self.fault {
@@ -342,12 +352,11 @@ impl World {
     }
 
     fn stat(&self, id: u64) -> Stat {
-        match &self.inodes[&id] {
-            Inode::File(file) => {
-                Stat { bytes: file.seen.len() as u64, folder: false, id, modified: file.modified }
-            }
-            Inode::Folder(_) => Stat { bytes: 0, folder: true, id, modified: 0 },
-        }
+        let (kind, bytes, modified) = match &self.inodes[&id] {
+            Inode::File(file) => (FileKind::File, file.seen.len() as u64, file.modified),
+            Inode::Folder(_) => (FileKind::Folder, 0, 0),
+        };
+        Stat { bytes, kind, id, names: 1, owner: 0, modified }
     }
 
     /// Gives the locks of a process back, and lets those go on that wait for them.

@@ -6,23 +6,25 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use super::super::artifact::Standing;
 use super::super::fault::Fault as StoreFault;
 use super::super::plant::{Plant, testing};
 use super::super::{Sizes, Store, fs, layout, segment};
 use super::disk::{Fault, Kind, PAGE, Process, Random, SimulatedDisk};
-use super::{removals, verdict};
+use super::{exchanges, removals, verdict};
 use crate::model::entry::{LogFile, OPENING_OPERATION, Section};
 use crate::model::journal::tests::draft;
 use crate::model::journal::{Snapshot, Turn};
 use crate::model::output::{Output, OutputPath};
 use crate::model::{Digest, Draft, Name, Time, Version, limits};
-use crate::storage::Decide;
+use crate::storage::{Decide, Newest};
 
 /// A file that entries bring.
 pub(super) const OUTPUT: &str = "made/out.txt";
 
 /// Segments of few entries, so that a short run goes through several.
-pub(super) const SIZES: Sizes = Sizes { segment_bytes_max: 64 << 10, segment_entries_max: 5 };
+pub(super) const SIZES: Sizes =
+    Sizes { segment_bytes_max: 64 << 10, segment_entries_max: 5, replay_bytes_max: 100 << 10 };
 
 /// What a run does.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +39,8 @@ pub(super) struct Plan {
     pub(super) power_cut_at_end: bool,
     /// Whether the artifact is reset, deleted and purged now and then.
     pub(super) removals: bool,
+    /// Whether a person moves, removes and copies folders meanwhile.
+    pub(super) exchanges: bool,
 }
 
 /// What one process was told.
@@ -44,6 +48,8 @@ pub(super) struct Plan {
 pub(super) struct Told {
     /// Tokens that were acknowledged, with their versions.
     pub(super) acknowledged: Vec<(String, Version)>,
+    /// When each was, counted in operations of the disk.
+    pub(super) acknowledged_at: Vec<usize>,
     /// Versions that were answered, with the digests of their documents.
     pub(super) answered: Vec<(Version, Digest)>,
     /// What it did beside saving.
@@ -58,31 +64,41 @@ pub(super) fn name() -> Name {
 /// the operations that the disk was asked for.
 pub(super) fn run(plan: Plan) -> Result<Vec<Kind>, String> {
     let disk = SimulatedDisk::new(plan.seed, plan.fault);
-    let processes = disk.start(plan.processes);
-    let told: Vec<Told> = match processes.as_slice() {
-        [alone] => vec![work(plan, alone, 0)],
-        several => thread::scope(|scope| {
-            let threads: Vec<_> = several
-                .iter()
-                .enumerate()
-                .map(|(number, process)| scope.spawn(move || work(plan, process, number)))
-                .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().expect("a process does not panic"))
-                .collect()
-        }),
+    let mut processes = disk.start(plan.processes + usize::from(plan.exchanges));
+    let person = if plan.exchanges { processes.pop() } else { None };
+    let (told, over) = match (processes.as_slice(), &person) {
+        ([alone], None) => (vec![work(plan, alone, 0)], None),
+        _ => together(plan, &processes, person.as_ref()),
     };
     let kinds = disk.kinds();
-    if plan.fault == Fault::None {
+    if plan.fault == Fault::None && person.is_none() {
         verdict::at_rest(&disk, plan)?;
     }
     match plan.power_cut_at_end || matches!(plan.fault, Fault::PowerCut { .. }) {
         true => disk.restart(),
         false => disk.calm(),
     }
-    verdict::check(&disk, plan, &told)?;
+    match over {
+        Some(over) => exchanges::check(&disk, plan, &told, over)?,
+        None => verdict::check(&disk, plan, &told)?,
+    }
     Ok(kinds)
+}
+
+/// Lets processes, and perhaps a person, work at once. Returns what the processes were told, and when
+/// the person was done.
+fn together(
+    plan: Plan,
+    processes: &[Process],
+    person: Option<&Process>,
+) -> (Vec<Told>, Option<usize>) {
+    thread::scope(|scope| {
+        let person = person.map(|person| scope.spawn(move || exchanges::exchange(plan, person)));
+        let work = |(number, process)| scope.spawn(move || work(plan, process, number));
+        let threads: Vec<_> = processes.iter().enumerate().map(work).collect();
+        let told = threads.into_iter().map(|thread| thread.join().expect("it does not panic"));
+        (told.collect(), person.map(|person| person.join().expect("it does not panic")))
+    })
 }
 
 /// Runs a plan without faults, flips a bit of the newest segment, and fails unless that is reported,
@@ -95,16 +111,16 @@ pub(super) fn damage(plan: Plan) -> Result<(), String> {
     let last =
         segment::list(&process, &name()).map_err(|e| e.to_string())?.pop().ok_or("no segment")?;
     let path = layout::segment(&name(), last);
-    let whole = fs::read(&process, &path).map_err(|e| e.to_string())?.unwrap_or_default();
+    let whole = read_whole(&process, &path).map_err(|e| e.to_string())?.unwrap_or_default();
     disk.flip_bit(&path, Random::new(!plan.seed).below(whole.len()));
-    let damaged = fs::read(&process, &path).map_err(|e| e.to_string())?;
+    let damaged = read_whole(&process, &path).map_err(|e| e.to_string())?;
     testing::plant(plan.plant);
     let store = Store::new(Arc::new(process.clone()), SIZES);
-    let read = store.artifact(&name()).newest();
+    let read = newest(&store);
     let written = store.append(&name(), save("after", &mut Random::new(1)));
-    let warned = store.artifact(&name()).newest();
+    let warned = newest(&store);
     testing::plant(None);
-    let untouched = fs::read(&process, &path).map_err(|e| e.to_string())? == damaged;
+    let untouched = read_whole(&process, &path).map_err(|e| e.to_string())? == damaged;
     if !untouched || !matches!(written, Err(StoreFault::Corrupt(_))) {
         return Err(format!("{plan:?}: writing gave {written:?}, untouched: {untouched}"));
     }
@@ -123,6 +139,15 @@ pub(super) fn damage(plan: Plan) -> Result<(), String> {
     Ok(())
 }
 
+fn newest(store: &Store) -> Result<Option<Newest>, StoreFault> {
+    Ok(store.standing(&name())?.and_then(Standing::alive))
+}
+
+/// Reads a whole file, however large.
+pub(super) fn read_whole(process: &Process, path: &str) -> std::io::Result<Option<Vec<u8>>> {
+    fs::read(process, path, u64::MAX)
+}
+
 /// One process: saves and reads until its operations are done or it is dead.
 fn work(plan: Plan, process: &Process, number: usize) -> Told {
     testing::plant(plan.plant);
@@ -135,7 +160,7 @@ fn work(plan: Plan, process: &Process, number: usize) -> Told {
             continue;
         }
         if random.chance(4) {
-            if let Ok(Some(newest)) = store.artifact(&name()).newest() {
+            if let Ok(Some(newest)) = newest(&store) {
                 told.answered.push((newest.snapshot.version, newest.snapshot.digest));
             }
             continue;
@@ -144,6 +169,7 @@ fn work(plan: Plan, process: &Process, number: usize) -> Told {
         if let Ok((Some(newest), _)) = store.append(&name(), save(&token, &mut random)) {
             told.removals.saw(&newest);
             told.acknowledged.push((token, newest.snapshot.version));
+            told.acknowledged_at.push(process.last_operation());
             told.answered.push((newest.snapshot.version, newest.snapshot.digest));
         }
     }

@@ -6,6 +6,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "simulated files are small")]
 
 mod disk;
+mod exchanges;
 mod harness;
 mod removals;
 mod verdict;
@@ -31,12 +32,18 @@ fn plan(seed: u64, processes: usize) -> Plan {
         plant: None,
         power_cut_at_end: true,
         removals: false,
+        exchanges: false,
     }
 }
 
 /// A plan with resets, deletions and purges.
 fn plan_with_removals(seed: u64, processes: usize) -> Plan {
     Plan { removals: true, ..plan(seed, processes) }
+}
+
+/// A plan with a person who exchanges folders.
+fn plan_with_exchanges(seed: u64, processes: usize) -> Plan {
+    Plan { exchanges: true, ..plan(seed, processes) }
 }
 
 /// Everything that can go wrong with an operation.
@@ -111,6 +118,38 @@ fn two_processes_that_remove_and_save_survive_every_fault_at_every_operation() {
 #[test]
 fn three_processes_that_remove_and_save_survive_every_fault_at_every_operation() {
     survives((0..seeds(1)).map(|seed| plan_with_removals(seed, 3)));
+}
+
+/// Goal: nothing that is acknowledged after the last exchange is lost, and nothing is acknowledged
+/// twice. Method: many seeds without a fault, since what goes wrong is the exchange.
+fn survives_exchanges(processes: usize, seeds: u64) -> Result<(), String> {
+    (0..seeds).try_for_each(|seed| run(plan_with_exchanges(seed, processes)).map(drop))
+}
+
+#[test]
+fn one_process_survives_folders_that_are_exchanged_underneath() {
+    survives_exchanges(1, seeds(300)).unwrap();
+}
+
+#[test]
+fn two_processes_survive_folders_that_are_exchanged_underneath() {
+    survives_exchanges(2, seeds(300)).unwrap();
+}
+
+#[test]
+fn three_processes_survive_folders_that_are_exchanged_underneath() {
+    survives_exchanges(3, seeds(300)).unwrap();
+}
+
+#[test]
+fn exchanged_folders_and_faults_at_every_operation_are_survived_together() {
+    survives((0..seeds(1)).map(|seed| plan_with_exchanges(seed, 2)));
+}
+
+#[test]
+fn a_lock_that_is_not_compared_with_its_path_is_noticed() {
+    let planted = |seed| Plan { plant: Some(Plant::NoComparison), ..plan_with_exchanges(seed, 2) };
+    assert!((0..300).any(|seed| run(planted(seed)).is_err()), "it went unnoticed");
 }
 
 /// Goal: what was acknowledged and is damaged later is reported and never cut. Method: flip a bit

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::super::distrust::Kind;
 use super::super::{Store, fs, layout};
 use super::disk::{Process, Random};
-use super::harness::name;
+use super::harness::{name, read_whole};
 use super::verdict::States;
 use crate::model::Version;
 use crate::model::journal::Turn;
@@ -150,7 +151,7 @@ pub(super) fn check_purged(
 }
 
 fn search(process: &Process, path: &str, tokens: &[&str]) -> std::io::Result<Result<(), String>> {
-    if fs::Fs::stat(process, path)?.folder {
+    if fs::Fs::stat(process, path)?.kind == Kind::Folder {
         for name in fs::names(process, path)? {
             if let Err(found) = search(process, &format!("{path}/{name}"), tokens)? {
                 return Ok(Err(found));
@@ -158,7 +159,7 @@ fn search(process: &Process, path: &str, tokens: &[&str]) -> std::io::Result<Res
         }
         return Ok(Ok(()));
     }
-    let content = fs::read(process, path)?.unwrap_or_default();
+    let content = read_whole(process, path)?.unwrap_or_default();
     let text = String::from_utf8_lossy(&content);
     let found = tokens.iter().find(|token| text.contains(**token));
     Ok(found.map_or(Ok(()), |token| Err(format!("{path} has {token}, which was purged"))))

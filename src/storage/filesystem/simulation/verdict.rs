@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::super::artifact::Standing;
 use super::super::plant::testing;
 use super::super::registry::{self, Registered};
-use super::super::{Store, blobs, fs, layout, segment};
+use super::super::{Store, blobs, layout, segment};
 use super::disk::{Process, Random, SimulatedDisk};
-use super::harness::{OUTPUT, Plan, SIZES, Told, name, save, tokens_of};
+use super::harness::{OUTPUT, Plan, SIZES, Told, name, read_whole, save, tokens_of};
 use super::removals;
 use crate::model::entry::Payload;
-use crate::model::journal::Snapshot;
+use crate::model::journal::{Journal, Snapshot};
 use crate::model::projection::{self, STATE_FILE};
 use crate::model::removal::Removal;
 use crate::model::{Digest, Entry, Version};
@@ -22,22 +22,15 @@ use crate::storage::{Finding, FindingSeverity};
 /// When nothing went wrong, the projections are at the newest version before anybody asks again.
 pub(super) fn at_rest(disk: &SimulatedDisk, plan: Plan) -> Result<(), String> {
     let process = disk.start(1).remove(0);
-    let read = |path: String| fs::read(&process, &path).map_err(|error| error.to_string());
+    let read = |path: String| read_whole(&process, &path).map_err(|error| error.to_string());
     let state = read(layout::in_artifact(&name(), STATE_FILE))?;
     let state = state.and_then(|bytes| projection::read_state(&bytes));
-    let segments = segment::list(&process, &name()).map_err(|error| error.to_string())?;
-    let Some(last) = segments.last() else { return Ok(()) };
-    let bytes = read(layout::segment(&name(), *last))?.unwrap_or_default();
-    let blobs = |digest| blobs::load(&process, &name(), digest).ok().flatten();
-    let scanned = segment::scan(&name(), &bytes, &blobs).map_err(|damage| damage.to_string())?;
-    let newest = match scanned.journal.tombstone() {
-        Some(_) => 0,
-        None => scanned.journal.version(),
-    };
+    let Some(journal) = journal(&process)? else { return Ok(()) };
+    let newest = if journal.tombstone().is_some() { 0 } else { journal.version() };
     if state.map_or(0, |state| state.version) != newest {
         return Err(format!("{plan:?}: state.json is not at {newest} at rest"));
     }
-    let newest = scanned.journal.snapshot().map_err(|damage| damage.to_string())?;
+    let newest = journal.snapshot().map_err(|damage| damage.to_string())?;
     let expected = newest.map(|newest| Registered::of(&newest.document));
     let registry = registry::read(&process).map_err(|error| error.to_string())?;
     let line = registry.and_then(|mut registry| registry.artifacts.remove(&name()));
@@ -45,6 +38,17 @@ pub(super) fn at_rest(disk: &SimulatedDisk, plan: Plan) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!("{plan:?}: registry.json has {line:?} at rest, not {expected:?}")),
     }
+}
+
+/// Reads the newest segment.
+fn journal(process: &Process) -> Result<Option<Journal>, String> {
+    let segments = segment::list(process, &name()).map_err(|error| error.to_string())?;
+    let Some(last) = segments.last() else { return Ok(None) };
+    let bytes = read_whole(process, &layout::segment(&name(), *last));
+    let bytes = bytes.map_err(|error| error.to_string())?.unwrap_or_default();
+    let blobs = |digest| blobs::load(process, &name(), digest).ok().flatten();
+    let scanned = segment::scan(&name(), &bytes, &blobs).map_err(|damage| damage.to_string())?;
+    Ok(Some(scanned.journal))
 }
 
 /// Starts again and compares.
@@ -58,7 +62,7 @@ pub(super) fn check(disk: &SimulatedDisk, plan: Plan, told: &[Told]) -> Result<(
 fn check_planted(disk: &SimulatedDisk, plan: Plan, told: &[Told]) -> Result<(), String> {
     let store = Store::new(Arc::new(disk.start(1).remove(0)), SIZES);
     let told_anything = told.iter().any(|told| !told.answered.is_empty());
-    let standing = store.artifact(&name()).standing();
+    let standing = store.standing(&name());
     let Some(standing) = standing.map_err(|fault| format!("opening: {fault}"))? else {
         return if told_anything { Err("the artifact is gone".into()) } else { Ok(()) };
     };
@@ -228,9 +232,11 @@ fn check_at_rest(disk: &SimulatedDisk, newest: &Snapshot) -> Result<(), String> 
     if let Some(finding) = findings.iter().find(bad) {
         return Err(format!("{finding:?}"));
     }
-    for (file, expected) in projection::json_files(newest) {
+    let journal = journal(&process)?.and_then(|journal| journal.id());
+    let journal = Some(journal.ok_or("the journal has no id")?);
+    for (file, expected) in projection::json_files(newest, journal) {
         let path = layout::in_artifact(&name(), file);
-        if fs::read(&process, &path).map_err(|e| e.to_string())? != Some(expected) {
+        if read_whole(&process, &path).map_err(|e| e.to_string())? != Some(expected) {
             return Err(format!("{file} is not what version {} gives", newest.version));
         }
     }
@@ -243,7 +249,7 @@ fn check_output(process: &Process, entries: &[Entry]) -> Result<(), String> {
     let since = entries.iter().skip(last_removal.map_or(0, |removal| removal + 1));
     let expected = since.flat_map(|entry| &entry.outputs).next_back();
     let path = format!("{}/{OUTPUT}", layout::dist(&name()));
-    let there = fs::read(process, &path).map_err(|error| error.to_string())?;
+    let there = read_whole(process, &path).map_err(|error| error.to_string())?;
     match there.as_deref().map(Digest::of) == expected.map(|output| output.digest) {
         true => Ok(()),
         false => Err(format!("{path} is {there:?}, not what {expected:?} brought")),
@@ -258,7 +264,7 @@ fn check_archive(process: &Process, entries: &[Entry], newest: &Snapshot) -> Res
         return Ok(());
     }
     let path = format!("{}/{STATE_FILE}", layout::archive(&name(), cycle));
-    let archived = fs::read(process, &path).map_err(|e| e.to_string())?;
+    let archived = read_whole(process, &path).map_err(|e| e.to_string())?;
     let archived = archived.and_then(|bytes| projection::read_state(&bytes));
     match archived {
         Some(state) if state.document.cycle == cycle && state.document.is_finalized() => Ok(()),

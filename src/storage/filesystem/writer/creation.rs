@@ -1,28 +1,38 @@
 //! Making journals and segments.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::blobs;
 use super::super::fault::{Fault, doing};
-use super::super::fs::{self, Fs, Mode};
+use super::super::fs::{File, Fs, Mode, TEMPORARY_SUFFIX};
 use super::super::layout;
+use super::super::plant::{Plant, planted};
+use super::super::segment::OpenSegment;
 use super::{LogChanges, Segment, Writer};
 use crate::model::entry::FORMAT;
 use crate::model::journal::Journal;
-use crate::model::{Name, Version};
+use crate::model::{JournalId, Name};
 
-/// Makes the journal of an artifact that has none. Only for the holder of the lock.
-pub(in super::super) fn create(fs: &Arc<dyn Fs>, name: &Name) -> Result<Writer, Fault> {
-    for folder in
-        [layout::ARTIFACTS, &layout::artifact(name), &layout::journal(name), &layout::dist(name)]
-    {
+/// Makes the journal of an artifact that has none, with a segment that is locked. Returns `None` when
+/// another process made one meanwhile.
+pub(in super::super) fn create(fs: &Arc<dyn Fs>, name: &Name) -> Result<Option<Writer>, Fault> {
+    let folder = layout::journal(name);
+    for folder in [layout::ARTIFACTS, &layout::artifact(name), &folder, &layout::dist(name)] {
         fs.create_dir(folder).map_err(doing("make", folder))?;
     }
-    let journal = Journal::new(name.clone());
-    let segment = create_segment(fs, name, &journal, 1)?;
+    let journal_folder = fs.folder(&folder).map_err(doing("open", &folder))?;
+    let mut journal = Journal::new(name.clone());
+    let segment = match create_segment(fs, &journal_folder, &mut journal) {
+        Err(Fault::Disk { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
+            return Ok(None);
+        }
+        created => created?,
+    };
     flush_names(fs.as_ref(), name)?;
-    Ok(Writer {
+    Ok(Some(Writer {
         name: name.clone(),
         fs: Arc::clone(fs),
         journal,
@@ -34,25 +44,57 @@ pub(in super::super) fn create(fs: &Arc<dyn Fs>, name: &Name) -> Result<Writer, 
         names_unverified: false,
         log_changes: LogChanges::since(0),
         damage: None,
+    }))
+}
+
+/// Makes the segment that goes on from a journal. It is locked before others can see it.
+pub(super) fn create_segment(
+    fs: &Arc<dyn Fs>,
+    folder: &Arc<dyn Fs>,
+    journal: &mut Journal,
+) -> Result<Segment, Fault> {
+    let (name, first) = (journal.name().clone(), journal.version() + 1);
+    let path = layout::segment(&name, first);
+    let id = fs.new_id().map_err(doing("make an id for", &path))?;
+    journal.identify(JournalId::new(id));
+    let (line, blob) = journal.to_base();
+    if let Some(blob) = blob {
+        blobs::store(fs.as_ref(), &name, &blob)?;
+    }
+    let file_name = layout::segment_file(first);
+    // Two processes that begin a journal at once do not write to one file.
+    let temporary = format!("{file_name}.{id:032x}{TEMPORARY_SUFFIX}");
+    let file = write_locked(folder.as_ref(), &temporary, &file_name, &line);
+    if file.is_err() {
+        drop(folder.remove(&temporary));
+    }
+    let file: Arc<dyn File> = Arc::from(file.map_err(doing("write", &path))?);
+    let id = file.stat().map_err(doing("look at", &path))?.id;
+    Ok(Segment {
+        open: OpenSegment { first, path, file, id, journal: Arc::clone(folder) },
+        end: line.len() as u64,
+        entries: 0,
+        replay_bytes: 0,
+        format: FORMAT,
     })
 }
 
-pub(super) fn create_segment(
-    fs: &Arc<dyn Fs>,
-    name: &Name,
-    journal: &Journal,
-    first: Version,
-) -> Result<Segment, Fault> {
-    let (line, blob) = journal.to_base();
-    if let Some(blob) = blob {
-        blobs::store(fs.as_ref(), name, &blob)?;
+/// Makes a file, locked, appear under a name that nothing has, at once and for good.
+fn write_locked(
+    folder: &dyn Fs,
+    temporary: &str,
+    name: &str,
+    content: &[u8],
+) -> io::Result<Box<dyn File>> {
+    let file = folder.open(temporary, Mode::CreateNew)?;
+    file.lock(Duration::ZERO)?;
+    file.write_at(0, content)?;
+    file.flush()?;
+    folder.rename_new(temporary, name)?;
+    if !planted(Plant::NoNameFlush) {
+        folder.flush_dir("")?;
     }
-    let path = layout::segment(name, first);
-    fs::write_durably(fs.as_ref(), &path, &line).map_err(doing("write", &path))?;
-    let file = fs.open(&path, Mode::Write).map_err(doing("open", &path))?;
-    let id = file.stat().map_err(doing("look at", &path))?.id;
-    let end = line.len() as u64;
-    Ok(Segment { path, file: Arc::from(file), id, end, entries: 0, format: FORMAT })
+    Ok(file)
 }
 
 /// Makes the names durable that lead to an artifact's journal.

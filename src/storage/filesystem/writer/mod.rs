@@ -1,6 +1,7 @@
 //! The writer of an artifact's journal: opens it, keeps up with other processes, appends, flushes.
 //!
-//! Several processes share a journal. The lock is held while one reads what others appended and
+//! Several processes share a journal. The lock is on the newest segment itself: whoever writes to a file
+//! holds the lock on that very file, whatever becomes of its path. It is held while one reads what others appended and
 //! writes its own lines, and is given back before the flush. The price, and how it is paid:
 //!
 //! - Lines of others may not be on the disk yet, and their writer may die or its flush may fail.
@@ -26,14 +27,13 @@ pub(super) use self::opening::read_state_file;
 use super::Sizes;
 use super::blobs::{self, Blobs};
 use super::fault::{Fault, doing};
-use super::fs::{self, File, Fs};
-use super::layout;
+use super::fs::Fs;
 use super::plant::{Plant, planted};
-use super::segment;
+use super::segment::{self, OpenSegment};
 use crate::model::entry::{Entry, FORMAT, Logs};
 use crate::model::journal::{Journal, Snapshot, Staged, Turn};
 use crate::model::removal::{Removal, Removed};
-use crate::model::{Name, Version};
+use crate::model::{JournalId, Name, Version};
 
 /// An open journal.
 #[derive(Debug)]
@@ -59,12 +59,12 @@ pub(super) struct Writer {
 /// The segment that is appended to.
 #[derive(Debug)]
 pub(super) struct Segment {
-    pub(super) path: String,
-    pub(super) file: Arc<dyn File>,
-    pub(super) id: u64,
+    pub(super) open: OpenSegment,
     /// The place after the last good line.
     pub(super) end: u64,
     entries: usize,
+    /// What reading its entries takes, their blobs included.
+    replay_bytes: u64,
     format: u32,
 }
 
@@ -72,6 +72,7 @@ pub(super) struct Segment {
 #[derive(Debug)]
 pub(super) struct Standing<'a> {
     pub(super) version: Version,
+    pub(super) journal: Option<JournalId>,
     /// The state; `None` when the artifact was deleted.
     pub(super) snapshot: Option<&'a Arc<Snapshot>>,
     pub(super) logs: &'a Logs,
@@ -82,42 +83,24 @@ pub(super) struct Standing<'a> {
 }
 
 impl Writer {
-    /// Reads what other processes appended. Returns false when the writer has to be opened anew,
-    /// because the segment was replaced, cut, or followed by another. Only for the holder of the
-    /// lock.
-    pub(super) fn catch_up(&mut self) -> Result<bool, Fault> {
-        while self.damage.is_none() && self.is_last_segment()? {
-            let path = &self.segment.path;
-            let bytes = self.segment.file.stat().map_err(doing("look at", path))?.bytes;
-            match bytes.cmp(&self.segment.end) {
-                Ordering::Less => return Ok(false),
-                Ordering::Equal => return Ok(true),
-                Ordering::Greater if self.read_appended(bytes - self.segment.end)? => {}
-                Ordering::Greater => return Ok(false),
-            }
+    /// Reads what other processes appended to the segment, which has that many bytes now. Returns false
+    /// when the writer has to be opened anew. Only for the holder of the lock.
+    pub(super) fn catch_up(&mut self, bytes: u64) -> Result<bool, Fault> {
+        if self.damage.is_some() {
+            return Ok(false);
         }
-        Ok(false)
-    }
-
-    /// Returns whether the segment is the one at its path, and none follows it.
-    ///
-    /// The order matters: a purge destroys segments without the lock, the oldest first. One that is
-    /// still there after its follower was looked for in vain had none. The other way around, both
-    /// could be destroyed between the two looks, and a version that was purged be given once more.
-    fn is_last_segment(&self) -> Result<bool, Fault> {
-        let next = layout::segment(&self.name, self.journal.version() + 1);
-        let is_there =
-            || self.fs.stat(&self.segment.path).is_ok_and(|stat| stat.id == self.segment.id);
-        let was_there = planted(Plant::OwnBeforeNext).then(is_there);
-        let followed = fs::exists(self.fs.as_ref(), &next).map_err(doing("look for", &next))?;
-        Ok(!followed && was_there.unwrap_or_else(is_there))
+        match bytes.cmp(&self.segment.end) {
+            Ordering::Less => Ok(false),
+            Ordering::Equal => Ok(true),
+            Ordering::Greater => self.read_appended(bytes - self.segment.end),
+        }
     }
 
     fn read_appended(&mut self, bytes: u64) -> Result<bool, Fault> {
         let appended = usize::try_from(bytes).map_err(io::Error::other);
         let appended =
-            appended.and_then(|bytes| self.segment.file.read_at(self.segment.end, bytes));
-        let appended = appended.map_err(doing("read", &self.segment.path))?;
+            appended.and_then(|bytes| self.segment.open.file.read_at(self.segment.end, bytes));
+        let appended = appended.map_err(doing("read", &self.segment.open.path))?;
         let fs = Arc::clone(&self.fs);
         let blobs = Blobs::new(fs.as_ref(), &self.name);
         let journal = std::mem::replace(&mut self.journal, Journal::new(self.name.clone()));
@@ -137,6 +120,7 @@ impl Writer {
             marked = marked.max(line.entry.flushed);
             self.log_changes.add(&line.entry);
             self.segment.entries += 1;
+            self.segment.replay_bytes += line.replay_bytes;
         }
         self.segment.end += appended.len() as u64;
         self.trust(marked);
@@ -189,7 +173,7 @@ impl Writer {
         sizes: Sizes,
         poisoned: &mut bool,
     ) -> Result<(), Fault> {
-        if !staged.is_empty() && (self.is_full(sizes) || self.outgrows_format(&staged)) {
+        if !staged.is_empty() && (self.is_full(sizes) || self.is_of_older_format()) {
             *poisoned = true;
             self.begin_segment()?;
             *poisoned = false;
@@ -200,14 +184,15 @@ impl Writer {
         let from = self.unverified_from();
         let mut bytes = self.unverified.clone();
         staged.iter().for_each(|one| bytes.extend_from_slice(&one.line));
-        if let Err(error) = self.segment.file.write_at(from, &bytes) {
+        if let Err(error) = self.segment.open.file.write_at(from, &bytes) {
             let undone = self
                 .segment
+                .open
                 .file
                 .truncate(self.segment.end)
-                .and_then(|()| self.segment.file.flush());
+                .and_then(|()| self.segment.open.file.flush());
             *poisoned = undone.is_err();
-            return Err(doing("write", &self.segment.path)(error));
+            return Err(doing("write", &self.segment.open.path)(error));
         }
         self.take_in(staged, bytes);
         Ok(())
@@ -219,6 +204,8 @@ impl Writer {
         for one in staged {
             self.segment.end += one.line.len() as u64;
             self.segment.entries += 1;
+            let blobs: usize = one.blobs.iter().map(Vec::len).sum();
+            self.segment.replay_bytes += (one.line.len() + blobs) as u64;
             self.unverified_ends.push_back((one.entry.version, self.segment.end));
             self.newest = one.snapshot;
             self.log_changes.add(&one.entry);
@@ -232,11 +219,11 @@ impl Writer {
             flush_names(self.fs.as_ref(), &self.name)?;
         }
         if !planted(Plant::NoFlush) {
-            let flushed = self.segment.file.flush();
+            let flushed = self.segment.open.file.flush();
             if flushed.is_err() && planted(Plant::NoPoisoning) {
                 self.trust(self.journal.version());
             }
-            flushed.map_err(doing("flush", &self.segment.path))?;
+            flushed.map_err(doing("flush", &self.segment.open.path))?;
         }
         self.names_unverified = false;
         self.trust(self.journal.version());
@@ -246,11 +233,12 @@ impl Writer {
     fn is_full(&self, sizes: Sizes) -> bool {
         self.segment.entries >= sizes.segment_entries_max
             || self.segment.end >= sizes.segment_bytes_max
+            || self.segment.replay_bytes >= sizes.replay_bytes_max
     }
 
-    /// Returns whether lines are of a kind that the open segment's format does not have.
-    fn outgrows_format(&self, staged: &[Staged]) -> bool {
-        self.segment.format < FORMAT && staged.iter().any(|one| one.entry.removal.is_some())
+    /// Returns whether programs that know no newer format may write to the segment.
+    pub(super) fn is_of_older_format(&self) -> bool {
+        self.segment.format < FORMAT
     }
 
     /// Returns the newest entry if it purged the artifact.
@@ -268,14 +256,13 @@ impl Writer {
         }
     }
 
-    /// Begins the next segment. Everything before it is made durable first, since its first line
-    /// builds on all of it.
+    /// Begins the next segment, which is locked as this one is. Everything before it is made durable
+    /// first, since its first line builds on all of it.
     fn begin_segment(&mut self) -> Result<(), Fault> {
-        let rewritten = self.segment.file.write_at(self.unverified_from(), &self.unverified);
-        rewritten.map_err(doing("write", &self.segment.path))?;
+        let rewritten = self.segment.open.file.write_at(self.unverified_from(), &self.unverified);
+        rewritten.map_err(doing("write", &self.segment.open.path))?;
         self.flush()?;
-        let first = self.journal.version() + 1;
-        self.segment = create_segment(&self.fs, &self.name, &self.journal, first)?;
+        self.segment = create_segment(&self.fs, &self.segment.open.journal, &mut self.journal)?;
         Ok(())
     }
 
@@ -303,6 +290,7 @@ impl Writer {
     pub(super) fn standing(&self) -> Standing<'_> {
         Standing {
             version: self.journal.version(),
+            journal: self.journal.id(),
             snapshot: self.newest.as_ref(),
             logs: self.journal.logs(),
             removed: self.journal.removed(),

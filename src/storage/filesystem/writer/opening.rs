@@ -5,68 +5,69 @@ use std::sync::Arc;
 
 use super::super::blobs::Blobs;
 use super::super::fault::{Fault, doing};
-use super::super::fs::{self, File, Fs, Mode};
+use super::super::fs::{self, Fs};
 use super::super::layout;
 use super::super::plant::{Plant, planted};
-use super::super::segment::{self, Bad, Scanned};
+use super::super::segment::{self, Bad, OpenSegment, Scanned};
 use super::{LogChanges, Segment, Writer};
 use crate::model::journal::{Damage, Snapshot};
 use crate::model::projection;
 use crate::model::{Name, Version};
 
 impl Writer {
-    /// Opens an artifact's journal, or returns `None` when it has none. Only for the holder of the
-    /// lock, or of a read-only workspace, which cuts nothing.
+    /// Reads a journal from its newest segment on. Only for the holder of its lock, or of a read-only
+    /// workspace, which cuts nothing.
     pub(in super::super) fn open(
         fs: &Arc<dyn Fs>,
         name: &Name,
+        segment: OpenSegment,
         writable: bool,
-    ) -> Result<Option<Self>, Fault> {
-        let folder = layout::journal(name);
-        let segments = segment::list(fs.as_ref(), name).map_err(doing("list", &folder))?;
-        let Some(first) = segments.last().copied() else {
-            return Ok(None);
-        };
+    ) -> Result<Self, Fault> {
         if writable {
-            segment::remove_unfinished(fs.as_ref(), name).map_err(doing("clean up", &folder))?;
+            let cleaned = segment::remove_unfinished(segment.journal.as_ref());
+            cleaned.map_err(doing("clean up", &layout::journal(name)))?;
         }
-        let found = Found::read(fs.as_ref(), name, first, writable)?;
-        let mut writer = Self::on(fs, name, &found)?;
-        match writer.judge(found.scanned.bad, found.state) {
+        let mut found = Found::read(fs.as_ref(), name, &segment)?;
+        let tail = found.bytes.split_off(found.scanned.end);
+        let (bad, state) = (found.scanned.bad.take(), found.state.take());
+        let mut writer = Self::on(fs, name, segment, found, state.as_ref())?;
+        match writer.judge(bad, state) {
             Verdict::Whole => {}
-            Verdict::Cut if writable && !planted(Plant::NoCut) => {
-                writer.cut(&found.bytes[found.scanned.end..])?;
-            }
+            Verdict::Cut if writable && !planted(Plant::NoCut) => writer.cut(&tail)?,
             Verdict::Cut => {}
             Verdict::Damaged(damage) => writer.damage = Some(damage),
         }
-        Ok(Some(writer))
+        Ok(writer)
     }
 
     /// Makes a writer of what was found.
-    fn on(fs: &Arc<dyn Fs>, name: &Name, found: &Found) -> Result<Self, Fault> {
-        let Found { path, file, bytes, scanned, state } = found;
+    fn on(
+        fs: &Arc<dyn Fs>,
+        name: &Name,
+        open: OpenSegment,
+        found: Found,
+        state: Option<&Snapshot>,
+    ) -> Result<Self, Fault> {
+        let Found { bytes, scanned, .. } = found;
         let newest = scanned.journal.check_document().and_then(|()| scanned.journal.snapshot());
-        let newest = newest.map_err(|damage| Fault::Corrupt(format!("{path}: {damage}")))?;
-        let verified = vouched_for(scanned, state.as_ref());
+        let newest = newest.map_err(|damage| Fault::Corrupt(format!("{}: {damage}", open.path)))?;
+        let verified = vouched_for(&scanned, state);
         let (good, doubtful): (Vec<_>, Vec<_>) =
             scanned.lines.iter().partition(|line| line.entry.version <= verified);
         let from = good.last().map_or(scanned.base.end, |line| line.end);
-        let projected = state.as_ref().map_or(0, |state| state.version);
+        let projected = state.map_or(0, |state| state.version);
         let mut log_changes = LogChanges::since(projected.max(scanned.base.version));
         scanned.lines.iter().for_each(|line| log_changes.add(&line.entry));
         let segment = Segment {
-            path: path.clone(),
-            file: Arc::clone(file),
-            id: file.stat().map_err(doing("look at", path))?.id,
+            open,
             end: scanned.end as u64,
             entries: scanned.lines.len(),
+            replay_bytes: scanned.lines.iter().map(|line| line.replay_bytes).sum(),
             format: scanned.journal.format(),
         };
         Ok(Self {
             name: name.clone(),
             fs: Arc::clone(fs),
-            journal: scanned.journal.clone(),
             newest,
             segment,
             verified,
@@ -76,6 +77,7 @@ impl Writer {
                 .map(|line| (line.entry.version, line.end as u64))
                 .collect(),
             names_unverified: verified == scanned.base.version,
+            journal: scanned.journal,
             log_changes,
             damage: None,
         })
@@ -114,33 +116,29 @@ impl Writer {
 
     /// Cuts lines off that were never acknowledged. A copy is kept unless they are zeros.
     fn cut(&self, tail: &[u8]) -> Result<(), Fault> {
-        let path = &self.segment.path;
+        let OpenSegment { path, file, .. } = &self.segment.open;
         if tail.iter().any(|byte| *byte != 0) {
             let kept = layout::cut(&self.name, self.journal.version(), tail);
             self.fs.create_dir(layout::TRASH).map_err(doing("make", layout::TRASH))?;
             fs::write_replaceable(self.fs.as_ref(), &kept, tail).map_err(doing("write", &kept))?;
         }
-        let cut =
-            self.segment.file.truncate(self.segment.end).and_then(|()| self.segment.file.flush());
+        let cut = file.truncate(self.segment.end).and_then(|()| file.flush());
         cut.map_err(doing("cut the torn end of", path))
     }
 }
 
 /// What was found of a journal: its newest segment, and the copy of the state beside it.
 struct Found {
-    path: String,
-    file: Arc<dyn File>,
     bytes: Vec<u8>,
     scanned: Scanned,
     state: Option<Snapshot>,
 }
 
 impl Found {
-    fn read(fs: &dyn Fs, name: &Name, first: Version, writable: bool) -> Result<Self, Fault> {
-        let path = layout::segment(name, first);
-        let mode = if writable { Mode::Write } else { Mode::Read };
-        let file: Arc<dyn File> = Arc::from(fs.open(&path, mode).map_err(doing("open", &path))?);
-        let bytes = fs::read_all(file.as_ref()).map_err(doing("read", &path))?;
+    fn read(fs: &dyn Fs, name: &Name, segment: &OpenSegment) -> Result<Self, Fault> {
+        let path = &segment.path;
+        let bytes = fs::read_all(segment.file.as_ref(), path, segment::BYTES_MAX);
+        let bytes = bytes.map_err(doing("read", path))?;
         let blobs = Blobs::new(fs, name);
         let scanned = segment::scan(name, &bytes, &|digest| blobs.load(digest));
         blobs.check()?;
@@ -149,7 +147,7 @@ impl Found {
             Err(damage @ Damage::NewerFormat { .. }) => return Err(Fault::NewerFormat(damage)),
             Err(damage) => return Err(Fault::Corrupt(format!("{path}: {damage}"))),
         };
-        Ok(Self { path, file, bytes, scanned, state: read_state_file(fs, name)? })
+        Ok(Self { bytes, scanned, state: read_state_file(fs, name)? })
     }
 }
 
@@ -186,6 +184,6 @@ pub(in super::super) fn read_state_file(
     name: &Name,
 ) -> Result<Option<Snapshot>, Fault> {
     let path = layout::in_artifact(name, projection::STATE_FILE);
-    let bytes = fs::read(fs, &path).map_err(doing("read", &path))?;
+    let bytes = fs::read(fs, &path, projection::BYTES_MAX).map_err(doing("read", &path))?;
     Ok(bytes.and_then(|bytes| projection::read_state(&bytes)))
 }

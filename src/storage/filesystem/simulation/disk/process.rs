@@ -34,6 +34,11 @@ impl Process {
         result
     }
 
+    /// Returns the number of the process's last operation, counted over all processes.
+    pub(in super::super) fn last_operation(&self) -> usize {
+        self.disk.world().last_operations.get(&self.id).copied().unwrap_or(0)
+    }
+
     /// Ends the process: it takes no more turns, and its locks are free.
     pub(in super::super) fn end(&self) {
         let mut world = self.wait();
@@ -51,15 +56,17 @@ impl Fs for Process {
             if fails {
                 return Err(failed());
             }
-            match world.find(path) {
+            match world.find(self.root, path) {
                 Ok(_) if mode == Mode::CreateNew => Err(io::ErrorKind::AlreadyExists.into()),
                 Ok(id) => Ok(id),
                 Err(error) if error.kind() == io::ErrorKind::NotFound && creates => {
                     if world.is_full() {
                         return Err(full());
                     }
-                    let may_be_garbled = path.contains("/journal/") || path.contains("/blobs/");
+                    let whole = format!("{}/{path}", self.path);
+                    let may_be_garbled = whole.contains("/journal/") || whole.contains("/blobs/");
                     world.make(
+                        self.root,
                         path,
                         Inode::File(FileContent { may_be_garbled, ..FileContent::default() }),
                     )
@@ -73,14 +80,29 @@ impl Fs for Process {
     fn stat(&self, path: &str) -> io::Result<Stat> {
         self.turn(Kind::Look, |world, fails| match fails {
             true => Err(failed()),
-            false => world.find(path).map(|id| world.stat(id)),
+            false => world.find(self.root, path).map(|id| world.stat(id)),
         })
+    }
+
+    fn look(&self, path: &str) -> io::Result<Stat> {
+        self.stat(path)
+    }
+
+    fn folder(&self, path: &str) -> io::Result<Arc<dyn Fs>> {
+        let root = self.turn(Kind::Look, |world, fails| {
+            if fails {
+                return Err(failed());
+            }
+            world.folder(self.root, path)?;
+            world.find(self.root, path)
+        })?;
+        Ok(Arc::new(Self { root, path: format!("{}/{path}", self.path), ..self.clone() }))
     }
 
     fn list(&self, path: &str) -> io::Result<Vec<String>> {
         self.turn(Kind::Look, |world, fails| match fails {
             true => Err(failed()),
-            false => Ok(world.folder(path)?.seen.keys().cloned().collect()),
+            false => Ok(world.folder(self.root, path)?.seen.keys().cloned().collect()),
         })
     }
 
@@ -89,10 +111,12 @@ impl Fs for Process {
             if fails {
                 return Err(failed());
             }
-            match world.find(path) {
+            match world.find(self.root, path) {
                 Ok(_) => Ok(()),
                 Err(_) if world.is_full() => Err(full()),
-                Err(_) => world.make(path, Inode::Folder(FolderContent::default())).map(drop),
+                Err(_) => {
+                    world.make(self.root, path, Inode::Folder(FolderContent::default())).map(drop)
+                }
             }
         })
     }
@@ -102,7 +126,7 @@ impl Fs for Process {
             if fails {
                 return Err(failed());
             }
-            let folder = world.folder(path)?;
+            let folder = world.folder(self.root, path)?;
             folder.pending.clear();
             folder.stored = folder.seen.clone();
             Ok(())
@@ -114,10 +138,26 @@ impl Fs for Process {
             if fails {
                 return Err(failed());
             }
-            let id = world.find(from)?;
+            let id = world.find(self.root, from)?;
             let ((from, from_name), (to, to_name)) = (split(from), split(to));
-            world.folder(to)?.bind(to_name, Some(id));
-            world.folder(from)?.bind(from_name, None);
+            world.folder(self.root, to)?.bind(to_name, Some(id));
+            world.folder(self.root, from)?.bind(from_name, None);
+            Ok(())
+        })
+    }
+
+    fn rename_new(&self, from: &str, to: &str) -> io::Result<()> {
+        self.turn(Kind::Name, |world, fails| {
+            if fails {
+                return Err(failed());
+            }
+            if world.find(self.root, to).is_ok() {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            let id = world.find(self.root, from)?;
+            let ((from, from_name), (to, to_name)) = (split(from), split(to));
+            world.folder(self.root, to)?.bind(to_name, Some(id));
+            world.folder(self.root, from)?.bind(from_name, None);
             Ok(())
         })
     }
@@ -127,10 +167,10 @@ impl Fs for Process {
             if fails {
                 return Err(failed());
             }
-            let (one_id, other_id) = (world.find(one)?, world.find(other)?);
+            let (one_id, other_id) = (world.find(self.root, one)?, world.find(self.root, other)?);
             let ((one, one_name), (other, other_name)) = (split(one), split(other));
-            world.folder(one)?.bind(one_name, Some(other_id));
-            world.folder(other)?.bind(other_name, Some(one_id));
+            world.folder(self.root, one)?.bind(one_name, Some(other_id));
+            world.folder(self.root, other)?.bind(other_name, Some(one_id));
             Ok(())
         })
     }
@@ -140,12 +180,12 @@ impl Fs for Process {
             if fails {
                 return Err(failed());
             }
-            let id = world.find(path)?;
+            let id = world.find(self.root, path)?;
             if matches!(world.inodes[&id], Inode::Folder(_)) {
                 return Err(io::ErrorKind::IsADirectory.into());
             }
             let (parent, name) = split(path);
-            world.folder(parent)?.bind(name, None);
+            world.folder(self.root, parent)?.bind(name, None);
             Ok(())
         })
     }
@@ -154,16 +194,21 @@ impl Fs for Process {
     fn remove_folder(&self, path: &str) -> io::Result<()> {
         self.turn(Kind::Name, |world, fails| {
             if fails {
-                let folder = world.folder(path)?;
+                let folder = world.folder(self.root, path)?;
                 let names: Vec<String> = folder.seen.keys().cloned().collect();
                 names.iter().step_by(2).for_each(|name| folder.bind(name, None));
                 return Err(failed());
             }
-            world.folder(path)?;
+            world.folder(self.root, path)?;
             let (parent, name) = split(path);
-            world.folder(parent)?.bind(name, None);
+            world.folder(self.root, parent)?.bind(name, None);
             Ok(())
         })
+    }
+
+    fn new_id(&self) -> io::Result<u128> {
+        let mut world = self.disk.world();
+        Ok(u128::from(world.random.next()))
     }
 }
 

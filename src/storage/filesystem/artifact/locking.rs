@@ -1,0 +1,212 @@
+//! How the newest segment of a journal is found, locked, and compared with what is at its path.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::fault::{Fault, doing};
+use super::super::fs::{self, File, Mode};
+use super::super::lock::HeldLock;
+use super::super::plant::{Plant, planted};
+use super::super::segment::{self, OpenSegment};
+use super::super::writer::Writer;
+use super::super::{layout, make_workspace};
+use super::{Artifact, EXCHANGES_MAX, Open, hold_briefly};
+use crate::model::entry::FORMAT;
+use crate::model::frame::{self, Scan};
+use crate::model::journal::Journal;
+use crate::model::removal::Removal;
+use crate::model::{JournalId, Version};
+use crate::storage::spent::timed;
+
+/// How long to wait for another process that holds a lock. It holds it for the time of one write.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a segment's beginning that tell its format.
+const HEAD_BYTES: usize = 64;
+
+/// The right to append to an artifact's journal. Given back when dropped, also by a panic.
+#[derive(Debug, Default)]
+pub(super) struct Lock {
+    segment: Option<HeldLock>,
+    /// What programs lock that know formats 1 and 2 only.
+    _older: Option<HeldLock>,
+    /// Bytes of the newest segment.
+    pub(super) length: u64,
+}
+
+/// Gives the lock back, and that of a segment that was begun meanwhile.
+pub(super) fn release(lock: Lock, writer: Option<&Writer>) {
+    if let Some(writer) = writer {
+        let newest = &writer.segment().open.file;
+        if lock.segment.as_ref().is_none_or(|locked| !locked.is_on(newest)) {
+            drop(newest.unlock());
+        }
+    }
+    drop(lock);
+}
+
+impl Artifact {
+    /// Opens the newest segment if it is not open, takes its lock, and makes sure that it is the one at
+    /// its path. What cannot be written to is opened without a lock.
+    ///
+    /// The lock is on the file that is written to. So two processes never write to one file at once,
+    /// whatever is removed, moved or copied under them: a lock on another file could be removed, and
+    /// taken by another process, while this one writes.
+    pub(super) fn acquire(&self, open: &mut Open, reading: bool) -> Result<Lock, Fault> {
+        if !reading && open.read_only.take().is_some() {
+            // It may be writable by now.
+            open.close();
+        }
+        for _ in 0..EXCHANGES_MAX {
+            let Some((segment, next)) = self.newest_segment(open)? else {
+                return self.lock_nothing(open, reading);
+            };
+            let lock = self.lock_segment(open, &segment, reading)?;
+            if planted(Plant::NoComparison) {
+                let length = segment.file.stat().map_err(doing("look at", &segment.path))?.bytes;
+                return Ok(Lock { length, ..lock });
+            }
+            let length = segment.length_in_place(self.fs.as_ref(), next);
+            if let Some(length) = length.map_err(doing("look at", &segment.path))? {
+                return Ok(Lock { length, ..lock });
+            }
+            open.close();
+        }
+        Err(self.exchanged(false))
+    }
+
+    /// Returns the newest segment and, if a writer has read it, the version that comes next.
+    fn newest_segment(
+        &self,
+        open: &mut Open,
+    ) -> Result<Option<(OpenSegment, Option<Version>)>, Fault> {
+        if let Some(writer) = &open.writer {
+            return Ok(Some((writer.segment().open.clone(), Some(writer.version() + 1))));
+        }
+        let found = match self.find_segment(Mode::Write) {
+            Err(Fault::Disk { source, .. }) if is_read_only(&source) => {
+                open.read_only = Some(source.to_string());
+                self.find_segment(Mode::Read)?
+            }
+            found => found?,
+        };
+        let Some(segment) = found else { return Ok(None) };
+        let home = layout::artifact(&self.name);
+        open.home = Some(self.fs.folder(&home).map_err(doing("open", &home))?);
+        open.segment = Some(segment.clone());
+        Ok(Some((segment, None)))
+    }
+
+    /// Opens the segment with the highest version, if there is a journal.
+    pub(super) fn find_segment(&self, mode: Mode) -> Result<Option<OpenSegment>, Fault> {
+        let folder = layout::journal(&self.name);
+        let journal = match self.fs.folder(&folder) {
+            Err(error) if fs::is_absent(&error) => return Ok(None),
+            journal => journal.map_err(doing("open", &folder))?,
+        };
+        let firsts = segment::list_in(journal.as_ref(), "").map_err(doing("list", &folder))?;
+        let Some(first) = firsts.last().copied() else { return Ok(None) };
+        let path = layout::segment(&self.name, first);
+        let file: Arc<dyn File> = match journal.open(&layout::segment_file(first), mode) {
+            // Another process purges the artifact, or removed its folder.
+            Err(error) if fs::is_absent(&error) => return Err(self.exchanged(false)),
+            file => Arc::from(file.map_err(doing("open", &path))?),
+        };
+        let id = file.stat().map_err(doing("look at", &path))?.id;
+        Ok(Some(OpenSegment { first, path, file, id, journal }))
+    }
+
+    fn lock_segment(
+        &self,
+        open: &mut Open,
+        segment: &OpenSegment,
+        reading: bool,
+    ) -> Result<Lock, Fault> {
+        if open.read_only.is_some() || (reading && planted(Plant::CutWithoutLock)) {
+            return Ok(Lock::default());
+        }
+        let locked = timed(&mut open.spent.lock, || HeldLock::on(&segment.file, LOCK_TIMEOUT));
+        let locked = locked.map_err(doing("wait for the lock on", &segment.path))?;
+        let lock = Lock { segment: Some(locked), ..Lock::default() };
+        let is_older = match &open.writer {
+            Some(writer) => writer.is_of_older_format(),
+            None => {
+                is_of_older_format(segment.file.as_ref()).map_err(doing("read", &segment.path))?
+            }
+        };
+        if is_older {
+            return Ok(Lock { _older: self.lock_older(open)?, ..lock });
+        }
+        Ok(lock)
+    }
+
+    /// Keeps older programs from making the journal that this one is about to make.
+    fn lock_nothing(&self, open: &mut Open, reading: bool) -> Result<Lock, Fault> {
+        let _older = if reading { None } else { self.lock_older(open)? };
+        Ok(Lock { _older, ..Lock::default() })
+    }
+
+    /// Takes the lock that programs take which know formats 1 and 2 only, unless nothing can be
+    /// written.
+    fn lock_older(&self, open: &mut Open) -> Result<Option<HeldLock>, Fault> {
+        let path = layout::older_lock(&self.name);
+        let take = || HeldLock::at(self.fs.as_ref(), &path, LOCK_TIMEOUT);
+        let taken = match take() {
+            Err(error) if fs::is_absent(&error) => {
+                make_workspace(self.fs.as_ref()).and_then(|()| take())
+            }
+            taken => taken,
+        };
+        match taken {
+            Err(error) if is_read_only(&error) => {
+                open.read_only = Some(error.to_string());
+                Ok(None)
+            }
+            taken => taken.map(Some).map_err(doing("wait for the lock", &path)),
+        }
+    }
+
+    /// Fails when the journal that was worked on is not the one at its path any more. One that was
+    /// purged since was there when it was written to.
+    pub(super) fn confirm(&self, open: &mut Open, before: Option<Version>) -> Result<(), Fault> {
+        let Some(writer) = &open.writer else { return Ok(()) };
+        let (segment, version) = (&writer.segment().open, writer.version());
+        let is_there = self.fs.look(&segment.path).is_ok_and(|there| there.id == segment.id);
+        if is_there
+            || planted(Plant::NoComparison)
+            || self.was_purged(writer.standing().journal, version)?
+        {
+            return Ok(());
+        }
+        open.close();
+        *hold_briefly(&self.published) = None;
+        Err(self.exchanged(before.is_none_or(|before| before < version)))
+    }
+
+    /// Returns whether a journal was purged at a version or after it.
+    fn was_purged(&self, id: Option<JournalId>, version: Version) -> Result<bool, Fault> {
+        let Some(segment) = self.find_segment(Mode::Read)? else { return Ok(false) };
+        let bytes = fs::read_all(segment.file.as_ref(), &segment.path, segment::BYTES_MAX);
+        let bytes = bytes.map_err(doing("read", &segment.path))?;
+        let Scan::Line(line) = frame::scan(&bytes) else { return Ok(false) };
+        let journal = Journal::from_base(&self.name, line, &|_| None).ok();
+        let journal = journal.filter(|journal| journal.id() == id);
+        let removed = journal.and_then(|journal| journal.removed());
+        Ok(removed
+            .is_some_and(|removed| removed.removal == Removal::Purge && removed.version >= version))
+    }
+
+    pub(super) fn exchanged(&self, written: bool) -> Fault {
+        Fault::Exchanged { path: layout::journal(&self.name), written }
+    }
+}
+
+/// Returns whether the beginning of a segment says that it has an older format than this program's.
+fn is_of_older_format(file: &dyn File) -> io::Result<bool> {
+    Ok(frame::format(&file.read_at(0, HEAD_BYTES)?).is_some_and(|format| format < FORMAT))
+}
+
+fn is_read_only(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
+}

@@ -1,0 +1,167 @@
+//! What the door lets through: regular files and folders of the user's own, and nothing else.
+//!
+//! A workspace may come from a stranger, as a clone or an archive. So no link is followed, nothing but
+//! regular files is opened, and what belongs to another user is refused, as git does with its
+//! `safe.directory`.
+
+use std::fmt;
+use std::io;
+
+/// What is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link, which is never followed.
+    Link,
+    /// A named pipe.
+    Pipe,
+    /// A socket.
+    Socket,
+    /// A device.
+    Device,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::File => "a file",
+            Self::Folder => "a folder",
+            Self::Link => "a link",
+            Self::Pipe => "a named pipe",
+            Self::Socket => "a socket",
+            Self::Device => "a device",
+        })
+    }
+}
+
+/// Whose files are opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owners {
+    /// The ids of the users whose files are opened; `None` where any user's are.
+    users: Option<Vec<u32>>,
+}
+
+impl Owners {
+    /// Any user's: the user named the workspace, or the system has no owners.
+    pub const ANY: Self = Self { users: None };
+
+    /// The user who runs the program, and behind `sudo` the one who called it.
+    #[cfg(unix)]
+    pub fn user() -> Self {
+        let user = rustix::process::geteuid().as_raw();
+        let caller = std::env::var("SUDO_UID").ok().filter(|_| user == 0);
+        let caller = caller.and_then(|caller| caller.parse().ok());
+        Self { users: Some(std::iter::once(user).chain(caller).collect()) }
+    }
+
+    /// The user who runs the program. This system is not asked who owns a file.
+    #[cfg(not(unix))]
+    pub fn user() -> Self {
+        Self::ANY
+    }
+
+    /// Only these users.
+    #[cfg(test)]
+    pub(crate) fn only(users: &[u32]) -> Self {
+        Self { users: Some(users.to_vec()) }
+    }
+
+    /// Returns whether a user's files are opened.
+    fn admits(&self, user: u32) -> bool {
+        self.users.as_ref().is_none_or(|users| users.contains(&user))
+    }
+
+    /// Refuses what belongs to another user.
+    pub(crate) fn check(&self, path: &str, user: u32) -> io::Result<()> {
+        if self.admits(user) {
+            return Ok(());
+        }
+        let own = self.users.iter().flatten().map(u32::to_string).collect::<Vec<_>>().join(" or ");
+        Err(Distrusted::new(
+            path,
+            format!("belongs to the user with the id {user}, and you are {own}"),
+            "run `refiner trust --owner` if you trust that user, or name the project's folder in REFINER_TRUST_OWNER",
+        ))
+    }
+}
+
+/// Why something in the workspace is not opened. Nothing was done.
+#[derive(Debug, thiserror::Error)]
+#[error("{path} {reason}")]
+pub(crate) struct Distrusted {
+    path: String,
+    reason: String,
+    hint: &'static str,
+}
+
+impl Distrusted {
+    fn new(path: &str, reason: String, hint: &'static str) -> io::Error {
+        let path = if path.is_empty() { "the workspace".to_owned() } else { path.to_owned() };
+        io::Error::other(Self { path, reason, hint })
+    }
+
+    /// Refuses what is of another kind than what belongs at a path.
+    pub(crate) fn kind(path: &str, found: Kind, expected: Kind) -> io::Error {
+        let reason = match found {
+            Kind::Link => "is a link, and links are not followed".to_owned(),
+            _ => format!("is {found}, and {expected} belongs there"),
+        };
+        Self::new(path, reason, "look at where it comes from, and remove it")
+    }
+
+    /// Refuses to write into a file that has other names too.
+    pub(crate) fn names(path: &str, names: u64) -> io::Error {
+        Self::new(
+            path,
+            format!("has {names} names (hard links), and writing to it would change them all"),
+            "copy it, and put the copy in its place",
+        )
+    }
+
+    /// Refuses a file that is too large to read.
+    pub(crate) fn size(path: &str, bytes: u64, bytes_max: u64) -> io::Error {
+        Self::new(
+            path,
+            format!("has {bytes} bytes, and {bytes_max} is the limit"),
+            "look at where it comes from, and remove it",
+        )
+    }
+
+    /// Returns why something was not opened, if that is what an error says.
+    pub(crate) fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+
+    /// Returns what a person can do.
+    pub(crate) fn hint(&self) -> &'static str {
+        self.hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_other_users_are_refused_unless_their_owner_is_trusted() {
+        let two = Owners::only(&[0, 1000]);
+        assert!(two.check("f", 0).is_ok() && two.check("f", 1000).is_ok());
+        assert!(Owners::ANY.check("f", 7).is_ok());
+        let error = two.check("f", 7).unwrap_err();
+        assert_eq!(error.to_string(), "f belongs to the user with the id 7, and you are 0 or 1000");
+        assert!(Distrusted::of(&error).unwrap().hint().contains("refiner trust --owner"));
+    }
+
+    #[test]
+    fn every_kind_but_the_one_that_belongs_there_is_named() {
+        for found in [Kind::Folder, Kind::Link, Kind::Pipe, Kind::Socket, Kind::Device] {
+            let error = Distrusted::kind("a/b", found, Kind::File);
+            assert!(Distrusted::of(&error).is_some());
+            assert!(error.to_string().starts_with(&format!("a/b is {found}, and")), "{error}");
+        }
+        assert!(Distrusted::of(&io::ErrorKind::NotFound.into()).is_none());
+    }
+}

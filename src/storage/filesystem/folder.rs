@@ -1,0 +1,598 @@
+//! A folder of the real disk, held by its handle.
+//!
+//! Every name is opened relative to the handle of its own folder, one component at a time, and no link
+//! is followed on the way: `openat2` does so in one call where there is one, and `O_NOFOLLOW` for each
+//! component does elsewhere. A handle leads to the same folder whatever becomes of its path.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode as Permissions, OFlags, Uid};
+
+use super::distrust::{Distrusted, Kind, Owners};
+use super::fs::{self, Fs, Mode, Stat};
+use super::open_file::OpenFile;
+
+/// Names of one folder that are read.
+const NAMES_MAX: usize = 500_000;
+
+/// How a folder is opened on the way to what is in it.
+const ON_THE_WAY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// A folder and what is below it.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    handle: OwnedFd,
+    /// Where it was when it was opened, for messages.
+    path: String,
+    owners: Owners,
+    /// Who gets what root makes, where that is another user's folder.
+    heir: Option<(Uid, Gid)>,
+}
+
+impl Folder {
+    /// Opens a folder by its path. Links on the way are followed, and the last component is not one.
+    pub(crate) fn at(path: &Path, shown: &str, owners: Owners) -> io::Result<Self> {
+        let opened = rustix::fs::open(path, ON_THE_WAY, Permissions::empty());
+        let handle =
+            opened.map_err(|error| match rustix::fs::lstat(path).map(|stat| kind_of(&stat)) {
+                Ok(found) if found != Kind::Folder => Distrusted::kind(shown, found, Kind::Folder),
+                _ => error.into(),
+            })?;
+        Self::of(handle, shown.to_owned(), owners)
+    }
+
+    fn of(handle: OwnedFd, path: String, owners: Owners) -> io::Result<Self> {
+        let stat = rustix::fs::fstat(&handle)?;
+        owners.check(&path, stat.st_uid)?;
+        let is_anothers = rustix::process::geteuid().is_root() && stat.st_uid != 0;
+        let heir = is_anothers.then(|| (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid)));
+        Ok(Self { handle, path, owners, heir })
+    }
+
+    /// Returns a path below as people know it.
+    fn shown(&self, path: &str) -> String {
+        match (self.path.is_empty(), path.is_empty()) {
+            (true, _) => path.to_owned(),
+            (_, true) => self.path.clone(),
+            _ => format!("{}/{path}", self.path),
+        }
+    }
+
+    /// Returns the handle of the folder that a path is in, and the name in there.
+    fn parent<'a>(&'a self, path: &'a str) -> io::Result<(Handle<'a>, &'a str)> {
+        match path.rsplit_once('/') {
+            None => Ok((Handle::Own(&self.handle), name(path)?)),
+            Some(("", _)) => Err(io::ErrorKind::InvalidInput.into()),
+            Some((parent, last)) => {
+                Ok((Handle::Opened(self.open_folder(parent, way_flags())?), name(last)?))
+            }
+        }
+    }
+
+    fn open_folder(&self, path: &str, flags: OFlags) -> io::Result<OwnedFd> {
+        let path = if path.is_empty() { "." } else { path };
+        let opened = beneath(&self.handle, path, flags)
+            .unwrap_or_else(|| step_by_step(&self.handle, path, flags));
+        opened.map_err(|error| self.explained(path, error))
+    }
+
+    /// Says what is in the way, where that is no folder. A file on the way means that nothing is there.
+    fn explained(&self, path: &str, error: rustix::io::Errno) -> io::Error {
+        use rustix::io::Errno;
+        let in_the_way = || {
+            let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+            ends.map(|end| &path[..end]).find_map(|part| {
+                let found = self.stat(part).ok()?.kind;
+                (found != Kind::Folder).then(|| (part.to_owned(), found))
+            })
+        };
+        match error {
+            Errno::LOOP | Errno::NOTDIR | Errno::XDEV => match in_the_way() {
+                Some((part, found)) if found != Kind::File => {
+                    Distrusted::kind(&self.shown(&part), found, Kind::Folder)
+                }
+                _ => io::ErrorKind::NotADirectory.into(),
+            },
+            other => other.into(),
+        }
+    }
+
+    /// Gives what root made to the user whose folder it is in.
+    fn hand_over(&self, made: BorrowedFd<'_>) -> io::Result<()> {
+        match self.heir {
+            Some((user, group)) => Ok(rustix::fs::fchown(made, Some(user), Some(group))?),
+            None => Ok(()),
+        }
+    }
+
+    fn admit(&self, path: &str, mode: Mode, stat: &Stat) -> io::Result<()> {
+        match stat.kind {
+            Kind::File => {}
+            Kind::Folder => return Err(io::ErrorKind::IsADirectory.into()),
+            found => return Err(Distrusted::kind(&self.shown(path), found, Kind::File)),
+        }
+        self.owners.check(&self.shown(path), stat.owner)?;
+        if mode != Mode::Read && stat.names > 1 {
+            return Err(Distrusted::names(&self.shown(path), stat.names));
+        }
+        Ok(())
+    }
+}
+
+/// A handle of this folder or of one below.
+enum Handle<'a> {
+    Own(&'a OwnedFd),
+    Opened(OwnedFd),
+}
+
+impl AsFd for Handle<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Own(handle) => handle.as_fd(),
+            Self::Opened(handle) => handle.as_fd(),
+        }
+    }
+}
+
+impl Fs for Folder {
+    fn open(&self, path: &str, mode: Mode) -> io::Result<Box<dyn fs::File>> {
+        let flags = match mode {
+            Mode::Read => OFlags::RDONLY,
+            Mode::Write => OFlags::RDWR,
+            Mode::CreateNew => return self.create(path),
+            Mode::Create => return self.open_or_create(path),
+        };
+        // Non-blocking, so that a pipe that nothing writes to is opened, looked at and refused.
+        let handle = self.open_file(path, flags | OFlags::NONBLOCK | OFlags::NOCTTY)?;
+        self.admit(path, mode, &stat_of(&rustix::fs::fstat(&handle)?))?;
+        Ok(Box::new(OpenFile::new(handle.into())))
+    }
+
+    fn stat(&self, path: &str) -> io::Result<Stat> {
+        if path.is_empty() {
+            return Ok(stat_of(&rustix::fs::fstat(&self.handle)?));
+        }
+        let (folder, name) = self.parent(path)?;
+        Ok(stat_of(&rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?))
+    }
+
+    fn look(&self, path: &str) -> io::Result<Stat> {
+        self.stat(path)
+    }
+
+    fn list(&self, path: &str) -> io::Result<Vec<String>> {
+        let folder = self.open_folder(path, ON_THE_WAY)?;
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&folder)? {
+            // A name that is not Unicode is not one of Refiner's.
+            let entry = entry?;
+            names.extend(entry.file_name().to_str().ok().map(str::to_owned));
+            if names.len() > NAMES_MAX {
+                let problem = format!("{} has more than {NAMES_MAX} names", self.shown(path));
+                return Err(io::Error::other(problem));
+            }
+        }
+        names.retain(|name| name != "." && name != "..");
+        Ok(names)
+    }
+
+    fn create_dir(&self, path: &str) -> io::Result<()> {
+        let (folder, name) = self.parent(path)?;
+        match rustix::fs::mkdirat(&folder, name, Permissions::from_bits_retain(0o700)) {
+            Ok(()) if self.heir.is_some() => {
+                self.hand_over(self.open_folder(path, ON_THE_WAY)?.as_fd())
+            }
+            Ok(()) => Ok(()),
+            Err(rustix::io::Errno::EXIST) => match self.stat(path)?.kind {
+                Kind::Folder => Ok(()),
+                found => Err(Distrusted::kind(&self.shown(path), found, Kind::Folder)),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn flush_dir(&self, path: &str) -> io::Result<()> {
+        if path.is_empty() {
+            return Ok(rustix::fs::fsync(&self.handle)?);
+        }
+        Ok(rustix::fs::fsync(self.open_folder(path, ON_THE_WAY)?)?)
+    }
+
+    fn folder(&self, path: &str) -> io::Result<Arc<dyn Fs>> {
+        let handle = self.open_folder(path, ON_THE_WAY)?;
+        Ok(Arc::new(Self::of(handle, self.shown(path), self.owners.clone())?))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let ((from_folder, from), (to_folder, to)) = (self.parent(from)?, self.parent(to)?);
+        Ok(rustix::fs::renameat(&from_folder, from, &to_folder, to)?)
+    }
+
+    fn rename_new(&self, from: &str, to: &str) -> io::Result<()> {
+        let ((from_folder, from), (to_folder, to)) = (self.parent(from)?, self.parent(to)?);
+        flagged_rename(&from_folder, from, &to_folder, to, Flag::NoReplace).unwrap_or_else(|| {
+            // Without such a call, what appears between the two is replaced.
+            match rustix::fs::statat(&to_folder, to, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+                Err(_) => Ok(rustix::fs::renameat(&from_folder, from, &to_folder, to)?),
+            }
+        })
+    }
+
+    fn exchange(&self, one: &str, other: &str) -> io::Result<()> {
+        let ((one_folder, one), (other_folder, other)) = (self.parent(one)?, self.parent(other)?);
+        flagged_rename(&one_folder, one, &other_folder, other, Flag::Exchange)
+            .unwrap_or_else(|| Err(io::ErrorKind::Unsupported.into()))
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        let (folder, name) = self.parent(path)?;
+        Ok(rustix::fs::unlinkat(&folder, name, AtFlags::empty())?)
+    }
+
+    fn remove_folder(&self, path: &str) -> io::Result<()> {
+        let (folder, name) = self.parent(path)?;
+        let folder = folder.as_fd().try_clone_to_owned()?;
+        cap_std::fs::Dir::from_std_file(folder.into()).remove_dir_all(name)
+    }
+
+    fn new_id(&self) -> io::Result<u128> {
+        random_id()
+    }
+}
+
+impl Folder {
+    fn open_file(&self, path: &str, flags: OFlags) -> io::Result<OwnedFd> {
+        let (folder, name) = self.parent(path)?;
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = rustix::fs::openat(&folder, name, flags, Permissions::from_bits_retain(0o600));
+        opened.map_err(|error| self.not_opened(path, error))
+    }
+
+    fn create(&self, path: &str) -> io::Result<Box<dyn fs::File>> {
+        let made = self.open_file(path, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)?;
+        self.hand_over(made.as_fd())?;
+        Ok(Box::new(OpenFile::new(made.into())))
+    }
+
+    fn open_or_create(&self, path: &str) -> io::Result<Box<dyn fs::File>> {
+        match self.open(path, Mode::Write) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match self.create(path) {
+                // Another process was faster.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    self.open(path, Mode::Write)
+                }
+                created => created,
+            },
+            opened => opened,
+        }
+    }
+
+    /// Says why a file was not opened. What is no file may say so in many ways.
+    fn not_opened(&self, path: &str, error: rustix::io::Errno) -> io::Error {
+        use rustix::io::Errno;
+        match error {
+            Errno::LOOP | Errno::NXIO | Errno::OPNOTSUPP | Errno::NODEV => match self.stat(path) {
+                Ok(found) if !matches!(found.kind, Kind::File | Kind::Folder) => {
+                    Distrusted::kind(&self.shown(path), found.kind, Kind::File)
+                }
+                _ => error.into(),
+            },
+            Errno::ISDIR => io::ErrorKind::IsADirectory.into(),
+            other => other.into(),
+        }
+    }
+}
+
+/// Returns what is at a path, which is not opened. Only the last component is not followed.
+pub(super) fn look_at(path: &Path) -> io::Result<Stat> {
+    Ok(stat_of(&rustix::fs::statat(rustix::fs::CWD, path, AtFlags::SYMLINK_NOFOLLOW)?))
+}
+
+/// Returns a 128-bit number that no other call returns.
+pub(super) fn random_id() -> io::Result<u128> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(u128::from_be_bytes(bytes))
+}
+
+/// Returns a component that is a name: neither `..` nor the folder itself.
+fn name(component: &str) -> io::Result<&str> {
+    match component {
+        "" | "." | ".." => Err(io::ErrorKind::InvalidInput.into()),
+        name => Ok(name),
+    }
+}
+
+/// Where the system can, a handle for resolving names needs no permission to list them.
+fn way_flags() -> OFlags {
+    #[cfg(target_os = "linux")]
+    return ON_THE_WAY | OFlags::PATH;
+    #[cfg(not(target_os = "linux"))]
+    ON_THE_WAY
+}
+
+/// Opens a folder below another in one call. `None` where the system has no such call, or a sandbox
+/// refuses it.
+#[cfg(target_os = "linux")]
+fn beneath(root: &OwnedFd, path: &str, flags: OFlags) -> Option<rustix::io::Result<OwnedFd>> {
+    use rustix::fs::ResolveFlags;
+    use rustix::io::Errno;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    match rustix::fs::openat2(root, path, flags, Permissions::empty(), resolve) {
+        Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => None,
+        opened => Some(opened),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn beneath(_: &OwnedFd, _: &str, _: OFlags) -> Option<rustix::io::Result<OwnedFd>> {
+    None
+}
+
+/// Opens a folder below another, each folder on the way by its own name.
+fn step_by_step(root: &OwnedFd, path: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+    let mut folder: Option<OwnedFd> = None;
+    for part in path.split('/') {
+        if part == ".." || part.is_empty() {
+            return Err(rustix::io::Errno::INVAL);
+        }
+        let within = folder.as_ref().unwrap_or(root);
+        folder = Some(rustix::fs::openat(within, part, flags, Permissions::empty())?);
+    }
+    folder.ok_or(rustix::io::Errno::INVAL)
+}
+
+/// What a rename does beside giving a name.
+enum Flag {
+    NoReplace,
+    Exchange,
+}
+
+/// Renames in a way that not every file system has; `None` where it is missing.
+#[cfg(target_os = "linux")]
+fn flagged_rename(
+    from_folder: &Handle<'_>,
+    from: &str,
+    to_folder: &Handle<'_>,
+    to: &str,
+    flag: Flag,
+) -> Option<io::Result<()>> {
+    use rustix::fs::RenameFlags;
+    use rustix::io::Errno;
+    let flag = match flag {
+        Flag::NoReplace => RenameFlags::NOREPLACE,
+        Flag::Exchange => RenameFlags::EXCHANGE,
+    };
+    match rustix::fs::renameat_with(from_folder, from, to_folder, to, flag) {
+        Err(Errno::NOSYS | Errno::INVAL | Errno::PERM) => None,
+        renamed => Some(renamed.map_err(io::Error::from)),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn flagged_rename(
+    _: &Handle<'_>,
+    _: &str,
+    _: &Handle<'_>,
+    _: &str,
+    _: Flag,
+) -> Option<io::Result<()>> {
+    None
+}
+
+fn kind_of(stat: &rustix::fs::Stat) -> Kind {
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Folder,
+        FileType::Symlink => Kind::Link,
+        FileType::Fifo => Kind::Pipe,
+        FileType::Socket => Kind::Socket,
+        _ => Kind::Device,
+    }
+}
+
+pub(super) fn stat_of(stat: &rustix::fs::Stat) -> Stat {
+    let nanoseconds = i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec);
+    Stat {
+        bytes: u64::try_from(stat.st_size).unwrap_or_default(),
+        kind: kind_of(stat),
+        id: stat.st_dev.rotate_left(32) ^ stat.st_ino,
+        names: stat.st_nlink,
+        owner: stat.st_uid,
+        modified: nanoseconds.unsigned_abs(),
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+#[expect(clippy::disallowed_methods, reason = "a stranger prepares these files")]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// What a stranger may put in place of a file or folder.
+    const HOSTILE: [&str; 7] =
+        ["to-file", "to-folder", "to-nothing", "to-outside", "to-itself", "pipe", "socket"];
+
+    struct Place {
+        folder: tempfile::TempDir,
+        outside: tempfile::TempDir,
+        _socket: UnixListener,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            let at = |name: &str| folder.path().join(name);
+            std::fs::write(outside.path().join("secret"), "secret").unwrap();
+            std::fs::write(at("file"), "12345").unwrap();
+            std::fs::create_dir(at("folder")).unwrap();
+            std::fs::write(at("folder/inner"), "inner").unwrap();
+            symlink("file", at("to-file")).unwrap();
+            symlink("folder", at("to-folder")).unwrap();
+            symlink("nothing", at("to-nothing")).unwrap();
+            symlink(outside.path(), at("to-outside")).unwrap();
+            symlink("to-itself", at("to-itself")).unwrap();
+            make_node(&at("pipe"), FileType::Fifo).unwrap();
+            let _socket = UnixListener::bind(at("socket")).unwrap();
+            Self { folder, outside, _socket }
+        }
+
+        fn open(&self) -> Folder {
+            Folder::at(self.folder.path(), "place", Owners::user()).unwrap()
+        }
+
+        /// Fails unless everything that a link leads to is as it was.
+        fn check_untouched(&self) {
+            let read = |path: PathBuf| std::fs::read_to_string(path).unwrap();
+            assert_eq!(read(self.folder.path().join("file")), "12345");
+            assert_eq!(read(self.folder.path().join("folder/inner")), "inner");
+            assert_eq!(read(self.outside.path().join("secret")), "secret");
+            assert_eq!(std::fs::read_dir(self.outside.path()).unwrap().count(), 1);
+            assert_eq!(std::fs::read_dir(self.folder.path().join("folder")).unwrap().count(), 1);
+        }
+    }
+
+    fn make_node(path: &Path, kind: FileType) -> rustix::io::Result<()> {
+        let permissions = Permissions::from_bits_retain(0o600);
+        // The null device, where a device is made.
+        let device = rustix::fs::makedev(1, 3);
+        rustix::fs::mknodat(rustix::fs::CWD, path, kind, permissions, device)
+    }
+
+    fn is_distrusted<T: std::fmt::Debug>(what: &str, result: io::Result<T>) {
+        let error = result.expect_err(what);
+        assert!(Distrusted::of(&error).is_some(), "{what}: {error:?}");
+    }
+
+    #[test]
+    fn only_regular_files_and_folders_are_opened() {
+        let place = Place::new();
+        let folder = place.open();
+        for name in HOSTILE {
+            for mode in [Mode::Read, Mode::Write, Mode::Create] {
+                is_distrusted(&format!("{name} {mode:?}"), folder.open(name, mode));
+            }
+            let inner = format!("{name}/inner");
+            is_distrusted(&inner, folder.open(&inner, Mode::Read));
+            is_distrusted(&inner, folder.open(&inner, Mode::Create));
+            is_distrusted(&inner, folder.stat(&inner));
+            is_distrusted(&inner, folder.remove(&inner));
+            is_distrusted(&inner, folder.rename("file", &inner));
+            is_distrusted(&inner, folder.create_dir(&inner));
+            is_distrusted(name, folder.list(name));
+            is_distrusted(name, folder.folder(name).map(drop));
+            is_distrusted(name, folder.create_dir(name));
+            is_distrusted(name, folder.flush_dir(name));
+            assert_ne!(folder.stat(name).unwrap().kind, Kind::File, "{name}");
+            let taken = folder.open(name, Mode::CreateNew).unwrap_err();
+            assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists, "{name}");
+        }
+        assert_eq!(folder.list("").unwrap().len(), HOSTILE.len() + 2);
+        place.check_untouched();
+    }
+
+    #[test]
+    fn the_way_without_openat2_follows_no_link_either() {
+        let place = Place::new();
+        let handle =
+            rustix::fs::open(place.folder.path(), ON_THE_WAY, Permissions::empty()).unwrap();
+        assert!(step_by_step(&handle, "folder", way_flags()).is_ok());
+        for name in HOSTILE.into_iter().chain(["..", "folder/..", "folder//x", "file", ""]) {
+            assert!(step_by_step(&handle, name, way_flags()).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_place_of_a_file_is_replaced_and_not_followed() {
+        for name in HOSTILE.into_iter().chain(["folder"]) {
+            for temporary in [format!("x{}", fs::TEMPORARY_SUFFIX), "x".to_owned()] {
+                let place = Place::new();
+                let folder = place.open();
+                folder.rename(name, &temporary).unwrap();
+                fs::write_replaceable(&folder, "x", b"new").unwrap();
+                assert_eq!(fs::read(&folder, "x", 9).unwrap().unwrap(), b"new", "{name}");
+                assert_eq!(folder.list("").unwrap().len(), HOSTILE.len() + 2, "{name}");
+                if name != "folder" {
+                    place.check_untouched();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_folder_is_removed_and_what_its_links_lead_to_is_not() {
+        let place = Place::new();
+        let folder = place.open();
+        folder.create_dir("gone").unwrap();
+        for name in HOSTILE {
+            folder.rename(name, &format!("gone/{name}")).unwrap();
+        }
+        folder.remove_folder("gone").unwrap();
+        assert!(fs::is_absent(&folder.stat("gone").unwrap_err()));
+        place.check_untouched();
+    }
+
+    #[test]
+    fn a_file_with_two_names_is_read_and_not_written() {
+        let place = Place::new();
+        let folder = place.open();
+        std::fs::hard_link(place.folder.path().join("file"), place.folder.path().join("twin"))
+            .unwrap();
+        assert!(folder.open("twin", Mode::Read).is_ok());
+        for mode in [Mode::Write, Mode::Create] {
+            is_distrusted("twin", folder.open("twin", mode));
+        }
+    }
+
+    #[test]
+    fn a_sparse_file_is_refused_before_it_is_read() {
+        let place = Place::new();
+        let folder = place.open();
+        folder.open("sparse", Mode::CreateNew).unwrap().truncate(4 << 40).unwrap();
+        is_distrusted("sparse", fs::read(&folder, "sparse", 32 << 20));
+    }
+
+    /// Goal: the owner decides. Method: the door is told who is trusted, so that no other user has to
+    /// exist; where the test may, a file is given to another one.
+    #[test]
+    fn what_belongs_to_another_user_is_not_opened() {
+        let place = Place::new();
+        let user = rustix::process::geteuid().as_raw();
+        let stranger = Owners::only(&[user + 1]);
+        is_distrusted("root", Folder::at(place.folder.path(), "", stranger.clone()));
+        let own = place.open();
+        let folder = Folder { owners: stranger, ..place.open() };
+        is_distrusted("file", folder.open("file", Mode::Read));
+        is_distrusted("folder", folder.folder("folder").map(drop));
+        assert!(folder.stat("file").is_ok(), "a look opens nothing");
+        if user == 0 {
+            let given = Some(Uid::from_raw(1234));
+            rustix::fs::chownat(&own.handle, "file", given, None, AtFlags::empty()).unwrap();
+            is_distrusted("file", own.open("file", Mode::Read));
+            let device = place.folder.path().join("device");
+            make_node(&device, FileType::CharacterDevice).unwrap();
+            is_distrusted("device", own.open("device", Mode::Read));
+        }
+    }
+
+    #[test]
+    fn what_root_makes_in_the_folder_of_a_user_belongs_to_the_user() {
+        let place = Place::new();
+        let user = rustix::process::geteuid();
+        let heir = if user.is_root() { Uid::from_raw(1234) } else { user };
+        let group = rustix::process::getegid();
+        let folder = Folder { heir: Some((heir, group)), owners: Owners::ANY, ..place.open() };
+        drop(folder.open("made", Mode::Create).unwrap());
+        folder.create_dir("made-folder").unwrap();
+        for made in ["made", "made-folder"] {
+            assert_eq!(folder.stat(made).unwrap().owner, heir.as_raw(), "{made}");
+        }
+    }
+}

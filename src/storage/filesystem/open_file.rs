@@ -1,0 +1,107 @@
+//! An open file of the real disk.
+
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::fs::{self, Stat};
+
+/// An open regular file.
+#[derive(Debug)]
+pub(crate) struct OpenFile(std::fs::File);
+
+impl OpenFile {
+    pub(super) fn new(file: std::fs::File) -> Self {
+        Self(file)
+    }
+}
+
+impl fs::File for OpenFile {
+    #[cfg(unix)]
+    fn stat(&self) -> io::Result<Stat> {
+        Ok(super::folder::stat_of(&rustix::fs::fstat(&self.0)?))
+    }
+
+    #[cfg(not(unix))]
+    fn stat(&self) -> io::Result<Stat> {
+        Ok(super::folder::stat_of(&cap_std::fs::Metadata::from_file(&self.0)?))
+    }
+
+    fn read_at(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        let mut content = vec![0; bytes];
+        let mut filled = 0;
+        while filled < bytes {
+            match read_some(&self.0, &mut content[filled..], offset + filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        content.truncate(filled);
+        Ok(content)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut written = 0;
+        while written < bytes.len() {
+            match write_some(&self.0, &bytes[written..], offset + written as u64) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn truncate(&self, bytes: u64) -> io::Result<()> {
+        self.0.set_len(bytes)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    /// Polls, since no system waits for a file lock with a timeout. The lock is held for the time
+    /// of one write, and never through a flush.
+    fn lock(&self, timeout: Duration) -> io::Result<()> {
+        let start = Instant::now();
+        let mut pause = Duration::from_micros(5);
+        loop {
+            match self.0.try_lock() {
+                Ok(()) => return Ok(()),
+                Err(std::fs::TryLockError::Error(error)) => return Err(error),
+                Err(std::fs::TryLockError::WouldBlock) if start.elapsed() > timeout => {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                Err(std::fs::TryLockError::WouldBlock) => thread::sleep(pause),
+            }
+            pause = (pause * 2).min(Duration::from_millis(1));
+        }
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        self.0.unlock()
+    }
+}
+
+#[cfg(unix)]
+fn read_some(file: &std::fs::File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
+}
+
+#[cfg(unix)]
+fn write_some(file: &std::fs::File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::write_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+fn read_some(file: &std::fs::File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn write_some(file: &std::fs::File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_write(file, bytes, offset)
+}
