@@ -224,9 +224,10 @@ impl Artifact {
         }
         stored?;
         let warnings = self.project(open);
+        let state_file = self.state_file(open);
         // Last, so that nothing is answered of a journal that was gone before.
         self.confirm(open, before)?;
-        Ok(self.publish(open, warnings))
+        Ok(self.publish(open, state_file, warnings))
     }
 
     /// Brings the writer up to date and writes what `decide` drafts. The lock is held. After an
@@ -357,7 +358,12 @@ impl Artifact {
         Ok(KeptUp::Foreign)
     }
 
-    fn publish(&self, open: &mut Open, mut warnings: Vec<String>) -> Option<Standing> {
+    fn publish(
+        &self,
+        open: &mut Open,
+        state_file: Option<Stat>,
+        mut warnings: Vec<String>,
+    ) -> Option<Standing> {
         let writer = open.writer.as_ref()?;
         let journal = writer.standing().journal;
         let seen = open.seen.replace((journal, writer.version()));
@@ -384,7 +390,7 @@ impl Artifact {
             segment: segment.open.clone(),
             end: segment.end,
             next: writer.version() + 1,
-            state_file: self.state_file(open),
+            state_file,
         });
         stands(warnings, open.spent)
     }

@@ -43,7 +43,8 @@ pub(super) fn exchange(plan: Plan, person: &Process) -> usize {
     over
 }
 
-/// Does what `mv FOLDER ASIDE; cp -a ASIDE FOLDER` does.
+/// Does what `mv FOLDER ASIDE; cp -a ASIDE FOLDER; sync` does. What a power cut finds of a copy that was
+/// not flushed is not for the store to answer for.
 fn move_and_copy(person: &Process, folder: &str, aside: &str) -> io::Result<()> {
     person.rename(folder, aside)?;
     if fs::exists(person, folder)? {
@@ -58,13 +59,18 @@ fn copy(person: &Process, from: &str, to: &str) -> io::Result<()> {
         for name in fs::names(person, from)? {
             copy(person, &format!("{from}/{name}"), &format!("{to}/{name}"))?;
         }
-        return Ok(());
+        person.flush_dir(to)?;
+        return person.flush_dir(fs::parent(to));
     }
     let content = fs::read(person, from, u64::MAX)?.unwrap_or_default();
     match person.open(to, Mode::CreateNew) {
         // A process was faster.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        made => made?.write_at(0, &content),
+        made => {
+            let made = made?;
+            made.write_at(0, &content)?;
+            made.flush()
+        }
     }
 }
 

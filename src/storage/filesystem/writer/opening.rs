@@ -76,7 +76,8 @@ impl Writer {
                 .iter()
                 .map(|line| (line.entry.version, line.end as u64))
                 .collect(),
-            names_unverified: verified == scanned.base.version,
+            // Someone may have moved or copied the folders a moment ago.
+            names_unverified: true,
             journal: scanned.journal,
             log_changes,
             damage: None,
