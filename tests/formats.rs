@@ -11,9 +11,9 @@ use crate::common::{Journal, Project, Server, command, copy_folder, framed, on_t
 const TEXT_BYTES_MAX: usize = 1024;
 
 /// The format that this program writes.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
-/// A folder of `tests/data/v1` or `tests/data/v2`.
+/// A folder of `tests/data/v1`, `v2` or `v3`.
 struct Case {
     name: String,
     folder: PathBuf,
@@ -24,7 +24,8 @@ impl Case {
     fn all() -> Vec<Self> {
         let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
         let read = |format| std::fs::read_dir(data.join(format)).unwrap();
-        let paths = ["v1", "v2"].into_iter().flat_map(read).map(|entry| entry.unwrap().path());
+        let paths =
+            ["v1", "v2", "v3"].into_iter().flat_map(read).map(|entry| entry.unwrap().path());
         let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
         let folders = paths.filter(|path| path.is_dir());
         folders.map(|folder| Self { name: name(&folder), folder }).collect()
@@ -160,7 +161,10 @@ fn save_on_top(project: &Project, name: &str, workflow: &str) {
 #[test]
 fn what_earlier_programs_left_is_read_as_it_was() {
     let cases = Case::all();
-    assert!(!cases.is_empty(), "there is no case");
+    for (format, count) in [("v1", 5), ("v2", 1), ("v3", 6)] {
+        let of_format = |case: &&Case| case.folder.iter().any(|part| part == format);
+        assert!(cases.iter().filter(of_format).count() >= count, "cases of {format} are missing");
+    }
     for case in cases {
         check(&case.expected(), &said(&case.project()), &case.name);
     }
@@ -235,7 +239,7 @@ fn with_a_newer_journal() -> Project {
     }
     let mut journal = Journal::read(&project, "a");
     let base = String::from_utf8(journal.lines[0].clone()).unwrap();
-    let newer = base.replace(r#""format":2,"#, r#""format":3,"#);
+    let newer = base.replace(r#""format":3,"#, r#""format":4,"#);
     assert_ne!(newer, base);
     journal.lines[0] = framed(newer.as_bytes());
     journal.write();
@@ -245,7 +249,7 @@ fn with_a_newer_journal() -> Project {
 fn check_refusal(refusal: &Value, what: &str) {
     assert_eq!(refusal["code"], "unsupported", "{what}: {refusal}");
     let message = refusal["message"].as_str().unwrap();
-    let named = ["a", "format 3", "up to 2"].iter().all(|part| message.contains(part));
+    let named = ["a", "format 4", "up to 3"].iter().all(|part| message.contains(part));
     assert!(named, "{what}: {refusal}");
     let hint = refusal["hint"].as_str().unwrap();
     assert!(hint.contains("newer refiner") && hint.contains("update"), "{what}: {refusal}");
@@ -273,7 +277,7 @@ async fn a_journal_of_a_newer_format_is_refused_by_every_tool_and_left_alone() {
     assert_eq!(project.digest(), before);
     let listed = server.call("list_artifacts", json!({})).await.unwrap();
     assert_eq!(listed["artifacts"][0]["name"], "b", "{listed}");
-    assert!(listed["warnings"][0].as_str().unwrap().contains("format 3"), "{listed}");
+    assert!(listed["warnings"][0].as_str().unwrap().contains("format 4"), "{listed}");
     let save = json!({ "name": "b", "patch": { "data": { "x": 2 } } });
     assert_eq!(server.call("save_state", save).await.unwrap()["version"], 3);
     server.end().await;
@@ -293,14 +297,14 @@ fn a_journal_of_a_newer_format_is_refused_on_the_command_line_and_named_by_docto
         check_refusal(&finished.json(), arguments[0]);
     }
     let told = refiner(project.path(), ["show", "a"]);
-    assert!(told.stderr.contains("format 3") && told.stderr.contains("update"), "{told:?}");
+    assert!(told.stderr.contains("format 4") && told.stderr.contains("update"), "{told:?}");
     for (arguments, artifacts) in [(&["doctor", "--json"][..], 2), (&["doctor", "a", "--json"], 1)]
     {
         let doctor = refiner(project.path(), arguments);
         assert_eq!((doctor.code, &doctor.json()["artifacts"]), (Some(1), &json!(artifacts)));
         let finding = &doctor.json()["findings"][0];
         assert_eq!(finding["severity"], "error", "{finding}");
-        assert!(finding["problem"].as_str().unwrap().contains("format 3"), "{finding}");
+        assert!(finding["problem"].as_str().unwrap().contains("format 4"), "{finding}");
         assert!(finding["advice"].as_str().unwrap().contains("update"), "{finding}");
     }
     assert_eq!(project.digest(), before);

@@ -13,12 +13,15 @@
 
 mod answers;
 mod bad_input;
+#[cfg(target_os = "linux")]
+mod calls;
 mod cli;
 mod clients;
 mod common;
 mod conformance;
 mod crash;
 mod damage;
+mod exchange;
 mod formats;
 #[cfg(target_os = "linux")]
 mod fuzz;

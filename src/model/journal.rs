@@ -599,10 +599,10 @@ pub(crate) mod tests {
     fn a_base_of_a_newer_format_is_refused_by_its_number() {
         let (journal, _) = journal_of(1);
         let text = String::from_utf8(journal.to_base().0).unwrap();
-        let newer = text.replace("\"format\":2", "\"format\":3");
+        let newer = text.replace("\"format\":3", "\"format\":4");
         assert_eq!(
             Journal::from_base(&name(), newer.as_bytes(), &no_blobs).unwrap_err(),
-            Damage::NewerFormat { found: 3 }
+            Damage::NewerFormat { found: 4 }
         );
         let other = Name::parse("b").unwrap();
         assert_eq!(

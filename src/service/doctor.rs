@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Caller, Service, listing_refusal, no_such_artifact, refusal};
 use crate::hooks::Hooks;
 use crate::model::{Name, Refusal};
-use crate::storage::{Finding, FindingSeverity};
+use crate::storage::{self, Finding, FindingSeverity};
 
 /// The arguments of `doctor`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -35,8 +35,8 @@ impl Service {
         caller.progress.begin(patients.len())?;
         for name in patients {
             caller.progress.check()?;
-            let findings =
-                self.provider.examine(&name).await.map_err(|error| refusal(&name, &error))?;
+            let examined = self.provider.examine(&name).await;
+            let findings = examined.unwrap_or_else(|error| vec![unexamined(&name, &error)]);
             diagnosis.artifacts += 1;
             diagnosis.healthy &=
                 !findings.iter().any(|finding| finding.severity == FindingSeverity::Error);
@@ -58,5 +58,16 @@ impl Service {
             Some(name) if all.contains(&name) => Ok(vec![name]),
             Some(name) => Err(no_such_artifact(&name)),
         }
+    }
+}
+
+/// Says why an artifact could not be looked at. The others are looked at all the same.
+fn unexamined(name: &Name, error: &storage::Error) -> Finding {
+    let refusal = refusal(name, error);
+    Finding {
+        severity: FindingSeverity::Error,
+        place: format!(".refiner/artifacts/{name}"),
+        problem: refusal.to_string(),
+        advice: refusal.hint(),
     }
 }

@@ -66,10 +66,16 @@ fn is_known((name, _): &(&str, &str)) -> bool {
     *name != "???"
 }
 
-/// The path that `-y` prints after the first file descriptor.
+/// The path that `-y` prints after the first file descriptor, with the name in it that follows, if one
+/// does.
 fn path_of(arguments: &str) -> String {
-    let path = arguments.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
-    path.map(|(path, _)| path.to_owned()).unwrap_or_default()
+    let Some((path, rest)) = arguments.split_once('<').and_then(|(_, rest)| rest.split_once('>'))
+    else {
+        return String::new();
+    };
+    let name = rest.strip_prefix(", \"").and_then(|rest| rest.split_once('"'));
+    let path = name.map_or(PathBuf::from(path), |(name, _)| Path::new(path).join(name));
+    path.to_string_lossy().into_owned()
 }
 
 fn returned(text: &str) -> Option<i64> {

@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::json;
 
 use super::{edit, saved};
-use crate::common::{Finished, Project};
+use crate::common::{Finished, Project, Server};
 
 /// The program as somebody who may not write to a project. Permissions do not stop root, so as root
 /// it is run as nobody, who has to be able to reach it.
@@ -41,12 +41,17 @@ impl Reader {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    fn run(&self, project: &Project, arguments: &[&str]) -> Finished {
+    fn command(&self, project: &Project, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.folder.path().join("refiner"));
         if rustix::process::geteuid().is_root() {
             command.uid(Self::NOBODY);
         }
-        let output = command.arg("--dir").arg(project.path()).args(arguments).output().unwrap();
+        command.arg("--dir").arg(project.path()).args(arguments);
+        command
+    }
+
+    fn run(&self, project: &Project, arguments: &[&str]) -> Finished {
+        let output = self.command(project, arguments).output().unwrap();
         Finished {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -88,6 +93,31 @@ async fn a_workspace_that_cannot_be_written_is_read_and_says_so_when_it_should_b
         reader.run(&project, &["save", "a", "--patch", r#"{"data":{"x":6}}"#]).code,
         Some(0)
     );
+}
+
+/// Goal: a server that could not write does once it can, without being started again.
+#[tokio::test]
+async fn a_server_writes_once_its_folder_becomes_writable() {
+    for locks_only in [false, true] {
+        let project = saved().await;
+        let reader = Reader::new(&project);
+        if locks_only {
+            reader.allow(project.path(), 0o755);
+            fs::set_permissions(project.file("locks"), fs::Permissions::from_mode(0)).unwrap();
+        }
+        let server = Server::start_command(reader.command(&project, &["serve"])).await;
+        let save = json!({ "name": "a", "patch": { "data": { "x": 6 } } });
+        let refused = server.call("save_state", save.clone()).await;
+        assert!(locks_only || refused.unwrap_err()["code"] == "read_only");
+        reader.allow(project.path(), 0o755);
+        server
+            .call("save_state", json!({ "name": "a", "patch": { "data": { "x": 7 } } }))
+            .await
+            .unwrap();
+        let loaded = server.call("load_state", json!({ "name": "a" })).await.unwrap();
+        assert_eq!(loaded["briefing"]["warnings"], json!([]), "{loaded}");
+        assert_eq!(project.state("a")["data"], json!({ "x": 7 }));
+    }
 }
 
 /// Without its readable copy too, and with a torn end that it may not cut.
