@@ -17,6 +17,7 @@ mod cli;
 mod clients;
 mod common;
 mod conformance;
+mod container;
 mod crash;
 mod damage;
 mod formats;
@@ -29,6 +30,7 @@ mod import;
 mod install;
 #[cfg(target_os = "linux")]
 mod load;
+mod older;
 mod packages;
 mod pmpo;
 mod progress;
