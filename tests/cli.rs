@@ -4,8 +4,10 @@ mod commands;
 mod demo;
 mod exit;
 mod export;
+mod files;
 mod folder;
 mod streams;
+mod terminal;
 mod token;
 mod writing;
 

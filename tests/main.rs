@@ -19,6 +19,7 @@ mod cli;
 mod clients;
 mod common;
 mod conformance;
+mod container;
 mod crash;
 mod damage;
 mod exchange;
@@ -32,6 +33,7 @@ mod import;
 mod install;
 #[cfg(target_os = "linux")]
 mod load;
+mod older;
 mod packages;
 mod pmpo;
 mod progress;

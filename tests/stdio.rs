@@ -2,6 +2,7 @@
 //! server ends.
 
 mod end;
+mod gone;
 mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};

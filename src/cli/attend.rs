@@ -21,11 +21,13 @@ pub(super) async fn attended<T>(
     let operation = operation(context.caller.clone().attended_by(progress));
     tokio::pin!(operation);
     tokio::select! {
-        done = &mut operation => return Ok(done?),
+        // Waited for before anything begins: until then it would end the process.
+        biased;
         () = interrupted() => {
             cancelled.cancel();
             context.output.say(STOPPING);
         }
+        done = &mut operation => return Ok(done?),
     }
     tokio::select! {
         done = operation => Ok(done?),

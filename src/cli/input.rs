@@ -1,29 +1,36 @@
 //! JSON that people pass on the command line.
 
 use std::io::Read as _;
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use super::Failure;
 use crate::model::limits;
+use crate::storage::filesystem::regular;
 
-/// Reads an object: JSON itself, `@FILE`, or `-` for standard input.
+/// Reads an object: JSON itself, `@FILE`, or `-` for standard input. A person names the file, so it may
+/// be a pipe, as `@/dev/stdin`.
 pub(super) fn object(argument: &str, given: &str) -> Result<Map<String, Value>, Failure> {
     let text = match given.strip_prefix('@') {
-        Some(file) => std::fs::read_to_string(file)
+        Some(file) => regular::read_named(Path::new(file), limits::MESSAGE_BYTES_MAX)
             .map_err(|error| usage(argument, &format!("{file}: {error}")))?,
         None if given == "-" => {
             standard_input().map_err(|error| usage(argument, &error.to_string()))?
         }
-        None => given.to_owned(),
+        None => given.as_bytes().to_vec(),
     };
-    serde_json::from_str(&text)
+    if text.len() > limits::MESSAGE_BYTES_MAX {
+        let limit = limits::MESSAGE_BYTES_MAX;
+        return Err(usage(argument, &format!("it has more than {limit} bytes")));
+    }
+    serde_json::from_slice(&text)
         .map_err(|error| usage(argument, &format!("an object in JSON is needed: {error}")))
 }
 
-fn standard_input() -> std::io::Result<String> {
-    let mut text = String::new();
-    std::io::stdin().take(limits::MESSAGE_BYTES_MAX as u64 + 1).read_to_string(&mut text)?;
+fn standard_input() -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    std::io::stdin().take(limits::MESSAGE_BYTES_MAX as u64 + 1).read_to_end(&mut text)?;
     Ok(text)
 }
 

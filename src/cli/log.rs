@@ -6,6 +6,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 #[cfg(feature = "otel")]
 use super::otel::Exporter;
+use super::screen;
 
 /// What is worth a line where `RUST_LOG` does not say. For rmcp it is an error that a client left, or
 /// the server ended, before a session's greeting was complete.
@@ -30,7 +31,7 @@ impl Log {
     pub fn begin() -> Self {
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(FILTER));
         let lines = fmt::layer()
-            .with_writer(std::io::stderr)
+            .with_writer(screen::plain_errors)
             .with_span_events(fmt::format::FmtSpan::CLOSE)
             .with_filter(filter);
         Self::with(vec![lines.boxed()])

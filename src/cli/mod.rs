@@ -20,6 +20,7 @@ mod input;
 mod install;
 mod list;
 mod log;
+mod open_files;
 #[cfg(feature = "otel")]
 mod otel;
 mod output;
@@ -28,6 +29,7 @@ mod project;
 mod reset;
 mod restore;
 mod save;
+mod screen;
 mod serve;
 mod show;
 mod token;
@@ -37,6 +39,7 @@ mod verify;
 mod wording;
 mod writing;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
@@ -51,7 +54,7 @@ use self::exit_code::ExitCode;
 pub use self::log::Log;
 use self::output::{Color, Output};
 use crate::hooks::Hooks;
-use crate::model::Refusal;
+use crate::model::{Refusal, visible};
 use crate::service::{Approvals, Caller, Clock as _, Service, SystemClock, Tokens, trace};
 use crate::storage::filesystem::{Filesystem, Owners, UserFolder};
 use crate::storage::memory::Memory;
@@ -72,11 +75,24 @@ pub struct Cli {
 impl Cli {
     /// Reads the command line, or ends the process with what is wrong with it.
     pub fn read() -> Self {
-        let matches = Self::command().get_matches();
+        let matches = Self::command().try_get_matches().unwrap_or_else(|error| misread(&error));
         let read = Self::from_arg_matches(&matches);
         let subcommand = matches.subcommand_name().unwrap_or_default().to_owned();
         Self { subcommand, ..read.unwrap_or_else(|error| error.exit()) }
     }
+}
+
+/// Ends the process with what is wrong with the command line. The message quotes it between sequences
+/// of its own, so it has none of them where it could quote others.
+#[expect(clippy::exit, reason = "as clap does with each of its errors")]
+fn misread(error: &clap::Error) -> ! {
+    let is_obeyed = |given: OsString| given.to_string_lossy().contains(visible::is_obeyed);
+    let mut given = std::env::args_os().chain(std::env::var_os("REFINER_DIR"));
+    if error.use_stderr() && screen::shows_errors() && given.any(is_obeyed) {
+        screen::write_errors(Color::Never, format_args!("{}", error.render()));
+        process::exit(error.exit_code())
+    }
+    error.exit()
 }
 
 /// Options of every subcommand.
@@ -211,6 +227,7 @@ struct Context {
 
 /// Runs a subcommand and returns the process's exit code.
 pub fn run(cli: Cli) -> process::ExitCode {
+    open_files::raise_limit();
     let output = Output::new(cli.global.json, cli.global.quiet, cli.global.color);
     let result = runtime(&cli.command).map_err(Failure::from).and_then(|runtime| {
         let span = span(&cli);

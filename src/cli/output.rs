@@ -1,16 +1,16 @@
 //! What people see: the one door to standard output and standard error.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 
-use anstream::stream::RawStream;
-use anstream::{AutoStream, ColorChoice};
-use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::Failure;
+use super::screen::{self, Screen};
+pub(super) use super::screen::{BAD, BOLD, DIM, GOOD, WARN};
 use super::wording::in_commands;
 use crate::model::Refusal;
 use crate::model::briefing::Briefing;
+use crate::model::visible::{self, Form};
 use crate::service::{Progress, Step};
 
 /// When to use colours.
@@ -33,12 +33,6 @@ pub(super) struct Output {
     color: Color,
 }
 
-pub(super) const BOLD: Style = Style::new().bold();
-pub(super) const DIM: Style = Style::new().dimmed();
-pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-pub(super) const BAD: Style = AnsiColor::Red.on_default();
-pub(super) const WARN: Style = AnsiColor::Yellow.on_default();
-
 /// What writes an answer for people.
 pub(super) type Page<'a> = &'a mut dyn Write;
 
@@ -53,7 +47,8 @@ impl Output {
         answer: &T,
         page: impl FnOnce(Page<'_>, &T) -> io::Result<()>,
     ) -> Result<(), Failure> {
-        let mut stdout = AutoStream::new(io::stdout().lock(), self.choice(&io::stdout()));
+        let form = if self.json { Form::Json } else { Form::Text };
+        let mut stdout = Screen::of(io::stdout().lock(), self.color, form);
         let written = match self.json {
             true => serde_json::to_string_pretty(answer)
                 .map_err(io::Error::from)
@@ -66,7 +61,7 @@ impl Output {
     /// Shows progress on a terminal, in a line that is written over and gone at the end. Not where
     /// only data is wanted.
     pub(super) fn progress(&self, progress: Progress) -> Progress {
-        match self.json || self.quiet || !io::stderr().is_terminal() {
+        match self.json || self.quiet || !screen::shows_errors() {
             true => progress,
             false => {
                 let line = ProgressLine;
@@ -124,16 +119,7 @@ impl Output {
 
     /// Standard error may be closed; there is nobody to tell then.
     pub(super) fn complain(&self, text: std::fmt::Arguments<'_>) {
-        let mut stderr = AutoStream::new(io::stderr().lock(), self.choice(&io::stderr()));
-        drop(writeln!(stderr, "{text}"));
-    }
-
-    fn choice(&self, stream: &impl RawStream) -> ColorChoice {
-        match self.color {
-            Color::Always => ColorChoice::Always,
-            Color::Never => ColorChoice::Never,
-            Color::Auto => AutoStream::choice(stream),
-        }
+        screen::write_errors(self.color, format_args!("{text}\n"));
     }
 }
 
@@ -146,7 +132,8 @@ struct ProgressLine;
 impl ProgressLine {
     /// Standard error may be closed; there is nobody to show it to then.
     fn show(&self, step: &Step) {
-        let text = printable(&format!("{} of {}: {}", step.done, step.total, step.message));
+        let text = on_one_line(&format!("{} of {}: {}", step.done, step.total, step.message));
+        let text = visible::text(&text);
         let text: String = text.chars().take(PROGRESS_COLUMNS).collect();
         drop(write!(io::stderr(), "\r{text:PROGRESS_COLUMNS$}"));
     }
@@ -194,7 +181,7 @@ pub(super) fn briefing(page: Page<'_>, briefing: &Briefing) -> io::Result<()> {
 /// Writes rows in columns as wide as their widest cell, each on one line whatever is in it.
 pub(super) fn table(page: Page<'_>, header: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
     let rows: Vec<Vec<String>> =
-        rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
+        rows.iter().map(|row| row.iter().map(|cell| on_one_line(cell)).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([header[column].len()]).max().unwrap_or(0)
@@ -209,7 +196,7 @@ pub(super) fn table(page: Page<'_>, header: &[&str], rows: &[Vec<String>]) -> io
     rows.iter().try_for_each(|row| writeln!(page, "{}", line(row)))
 }
 
-/// Returns a text without what would move the cursor or change a terminal.
-fn printable(text: &str) -> String {
+/// Returns a text on one line, without what would move the cursor.
+fn on_one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
 }

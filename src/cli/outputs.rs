@@ -10,6 +10,7 @@ use super::writing::{Writing, name};
 use super::{Context, Failure};
 use crate::model::limits;
 use crate::service;
+use crate::storage::filesystem::regular;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Outputs {
@@ -117,7 +118,7 @@ fn bytes_of(page: &service::OutputContent) -> Result<Vec<u8>, Failure> {
 impl Write {
     async fn run(self, context: &Context) -> Result<(), Failure> {
         let content = match &self.file {
-            Some(file) => std::fs::read(file)
+            Some(file) => regular::read_named(file, limits::OUTPUT_BYTES_MAX)
                 .map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))?,
             None => standard_input().context("standard input cannot be read")?,
         };

@@ -60,7 +60,6 @@ impl Serve {
                 Ok(stdio::serve(service, self.tools, stop).await?)
             }
             Some(address) => {
-                allow_many_files();
                 let in_clear = is_reachable(address) && self.network.tls_cert.is_none();
                 let bound = http::bind(self.network.options(address, context)?).map_err(failure)?;
                 // Scripts read this line to learn the port.
@@ -144,25 +143,6 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     let address = local.as_deref().unwrap_or(text).parse();
     address.map_err(|_| "an address is an IP address and a port, as 127.0.0.1:8977".to_owned())
 }
-
-/// Lets the process have as many files open as a full server has connections: the usual limit of 1,024
-/// is there for programs that use `select`, and may be raised by whom it binds.
-#[cfg(unix)]
-fn allow_many_files() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    const FILES: u64 = 8192;
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let wanted = maximum.map_or(FILES, |maximum| maximum.min(FILES));
-    if current.is_some_and(|current| current < wanted)
-        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
-    {
-        tracing::warn!(%error, "the limit on open files cannot be raised");
-    }
-}
-
-/// Other systems have no such limit.
-#[cfg(not(unix))]
-fn allow_many_files() {}
 
 /// Returns a set of tools as it was given, if there is such a set.
 pub(super) fn checked_tools(given: &str) -> Result<String, String> {

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
-use super::{Context, Failure, token};
+use super::{Context, Failure, screen, token};
 use crate::model::gate::{Asking, Question};
 use crate::model::{Name, Refusal, Version};
 use crate::service::{Caller, Consent};
@@ -106,7 +106,7 @@ pub(super) fn asked(question: &dyn std::fmt::Display) -> bool {
     if !at_a_terminal() {
         return false;
     }
-    let (stdin, mut stderr) = (std::io::stdin(), std::io::stderr());
+    let (stdin, mut stderr) = (std::io::stdin(), screen::plain_errors());
     let mut answer = String::new();
     let asked = write!(stderr, "{question}\nType yes to go on: ").and_then(|()| stderr.flush());
     asked.and_then(|()| stdin.lock().read_line(&mut answer)).is_ok() && answer.trim() == "yes"

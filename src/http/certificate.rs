@@ -10,6 +10,10 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::options::Certificate;
+use crate::storage::filesystem::regular;
+
+/// Bytes of a file of certificates or of a key.
+const PEM_BYTES_MAX: usize = 1 << 20;
 
 /// Reads the files of a certificate.
 ///
@@ -34,9 +38,14 @@ pub(super) fn load(certificate: &Certificate) -> io::Result<Arc<ServerConfig>> {
     Ok(Arc::new(config))
 }
 
+/// A person names these files, so a pipe is one of them too, as of `<(pass show key)`.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    std::fs::read(path)
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+    let pem = regular::read_named(path, PEM_BYTES_MAX)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    if pem.len() > PEM_BYTES_MAX {
+        return Err(unusable(path, format_args!("it has more than {PEM_BYTES_MAX} bytes")));
+    }
+    Ok(pem)
 }
 
 fn unusable(path: &Path, error: impl std::fmt::Display) -> io::Error {

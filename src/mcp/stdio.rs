@@ -21,6 +21,7 @@ use super::streams::{self, Reader, Writer};
 use super::tools::ToolSet;
 use super::wire::{self, Incoming};
 use crate::model::limits;
+use crate::model::visible::{self, Form};
 use crate::service::Service;
 
 /// Requests that may be worked on at once. What comes after waits in the pipe, and its sender with
@@ -31,9 +32,16 @@ const OUTGOING_MAX: usize = 256;
 /// Bytes of a line that is too long that are looked at to find out who sent it.
 const BEGINNING_BYTES: usize = 64 << 10;
 
-/// Serves these tools on standard input and output until the input ends or `stop` is notified. What was accepted
-/// by then is finished and answered.
+/// Serves these tools on standard input and output until the input ends, `stop` is notified, or nothing
+/// can be written any more. What was accepted by then is finished, and answered where that is possible.
+///
+/// Fails when standard output was never open, and when writing fails for another reason than that the
+/// reader is gone.
 pub async fn serve(service: Service, tools: ToolSet, stop: Arc<Notify>) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !streams::is_closed(),
+        "standard output is closed: the host reads answers there"
+    );
     let (reader, writer) = streams::standard();
     serve_streams(service, tools, reader, writer, stop).await
 }
@@ -45,7 +53,8 @@ async fn serve_streams(
     writer: Writer,
     stop: Arc<Notify>,
 ) -> anyhow::Result<()> {
-    let (transport, input_ended) = Stdio::new(reader, writer, stop);
+    let failure = Failure::default();
+    let (transport, input_ended) = Stdio::new(reader, writer, stop, Arc::clone(&failure));
     let server = Server::of_connection(service.clone(), tools, input_ended);
     let ended = match server.serve(transport).await {
         Ok(running) => running.waiting().await.map(drop).map_err(anyhow::Error::from),
@@ -53,14 +62,18 @@ async fn serve_streams(
         Err(error) => Err(error.into()),
     };
     service.settle().await;
-    ended
+    let failure = failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+    failure.map_or(ended, |error| Err(anyhow::Error::from(error).context("standard output")))
 }
+
+/// Why nothing could be written any more, unless the reader was gone.
+type Failure = Arc<Mutex<Option<io::Error>>>;
 
 /// One message a line.
 struct Stdio {
     input: Lines,
     output: mpsc::Sender<Vec<u8>>,
-    writing: Option<JoinHandle<io::Result<()>>>,
+    writing: Option<JoinHandle<()>>,
     in_flight: Arc<InFlight>,
     /// Answers to lines that were no messages, on their way out.
     answers: VecDeque<Vec<u8>>,
@@ -72,13 +85,18 @@ struct Stdio {
 }
 
 impl Stdio {
-    fn new(reader: Reader, writer: Writer, stop: Arc<Notify>) -> (Self, watch::Receiver<bool>) {
+    fn new(
+        reader: Reader,
+        writer: Writer,
+        stop: Arc<Notify>,
+        failure: Failure,
+    ) -> (Self, watch::Receiver<bool>) {
         let (output, outgoing) = mpsc::channel(OUTGOING_MAX);
         let (ended, input_ended) = watch::channel(false);
         let transport = Self {
             input: Lines::new(reader),
             output,
-            writing: Some(tokio::spawn(write_all(writer, outgoing))),
+            writing: Some(tokio::spawn(write_until_gone(writer, outgoing, failure))),
             in_flight: Arc::default(),
             answers: VecDeque::new(),
             greeted: false,
@@ -153,10 +171,11 @@ impl Transport<RoleServer> for Stdio {
     }
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
-        let stop = Arc::clone(&self.stop);
+        let (stop, output) = (Arc::clone(&self.stop), self.output.clone());
         let message = tokio::select! {
             message = self.next() => message,
             () = stop.notified() => None,
+            () = output.closed() => None,
         };
         if message.is_none() {
             self.ended.send_replace(true);
@@ -169,15 +188,42 @@ impl Transport<RoleServer> for Stdio {
         let (closed, _) = mpsc::channel(1);
         drop(std::mem::replace(&mut self.output, closed));
         match self.writing.take() {
-            Some(writing) => writing.await.map_err(io::Error::other)?,
+            Some(writing) => writing.await.map_err(io::Error::other),
             None => Ok(()),
         }
     }
 }
 
+/// Writes lines until there are no more, or they can no longer be written. Then the channel closes, which
+/// ends the server.
+async fn write_until_gone(writer: Writer, outgoing: mpsc::Receiver<Vec<u8>>, failure: Failure) {
+    let written = tokio::select! {
+        written = write_all(writer, outgoing) => written,
+        () = streams::reader_gone() => Err(io::ErrorKind::BrokenPipe.into()),
+    };
+    if let Err(error) = written.or_else(unless_gone) {
+        failure.lock().unwrap_or_else(PoisonError::into_inner).replace(error);
+    }
+}
+
+/// A host that has left ends its server, in whatever way it left.
+fn unless_gone(error: io::Error) -> io::Result<()> {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::NotConnected => Ok(()),
+        _ => Err(error),
+    }
+}
+
 /// Writes lines in the order in which they come.
 async fn write_all(mut writer: Writer, mut outgoing: mpsc::Receiver<Vec<u8>>) -> io::Result<()> {
-    while let Some(line) = outgoing.recv().await {
+    let is_seen = streams::is_seen();
+    while let Some(mut line) = outgoing.recv().await {
+        if is_seen {
+            line = visible::bytes(&line, Form::Json).into_owned();
+        }
         writer.write_all(&line).await?;
         if outgoing.is_empty() {
             writer.flush().await?;

@@ -114,12 +114,16 @@ enum Fault {
     DuplicateKey(String),
     /// It is a list of messages, which only revision 2025-03-26 knows.
     Batch,
+    /// Its id is none that an answer could name.
+    Id(&'static str),
 }
 
 /// What could be read of a message's beginning, and the first thing that is wrong with it.
 #[derive(Debug, Default)]
 struct Head {
     id: RefCell<Option<Value>>,
+    /// What is there in the place of an id.
+    no_id: RefCell<Option<Value>>,
     method: RefCell<Option<String>>,
     fault: RefCell<Option<Fault>>,
 }
@@ -149,6 +153,24 @@ impl Head {
         if let Err(error) = walked {
             self.found(Fault::Syntax(error.to_string()));
         }
+        if let Some(id) = self.unusable_id() {
+            self.found(Fault::Id(id));
+        }
+    }
+
+    /// Returns what a request has as its id that none can be: MCP knows texts and whole numbers. Whatever
+    /// it is, a message with a method and an id is no notification.
+    fn unusable_id(&self) -> Option<&'static str> {
+        self.method.borrow().as_ref()?;
+        let is_whole = |id: &Value| id.is_string() || id.is_i64();
+        match &*self.no_id.borrow() {
+            None if self.id.borrow().as_ref().is_none_or(is_whole) => None,
+            None => Some("a number with a fraction, or too large"),
+            Some(Value::Null) => Some("null"),
+            Some(Value::Array(_)) => Some("a list"),
+            Some(Value::Object(_)) => Some("an object"),
+            Some(_) => Some("true or false"),
+        }
     }
 
     /// Takes note of a fault, unless there was one before it.
@@ -161,6 +183,7 @@ impl Head {
     fn note(&self, key: &str, value: Value) {
         match key {
             "id" if value.is_number() || value.is_string() => drop(self.id.replace(Some(value))),
+            "id" => drop(self.no_id.replace(Some(value))),
             "method" => drop(self.method.replace(value.as_str().map(str::to_owned))),
             _ => {}
         }
@@ -177,6 +200,14 @@ impl Head {
                 return self.error(
                     ErrorCode::INVALID_REQUEST,
                     "send one message at a time: batches are not supported",
+                );
+            }
+            Fault::Id(id) => {
+                return self.error(
+                    ErrorCode::INVALID_REQUEST,
+                    &format!(
+                        "the id is {id}: send a text or a whole number as the id of a request"
+                    ),
                 );
             }
             Fault::TooLarge(refusal) => refusal.clone(),
@@ -377,6 +408,37 @@ mod tests {
     }
 
     #[test]
+    fn a_request_whose_id_is_none_is_answered_and_not_taken_for_a_notification() {
+        for method in ["ping", "tools/call", "notifications/initialized", "unknown"] {
+            for (id, answered) in [
+                ("{}", Value::Null),
+                (r#"{"a":[1]}"#, Value::Null),
+                ("[]", Value::Null),
+                ("[7]", Value::Null),
+                ("true", Value::Null),
+                ("1.5", json!(1.5)),
+                ("1e300", json!(1e300)),
+                ("18446744073709551615", json!(u64::MAX)),
+                ("null", Value::Null),
+            ] {
+                for line in [
+                    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}"}}"#),
+                    format!(
+                        r#"{{"method":"{method}","params":{{"name":"x"}},"id":{id},"jsonrpc":"2.0"}}"#
+                    ),
+                ] {
+                    let said = answer(&line);
+                    assert_eq!(said["error"]["code"], -32600, "{line}: {said}");
+                    assert_eq!(said["id"], answered, "{line}: {said}");
+                    assert_eq!(examine(line.as_bytes()).unwrap_err(), said, "{line}");
+                }
+            }
+        }
+        let failed = br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"m"}}"#;
+        assert!(matches!(read(failed), Incoming::Message(_)), "an error is never answered");
+    }
+
+    #[test]
     fn a_message_that_is_too_deep_is_refused_as_the_tools_answer() {
         let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
         let refused = refusal(&answer(&call(&format!(r#"{{"patch":{{"data":{{"x":{deep}}}}}}}"#))));
@@ -405,7 +467,8 @@ mod tests {
     }
 
     /// Lines that most others are near to.
-    const GOOD: [&str; 5] = [
+    const GOOD: [&str; 6] = [
+        r#"{"jsonrpc":"2.0","id":null,"method":"tools/list","params":{}}"#,
         r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"load_state","arguments":{"name":"a","select":["/x"]}}}"#,
         r#"{"jsonrpc":"2.0","id":"seven","method":"ping","params":{"_meta":{"progressToken":1}}}"#,
         r#"{"jsonrpc":"2.0","id":7,"method":"ping","result":{},"error":{"code":1,"message":"m"}}"#,
@@ -437,6 +500,12 @@ mod tests {
         (message["jsonrpc"] == "2.0" && message["method"].is_string()).then(|| id.clone())
     }
 
+    /// Whether a message names a method and has an id of any form, so that its sender waits.
+    fn is_waited_for(line: &[u8]) -> bool {
+        let Ok(message) = serde_json::from_slice::<Value>(line) else { return false };
+        message.get("id").is_some() && message["method"].is_string()
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(8192))]
 
@@ -447,6 +516,16 @@ mod tests {
         ) {
             let line = changed(GOOD[which], &changes);
             let id = id_to_answer(&line);
+            if is_waited_for(&line) {
+                let silent = match read(&line) {
+                    Incoming::Ignored => true,
+                    Incoming::Message(message) => {
+                        matches!(*message, JsonRpcMessage::Notification(_))
+                    }
+                    Incoming::Answered(_) => false,
+                };
+                prop_assert!(!silent, "{}", String::from_utf8_lossy(&line));
+            }
             match read(&line) {
                 Incoming::Message(message) => match (*message, id) {
                     (JsonRpcMessage::Request(request), Some(id)) => {

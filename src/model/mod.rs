@@ -40,6 +40,7 @@ pub mod taxonomy;
 pub mod text;
 pub mod time;
 pub mod token;
+pub mod visible;
 pub mod workflow;
 
 pub use digest::Digest;

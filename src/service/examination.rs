@@ -59,7 +59,8 @@ impl Service {
 
     async fn outputs_of(&self, document: &Document) -> Result<Vec<OutputFile>, Refusal> {
         let name = &document.artifact_name;
-        self.provider.outputs(name).await.map_err(|error| refusal(name, &error))
+        let outputs = self.provider.outputs(name, None, limits::OUTPUTS_MAX).await;
+        outputs.map_err(|error| refusal(name, &error))
     }
 
     /// Notes which files of the manifest are there, and returns the contents that are new.

@@ -13,11 +13,14 @@ use crate::model::output::Output;
 use crate::model::patch::Patch;
 use crate::model::projection;
 use crate::model::{Digest, Name, Refusal, Time, Version};
+use crate::storage::OutputFile;
 use crate::storage::filesystem::Parcel;
 use crate::storage::filesystem::layout::WORKSPACE;
 
 /// Entries that are read at once.
 const ENTRIES: usize = 256;
+/// Files that are listed at once.
+const FILES: usize = 10_000;
 /// The file that says what an export is of. Only a folder that has one is ever replaced.
 const EXPORT_FILE: &str = "export.json";
 /// Every version, a line each.
@@ -78,11 +81,11 @@ impl Service {
     pub async fn export(&self, arguments: Export, caller: &Caller) -> Result<Exported, Refusal> {
         let newest = self.newest(&arguments.name).await?;
         let snapshot = newest.snapshot;
-        let there = self.provider.outputs(&arguments.name).await;
-        let there = there.map_err(|error| refusal(&arguments.name, &error))?;
+        let there = self.all_outputs(&arguments.name).await?;
         let mut parcel = Sending(self.parcel(&arguments)?);
         let pages = usize::try_from(snapshot.version).unwrap_or(usize::MAX).div_ceil(ENTRIES);
         caller.progress.begin(there.len() + pages)?;
+        let mut files = 0;
         for file in &there {
             caller.progress.check()?;
             let content = self.provider.output(&arguments.name, &file.path).await;
@@ -91,6 +94,7 @@ impl Service {
             // One that was taken away meanwhile was not there.
             if let Some(content) = content {
                 parcel = parcel.with(place, content).await?;
+                files += 1;
             }
             caller.progress.step(format_args!("copied dist/{}", file.path));
         }
@@ -103,12 +107,26 @@ impl Service {
             name: arguments.name.to_string(),
             version: snapshot.version,
             at: self.clock.now(),
-            files: there.len(),
+            files,
             versions: if arguments.history { versions(&snapshot) } else { 0 },
         };
         let said = format!("{:#}\n", json!(exported));
         parcel.with(EXPORT_FILE.to_owned(), said.into_bytes()).await?.sent(caller).await?;
         Ok(exported)
+    }
+
+    /// Returns every file of an artifact, however many there are.
+    async fn all_outputs(&self, name: &Name) -> Result<Vec<OutputFile>, Refusal> {
+        let mut all: Vec<OutputFile> = Vec::new();
+        loop {
+            let after = all.last().map(|file| file.path.clone());
+            let page = self.provider.outputs(name, after.as_ref(), FILES).await;
+            let page = page.map_err(|error| refusal(name, &error))?;
+            if page.is_empty() {
+                return Ok(all);
+            }
+            all.extend(page);
+        }
     }
 
     /// Begins the folder, where there is a place for it.

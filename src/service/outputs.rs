@@ -146,7 +146,8 @@ impl Service {
     async fn list_outputs(&self, arguments: &ReadOutput) -> Result<OutputContent, Refusal> {
         const LISTED_MAX: usize = 200;
         let name = &arguments.name;
-        let all = self.provider.outputs(name).await.map_err(|error| refusal(name, &error))?;
+        let all = self.provider.outputs(name, None, usize::MAX).await;
+        let all = all.map_err(|error| refusal(name, &error))?;
         let start = arguments.offset.unwrap_or(0).min(all.len());
         let limit = arguments.limit.unwrap_or(LISTED_MAX).clamp(1, LISTED_MAX);
         let end = (start + limit).min(all.len());

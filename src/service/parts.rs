@@ -135,7 +135,8 @@ impl Service {
 
     /// Returns the names of an artifact's outputs that begin with a text.
     pub async fn output_paths(&self, name: &Name, prefix: &str) -> Result<Vec<String>, Refusal> {
-        let outputs = self.provider.outputs(name).await.map_err(|error| refusal(name, &error))?;
+        let outputs = self.provider.outputs(name, None, limits::OUTPUTS_MAX).await;
+        let outputs = outputs.map_err(|error| refusal(name, &error))?;
         let paths = outputs.into_iter().map(|output| String::from(output.path));
         Ok(paths.filter(|path| path.starts_with(prefix)).collect())
     }

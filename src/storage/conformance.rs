@@ -36,6 +36,7 @@ macro_rules! conformance {
             a_large_payload_comes_back_whole
             a_blob_is_there_when_its_entry_is
             an_output_is_in_place_once_its_entry_is_stored
+            outputs_are_listed_in_order_and_in_pages
             an_idempotency_key_is_found_again
             a_log_has_what_the_entries_added_to_it
             names_are_listed_in_order_and_in_pages
@@ -279,13 +280,39 @@ async fn an_output_is_in_place_once_its_entry_is_stored(provider: Shared) {
         let newest = provider.append(&name("a"), Box::new(decide)).await.unwrap().unwrap();
         assert_eq!(newest.warnings, Vec::<String>::new());
     }
-    let listed = provider.outputs(&name("a")).await.unwrap();
+    let listed = provider.outputs(&name("a"), None, 9).await.unwrap();
     let listed: Vec<_> = listed.iter().map(|file| (file.path.as_str(), file.bytes)).collect();
     assert_eq!(listed, [("a.txt", 5), ("b/deep.txt", 1)]);
     let read = async |path| provider.output(&name("a"), &OutputPath::parse(path).unwrap()).await;
     assert_eq!(read("a.txt").await.unwrap().as_deref(), Some(&b"three"[..]));
     assert_eq!(read("none.txt").await.unwrap(), None);
     assert_eq!(read("b").await.unwrap(), None);
+}
+
+async fn outputs_are_listed_in_order_and_in_pages(provider: Shared) {
+    const FILES: usize = limits::OUTPUTS_MAX + 5;
+    let path = |i| OutputPath::parse(&format!("{}/{i:04}", i % 3)).unwrap();
+    let decide = move |turn: &mut Turn<'_>| {
+        let (bytes, digest) = (1, Digest::of(b"1"));
+        let outputs = (0..FILES).map(|i| Output { path: path(i), bytes, digest }).collect();
+        let blobs = vec![b"1".to_vec()];
+        drop(turn.append(Draft { outputs, blobs, ..draft("a", &json!(1)) }).unwrap());
+    };
+    provider.append(&name("a"), Box::new(decide)).await.unwrap();
+    let mut expected: Vec<_> = (0..FILES).map(path).collect();
+    expected.sort();
+    let (mut after, mut listed) = (None, Vec::new());
+    loop {
+        let page = provider.outputs(&name("a"), after.as_ref(), 400).await.unwrap();
+        assert!(page.len() <= 400);
+        let Some(last) = page.last() else { break };
+        after = Some(last.path.clone());
+        listed.extend(page.into_iter().map(|file| file.path));
+    }
+    assert_eq!(listed, expected);
+    let all = provider.outputs(&name("a"), None, usize::MAX).await.unwrap();
+    assert_eq!(all.len(), FILES);
+    assert!(provider.outputs(&name("a"), None, 0).await.unwrap().is_empty());
 }
 
 async fn an_idempotency_key_is_found_again(provider: Shared) {
@@ -342,5 +369,5 @@ async fn nothing_is_known_of_an_artifact_that_does_not_exist(provider: Shared) {
     assert!(provider.read(&name("a"), 0, 10).await.unwrap().is_empty());
     assert!(provider.at(&name("a"), 1).await.unwrap().is_none());
     assert!(provider.examine(&name("a")).await.unwrap().is_empty());
-    assert!(provider.outputs(&name("a")).await.unwrap().is_empty());
+    assert!(provider.outputs(&name("a"), None, 9).await.unwrap().is_empty());
 }

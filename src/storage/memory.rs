@@ -13,7 +13,7 @@ use crate::model::entry::{Entry, LogFile, Logs};
 use crate::model::journal::{Journal, Snapshot, Staged, Turn};
 use crate::model::output::OutputPath;
 use crate::model::removal::Removal;
-use crate::model::{Digest, Name, Version, limits};
+use crate::model::{Digest, Name, Version};
 
 /// Journals in the process.
 #[derive(Debug, Default)]
@@ -192,7 +192,12 @@ impl Provider for Memory {
         Ok(self.artifacts().get(name).and_then(|artifact| artifact.blobs.get(&digest).cloned()))
     }
 
-    async fn outputs(&self, name: &Name) -> Result<Vec<OutputFile>, Error> {
+    async fn outputs(
+        &self,
+        name: &Name,
+        after: Option<&OutputPath>,
+        limit: usize,
+    ) -> Result<Vec<OutputFile>, Error> {
         let artifacts = self.artifacts();
         let files = artifacts.get(name).into_iter().flat_map(|artifact| {
             artifact.outputs.iter().map(|(path, digest)| OutputFile {
@@ -200,7 +205,8 @@ impl Provider for Memory {
                 bytes: artifact.blobs.get(digest).map_or(0, |blob| blob.len() as u64),
             })
         });
-        Ok(files.take(limits::OUTPUTS_MAX).collect())
+        let wanted = files.filter(|file| after.is_none_or(|after| file.path > *after));
+        Ok(wanted.take(limit).collect())
     }
 
     async fn output(&self, name: &Name, path: &OutputPath) -> Result<Option<Vec<u8>>, Error> {

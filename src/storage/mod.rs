@@ -17,8 +17,6 @@ pub use self::spent::Spent;
 pub use self::watch::{Change, Watch};
 use crate::model::entry::{Entry, LogFile};
 use crate::model::journal::{Damage, Snapshot, Turn};
-#[cfg(doc)]
-use crate::model::limits;
 use crate::model::output::OutputPath;
 use crate::model::removal::Removed;
 use crate::model::{Digest, Name, Version};
@@ -76,10 +74,15 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
     /// Returns a blob that an entry of the artifact brought, or `None`.
     async fn blob(&self, name: &Name, digest: Digest) -> Result<Option<Vec<u8>>, Error>;
 
-    /// Returns the outputs of an artifact: the files of its `dist/` folder, whoever put them there,
-    /// in the order of their paths. Files whose names are no [`OutputPath`] are left out, and so is
-    /// what comes after [`limits::OUTPUTS_MAX`].
-    async fn outputs(&self, name: &Name) -> Result<Vec<OutputFile>, Error>;
+    /// Returns the outputs of an artifact after a path, at most `limit`: the files of its `dist/`
+    /// folder, whoever put them there, in the order of their paths. Files whose names are no
+    /// [`OutputPath`] are left out.
+    async fn outputs(
+        &self,
+        name: &Name,
+        after: Option<&OutputPath>,
+        limit: usize,
+    ) -> Result<Vec<OutputFile>, Error>;
 
     /// Returns the content of an output, or `None` when there is no such file.
     async fn output(&self, name: &Name, path: &OutputPath) -> Result<Option<Vec<u8>>, Error>;

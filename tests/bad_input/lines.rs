@@ -50,6 +50,11 @@ async fn json_that_is_no_request_gets_an_error() {
         (r#"{"jsonrpc":"2.0","id":5,"method":7}"#.to_owned(), json!(5)),
         (r#"{"jsonrpc":"1.0","id":5,"method":"ping"}"#.to_owned(), json!(5)),
         (r#"{"id":5,"method":"ping"}"#.to_owned(), json!(5)),
+        (r#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#.to_owned(), Value::Null),
+        (r#"{"jsonrpc":"2.0","id":null,"method":"tools/list"}"#.to_owned(), Value::Null),
+        (r#"{"jsonrpc":"2.0","id":[5],"method":"ping"}"#.to_owned(), Value::Null),
+        (r#"{"jsonrpc":"2.0","id":false,"method":"ping"}"#.to_owned(), Value::Null),
+        (r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#.to_owned(), json!(1.5)),
         (
             format!(r#"{{"jsonrpc":"2.0","id":5,"method":"ping","params":{}}}"#, nested(200)),
             json!(5),

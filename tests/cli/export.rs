@@ -27,6 +27,27 @@ fn an_export_can_be_read_and_is_imported_elsewhere() {
 }
 
 #[test]
+fn an_export_takes_every_file_and_an_import_says_where_it_ends() {
+    const FILES: usize = 1_201;
+    let (project, elsewhere) = (begun(), Project::new());
+    std::fs::create_dir_all(project.of("logo", "dist")).unwrap();
+    for index in 0..FILES {
+        std::fs::write(project.of("logo", &format!("dist/{index:04}.txt")), "x").unwrap();
+    }
+    let folder = elsewhere.path().join("sent");
+    let to = folder.to_str().unwrap();
+    let exported = refiner(project.path(), ["export", "logo", "--to", to, "--json"]);
+    assert_eq!(exported.json()["files"], FILES, "{exported:?}");
+    let there = std::fs::read_dir(folder.join("artifacts/logo/dist")).unwrap();
+    assert_eq!(there.count(), FILES);
+    let listed = refiner(project.path(), ["output", "list", "logo", "--json", "--quiet"]).json();
+    assert_eq!(listed["outputs"].as_array().unwrap().len(), FILES);
+    let imported = refiner(elsewhere.path(), ["import", to]);
+    let said = imported.stdout + &imported.stderr;
+    assert!(said.contains("1000.txt") && said.contains("more than 1000 files"), "{said}");
+}
+
+#[test]
 fn an_export_goes_beside_whoever_asks_and_never_into_a_workspace() {
     let project = begun();
     let mut here = command(project.path());

@@ -6,6 +6,7 @@ mod journal;
 mod listening;
 #[cfg(target_os = "linux")]
 mod memory;
+mod older;
 mod program;
 mod raw;
 mod strace;
@@ -22,10 +23,11 @@ pub(crate) use self::journal::{Journal, entries, framed};
 pub(crate) use self::listening::Listening;
 #[cfg(target_os = "linux")]
 pub(crate) use self::memory::memory_kib;
+pub(crate) use self::older::older_program;
 pub(crate) use self::program::{Finished, command, finish, program, refiner, refiner_with_input};
 pub(crate) use self::raw::{Raw, told};
 pub(crate) use self::strace::{Call, Trace, traced};
-pub(crate) use self::terminal::{HIDDEN, conversation, on_terminal};
+pub(crate) use self::terminal::{HIDDEN, conversation, ends_of_a_terminal, on_terminal};
 pub(crate) use self::token::{Token, YES};
 pub(crate) use self::workspace::{Project, copy_folder};
 

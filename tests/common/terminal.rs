@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 /// What the screen shows when what is typed next is not to be seen.
@@ -12,6 +13,8 @@ pub(crate) const HIDDEN: &str = "it is not shown";
 /// A terminal: the end at which somebody sits, the end at which a program runs, and its name.
 fn open() -> (File, File, String) {
     let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    // A program that had this end too would never see it close.
+    fcntl_setfd(&controller, FdFlags::CLOEXEC).unwrap();
     grantpt(&controller).unwrap();
     unlockpt(&controller).unwrap();
     let name = ptsname(&controller, Vec::new()).unwrap().into_string().unwrap();
@@ -94,4 +97,10 @@ fn wait_until_hidden(terminal: &str) {
     while shows() {
         std::thread::yield_now();
     }
+}
+
+/// Returns the end of a terminal at which somebody sits, and the end at which a program runs.
+pub(crate) fn ends_of_a_terminal() -> (File, File) {
+    let (controller, terminal, _) = open();
+    (controller, terminal)
 }

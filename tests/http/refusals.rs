@@ -106,7 +106,7 @@ async fn what_is_no_message_is_answered_as_on_stdio() {
             meta()
         )
     };
-    let errors: [(&[u8], i32, Value); 9] = [
+    let errors: [(&[u8], i32, Value); 13] = [
         (b"", -32700, Value::Null),
         (b"{nonsense", -32700, Value::Null),
         (br#"{"jsonrpc":"2.0","id":3,"method":"x","params":{"#, -32700, json!(3)),
@@ -115,6 +115,10 @@ async fn what_is_no_message_is_answered_as_on_stdio() {
         (br#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, -32600, Value::Null),
         (b"7", -32600, Value::Null),
         (br#"{"id":5}"#, -32600, json!(5)),
+        (br#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#, -32600, Value::Null),
+        (br#"{"jsonrpc":"2.0","id":null,"method":"tools/list"}"#, -32600, Value::Null),
+        (br#"{"jsonrpc":"2.0","id":[1],"method":"ping"}"#, -32600, Value::Null),
+        (br#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#, -32600, json!(1.5)),
         (br#"{"jsonrpc":"2.0","id":1,"method":"ping","id":2}"#, -32600, json!(1)),
     ];
     for (body, code, id) in errors {

@@ -1,5 +1,6 @@
 //! The account of a demo: what came of it, and where to look.
 
+use std::fmt::{self, Display};
 use std::io;
 
 use serde::Serialize;
@@ -140,8 +141,8 @@ impl Account {
         writeln!(page, "  {:<17}{complete}  files: {files}, missing: {missing}", "manifest")
     }
 
-    fn row(&self, cell: impl Fn(&Iteration) -> String) -> String {
-        self.record.iterations.iter().map(cell).collect()
+    fn row<T: Display>(&self, cell: impl Fn(&Iteration) -> T) -> Row<T> {
+        Row(self.record.iterations.iter().map(cell).collect())
     }
 
     fn write_places(&self, page: Page<'_>) -> io::Result<()> {
@@ -183,18 +184,36 @@ impl Account {
     }
 }
 
-/// A cell of the chart.
-fn cell(constraints: &Value, id: &str) -> String {
-    let known = constraints.as_array().and_then(|list| list.iter().find(|one| one["id"] == id));
-    known.map_or("   ?".to_owned(), |one| mark(one["status"] == "satisfied"))
+/// Cells of the chart, one after the other.
+struct Row<T>(Vec<T>);
+
+impl<T: Display> Display for Row<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|cell| cell.fmt(f))
+    }
 }
 
-/// Whether something holds, understood without colour.
-fn mark(holds: bool) -> String {
-    match holds {
-        true => format!("   {GOOD}●{GOOD:#}"),
-        false => format!("   {BAD}○{BAD:#}"),
+/// Whether something holds, if that is known; understood without colour.
+struct Mark(Option<bool>);
+
+impl Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(true) => write!(f, "   {GOOD}●{GOOD:#}"),
+            Some(false) => write!(f, "   {BAD}○{BAD:#}"),
+            None => f.write_str("   ?"),
+        }
     }
+}
+
+/// A cell of the chart.
+fn cell(constraints: &Value, id: &str) -> Mark {
+    let known = constraints.as_array().and_then(|list| list.iter().find(|one| one["id"] == id));
+    Mark(known.map(|one| one["status"] == "satisfied"))
+}
+
+fn mark(holds: bool) -> Mark {
+    Mark(Some(holds))
 }
 
 fn arrow(decision: &str) -> &str {

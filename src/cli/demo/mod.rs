@@ -49,7 +49,8 @@ impl Demo {
 fn folder(given: Option<PathBuf>, name: &Name) -> Result<PathBuf, Failure> {
     let Some(folder) = given else { return Ok(fresh_folder(Path::new(""))?) };
     let dist = folder.join(layout::dist(name));
-    if dist.parent().is_some_and(Path::exists) {
+    // A link that leads nowhere is there too: what is written below it would be made elsewhere.
+    if dist.parent().is_some_and(|artifact| artifact.symlink_metadata().is_ok()) {
         return Err(Failure::Usage(format!(
             "{} already has an artifact {name}: give another folder, or none for a new one",
             folder.display()
@@ -94,5 +95,12 @@ mod tests {
         assert_eq!(folder(Some(wanted.clone()), &name).unwrap(), wanted);
         std::fs::create_dir_all(wanted.join(layout::dist(&name))).unwrap();
         assert!(matches!(folder(Some(wanted), &name), Err(Failure::Usage(_))));
+        let linked = parent.path().join("linked");
+        let artifact = linked.join(layout::dist(&name)).parent().unwrap().to_owned();
+        std::fs::create_dir_all(artifact.parent().unwrap()).unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("nowhere", &artifact).unwrap();
+        #[cfg(unix)]
+        assert!(matches!(folder(Some(linked), &name), Err(Failure::Usage(_))));
     }
 }

@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::checks::Outline;
+use crate::model::limits;
+use crate::storage::filesystem::regular;
 
 /// The report as it comes in, with its defects.
 const DRAFT: &str = include_str!("report.md");
@@ -58,7 +60,8 @@ impl Dist {
 
     /// Returns the report as it is now.
     pub(super) fn report(&self) -> io::Result<String> {
-        std::fs::read_to_string(self.0.join(REPORT))
+        let report = regular::read(&self.0.join(REPORT), limits::OUTPUT_BYTES_MAX as u64)?;
+        String::from_utf8(report.ok_or(io::ErrorKind::NotFound)?).map_err(io::Error::other)
     }
 
     /// Writes a file as an agent does that reaches the disk.

@@ -4,10 +4,12 @@
 //! process than the one that asked, or to the same server started again. Where the key cannot be
 //! kept, it is made anew with each process, and a person is asked once more after a restart.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+
+use crate::storage::filesystem::regular;
 
 /// A secret of 32 bytes.
 pub(super) type Key = [u8; 32];
@@ -60,10 +62,10 @@ fn kept_in(folder: &Path) -> io::Result<Key> {
 }
 
 fn read(path: &Path) -> io::Result<Key> {
-    let mut file = File::open(path)?;
+    let mut file = regular::open(path)?;
     let metadata = file.metadata()?;
     let mut key = [0; 32];
-    if !metadata.is_file() || metadata.len() != key.len() as u64 || others_may_read(&metadata) {
+    if metadata.len() != key.len() as u64 || others_may_read(&metadata) {
         return Err(io::Error::other(format!(
             "{} is not a file of 32 bytes for its user only",
             path.display()
@@ -143,5 +145,8 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         OpenOptions::new().write(true).create_new(true).open(&path).unwrap();
         assert!(kept_in(folder.path()).is_err(), "an empty file is no key");
+        std::fs::remove_file(&path).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
+        assert!(kept_in(folder.path()).is_err(), "a FIFO is no key, and is not waited for");
     }
 }

@@ -109,7 +109,7 @@ impl Skill {
     /// Says what is in the folder beside its artifacts, and what the registry knows more.
     fn look_around(&self, artifacts: &[String], notes: &mut Notes) {
         let known = [ARTIFACTS, REGISTRY, "history", ".gitignore"];
-        for name in self.folder.names("").unwrap_or_default() {
+        for name in self.names("", notes) {
             if !known.contains(&name.as_str()) {
                 notes.say(name, "not imported: it belongs to no artifact");
             }
@@ -139,7 +139,7 @@ impl Skill {
                 "copy the whole folder instead of importing it",
             ));
         }
-        for other in self.folder.names(&home).unwrap_or_default() {
+        for other in self.names(&home, notes) {
             if !KNOWN.contains(&other.as_str()) {
                 notes.say(format!("{home}/{other}"), "not imported: it is not known what it is");
             }
@@ -201,11 +201,11 @@ impl Skill {
 
     fn snapshots(&self, folder: &str, inner: &str, notes: &mut Notes) -> Map<String, Value> {
         let mut found = Map::new();
-        let names = self.folder.names(folder).unwrap_or_default();
+        let names = self.names(folder, notes);
         for (index, name) in names.iter().enumerate() {
             if index == SNAPSHOTS_MAX {
                 let more = names.len() - SNAPSHOTS_MAX;
-                notes.say(folder, format!("{more} more are left out"));
+                notes.say(folder, format!("{more} are left out: {SNAPSHOTS_MAX} is the limit"));
                 break;
             }
             if let Some(state) = self.part(&format!("{folder}/{name}{inner}"), notes) {
@@ -223,7 +223,12 @@ impl Skill {
             let fits = file.bytes <= room;
             match fits {
                 true => room -= file.bytes,
-                false => notes.say(&file.place, "not copied: the files are too large together"),
+                false => notes.say(
+                    &file.place,
+                    format!(
+                        "not copied: the files have more than {FILES_BYTES_MAX} bytes together"
+                    ),
+                ),
             }
             fits
         });
@@ -231,7 +236,7 @@ impl Skill {
     }
 
     fn visit(&self, folder: &str, below: &str, notes: &mut Notes, files: &mut Vec<OldFile>) {
-        for name in self.folder.names(folder).unwrap_or_default() {
+        for name in self.names(folder, notes) {
             let (place, below) = (format!("{folder}/{name}"), format!("{below}/{name}"));
             let why_not = match (self.folder.kind(&place), OutputPath::parse(&below)) {
                 (Ok(Some(Kind::Folder)), _) if below.matches('/').count() <= DEPTH_MAX => {
@@ -247,12 +252,25 @@ impl Skill {
                 }
                 (Ok(Some(Kind::File(_))), Err(refusal)) => refusal.to_string(),
                 (Ok(Some(Kind::Other)), _) => NOT_FOLLOWED.to_owned(),
-                (Ok(Some(_)), _) => "there are too many files, or too deep".to_owned(),
+                (Ok(Some(Kind::File(_))), Ok(_)) => {
+                    format!("the artifact has more than {} files", limits::OUTPUTS_MAX)
+                }
+                (Ok(Some(Kind::Folder)), _) => {
+                    format!("its folder is more than {DEPTH_MAX} folders deep")
+                }
                 (Ok(None), _) => "its name is no Unicode".to_owned(),
                 (Err(error), _) => error.to_string(),
             };
             notes.say(place, format!("not copied: {why_not}"));
         }
+    }
+
+    /// Returns the names in a folder, and says why there are none of one that cannot be listed.
+    fn names(&self, folder: &str, notes: &mut Notes) -> Vec<String> {
+        self.folder.names(folder).unwrap_or_else(|error| {
+            notes.say(folder, format!("not read: {error}"));
+            Vec::new()
+        })
     }
 
     /// Reads a file of `dist/`.

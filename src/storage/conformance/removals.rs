@@ -38,7 +38,7 @@ async fn end(provider: &dyn Provider, artifact: &str, removal: Removal) -> Versi
 }
 
 async fn outputs(provider: &dyn Provider, artifact: &str) -> usize {
-    provider.outputs(&name(artifact)).await.unwrap().len()
+    provider.outputs(&name(artifact), None, 9).await.unwrap().len()
 }
 
 pub(super) async fn a_deleted_artifact_does_not_exist_and_its_versions_are_kept(provider: Shared) {

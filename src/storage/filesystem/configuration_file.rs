@@ -1,12 +1,11 @@
 //! A configuration file of another program, which people edit too.
 
-use std::fs::Metadata;
-use std::io::{self, Read as _};
+use std::fs::{File, Metadata};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::distrust::Owners;
-use super::folder::Folder;
-use super::fs::{self, Fs as _, Mode};
+use super::fs::TEMPORARY_SUFFIX;
+use super::regular;
 use crate::model::Time;
 
 /// Bytes of such a file. Some hosts keep their whole history in it.
@@ -27,10 +26,10 @@ pub struct ConfigurationFile {
 impl ConfigurationFile {
     /// Reads a file, which need not exist.
     ///
-    /// Fails with [`io::ErrorKind::InvalidData`] when it is too large or no file.
+    /// Fails with [`io::ErrorKind::InvalidData`] when it is too large or no regular file.
     pub fn open(path: PathBuf) -> io::Result<Self> {
         let target = target(&path)?;
-        let content = read(&target)?;
+        let content = regular::read(&target, FILE_BYTES_MAX)?;
         Ok(Self { path, target, content })
     }
 
@@ -47,13 +46,12 @@ impl ConfigurationFile {
     /// the folder would let us: whoever made it so meant it. Does not promise that a program which
     /// writes at the very same moment is seen, since those programs know no lock.
     pub fn replace(&self, content: &[u8], now: Time) -> io::Result<Option<PathBuf>> {
-        let present = read(&self.target)?;
+        let present = regular::read(&self.target, FILE_BYTES_MAX)?;
         if present != self.content {
             return Err(io::ErrorKind::ResourceBusy.into());
         }
         let (folder, name) = parts(&self.target)?;
         std::fs::create_dir_all(folder)?;
-        let disk = Folder::at(&folder.join("."), "", Owners::ANY)?;
         let stamp = now.to_string().replace(['-', ':', '.'], "");
         let like = self.content.as_ref().map(|_| std::fs::metadata(&self.target)).transpose()?;
         if like.as_ref().is_some_and(|like| like.permissions().readonly()) {
@@ -63,10 +61,9 @@ impl ConfigurationFile {
             (Some(old), Some(like)) => Some(self.keep(old, like, &stamp)?),
             _ => None,
         };
-        let temporary = format!("{name}.refiner-{stamp}{}", fs::TEMPORARY_SUFFIX);
-        put(&disk, &folder.join(&temporary), content, like.as_ref())?;
-        disk.rename(&temporary, name)?;
-        disk.flush_dir("")?;
+        let temporary = folder.join(format!("{name}.refiner-{stamp}{TEMPORARY_SUFFIX}"));
+        put(&temporary, content, like.as_ref())?;
+        regular::rename(&temporary, &self.target)?;
         Ok(backup)
     }
 
@@ -74,8 +71,7 @@ impl ConfigurationFile {
     fn keep(&self, old: &[u8], like: &Metadata, stamp: &str) -> io::Result<PathBuf> {
         let (folder, name) = parts(&self.path)?;
         let backup = folder.join(format!("{name}.refiner-backup-{stamp}"));
-        let disk = Folder::at(&folder.join("."), "", Owners::ANY)?;
-        put(&disk, &backup, old, Some(like))?;
+        put(&backup, old, Some(like))?;
         Ok(backup)
     }
 }
@@ -92,23 +88,6 @@ fn target(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::new(io::ErrorKind::InvalidData, "its links lead nowhere"))
 }
 
-fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let bad = |what| io::Error::new(io::ErrorKind::InvalidData, what);
-    let metadata = match std::fs::metadata(path) {
-        Err(error) if fs::is_absent(&error) => return Ok(None),
-        result => result?,
-    };
-    if !metadata.is_file() {
-        return Err(bad("it is no file"));
-    }
-    let mut content = Vec::new();
-    std::fs::File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut content)?;
-    match content.len() as u64 > FILE_BYTES_MAX {
-        true => Err(bad("larger than 64 MiB")),
-        false => Ok(Some(content)),
-    }
-}
-
 /// Returns the folder of a file, and its name in there.
 fn parts(path: &Path) -> io::Result<(&Path, &str)> {
     let name = path.file_name().and_then(|name| name.to_str());
@@ -116,29 +95,28 @@ fn parts(path: &Path) -> io::Result<(&Path, &str)> {
 }
 
 /// Makes a new file, durably but for its name. When it fails there is none.
-fn put(disk: &Folder, path: &Path, content: &[u8], like: Option<&Metadata>) -> io::Result<()> {
-    let (_, name) = parts(path)?;
-    let file = disk.open(name, Mode::CreateNew)?;
-    let written = file.write_at(0, content);
-    let written = written.and_then(|()| like.map_or(Ok(()), |like| make_alike(path, like)));
-    let written = written.and_then(|()| file.flush());
+fn put(path: &Path, content: &[u8], like: Option<&Metadata>) -> io::Result<()> {
+    let mut file = regular::create_new(path)?;
+    let written = file.write_all(content);
+    let written = written.and_then(|()| like.map_or(Ok(()), |like| make_alike(&file, like)));
+    let written = written.and_then(|()| file.sync_all());
     if written.is_err() {
-        drop(disk.remove(name));
+        drop(std::fs::remove_file(path));
     }
     written
 }
 
 /// Gives a file the owner and the mode of another.
-fn make_alike(path: &Path, like: &Metadata) -> io::Result<()> {
+fn make_alike(file: &File, like: &Metadata) -> io::Result<()> {
     #[cfg(unix)]
     {
-        use std::os::unix::fs::MetadataExt as _;
-        let own = std::fs::metadata(path)?;
+        use std::os::unix::fs::{MetadataExt as _, fchown};
+        let own = file.metadata()?;
         if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
-            std::os::unix::fs::chown(path, Some(like.uid()), Some(like.gid()))?;
+            fchown(file, Some(like.uid()), Some(like.gid()))?;
         }
     }
-    std::fs::set_permissions(path, like.permissions())
+    file.set_permissions(like.permissions())
 }
 
 #[cfg(test)]
@@ -234,11 +212,15 @@ mod tests {
     }
 
     #[test]
-    fn folders_and_circles_of_links_are_no_files() {
+    fn neither_folders_circles_fifos_nor_huge_files_are_read() {
         let folder = tempfile::tempdir().unwrap();
         symlink("circle", folder.path().join("circle")).unwrap();
+        symlink("fifo", folder.path().join("to-fifo")).unwrap();
         std::fs::create_dir(folder.path().join("folder")).unwrap();
-        for name in ["circle", "folder"] {
+        let fifo = folder.path().join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, 0o600.into()).unwrap();
+        File::create(folder.path().join("large")).unwrap().set_len(4 << 40).unwrap();
+        for name in ["circle", "folder", "fifo", "to-fifo", "large"] {
             let error = ConfigurationFile::open(folder.path().join(name)).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{name}: {error}");
         }

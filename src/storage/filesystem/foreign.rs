@@ -1,12 +1,12 @@
 //! A folder that somebody else wrote: read with care, and never written.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, OpenOptions};
 
-use super::fs;
+use super::{fs, regular};
 
 /// Names of one folder that are looked at.
 const NAMES_MAX: usize = 10_000;
@@ -68,20 +68,12 @@ impl Foreign {
     /// Reads a file, or returns `None` when nothing is there. Fails when it is no file, or larger
     /// than that.
     pub fn read(&self, path: &str, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
-        let bytes = match self.kind(path)? {
-            None => return Ok(None),
-            Some(Kind::File(bytes)) => bytes,
-            Some(Kind::Folder) => return Err(io::Error::other("it is a folder")),
-            Some(Kind::Other) => return Err(io::Error::other(NOT_FOLLOWED)),
-        };
-        let mut content = Vec::new();
-        if bytes <= bytes_max {
-            // It may grow meanwhile.
-            self.root.open(path)?.into_std().take(bytes_max + 1).read_to_end(&mut content)?;
-        }
-        match bytes > bytes_max || content.len() as u64 > bytes_max {
-            true => Err(io::Error::other(format!("it has more than {bytes_max} bytes"))),
-            false => Ok(Some(content)),
+        match self.kind(path)? {
+            None => Ok(None),
+            Some(Kind::Folder) => Err(io::Error::other("it is a folder")),
+            Some(Kind::Other) => Err(io::Error::other(NOT_FOLLOWED)),
+            // It may have become another one meanwhile.
+            Some(Kind::File(_)) => read_file(&self.root, path, bytes_max),
         }
     }
 
@@ -100,6 +92,18 @@ impl Foreign {
         }
         names.sort();
         Ok(names)
+    }
+}
+
+/// Reads a file below a folder, or returns `None` when nothing is there. Fails, without waiting, when it
+/// is a link or no regular file, or larger than that.
+pub(super) fn read_file(root: &Dir, path: &str, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    cap_std::fs::OpenOptionsExt::custom_flags(&mut options, regular::WITHOUT_LINKS);
+    match root.open_with(path, options.read(true)) {
+        Err(error) if fs::is_absent(&error) => Ok(None),
+        file => regular::read_open(&file?.into_std(), bytes_max).map(Some),
     }
 }
 
@@ -141,5 +145,21 @@ mod tests {
             assert!(!matches!(foreign.read(away, 9), Ok(Some(_))), "{away}");
         }
         assert_eq!(foreign.names("").unwrap(), ["file", "out", "real", "within"]);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "others wrote these files")]
+    fn what_took_the_place_of_a_file_is_neither_followed_nor_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "1").unwrap();
+        std::os::unix::fs::symlink("file", folder.path().join("link")).unwrap();
+        let fifo = folder.path().join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, fifo, 0o600.into()).unwrap();
+        // As after a look that saw a file.
+        let foreign = Foreign::open(folder.path()).unwrap();
+        assert_eq!(read_file(&foreign.root, "file", 9).unwrap().unwrap(), b"1");
+        for path in ["link", "fifo"] {
+            assert!(read_file(&foreign.root, path, 9).is_err(), "{path}");
+        }
     }
 }

@@ -27,6 +27,7 @@ mod parcel;
 mod plant;
 mod projections;
 mod registry;
+pub mod regular;
 mod removal;
 mod segment;
 #[cfg(test)]
@@ -406,10 +407,16 @@ impl Provider for Filesystem {
         .await
     }
 
-    async fn outputs(&self, name: &Name) -> Result<Vec<OutputFile>, Error> {
-        let folder = layout::dist(name);
+    async fn outputs(
+        &self,
+        name: &Name,
+        after: Option<&OutputPath>,
+        limit: usize,
+    ) -> Result<Vec<OutputFile>, Error> {
+        let (folder, after) = (layout::dist(name), after.cloned());
         self.blocking(move |store| {
-            outputs::list(store.fs.as_ref(), &folder).map_err(doing("list", &folder))
+            let listed = outputs::list(store.fs.as_ref(), &folder, after.as_ref(), limit);
+            listed.map_err(doing("list", &folder))
         })
         .await
     }

@@ -12,12 +12,18 @@ use crate::storage::OutputFile;
 /// Folders that are looked into below each other.
 const DEPTH_MAX: usize = 8;
 
-/// Returns the files of a folder and of those below it, in the order of their paths.
-pub(super) fn list(fs: &dyn Fs, folder: &str) -> io::Result<Vec<OutputFile>> {
+/// Returns the files of a folder and of those below it after a path, in the order of their paths.
+pub(super) fn list(
+    fs: &dyn Fs,
+    folder: &str,
+    after: Option<&OutputPath>,
+    limit: usize,
+) -> io::Result<Vec<OutputFile>> {
     let mut found = Vec::new();
     visit(fs, folder, "", 0, &mut found)?;
+    found.retain(|file| after.is_none_or(|after| file.path > *after));
     found.sort_by(|one, other| one.path.cmp(&other.path));
-    found.truncate(limits::OUTPUTS_MAX);
+    found.truncate(limit);
     Ok(found)
 }
 

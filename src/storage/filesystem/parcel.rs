@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 
-use super::fs;
+use super::{foreign, fs};
+
+/// Bytes of a file of an earlier folder that is looked into.
+const PRESENT_BYTES_MAX: u64 = 1 << 20;
 
 /// A folder on its way to its place. Until it is [sent](Parcel::send) it has another name beside it,
 /// and dropping it takes it away; only a kill leaves it behind.
@@ -43,12 +46,10 @@ impl Parcel {
         &self.path
     }
 
-    /// Returns a file of what is there now, or `None` when there is no such file.
+    /// Returns a file of what is there now, or `None` when there is no such file. Fails when it is a link,
+    /// no regular file, or larger than 1 MiB.
     pub fn present(&self, file: &str) -> io::Result<Option<Vec<u8>>> {
-        match self.parent.read(Path::new(&self.name).join(file)) {
-            Err(error) if fs::is_absent(&error) => Ok(None),
-            content => content.map(Some),
-        }
+        foreign::read_file(&self.parent, &format!("{}/{file}", self.name), PRESENT_BYTES_MAX)
     }
 
     /// Returns whether anything is at its place.
@@ -129,6 +130,11 @@ mod tests {
         let parcel = Parcel::begin(&place).unwrap();
         assert_eq!(parcel.present("one").unwrap().unwrap(), b"1");
         assert_eq!(parcel.present("two").unwrap(), None);
+        #[cfg(unix)]
+        {
+            rustix::fs::mkfifoat(rustix::fs::CWD, place.join("fifo"), 0o600.into()).unwrap();
+            assert!(parcel.present("fifo").is_err(), "it is not waited for");
+        }
         parcel.add("two", b"2").unwrap();
         assert!(parcel.is_taken().unwrap());
         parcel.send().unwrap();

@@ -1,13 +1,11 @@
 //! The folder of the user's own configuration, outside of every workspace.
 
 use std::fs::DirBuilder;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::distrust::Owners;
-use super::folder::Folder;
-use super::fs::{self, Fs as _, Mode};
+use super::regular;
 
 /// Bytes of a file of configuration.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -31,18 +29,9 @@ impl UserFolder {
     }
 
     /// Returns a file's content, or `None` when there is none. Links are followed: many keep their
-    /// configuration elsewhere.
+    /// configuration elsewhere. What is no regular file of at most 1 MiB is an error.
     pub fn read(&self, file: &str) -> io::Result<Option<Vec<u8>>> {
-        let file = match std::fs::File::open(self.path.join(file)) {
-            Err(error) if fs::is_absent(&error) => return Ok(None),
-            result => result?,
-        };
-        let mut content = Vec::new();
-        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut content)?;
-        match content.len() as u64 > FILE_BYTES_MAX {
-            true => Err(io::Error::new(io::ErrorKind::InvalidData, "larger than 1 MiB")),
-            false => Ok(Some(content)),
-        }
+        regular::read(&self.path.join(file), FILE_BYTES_MAX)
     }
 
     /// Takes a look at a file. Two that are equal are the same file with the same content.
@@ -59,11 +48,9 @@ impl UserFolder {
         change: impl FnOnce(Option<Vec<u8>>) -> io::Result<Option<Vec<u8>>>,
     ) -> io::Result<()> {
         make_private(&self.path)?;
-        let disk = Folder::at(&self.path.join("."), "", Owners::ANY)?;
-        let lock = disk.open(&format!("{file}.lock"), Mode::Create)?;
-        lock.lock(LOCK_TIMEOUT)?;
+        let lock = regular::lock(&self.path.join(format!("{file}.lock")), LOCK_TIMEOUT)?;
         if let Some(content) = change(self.read(file)?)? {
-            fs::write_durably(&disk, file, &content)?;
+            regular::replace(&self.path.join(file), &content)?;
         }
         lock.unlock()
     }
@@ -93,5 +80,20 @@ mod tests {
         assert!(user.see("f").is_some());
         let mode = std::fs::metadata(user.path().join("f")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_a_file_is_read_and_a_fifo_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let user = UserFolder::new(folder.path().join("refiner"));
+        std::fs::create_dir(user.path()).unwrap();
+        user.change("kept", |_| Ok(Some(b"1".to_vec()))).unwrap();
+        std::os::unix::fs::symlink("kept", user.path().join("link")).unwrap();
+        assert_eq!(user.read("link").unwrap().unwrap(), b"1");
+        let fifo = user.path().join("fifo");
+        rustix::fs::mkfifoat(rustix::fs::CWD, fifo, 0o600.into()).unwrap();
+        assert_eq!(user.read("fifo").unwrap_err().kind(), io::ErrorKind::InvalidData);
+        user.change("fifo", |_| Ok(Some(Vec::new()))).unwrap_err();
     }
 }

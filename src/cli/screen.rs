@@ -1,0 +1,134 @@
+//! What may be a terminal: it shows what others wrote, and obeys nothing but our own styles.
+
+use std::fmt;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+
+use anstream::stream::{AsLockedWrite, RawStream};
+use anstream::{AutoStream, ColorChoice};
+
+use super::output::Color;
+use crate::model::visible::{self, Form};
+
+/// The sequences of our styles; the first one ends each of them.
+static SEQUENCES: [&str; 6] =
+    ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[32m", "\u{1b}[31m", "\u{1b}[33m"];
+
+/// A style of ours. `{STYLE}` begins it and `{STYLE:#}` ends it, as an argument of what is written to a
+/// [`Screen`]. In a string that is written later it is a text as any other, and is seen as such.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Style(usize);
+
+pub(super) const BOLD: Style = Style(1);
+pub(super) const DIM: Style = Style(2);
+pub(super) const GOOD: Style = Style(3);
+pub(super) const BAD: Style = Style(4);
+pub(super) const WARN: Style = Style(5);
+
+impl fmt::Display for Style {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(SEQUENCES[if f.alternate() { 0 } else { self.0 }])
+    }
+}
+
+/// Returns whether bytes are a style of ours: the very ones of the table, not some that are equal.
+/// Formatting hands them on as they are, so no state can have any.
+fn is_style(bytes: &[u8]) -> bool {
+    SEQUENCES.iter().any(|sequence| std::ptr::eq(sequence.as_bytes(), bytes))
+}
+
+/// A stream to which texts of others are written. On a terminal, characters that it would obey are made
+/// visible; anywhere else each byte arrives as it is. Styles are left out where no colours are wanted.
+///
+/// A character must not be divided between two writes.
+pub(super) struct Screen<W: Write> {
+    stream: W,
+    coloured: bool,
+    /// How to write what a terminal would obey. `None` where there is no terminal.
+    form: Option<Form>,
+}
+
+impl<W: RawStream + AsLockedWrite> Screen<AutoStream<W>> {
+    /// Takes a stream of the process.
+    pub(super) fn of(stream: W, color: Color, form: Form) -> Self {
+        let choice = match color {
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+            Color::Auto => AutoStream::choice(&stream),
+        };
+        let coloured = choice != ColorChoice::Never;
+        let form = stream.is_terminal().then_some(form);
+        // Not `Never`, with which bytes of a file that happen to be a sequence would be left out.
+        let choice = if coloured { choice } else { ColorChoice::AlwaysAnsi };
+        Self { stream: AutoStream::new(stream, choice), coloured, form }
+    }
+}
+
+impl<W: Write> Write for Screen<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.form {
+            _ if is_style(bytes) && !self.coloured => {}
+            Some(form) if !is_style(bytes) => {
+                self.stream.write_all(&visible::bytes(bytes, form))?;
+            }
+            _ => self.stream.write_all(bytes)?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// Returns standard error without colours.
+pub(super) fn plain_errors() -> impl Write {
+    Screen::of(io::stderr(), Color::Never, Form::Text)
+}
+
+/// Writes to standard error, at once. It may be closed; there is nobody to tell then.
+pub(super) fn write_errors(color: Color, text: fmt::Arguments<'_>) {
+    let Screen { stream, coloured, form } = Screen::of(io::stderr(), color, Form::Text);
+    let mut screen = Screen { stream: BufWriter::new(stream), coloured, form };
+    drop(screen.write_fmt(text).and_then(|()| screen.flush()));
+}
+
+/// Returns whether standard error is a terminal.
+pub(super) fn shows_errors() -> bool {
+    io::stderr().is_terminal()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What arrives of a hostile text in a style.
+    fn arrives(coloured: bool, form: Option<Form>) -> String {
+        let hostile = String::from("\u{1b}[1m");
+        let mut screen = Screen { stream: Vec::new(), coloured, form };
+        writeln!(screen, "{BOLD}{hostile}\u{202e}{BOLD:#}").unwrap();
+        String::from_utf8(screen.stream).unwrap()
+    }
+
+    #[test]
+    fn our_styles_reach_a_terminal_and_no_sequence_of_others_does() {
+        let seen = arrives(true, Some(Form::Text));
+        assert_eq!(seen, "\u{1b}[1m\\u{1b}[1m\\u{202e}\u{1b}[0m\n");
+        assert_eq!(arrives(false, Some(Form::Json)), "\\u001b[1m\\u202e\n");
+    }
+
+    #[test]
+    fn what_is_no_terminal_gets_every_byte() {
+        assert_eq!(arrives(false, None), "\u{1b}[1m\u{202e}\n");
+        assert_eq!(arrives(true, None), "\u{1b}[1m\u{1b}[1m\u{202e}\u{1b}[0m\n");
+        let mut screen = Screen { stream: Vec::new(), coloured: false, form: None };
+        screen.write_all(b"\x89PNG\r\n\x1a\n\x1b[1m").unwrap();
+        assert_eq!(screen.stream, b"\x89PNG\r\n\x1a\n\x1b[1m");
+    }
+
+    #[test]
+    fn a_style_in_a_string_is_seen_as_any_text() {
+        let mut screen = Screen { stream: Vec::new(), coloured: true, form: Some(Form::Text) };
+        screen.write_all(format!("{GOOD}").as_bytes()).unwrap();
+        assert_eq!(screen.stream, b"\\u{1b}[32m");
+    }
+}
