@@ -36,6 +36,7 @@ pub mod schema;
 pub mod sections;
 pub mod step;
 pub mod taxonomy;
+pub mod template;
 pub mod text;
 pub mod time;
 pub mod token;
