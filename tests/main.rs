@@ -28,6 +28,8 @@ mod formats;
 mod fuzz;
 mod gate;
 mod hooks;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod http;
 mod import;
 mod install;

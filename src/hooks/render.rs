@@ -4,17 +4,23 @@
 //! is `json`. A name that stands for nothing is an error.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use minijinja::value::{Serde, Value};
-use minijinja::{AutoEscape, Environment, Output, State, UndefinedBehavior};
+use minijinja::value::Value;
+use minijinja::{Output, State};
 use serde_json::Value as Json;
 
 use super::event::is_variable;
+use crate::model::template::{self, Limits, Sandbox};
 
-/// Steps that rendering one text may take.
-const FUEL: u64 = 10_000;
-/// Bytes of one rendered text.
-const RENDERED_BYTES_MAX: usize = 16 << 10;
+/// What rendering one text may take.
+const LIMITS: Limits = Limits {
+    steps: 10_000,
+    output_bytes: 16 << 10,
+    text_bytes: 64 << 10,
+    part_bytes: 64 << 10,
+    filters: &["json"],
+};
 
 /// Where a text goes, and so what of a value has to be escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +33,9 @@ pub(super) enum Place {
 
 /// Checks a template without an event.
 pub(super) fn check(template: &str) -> Result<(), String> {
-    let environment = environment(Place::Whole);
+    template::check(template, LIMITS.filters)?;
+    let mut sandbox = Sandbox::new(LIMITS);
+    let environment = sandbox.environment_mut();
     let parsed = environment.template_from_str(template).map_err(|error| format!("{error:#}"))?;
     let mut unknown: Vec<String> =
         parsed.undeclared_variables(false).into_iter().filter(|name| !is_variable(name)).collect();
@@ -48,10 +56,14 @@ pub(super) fn render(template: &str, facts: &Json, place: Place) -> Result<Strin
     if !is_template(template) {
         return Ok(template.to_owned());
     }
-    let rendered = environment(place)
-        .render_str(template, Value::from(Serde(facts)))
-        .map_err(|error| format!("{template:?} cannot be filled in: {error:#}"))?;
-    match rendered.len() > RENDERED_BYTES_MAX {
+    let mut sandbox = Sandbox::new(LIMITS);
+    if place == Place::Url {
+        sandbox.environment_mut().set_formatter(write_percent_encoded);
+    }
+    let rendered = sandbox
+        .render(template, &Arc::new(facts.clone()))
+        .map_err(|reason| format!("{template:?} cannot be filled in: {reason}"))?;
+    match rendered.len() > LIMITS.output_bytes {
         true => Err(format!("{template:?} is larger than 16 KiB once it is filled in")),
         false => Ok(rendered),
     }
@@ -72,18 +84,6 @@ pub(super) fn render_all(template: &Json, facts: &Json) -> Result<Json, String> 
         }
         other => other.clone(),
     })
-}
-
-fn environment<'a>(place: Place) -> Environment<'a> {
-    let mut environment = Environment::empty();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_fuel(Some(FUEL));
-    environment.set_auto_escape_callback(|_| AutoEscape::None);
-    environment.add_filter("json", |value: Value| serde_json::json!(value).to_string());
-    if place == Place::Url {
-        environment.set_formatter(write_percent_encoded);
-    }
-    environment
 }
 
 /// Writes a value so that it stays within its part of a URL.
@@ -130,6 +130,9 @@ mod tests {
             "{{ artifact | upper }}",
             "{{ range(10) }}",
             "{% for c in artifact %}{% for d in artifact %}{{ x }}{% endfor %}{% endfor %}",
+            "{% set a = artifact ~ artifact %}{{ a }}",
+            "{% set a %}{{ artifact }}{{ artifact }}{% endset %}{{ a }}",
+            "{{ artifact * 2000000000 }}",
         ] {
             assert!(render(wrong, &facts, Place::Whole).is_err(), "{wrong}");
         }
@@ -137,6 +140,18 @@ mod tests {
         assert!(check("{{ range(3) }}").is_err());
         assert!(check("{{ artifact").is_err());
         assert_eq!(check("{{ artifact }} {{ detail.x }}"), Ok(()));
+    }
+
+    #[test]
+    fn a_text_that_becomes_too_large_is_refused() {
+        let facts = json!({"artifact": "a", "detail": vec!["x".repeat(1000); 10]});
+        assert!(render("{{ detail }}", &facts, Place::Whole).is_ok());
+        for large in ["{{ detail }}{{ detail }}", "{% for x in detail %}{{ detail }}{% endfor %}"] {
+            for place in [Place::Whole, Place::Url] {
+                let reason = render(large, &facts, place).unwrap_err();
+                assert!(reason.contains("larger than 16 KiB"), "{reason}");
+            }
+        }
     }
 
     #[test]

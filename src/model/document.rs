@@ -382,7 +382,8 @@ fn depth_exceeds(value: &Value, levels: usize) -> bool {
     }
 }
 
-fn depth(value: &Value) -> usize {
+/// Returns how many objects and arrays are around the innermost part of a value.
+pub(super) fn depth(value: &Value) -> usize {
     let deepest = |items: &mut dyn Iterator<Item = &Value>| items.map(depth).max().unwrap_or(0);
     match value {
         Value::Array(items) => 1 + deepest(&mut items.iter()),

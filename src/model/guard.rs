@@ -1,25 +1,35 @@
 //! Guards: conditions in CEL on which transitions depend.
 //!
-//! CEL always ends but has no step budget, and its parser and interpreter recurse. So a part of a
-//! guard is limited in text, in tokens, in nesting and in how deep its macros nest, and the lists
-//! that it sees are limited in length. Measured: an unlimited nested `all` of 27 million steps ran
-//! 11.8 s, and nesting 90 deep overflowed a stack of 512 KB.
+//! CEL always ends but has no budget, and its parser and interpreter recurse. So a part of a guard is
+//! limited in text, in tokens, in nesting and in how deep its macros nest, the lists that it sees are
+//! limited in length, and evaluating it is limited in steps and in bytes (see `meter`). A guard that
+//! needs more does not hold. Measured: an unlimited nested `all` of 27 million steps ran 11.8 s, and
+//! nesting 90 deep overflowed a stack of 512 KB.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::Arc;
 
 use cel::common::ast::{EntryExpr, Expr};
+use cel::common::types::CelBool;
 use cel::{Context, IdedExpr, Program, Value as CelValue};
 use serde_json::Value;
 
+use self::facts::Parts;
+use self::meter::{Meter, metered};
+
 use super::refusal::Unmet;
 use super::text::shortened;
+
+mod facts;
+mod meter;
 
 const TEXT_BYTES_MAX: usize = 4096;
 const TOKENS_MAX: usize = 160;
 const NESTING_MAX: usize = 32;
 const MACRO_NESTING_MAX: usize = 2;
-/// Items of a list that a guard may see.
-const LIST_ITEMS_MAX: usize = 1000;
+/// Bytes of an error of CEL, which may tell of a whole value.
+const ERROR_BYTES_MAX: usize = 1000;
 
 /// The functions that a guard may call. Operators have names of their own and are always allowed.
 const FUNCTIONS: [&str; 13] = [
@@ -49,8 +59,9 @@ pub struct Guard {
 #[derive(Debug)]
 struct Part {
     text: String,
-    program: Program,
-    variables: BTreeSet<String>,
+    /// The condition, which counts what it does.
+    expression: IdedExpr,
+    variables: BTreeMap<String, Parts>,
 }
 
 /// What a guard sees: the value of a name that it uses.
@@ -91,23 +102,22 @@ impl Part {
         if let Some(function) = seen.functions.iter().find(|f| !is_known_function(f)) {
             return Err(format!("unknown function {function}; known: {}", FUNCTIONS.join(", ")));
         }
-        if let Some(variable) = seen.variables.iter().find(|variable| !known(variable)) {
+        if let Some(variable) = seen.variables.keys().find(|variable| !known(variable)) {
             return Err(format!("undeclared variable {variable}"));
         }
-        Ok(Self { text: text.to_owned(), program, variables: seen.variables })
+        let expression = metered(program.expression());
+        Ok(Self { text: text.to_owned(), expression, variables: seen.variables })
     }
 
     fn unmet(&self, guard: &str, facts: Facts<'_>) -> Option<Unmet> {
-        let holds = self.evaluate(facts);
-        let note = match holds {
+        let values: Vec<(&String, Value)> =
+            self.variables.keys().filter_map(|name| Some((name, facts(name)?))).collect();
+        let note = match self.evaluate(&values) {
             Ok(true) => return None,
             Ok(false) => None,
             Err(reason) => Some(("error".to_owned(), Value::String(reason))),
         };
-        let saw = self
-            .variables
-            .iter()
-            .filter_map(|name| facts(name).map(|value| (name.clone(), abridged(value))));
+        let saw = values.into_iter().map(|(name, value)| (name.clone(), abridged(value)));
         Some(Unmet {
             guard: guard.to_owned(),
             needs: self.text.clone(),
@@ -115,27 +125,28 @@ impl Part {
         })
     }
 
-    fn evaluate(&self, facts: Facts<'_>) -> Result<bool, String> {
+    fn evaluate(&self, values: &[(&String, Value)]) -> Result<bool, String> {
+        let meter = Arc::new(Meter::default());
         let mut context = Context::default();
-        for variable in &self.variables {
-            if let Some(value) = facts(variable) {
-                check_lists(&value)
-                    .map_err(|items| format!("{variable} has a list of {items} items"))?;
-                context.add_variable_from_value(variable.as_str(), to_cel(&value));
-            }
+        meter.install(&mut context);
+        for (name, value) in values {
+            let parts = &self.variables[*name];
+            let seen = parts.of(value, &meter).map_err(|reason| format!("{name}: {reason}"))?;
+            context.add_variable_as_val(name.as_str(), seen);
         }
-        match self.program.execute(&context) {
-            Ok(CelValue::Bool(holds)) => Ok(holds),
-            Ok(_) => Err("the result is not true or false".into()),
-            Err(error) => Err(first_line(&error.to_string())),
-        }
+        let result = CelValue::resolve_val(&self.expression, &context);
+        // CEL may pass over an error, such as one beside a true part of an `||`.
+        meter.check()?;
+        let result = result.map_err(|error| brief(&error))?;
+        let holds = result.downcast_ref::<CelBool>().map(|holds| *holds.inner());
+        holds.ok_or_else(|| "the result is not true or false".into())
     }
 }
 
 /// The names and the nesting of an expression.
 #[derive(Default)]
 struct Seen {
-    variables: BTreeSet<String>,
+    variables: BTreeMap<String, Parts>,
     functions: BTreeSet<String>,
     locals: Vec<String>,
     macro_nesting: usize,
@@ -144,9 +155,7 @@ struct Seen {
 impl Seen {
     fn visit(&mut self, node: &IdedExpr, macros: usize) {
         match &node.expr {
-            Expr::Ident(name) if !self.locals.contains(name) => {
-                self.variables.insert(name.clone());
-            }
+            Expr::Ident(name) => self.see(name, &[]),
             Expr::Call(call) => {
                 self.functions.insert(call.func_name.clone());
                 call.target.iter().for_each(|target| self.visit(target, macros));
@@ -170,14 +179,24 @@ impl Seen {
                 self.locals.truncate(outer);
             }
             Expr::List(list) => list.elements.iter().for_each(|item| self.visit(item, macros)),
-            Expr::Select(select) => self.visit(&select.operand, macros),
+            Expr::Select(select) => match fields_of(node) {
+                Some((name, path)) => self.see(name, &path),
+                None => self.visit(&select.operand, macros),
+            },
             Expr::Map(map) => {
                 map.entries.iter().for_each(|entry| self.visit_entry(&entry.expr, macros));
             }
             Expr::Struct(fields) => {
                 fields.entries.iter().for_each(|entry| self.visit_entry(&entry.expr, macros));
             }
-            Expr::Unspecified | Expr::Literal(_) | Expr::Ident(_) => {}
+            Expr::Unspecified | Expr::Literal(_) => {}
+        }
+    }
+
+    /// Notes a part of a variable.
+    fn see(&mut self, name: &str, path: &[String]) {
+        if !self.locals.iter().any(|local| local == name) {
+            self.variables.entry(name.to_owned()).or_default().add(path);
         }
     }
 
@@ -189,6 +208,19 @@ impl Seen {
                 self.visit(&entry.value, macros);
             }
         }
+    }
+}
+
+/// Returns the variable and the fields that an expression such as `data.a.b` names.
+fn fields_of(node: &IdedExpr) -> Option<(&str, Vec<String>)> {
+    match &node.expr {
+        Expr::Ident(name) => Some((name, Vec::new())),
+        Expr::Select(select) => {
+            let (name, mut path) = fields_of(&select.operand)?;
+            path.push(select.field.clone());
+            Some((name, path))
+        }
+        _ => None,
     }
 }
 
@@ -241,20 +273,6 @@ fn tokens_and_nesting(text: &str) -> (usize, usize) {
     (tokens, deepest)
 }
 
-fn check_lists(value: &Value) -> Result<(), usize> {
-    match value {
-        Value::Array(items) if items.len() > LIST_ITEMS_MAX => Err(items.len()),
-        Value::Array(items) => items.iter().try_for_each(check_lists),
-        Value::Object(fields) if fields.len() > LIST_ITEMS_MAX => Err(fields.len()),
-        Value::Object(fields) => fields.values().try_for_each(check_lists),
-        _ => Ok(()),
-    }
-}
-
-fn to_cel(value: &Value) -> CelValue {
-    cel::to_value(value).unwrap_or(CelValue::Null)
-}
-
 /// Returns a value short enough for a refusal.
 fn abridged(value: Value) -> Value {
     const CHARACTERS_MAX: usize = 120;
@@ -269,10 +287,26 @@ fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
+/// Returns the beginning of an error's first line.
+fn brief(error: &dyn std::fmt::Display) -> String {
+    struct Beginning(String);
+    impl std::fmt::Write for Beginning {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            self.0.push_str(text);
+            if self.0.len() > ERROR_BYTES_MAX { Err(std::fmt::Error) } else { Ok(()) }
+        }
+    }
+    let mut beginning = Beginning(String::new());
+    // It fails where it is long enough.
+    _ = write!(beginning, "{error}");
+    shortened(&first_line(&beginning.0), ERROR_BYTES_MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
+    use super::facts::LIST_ITEMS_MAX;
     use super::*;
 
     fn any_name(_: &str) -> bool {
@@ -331,6 +365,119 @@ mod tests {
                 .unwrap()
                 .contains("1001 items")
         );
+    }
+
+    /// Returns why a guard could not be evaluated.
+    fn error(text: &str, facts: &Value) -> String {
+        let guard = compile(text).unwrap_or_else(|(_, reason)| panic!("{text}: {reason}"));
+        let unmet = unmet(&guard, facts);
+        let error = unmet.first().and_then(|unmet| unmet.saw.get("error")?.as_str());
+        error.unwrap_or_else(|| panic!("{text} is evaluated: {unmet:?}")).to_owned()
+    }
+
+    #[test]
+    fn a_guard_that_needs_too_much_memory_does_not_hold() {
+        let facts = json!({"data": {"l": vec![1; 1000], "s": "x".repeat(100_000)}});
+        let twice = |times: usize| format!("({})", vec!["data.s + data.s"; times].join(" + "));
+        for guard in [
+            "data.l.map(x, data.l.map(y, data.s + data.s)) == []".to_owned(),
+            "data.l.map(x, data.s + 'y').size() == 0".to_owned(),
+            "data.l.map(x, x == 1, [data.s + 'y', 'z']) == []".to_owned(),
+            "data.l.map(x, data.l.filter(y, y == 1)).map(x, x).size() == 0".to_owned(),
+            "data.l.map(x, {'k': data.l, 'm': data.l}).size() == 0".to_owned(),
+            "data.l.map(x, [data, data]).size() == 0".to_owned(),
+            "data.l.map(x, data.l.exists(y, y == 1) ? data.s + 'a' : 'b') == []".to_owned(),
+            "data.l.all(x, data.l.map(y, [data.l, data.l]).size() == 1000)".to_owned(),
+            // An error beside what is true is passed over, the budget is not.
+            "data.l.map(x, data.l.map(y, data.s + data.s)) == [] || true".to_owned(),
+            "data.l.exists(x, data.l.map(y, data.s + 'y') == []) || true".to_owned(),
+            "data.l.map(x, [data.l]).map(x, [x, x]) == []".to_owned(),
+            format!("data.l.map(x, {0} + {0}).size() == 0", twice(8)),
+        ] {
+            assert_eq!(error(&guard, &facts), "the guard needs more than 64 MiB", "{guard}");
+        }
+    }
+
+    #[test]
+    fn a_guard_that_takes_too_long_does_not_hold() {
+        let list: Vec<Value> =
+            (0..1000).map(|i| json!({"id": i, "text": "x".repeat(1000)})).collect();
+        let facts = json!({"data": {"l": list, "m": list, "s": "x".repeat(1_000_000)}});
+        for guard in [
+            "data.l.all(x, data.l == data.m)",
+            "data.l.all(x, data.m.all(y, y in data.l))",
+            "data.l.all(x, data.l.all(y, data.s == data.s))",
+            "data.l.all(x, data.s.contains('y') || data.s.size() == 1000000)",
+            "data.l.exists(x, data.l.exists_one(y, x.text < y.text)) || true",
+            "data.l.all(x, data.l.filter(y, y.text == x.text).size() >= 0)",
+        ] {
+            assert_eq!(error(guard, &facts), "the guard takes more than 10000000 steps", "{guard}");
+        }
+    }
+
+    #[test]
+    fn the_largest_lists_are_compared_with_each_other() {
+        let names: Vec<String> = (0..1000).map(|i| format!("constraint-{i}")).collect();
+        let long = json!({"id": "c", "description": "x".repeat(4096), "status": "satisfied"});
+        let facts = json!({"l": names, "n": (0..1000).collect::<Vec<_>>(),
+            "constraints": vec![long; 200], "data": {"use": 1, "rest": "x".repeat(4 << 20)}});
+        for guard in [
+            "l.all(a, l.exists_one(b, a == b))",
+            "n.all(a, n.all(b, a + b >= a))",
+            "l.map(a, a + '!').size() == 1000",
+            "l.filter(a, a in l).map(a, a.size()).all(s, s > 1)",
+            "constraints.all(c, c.status == 'satisfied' && c.description.size() == 4096)",
+            "constraints.filter(c, c.status != 'satisfied').size() == 0",
+            "data.use == 1",
+        ] {
+            assert_eq!(unmet(&compile(guard).unwrap(), &facts), [], "{guard}");
+        }
+    }
+
+    /// Goal: no guard becomes another one by being measured.
+    #[test]
+    fn a_guard_means_what_it_means_in_plain_cel() {
+        let facts = json!({"a": {"b": {"c": 1}, "l": [1, 2, 3], "none": null}, "s": "text", "f": 1.5,
+            "l": [{"n": "x", "v": 1}, {"n": "y", "v": -2}], "t": true});
+        for guard in [
+            "a.b.c == 1 && has(a.b.c) && !has(a.b.d)",
+            "a.l.exists_one(x, x == 2u) && a.l.exists(x, x > 2) && a.l.all(x, x < 4)",
+            "l.filter(x, x.v > 0).map(x, x.n) == ['x'] && l.map(x, x.v > 0, x.n)[0] == 'x'",
+            "l.map(x, l.map(y, x.v * -1 == y.v)).size() == 2",
+            "s + '!' == 'text!' && (s + s).startsWith('textt') && s.size() == 4 && size(s) == 4",
+            "{'k': a.l}.k == a.l && 'k' in {'k': 1} && !('z' in a)",
+            "a.l + [4u] == [1, 2, 3, 4] && [a.b, a.b][1].c == 1",
+            "a.l.all(a, a > 0) && l[0].n == 'x' && a['b']['c'] == 1",
+            "t ? f > 1 : false",
+            "type(s) == string && string(f) == '1.5' && int('3') == 3",
+            "a.none == null && (a.missing == 1 || t)",
+            "l.exists(x, x.missing == 1 || x.v == 1)",
+            "a.missing == 1",
+            "s > 1",
+            "s + 1 == 's'",
+            "size(a.b.c) == 1",
+            "a",
+            "l.all(x, x.v > 0)",
+            "a.l[7] == 1",
+            "a.b.c.d == 1",
+            "l.exists_one(x, x.v == 1 / 0)",
+        ] {
+            let plain = Program::compile(guard).unwrap();
+            let mut context = Context::default();
+            for (name, value) in facts.as_object().unwrap() {
+                context.add_variable_from_value(name.as_str(), cel::to_value(value).unwrap());
+            }
+            let expected = plain.execute(&context);
+            let unmet = unmet(&compile(guard).unwrap(), &facts);
+            let error = unmet.first().and_then(|unmet| unmet.saw.get("error"));
+            let (holds, reason) = match expected {
+                Ok(CelValue::Bool(holds)) => (holds, None),
+                Ok(_) => (false, Some("the result is not true or false".to_owned())),
+                Err(reason) => (false, Some(first_line(&reason.to_string()))),
+            };
+            let reason = reason.map(Value::String);
+            assert_eq!((unmet.is_empty(), error), (holds, reason.as_ref()), "{guard}");
+        }
     }
 
     /// Goal: no text within the limits overflows the stack, whatever its shape.

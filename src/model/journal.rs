@@ -92,6 +92,8 @@ pub struct Journal {
     line: Digest,
     at: Time,
     value: Value,
+    /// How large `value` is at most.
+    bound: patch::Bound,
     digest: Digest,
     keys: RememberedKeys,
     logs: Logs,
@@ -110,6 +112,7 @@ impl Journal {
             line: Digest::ZERO,
             at: Time::from_millis(0),
             value: Value::Null,
+            bound: patch::Bound::default(),
             digest: Digest::of_json(&Value::Null),
             keys: RememberedKeys::default(),
             logs: Logs::default(),
@@ -144,6 +147,7 @@ impl Journal {
             line: base.previous,
             at: base.at,
             value,
+            bound: patch::Bound::default(),
             digest: base.digest,
             keys: base.keys,
             logs: base.logs,
@@ -166,10 +170,8 @@ impl Journal {
             return Err(Damage::BrokenChain(entry.version));
         }
         let patch = loaded(entry.patch, entry.version, blobs)?;
-        json_patch::patch(&mut self.value, &patch).map_err(|error| Damage::BadPatch {
-            version: entry.version,
-            reason: error.to_string(),
-        })?;
+        let applied = self.bound.apply(&mut self.value, &patch);
+        applied.map_err(|reason| Damage::BadPatch { version: entry.version, reason })?;
         entry.patch = Payload::Inline(patch);
         self.advance(&entry, frame::digest(line));
         Ok(entry)
@@ -451,6 +453,7 @@ impl Journal {
         if let Some(last) = staged.last() {
             self.value =
                 last.snapshot.as_ref().map_or(Value::Null, |snapshot| snapshot.value.clone());
+            self.bound = patch::Bound::default();
         }
     }
 }

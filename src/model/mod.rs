@@ -37,6 +37,7 @@ pub mod schema;
 pub mod sections;
 pub mod step;
 pub mod taxonomy;
+pub mod template;
 pub mod text;
 pub mod time;
 pub mod token;

@@ -8,6 +8,16 @@ pub fn shortened(text: &str, characters_max: usize) -> String {
     }
 }
 
+/// Returns the beginning of a text that has more than so many bytes, with an ellipsis where it was cut.
+pub fn cut(text: &str, bytes_max: usize) -> String {
+    if text.len() <= bytes_max {
+        return text.to_owned();
+    }
+    let ends = text.char_indices().map(|(end, _)| end);
+    let end = ends.take_while(|end| *end <= bytes_max).last().unwrap_or(0);
+    format!("{}…", &text[..end])
+}
+
 /// Returns the beginning of a text on one line, so that it can neither forge headings of what it
 /// becomes a part of nor fill it.
 pub fn one_line(text: &str, characters_max: usize) -> String {
@@ -31,6 +41,9 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_between_characters_and_says_so() {
+        assert_eq!(cut("äöü", 6), "äöü");
+        assert_eq!(cut("äöü", 5), "äö…");
+        assert_eq!(cut("äöü", 1), "…");
         assert_eq!(shortened("größe", 5), "größe");
         assert_eq!(shortened("größe", 4), "größ…");
         assert_eq!(one_line(" a\n## b\t c ", 80), "a ## b c");

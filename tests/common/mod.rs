@@ -22,7 +22,7 @@ pub(crate) use self::host::{ERAS, Era, Host, Person, accepts, answers};
 pub(crate) use self::journal::{Journal, entries, framed};
 pub(crate) use self::listening::Listening;
 #[cfg(target_os = "linux")]
-pub(crate) use self::memory::memory_kib;
+pub(crate) use self::memory::{memory_kib, peak_kib};
 pub(crate) use self::older::older_program;
 pub(crate) use self::program::{Finished, command, finish, program, refiner, refiner_with_input};
 pub(crate) use self::raw::{Raw, told};

@@ -1,0 +1,3 @@
+//! Folders that somebody else prepared: what they bring costs no more than it may.
+
+mod memory;
