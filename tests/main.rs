@@ -38,3 +38,4 @@ mod scale;
 mod stdio;
 mod tidy;
 mod trace;
+mod trust;

@@ -26,6 +26,7 @@ mod removal;
 mod segment;
 #[cfg(test)]
 mod simulation;
+mod trust;
 mod user_folder;
 mod watch;
 mod workflows;
@@ -50,6 +51,7 @@ use self::fs::Fs;
 use self::history::History;
 pub use self::parcel::Parcel;
 use self::registry::{Registered, Registry};
+pub use self::trust::{OWNER_VARIABLE, Trust, Trusted, owner, trusts_owner};
 pub use self::user_folder::UserFolder;
 use self::watch::WorkspaceWatch;
 use super::{Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone, Watch};
