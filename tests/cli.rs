@@ -114,7 +114,7 @@ fn the_help_lists_every_subcommand_and_each_has_its_own() {
       import      Take over what the older PMPO skill kept in its .refiner folder
       export      Make a folder of an artifact that others can read
       install     Tell a host about the server, in the host's own configuration
-      trust       Let the project's hooks run, after a look at them
+      trust       Let the project's hooks, workflows and commands do something, after a look at them
       token       Make, list and revoke the tokens of those who may come in or decide
       doctor      Look for damage
       help        Print this message or the help of the given subcommand(s)

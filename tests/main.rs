@@ -45,3 +45,4 @@ mod scale;
 mod stdio;
 mod tidy;
 mod trace;
+mod trust;

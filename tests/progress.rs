@@ -25,7 +25,9 @@ impl Slow {
         let project = Project::new();
         let folder = project.path().join(".config/refiner");
         std::fs::create_dir_all(&folder).unwrap();
-        let allowed = json!({ "commands": [FIRST, SECOND] }).to_string();
+        let place = project.path().canonicalize().unwrap();
+        let here = json!({ "commands": [FIRST, SECOND] });
+        let allowed = json!({ "projects": { place.to_str().unwrap(): here } }).to_string();
         std::fs::write(folder.join("config.json"), allowed).unwrap();
         let slow = Self { project };
         for pipe in ["begun", "go"] {

@@ -12,6 +12,7 @@
 
 mod check;
 mod colour;
+mod command_files;
 mod finding;
 mod html;
 mod image;
@@ -35,12 +36,13 @@ use std::io;
 use serde_json::Value;
 
 pub use check::Check;
+pub use command_files::files_of;
 pub use finding::{Finding, Outcome};
 pub use method::Method;
-pub use methods::methods;
+pub use methods::{methods, wanted_command};
 pub(crate) use outline::Outline;
 pub use params::{Kind, Param};
-pub use policy::CommandPolicy;
+pub use policy::{CommandPolicy, check_commands};
 pub use target::{Operator, Target};
 pub use work::evidence;
 
@@ -69,6 +71,6 @@ pub struct FileInfo {
 pub struct Context<'a> {
     /// The manifest of the artifact, where it has one.
     pub manifest: Option<&'a Value>,
-    /// Which commands the user's own configuration allows. None where it allows none.
+    /// Which commands the user allows. None where that cannot be known, and so none may run.
     pub commands: Option<&'a CommandPolicy>,
 }

@@ -8,8 +8,9 @@ const SECONDS_DEFAULT: u64 = 60;
 /// The most that it may say.
 const SECONDS_MAX: u64 = 3600;
 
-/// What the user's own configuration allows. It is made of nothing else: not of what a tool call
-/// carries, and not of what a project brings along before its user trusted it.
+/// The commands that the user allows in one project: by their own configuration, or at a terminal.
+/// It is made of nothing else: not of what a tool call carries, and not of what a project brings
+/// along before its user trusted it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandPolicy {
     /// The commands, each a program and its arguments, that may run exactly as they are written.
@@ -28,11 +29,7 @@ impl CommandPolicy {
         timeout_seconds: Option<u64>,
         directory: PathBuf,
     ) -> Result<Self, String> {
-        let has_program =
-            |command: &Vec<String>| command.first().is_some_and(|program| !program.is_empty());
-        if let Some(index) = allowed.iter().position(|command| !has_program(command)) {
-            return Err(format!("commands[{index}] names no program"));
-        }
+        check_commands(&allowed, "commands")?;
         let seconds = timeout_seconds.unwrap_or(SECONDS_DEFAULT);
         if !(1..=SECONDS_MAX).contains(&seconds) {
             return Err(format!(
@@ -42,9 +39,26 @@ impl CommandPolicy {
         Ok(Self { allowed, directory, timeout: Duration::from_secs(seconds) })
     }
 
+    /// Returns a policy that allows more commands.
+    #[must_use]
+    pub fn allowing(&self, more: &[Vec<String>]) -> Self {
+        let allowed = self.allowed.iter().chain(more).cloned().collect();
+        Self { allowed, ..self.clone() }
+    }
+
     /// Returns whether a command is allowed, word for word.
     pub fn allows(&self, command: &[String]) -> bool {
         self.allowed.iter().any(|one| one == command)
+    }
+}
+
+/// Refuses a list with a command that names no program. `place` is where the list stands.
+pub fn check_commands(commands: &[Vec<String>], place: &str) -> Result<(), String> {
+    let has_program =
+        |command: &Vec<String>| command.first().is_some_and(|program| !program.is_empty());
+    match commands.iter().position(|command| !has_program(command)) {
+        Some(index) => Err(format!("{place}[{index}] names no program")),
+        None => Ok(()),
     }
 }
 
@@ -67,7 +81,9 @@ mod tests {
         for other in [&["npm"][..], &["npm", "test", "x"], &["npm test"], &[]] {
             assert!(!limited.allows(&texts(other)), "{other:?}");
         }
-        assert_eq!(limited.timeout, Duration::from_secs(5));
+        let more = limited.allowing(&[texts(&["make"])]);
+        assert!(more.allows(&texts(&["make"])) && more.allows(&texts(&["npm", "test"])));
+        assert_eq!(more.timeout, Duration::from_secs(5));
         assert_eq!(policy(None).unwrap().timeout, Duration::from_secs(60));
     }
 

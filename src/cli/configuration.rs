@@ -1,19 +1,20 @@
 //! The user's own configuration: `config.json` in their folder, and nothing else.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::checks::CommandPolicy;
+use crate::checks::{CommandPolicy, check_commands};
 use crate::storage::filesystem::UserFolder;
 
 const FILE: &str = "config.json";
 
-/// What the user wants, in every project. Its form is `schemas/configuration.schema.json`.
+/// What the user wants in a project. Its form is `schemas/configuration.schema.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Configuration {
-    /// The commands that checks may run.
+    /// The commands that checks may run; none may when the file cannot be read.
     pub(super) commands: Option<CommandPolicy>,
     /// What proves that a person decides.
     pub(super) approvals: Approvals,
@@ -39,9 +40,19 @@ struct Content {
     #[serde(default)]
     commands: Vec<Vec<String>>,
     #[serde(default)]
+    projects: BTreeMap<String, Map<String, Value>>,
+    #[serde(default)]
     command_timeout_seconds: Option<u64>,
     #[serde(default)]
     approvals: Approvals,
+}
+
+/// What the file says of one project.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfProject {
+    #[serde(default)]
+    commands: Vec<Vec<String>>,
 }
 
 impl Configuration {
@@ -63,15 +74,58 @@ impl Configuration {
         let content = serde_json::from_slice::<Map<String, Value>>(content)
             .and_then(|fields| serde_json::from_value::<Content>(Value::Object(fields)))
             .map_err(|error| error.to_string())?;
+        let projects = of_projects(content.projects)?;
+        check_commands(&content.commands, "commands")?;
+        if !content.commands.is_empty() {
+            tracing::warn!("{}", everywhere(project));
+        }
+        let mut allowed = content.commands;
+        let here = projects.into_iter().filter(|(path, _)| is_same(path, project));
+        allowed.extend(here.flat_map(|(_, here)| here.commands));
         let timeout = content.command_timeout_seconds;
-        let commands = CommandPolicy::new(content.commands, timeout, project.to_owned())?;
+        let commands = CommandPolicy::new(allowed, timeout, project.to_owned())?;
         Ok(Self { commands: Some(commands), approvals: content.approvals })
     }
 }
 
+/// Says what replaces commands that are allowed in every project.
+fn everywhere(project: &Path) -> String {
+    let project = project.canonicalize().unwrap_or_else(|_| project.to_owned());
+    let example = serde_json::json!({
+        "projects": { project.to_string_lossy(): { "commands": [["make", "test"]] } }
+    });
+    format!(
+        "commands in config.json are allowed in every project, in a clone of a stranger's too: allow \
+         them where they are needed, by refiner trust at a terminal or as {example}"
+    )
+}
+
+/// Reads what the file says of each project, or says what is wrong with it.
+fn of_projects(
+    projects: BTreeMap<String, Map<String, Value>>,
+) -> Result<Vec<(String, OfProject)>, String> {
+    let read = |(path, fields): (String, Map<String, Value>)| {
+        let place = format!("projects[{path:?}]");
+        if !Path::new(&path).is_absolute() {
+            return Err(format!("{place} is no absolute path"));
+        }
+        let here = serde_json::from_value::<OfProject>(Value::Object(fields));
+        let here = here.map_err(|error| format!("{place}: {error}"))?;
+        check_commands(&here.commands, &format!("{place}.commands"))?;
+        Ok((path, here))
+    };
+    projects.into_iter().map(read).collect()
+}
+
+/// Returns whether a path leads to the project. One that leads nowhere here may be another machine's.
+fn is_same(path: &str, project: &Path) -> bool {
+    let (path, project) = (Path::new(path).canonicalize(), project.canonicalize());
+    path.is_ok_and(|path| project.is_ok_and(|project| path == project))
+}
+
 fn read(user: &UserFolder, project: &Path) -> Result<Configuration, String> {
     match user.read(FILE).map_err(|error| error.to_string())? {
-        None => Ok(Configuration::default()),
+        None => Configuration::parse(b"{}", project),
         Some(content) => Configuration::parse(&content, project),
     }
 }
@@ -91,6 +145,7 @@ mod tests {
         for good in [
             json!({}),
             json!({ "$schema": "x", "commands": commands, "command_timeout_seconds": 5 }),
+            json!({ "projects": { "/a": { "commands": commands }, "/b": {} } }),
             json!({ "approvals": "person" }),
             json!({ "approvals": "token" }),
         ] {
@@ -107,6 +162,11 @@ mod tests {
             (json!({ "commands": [["a"], []] }), "commands[1]"),
             (json!({ "commands": [[""]] }), "commands[0]"),
             (json!({ "command": [["a"]] }), "unknown field"),
+            (json!({ "projects": { "a": {} } }), "no absolute path"),
+            (json!({ "projects": { "/a": { "commands": [["a"], []] } } }), "\"/a\"].commands[1]"),
+            (json!({ "projects": { "/a": { "command": [["a"]] } } }), "unknown field"),
+            (json!({ "projects": { "/a": [[["a"]]] } }), "invalid type"),
+            (json!({ "projects": ["/a"] }), "invalid type"),
             (json!({ "command_timeout_seconds": 0 }), "command_timeout_seconds is 0"),
             (json!({ "command_timeout_seconds": 1e9 }), "invalid type"),
             (json!({ "approvals": "nobody" }), "unknown variant"),
@@ -119,12 +179,29 @@ mod tests {
     }
 
     #[test]
+    fn commands_of_a_project_are_allowed_in_that_project_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, other] = ["one", "other"].map(|name| folder.path().join(name));
+        [&one, &other].into_iter().for_each(|project| std::fs::create_dir(project).unwrap());
+        let (through_dots, gone) = (one.join("../one"), folder.path().join("gone"));
+        let of = |path: &Path, project: &Path| {
+            let commands = json!({ "commands": [["make"]] });
+            let content = json!({ "projects": { path.to_str().unwrap(): commands } });
+            let read = Configuration::parse(content.to_string().as_bytes(), project).unwrap();
+            read.commands.unwrap().allows(&["make".to_owned()])
+        };
+        assert!(of(&one, &one) && of(&through_dots, &one) && of(&one, &through_dots));
+        assert!(!of(&one, &other) && !of(folder.path(), &one) && !of(&gone, &one));
+    }
+
+    #[test]
     #[expect(clippy::disallowed_methods, reason = "a person spoils the file by hand")]
     fn a_configuration_that_cannot_be_read_wants_a_token_and_allows_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let user = UserFolder::new(folder.path().to_owned());
         let read = || Configuration::of(&user, Path::new("."));
-        assert_eq!(read(), Configuration::default(), "there is none");
+        let nothing = CommandPolicy::new(Vec::new(), None, Path::new(".").to_owned()).unwrap();
+        assert_eq!(read().commands, Some(nothing), "there is none");
         std::fs::write(folder.path().join(FILE), "{").unwrap();
         let careful = Configuration { commands: None, approvals: Approvals::Token };
         assert_eq!(read(), careful);

@@ -56,7 +56,7 @@ use self::output::{Color, Output};
 use crate::hooks::Hooks;
 use crate::model::{Refusal, visible};
 use crate::service::{Approvals, Caller, Clock as _, Service, SystemClock, Tokens, trace};
-use crate::storage::filesystem::{Filesystem, Owners, UserFolder};
+use crate::storage::filesystem::{Filesystem, Owners, Trust, UserFolder, owner, trusts_owner};
 use crate::storage::memory::Memory;
 
 /// Keeps the state of agent loops, and serves it over MCP.
@@ -181,7 +181,7 @@ enum Command {
     Export(export::Export),
     /// Tell a host about the server, in the host's own configuration
     Install(install::Install),
-    /// Let the project's hooks run, after a look at them
+    /// Let the project's hooks, workflows and commands do something, after a look at them
     Trust(trust::Trust),
     /// Make, list and revoke the tokens of those who may come in or decide
     Token(token::TokenCommand),
@@ -282,6 +282,12 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
     if let Command::Install(install) = cli.command {
         return install.run(cli.global.dir.as_deref(), output);
     }
+    if let Command::Trust(trust) = &cli.command
+        && trust.needs_no_workspace()
+    {
+        let folder = project::find(cli.global.dir.as_deref())?;
+        return trust.run_without_workspace(&folder, &open_nothing(&folder, output)?);
+    }
     let context = open(&cli.global, output)?;
     let result = match cli.command {
         Command::Demo(_) | Command::Install(_) => Ok(()),
@@ -304,7 +310,7 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Delete(delete) => delete.run(&context).await,
         Command::Import(import) => import.run(&context).await,
         Command::Export(export) => export.run(&context).await,
-        Command::Trust(trust) => trust.run(&cli.global, &context),
+        Command::Trust(trust) => trust.run(&cli.global, &context).await,
         Command::Token(token) => token.run(&context),
         Command::Doctor(doctor) => doctor.run(&context).await,
     };
@@ -323,13 +329,26 @@ fn open(global: &Global, output: Output) -> Result<Context, Failure> {
             let hooks = hooks(workspace.clone());
             hooks.prepare();
             let place = workspace.canonical_project().map_err(anyhow::Error::from)?;
-            (Service::of_workspace(workspace).with_hooks(hooks), token::workspace(&place))
+            let trust = Trust::new(project::user_folder(), workspace.project());
+            let service = Service::of_workspace(workspace).with_hooks(hooks).with_trust(trust);
+            (service, token::workspace(&place))
         }
     };
     let context = Context { service, tokens: None, caller: person(), output };
     Ok(match project::user_folder() {
         None => context,
         Some(user) => configured(context, user, workspace, &project::find(global.dir.as_deref())?),
+    })
+}
+
+/// Returns what a subcommand has at hand that opens none of the workspace's files.
+fn open_nothing(project: &Path, output: Output) -> Result<Context, Failure> {
+    let service = Service::new(Arc::new(Memory::default()), Arc::new(SystemClock));
+    let context = Context { service, tokens: None, caller: person(), output };
+    let place = project.canonicalize().map_err(anyhow::Error::from)?;
+    Ok(match project::user_folder() {
+        None => context,
+        Some(user) => configured(context, user, token::workspace(&place), project),
     })
 }
 
@@ -347,8 +366,20 @@ fn configured(context: Context, user: UserFolder, workspace: String, project: &P
 
 fn workspace(global: &Global) -> Result<Filesystem, Failure> {
     let folder = project::find(global.dir.as_deref())?;
-    let opened = Filesystem::open_of(&folder, Owners::user());
+    let opened = Filesystem::open_of(&folder, owners(&folder));
     opened.map_err(|error| Failure::Usage(format!("{}: {error}", folder.display())))
+}
+
+/// Returns whose files of a workspace are opened: the user's, and those of an owner whom they trust. Where
+/// they named a project that has no workspace yet, it is made for whoever the folder belongs to.
+fn owners(project: &Path) -> Owners {
+    if !trusts_owner(project::user_folder().as_ref(), project) {
+        return Owners::user();
+    }
+    match owner(project) {
+        Ok(Some(owner)) => Owners::user().and(owner),
+        Ok(None) | Err(_) => Owners::ANY,
+    }
 }
 
 fn hooks(workspace: Filesystem) -> Hooks {

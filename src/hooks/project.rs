@@ -35,15 +35,6 @@ impl Hooks {
         }))
     }
 
-    /// Trusts the project's triggers as long as the file has this digest. `None` trusts none.
-    ///
-    /// What happens from now on is delivered to them.
-    pub fn trust(&self, digest: Option<Digest>) -> io::Result<()> {
-        self.inner.sources.pin(digest)?;
-        self.prepare();
-        Ok(())
-    }
-
     /// Returns the project's folder, as trust is bound to it.
     pub fn project(&self) -> &Path {
         &self.inner.project

@@ -73,6 +73,19 @@ pub struct EventAhead {
 
 /// Returns the briefing of a state.
 pub fn briefing(workflow: &Workflow, snapshot: &Snapshot, warnings: Vec<String>) -> Briefing {
+    with_next(next(workflow, &snapshot.document), snapshot, warnings)
+}
+
+/// Returns the briefing of a state whose workflow is not to be used: in place of what it says comes
+/// why not. A closed cycle needs none.
+pub fn withheld(snapshot: &Snapshot, why: String, warnings: Vec<String>) -> Briefing {
+    let document = &snapshot.document;
+    let instruction = if document.is_finalized() { closed(document) } else { why };
+    let next = Next { prompt: None, instruction, events: Vec::new() };
+    with_next(next, snapshot, warnings)
+}
+
+fn with_next(next: Next, snapshot: &Snapshot, warnings: Vec<String>) -> Briefing {
     let document = &snapshot.document;
     Briefing {
         name: document.artifact_name.to_string(),
@@ -85,7 +98,7 @@ pub fn briefing(workflow: &Workflow, snapshot: &Snapshot, warnings: Vec<String>)
             current: document.current_iteration,
             max: document.max_iterations,
         },
-        next: next(workflow, document),
+        next,
         warnings,
     }
 }
@@ -118,12 +131,8 @@ fn next(workflow: &Workflow, document: &Document) -> Next {
 }
 
 fn instruction(workflow: &Workflow, document: &Document) -> String {
-    let name = &document.artifact_name;
     if document.is_finalized() {
-        return format!(
-            "This cycle is closed. init_state with name {name:?} begins the next one.",
-            name = name.as_str()
-        );
+        return closed(document);
     }
     let Some(phase) = workflow.phase(&document.phase) else {
         return String::new();
@@ -134,6 +143,13 @@ fn instruction(workflow: &Workflow, document: &Document) -> String {
         }
         _ => format!("{}{}{}", decided(document), repair(document), phase.meta.instruction),
     }
+}
+
+fn closed(document: &Document) -> String {
+    format!(
+        "This cycle is closed. init_state with name {:?} begins the next one.",
+        document.artifact_name.as_str()
+    )
 }
 
 /// What a person has just decided, in a sentence.

@@ -1,5 +1,10 @@
-//! The workflows that artifacts can run: the built-in ones, the user's own, and those that running
+//! The workflows that artifacts can run: the built-in ones, the project's own, and those that running
 //! cycles began with.
+//!
+//! A definition that a project brings, in a folder or in a journal, is not compiled before its user
+//! trusts it. One in a journal needs no trust if this program or an earlier one has it built in.
+
+mod earlier;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -8,14 +13,17 @@ use serde_json::Value;
 
 use super::Service;
 use crate::model::workflow::Bundle;
-use crate::model::{Digest, Name, Refusal, Workflow};
-use crate::storage::filesystem::Filesystem;
+use crate::model::{Digest, Document, Name, Refusal, Workflow};
+use crate::storage::filesystem::{Filesystem, Trust};
 
 /// Definitions of running cycles that are kept compiled.
 const COMPILED_MAX: usize = 64;
 
+/// The project's own workflows that are looked at. A folder may bring any number.
+const OWN_MAX: usize = 100;
+
 /// The built-in workflows: name, definition, prompts. A new one is a folder under `prompts/` and a
-/// line here.
+/// line here; a test then says how its text is kept for later programs.
 const BUILT_IN: [BuiltIn; 2] = [
     BuiltIn {
         name: "document",
@@ -69,63 +77,117 @@ fn compile_built_in(built_in: &BuiltIn) -> Known {
 /// Finds workflows by name and by digest.
 #[derive(Debug)]
 pub(super) struct Catalog {
-    user: Option<Filesystem>,
+    workspace: Option<Filesystem>,
+    /// What the user trusts. Without it nothing that the project brings is used.
+    trust: Option<Trust>,
     by_digest: Mutex<HashMap<Digest, Arc<Workflow>>>,
 }
 
 impl Catalog {
-    /// Makes a catalog of the built-in workflows and of the user's own in a workspace.
-    pub(super) fn new(user: Option<Filesystem>) -> Self {
-        Self { user, by_digest: Mutex::default() }
+    /// Makes a catalog of the built-in workflows and of the project's own.
+    pub(super) fn new(workspace: Option<Filesystem>, trust: Option<Trust>) -> Self {
+        Self { workspace, trust, by_digest: Mutex::default() }
     }
 
     /// Returns the workspace on disk, if there is one.
     pub(super) fn workspace(&self) -> Option<&Filesystem> {
-        self.user.as_ref()
+        self.workspace.as_ref()
     }
 
-    /// Returns the workflow by a name, or why it cannot be used. A user's own cannot take the name
-    /// of a built-in one.
+    /// Returns what the user trusts of the project, if that is known.
+    pub(super) fn trust(&self) -> Option<&Trust> {
+        self.trust.as_ref()
+    }
+
+    /// Returns the workflow by a name, or why it cannot be used. A project's own cannot take the name
+    /// of a built-in one, and is refused while its user does not trust it as it is.
     pub(super) fn find(&self, name: &Name) -> Result<Known, Refusal> {
         if let Some(known) = COMPILED_BUILT_IN.get(name.as_str()) {
             return Ok(known.clone());
         }
-        let unknown = || Refusal::UnknownWorkflow { given: name.to_string(), known: self.names() };
-        let user = self.user.as_ref().ok_or_else(unknown)?;
-        let read = user.read_workflow(name).map_err(|error| {
+        let bundle = self.read_own(name)?.ok_or_else(|| self.unknown(name.as_str()))?;
+        if !self.trusts(bundle.digest()) {
+            return Err(untrusted_folder(name));
+        }
+        let workflow = Workflow::compile(&bundle).map_err(|violations| {
+            Refusal::SchemaViolation { what: format!("the workflow {name}"), violations }
+        })?;
+        if workflow.definition.id == *name {
+            return Ok(Known { bundle, workflow: Arc::new(workflow) });
+        }
+        Err(Refusal::argument(
+            format!(
+                "the workflow in .refiner/workflows/{name}/ calls itself {}",
+                workflow.definition.id
+            ),
+            "give the folder and the workflow's id the same name",
+        ))
+    }
+
+    /// Reads one of the project's own workflows, whether or not it is trusted.
+    pub(super) fn read_own(&self, name: &Name) -> Result<Option<Bundle>, Refusal> {
+        let Some(workspace) = &self.workspace else { return Ok(None) };
+        workspace.read_workflow(name).map_err(|error| {
             Refusal::argument(
                 format!("the workflow {name} cannot be read: {error}"),
                 format!("correct the files in .refiner/workflows/{name}/"),
             )
-        })?;
-        let bundle = read.ok_or_else(unknown)?;
-        let workflow = Workflow::compile(&bundle).map_err(|violations| {
-            Refusal::SchemaViolation { what: format!("the workflow {name}"), violations }
-        })?;
-        match workflow.definition.id == *name {
-            true => Ok(Known { bundle, workflow: Arc::new(workflow) }),
-            false => Err(Refusal::argument(
-                format!(
-                    "the workflow in .refiner/workflows/{name}/ calls itself {}",
-                    workflow.definition.id
-                ),
-                "give the folder and the workflow's id the same name",
-            )),
-        }
+        })
     }
 
-    /// Returns the names of all workflows, in order.
-    pub(super) fn names(&self) -> Vec<String> {
-        let own =
-            self.user.as_ref().and_then(|user| user.workflow_names().ok()).unwrap_or_default();
-        let mut names: Vec<String> = own.iter().map(Name::to_string).collect();
-        names.extend(BUILT_IN.iter().map(|built_in| built_in.name.to_owned()));
-        names.sort();
-        names.dedup();
+    /// Returns the names of the project's own workflows, in order, trusted or not.
+    pub(super) fn own_names(&self) -> Vec<Name> {
+        let names = self.workspace.as_ref().and_then(|workspace| workspace.workflow_names().ok());
+        let mut names = names.unwrap_or_default();
+        names.retain(|name| !COMPILED_BUILT_IN.contains_key(name.as_str()));
+        names.truncate(OWN_MAX);
         names
     }
 
-    /// Returns the workflow with a digest, if it is built in or was compiled before.
+    /// Returns the names of the workflows that can be used, in order: what the project brings is
+    /// among them once it is trusted.
+    pub(super) fn names(&self) -> Vec<String> {
+        let is_trusted = |name: &Name| {
+            let bundle = self.read_own(name).ok().flatten();
+            bundle.is_some_and(|bundle| self.trusts(bundle.digest()))
+        };
+        let own = self.own_names().into_iter().filter(is_trusted).map(String::from);
+        let mut names: Vec<String> = own.collect();
+        names.extend(BUILT_IN.iter().map(|built_in| built_in.name.to_owned()));
+        names.sort();
+        names
+    }
+
+    /// Returns the refusal of a name that no workflow has. What is there and not trusted is named
+    /// with that.
+    pub(super) fn unknown(&self, given: &str) -> Refusal {
+        let mut known = self.names();
+        let own = self.own_names().into_iter().map(String::from);
+        let untrusted: Vec<String> = own.filter(|name| !known.contains(name)).collect();
+        known.extend(untrusted.iter().map(|name| format!("{name} (once refiner trust trusts it)")));
+        Refusal::UnknownWorkflow { given: given.to_owned(), known }
+    }
+
+    fn trusts(&self, digest: Digest) -> bool {
+        let trust = self.trust.as_ref();
+        trust.is_some_and(|trust| trust.current().workflows.contains_key(&digest))
+    }
+
+    /// Returns whether a definition that a journal brings may be used.
+    pub(super) fn is_usable(&self, digest: Digest) -> bool {
+        is_built_in(digest) || earlier::is_earlier(digest) || self.trusts(digest)
+    }
+
+    /// Refuses to use the definition that a cycle began with when it is not known to be good.
+    pub(super) fn check_usable(&self, document: &Document) -> Result<(), Refusal> {
+        if self.is_usable(document.definition) {
+            return Ok(());
+        }
+        Err(untrusted_journal(document))
+    }
+
+    /// Returns the workflow with a digest, if it is built in or was compiled before. Whether it may
+    /// be used is for [`Catalog::check_usable`] to say.
     pub(super) fn by_digest(&self, digest: Digest) -> Option<Arc<Workflow>> {
         let built_in = COMPILED_BUILT_IN.values().find(|known| known.workflow.digest == digest);
         if let Some(known) = built_in {
@@ -134,8 +196,9 @@ impl Catalog {
         self.by_digest.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned()
     }
 
-    /// Compiles a workflow that a cycle began with, and keeps it.
-    pub(super) fn compile(&self, stored: &[u8]) -> Result<Arc<Workflow>, Refusal> {
+    /// Compiles a workflow that a cycle began with, and keeps it. Its text has to be the one that the
+    /// digest names, since that is what was trusted.
+    pub(super) fn compile(&self, digest: Digest, stored: &[u8]) -> Result<Arc<Workflow>, Refusal> {
         let broken = |reason: String| {
             Refusal::Internal(format!(
                 "the workflow stored with the cycle cannot be used: {reason}"
@@ -143,6 +206,9 @@ impl Catalog {
         };
         let bundle: Bundle =
             serde_json::from_slice(stored).map_err(|error| broken(error.to_string()))?;
+        if bundle.digest() != digest {
+            return Err(broken(format!("its text is not the one of {digest}")));
+        }
         let workflow =
             Workflow::compile(&bundle).map_err(|violations| broken(format!("{violations:?}")))?;
         let workflow = Arc::new(workflow);
@@ -153,6 +219,41 @@ impl Catalog {
         compiled.insert(workflow.digest, Arc::clone(&workflow));
         Ok(workflow)
     }
+}
+
+fn is_built_in(digest: Digest) -> bool {
+    COMPILED_BUILT_IN.values().any(|known| known.workflow.digest == digest)
+}
+
+/// What a person does about a refusal of what a project brings.
+const TRUST_HINT: &str = "ask your user: a person can run refiner trust, which shows it and asks";
+
+fn untrusted_folder(name: &Name) -> Refusal {
+    Refusal::Forbidden {
+        message: format!(
+            "the workflow {name} is the project's own, in .refiner/workflows/{name}/, and as it is there its user does not trust it"
+        ),
+        hint: TRUST_HINT.to_owned(),
+    }
+}
+
+fn untrusted_journal(document: &Document) -> Refusal {
+    Refusal::Forbidden {
+        message: format!(
+            "the journal of {} brings a workflow of its own, {} ({}…), which its user does not trust",
+            document.artifact_name,
+            document.workflow,
+            beginning(document.definition)
+        ),
+        hint: format!("{TRUST_HINT}; load_state and history read the artifact without it"),
+    }
+}
+
+/// Returns as much of a digest as tells it from others.
+pub(super) fn beginning(digest: Digest) -> String {
+    let mut hex = digest.to_hex();
+    hex.truncate(12);
+    hex
 }
 
 impl Service {
@@ -170,6 +271,11 @@ impl Service {
 /// Returns a built-in workflow by its name.
 pub(super) fn built_in(name: &Name) -> Option<Arc<Workflow>> {
     COMPILED_BUILT_IN.get(name.as_str()).map(|known| Arc::clone(&known.workflow))
+}
+
+/// Returns a workflow where any will do.
+pub(super) fn any_built_in() -> Arc<Workflow> {
+    Arc::clone(&COMPILED_BUILT_IN[BUILT_IN[0].name].workflow)
 }
 
 /// Returns the prompts of the built-in workflows, by name, with the workflow of each.
@@ -196,7 +302,7 @@ mod tests {
             names.sort();
             names
         };
-        let beside = ["domains", "templates"];
+        let beside = ["domains", "earlier", "templates"];
         let workflows = names(root).into_iter().filter(|name| !beside.contains(&name.as_str()));
         let listed = BUILT_IN.map(|built_in| built_in.name.to_owned());
         assert_eq!(workflows.collect::<Vec<_>>(), listed);
@@ -210,7 +316,7 @@ mod tests {
 
     #[test]
     fn every_built_in_workflow_is_sound_and_found_by_name_and_digest() {
-        let catalog = Catalog::new(None);
+        let catalog = Catalog::new(None, None);
         for built_in in &BUILT_IN {
             let known = catalog.find(&Name::parse(built_in.name).unwrap()).unwrap();
             assert_eq!(known.bundle.digest(), known.workflow.digest);

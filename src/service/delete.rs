@@ -70,7 +70,7 @@ impl Service {
             let draft = writing.draft(clock.now(), before.document.clone(), summary);
             Ok(turn.end(Draft { removal: Some(removal), ..draft }))
         };
-        let stored = self.store(&name, operation).await;
+        let stored = self.store_anew(&name, operation).await;
         let (version, mut warnings) = match stored {
             // Deleted by another call, which is worth saying.
             Err(Refusal::NotFound { .. }) => return Err(self.absent(&name).await?),

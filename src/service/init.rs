@@ -120,12 +120,17 @@ impl Service {
         let wish = self.wish(arguments)?;
         let (clock, name) = (Arc::clone(&self.clock), wish.name.clone());
         let (opening, warnings) = self
-            .store(&name, move |turn| open(&wish, &writing, turn, clock.now(), &|| clock.new_id()))
+            .store_anew(&name, move |turn| {
+                open(&wish, &writing, turn, clock.now(), &|| clock.new_id())
+            })
             .await?;
         let outcome = match opening.outcome {
             Some(outcome) => outcome,
             None => self.first_outcome(&name, opening.version).await?,
         };
+        if outcome == Outcome::Resumed {
+            self.catalog.check_usable(&opening.snapshot.document)?;
+        }
         let warnings = opening.warnings.into_iter().chain(warnings).collect();
         Ok(Initialized {
             outcome,
@@ -144,10 +149,7 @@ impl Service {
 
     fn wish(&self, arguments: Init) -> Result<Wish, Refusal> {
         let workflow = arguments.workflow.as_deref().unwrap_or(REFINING);
-        let workflow = Name::parse(workflow).map_err(|_| Refusal::UnknownWorkflow {
-            given: workflow.to_owned(),
-            known: self.catalog.names(),
-        })?;
+        let workflow = Name::parse(workflow).map_err(|_| self.catalog.unknown(workflow))?;
         let known = self.catalog.find(&workflow)?;
         if let Some(artifact_type) = &arguments.artifact_type {
             taxonomy::check_artifact_type(artifact_type)?;

@@ -55,7 +55,7 @@ impl Service {
         let measuring = Measuring {
             files: Files::new(Arc::clone(&self.provider), &document.artifact_name, there),
             manifest,
-            commands: self.commands.clone(),
+            commands: self.allowed_commands(),
             now: self.clock.now(),
             progress: progress.clone(),
         };

@@ -31,6 +31,7 @@ mod save;
 mod tokens;
 pub mod trace;
 mod transition;
+mod trust;
 mod verify;
 mod watch;
 mod write;
@@ -62,15 +63,16 @@ pub use self::restore::{Restore, Restored};
 pub use self::save::{Save, Saved};
 pub use self::tokens::{NewToken, Tokens};
 pub use self::transition::{Transition, Transitioned};
+pub use self::trust::{OwnWorkflow, PromptSize, Waiting, WantedCommand};
 pub use self::verify::{Standing, Verified, Verify};
 pub use self::watch::{Followed, News, Watching};
 use crate::checks::CommandPolicy;
 use crate::hooks::Hooks;
-use crate::model::briefing::{Briefing, briefing};
+use crate::model::briefing::{self, Briefing};
 use crate::model::journal::Snapshot;
 use crate::model::removal::Removal;
 use crate::model::{Document, Name, Refusal, Workflow};
-use crate::storage::filesystem::Filesystem;
+use crate::storage::filesystem::{Filesystem, Trust};
 use crate::storage::{self, Newest, Provider, Tombstone};
 
 /// The operations on a workspace.
@@ -80,7 +82,7 @@ pub struct Service {
     clock: Arc<dyn Clock>,
     catalog: Arc<Catalog>,
     queues: Arc<Queues>,
-    /// The commands that checks may run.
+    /// The commands that checks may run by the user's configuration.
     commands: Option<Arc<CommandPolicy>>,
     hooks: Option<Hooks>,
     /// What proves that a person decides.
@@ -90,12 +92,13 @@ pub struct Service {
 impl Service {
     /// Serves what is stored by a provider, with the built-in workflows.
     pub fn new(provider: Arc<dyn Provider>, clock: Arc<dyn Clock>) -> Self {
-        Self::with_catalog(provider, clock, Catalog::new(None))
+        Self::with_catalog(provider, clock, Catalog::new(None, None))
     }
 
-    /// Serves a workspace on disk, with the built-in workflows and the user's own.
+    /// Serves a workspace on disk, with the built-in workflows. What else the project brings does
+    /// nothing until [`Service::with_trust`] says what its user trusts.
     pub fn of_workspace(workspace: Filesystem) -> Self {
-        let catalog = Catalog::new(Some(workspace.clone()));
+        let catalog = Catalog::new(Some(workspace.clone()), None);
         Self::with_catalog(Arc::new(workspace), Arc::new(SystemClock), catalog)
     }
 
@@ -112,10 +115,18 @@ impl Service {
         }
     }
 
-    /// Lets checks run the commands that the user's own configuration allows.
+    /// Lets checks run the commands that the user's own configuration allows, and those that they
+    /// trust. `None` allows neither: what the configuration says is not known.
     #[must_use]
     pub fn with_commands(self, commands: Option<CommandPolicy>) -> Self {
         Self { commands: commands.map(Arc::new), ..self }
+    }
+
+    /// Uses what the project brings as far as its user trusts it.
+    #[must_use]
+    pub fn with_trust(self, trust: Trust) -> Self {
+        let catalog = Catalog::new(self.catalog.workspace().cloned(), Some(trust));
+        Self { catalog: Arc::new(catalog), ..self }
     }
 
     /// Lets hooks know what happens.
@@ -169,39 +180,51 @@ impl Service {
         self.provider.tombstone(name).await.map_err(|error| refusal(name, &error))
     }
 
-    /// Returns the workflow that an artifact's present cycle began with.
+    /// Returns the workflow that an artifact's present cycle began with, unless its journal brings
+    /// one that the user does not trust.
     async fn workflow_of(&self, document: &Document) -> Result<Arc<Workflow>, Refusal> {
+        self.catalog.check_usable(document)?;
         if let Some(workflow) = self.catalog.by_digest(document.definition) {
             return Ok(workflow);
         }
+        let stored = self.stored_definition(document).await?;
+        self.catalog.compile(document.definition, &stored)
+    }
+
+    /// Returns the text of the workflow that an artifact's present cycle began with.
+    async fn stored_definition(&self, document: &Document) -> Result<Vec<u8>, Refusal> {
         let name = &document.artifact_name;
         let stored = self
             .provider
             .blob(name, document.definition)
             .await
             .map_err(|error| refusal(name, &error))?;
-        let stored = stored.ok_or_else(|| Refusal::StorageCorrupt {
+        stored.ok_or_else(|| Refusal::StorageCorrupt {
             name: name.to_string(),
             damage: format!(
                 "the workflow that its cycle began with ({}) is missing",
                 document.definition
             ),
-        })?;
-        self.catalog.compile(&stored)
+        })
     }
 
-    /// Returns where an artifact stands.
+    /// Returns where an artifact stands. Of a workflow that is not trusted nothing is in it: no guard
+    /// is decided and no text told.
     async fn brief(
         &self,
         snapshot: &Snapshot,
         mut warnings: Vec<String>,
     ) -> Result<Briefing, Refusal> {
+        if let Err(refusal) = self.catalog.check_usable(&snapshot.document) {
+            let why = format!("{refusal}. {}", refusal.hint());
+            return Ok(briefing::withheld(snapshot, why, warnings));
+        }
         let workflow = self.workflow_of(&snapshot.document).await?;
         warnings.extend(self.newer_definition(snapshot, &workflow));
         if let Some(hooks) = &self.hooks {
             warnings.extend(hooks.requests(snapshot).await);
         }
-        Ok(briefing(&workflow, snapshot, warnings))
+        Ok(briefing::briefing(&workflow, snapshot, warnings))
     }
 
     /// Says that a newer definition of the workflow exists than the one that the cycle runs.

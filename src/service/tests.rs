@@ -3,6 +3,7 @@ mod kinds;
 mod loops;
 mod random;
 mod removals;
+mod trust;
 
 use serde_json::{Value, json};
 

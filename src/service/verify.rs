@@ -69,6 +69,7 @@ impl Service {
         let name = arguments.name.clone();
         let newest = self.newest(&name).await?;
         let document = &newest.snapshot.document;
+        self.catalog.check_usable(document)?;
         check_ids(arguments.constraints.as_deref(), &document.constraints)?;
         let examined = self.examine_files(document, None, &caller.progress).await?;
         let seen = Arc::clone(&examined.examination);

@@ -76,7 +76,23 @@ impl Writing {
 
 impl Service {
     /// Lets an operation decide on top of the newest state of an artifact and stores what it drafts.
+    /// Refuses to go on with a cycle whose workflow its user does not trust.
     pub(super) async fn store<T: Send + 'static>(
+        &self,
+        name: &Name,
+        mut operation: impl FnMut(&mut Turn<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<(T, Vec<String>), Refusal> {
+        let catalog = Arc::clone(&self.catalog);
+        let operation = move |turn: &mut Turn<'_>| {
+            turn.newest().map_or(Ok(()), |newest| catalog.check_usable(&newest.document))?;
+            operation(turn)
+        };
+        self.store_anew(name, operation).await
+    }
+
+    /// Does the same for an operation that does not go on with the present cycle: it opens an
+    /// artifact or takes it away.
+    pub(super) async fn store_anew<T: Send + 'static>(
         &self,
         name: &Name,
         mut operation: impl FnMut(&mut Turn<'_>) -> Result<T, Refusal> + Send + 'static,

@@ -57,7 +57,10 @@ fn a_command_that_the_user_allows_runs_in_the_project_and_is_evidence() {
 #[test]
 fn a_command_that_the_user_does_not_allow_stays_unchecked_and_says_where_it_would_be() {
     let project = begun();
-    for allowed in [None, Some(json!({})), Some(json!({ "commands": [["sh"], ["sh", "-c"]] }))] {
+    let place = project.path().canonicalize().unwrap();
+    let others = json!({ "commands": [["sh"], ["sh", "-c"]] });
+    let others = json!({ "projects": { place.to_str().unwrap(): others } });
+    for allowed in [None, Some(json!({})), Some(others)] {
         if let Some(allowed) = allowed {
             configure(&project, &allowed.to_string());
         }

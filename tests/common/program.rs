@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Variables that would change what the program does.
-const VARIABLES: [&str; 15] = [
+const VARIABLES: [&str; 16] = [
     "CI",
     "CLAUDE_PROJECT_DIR",
     "CLICOLOR",
@@ -19,6 +19,7 @@ const VARIABLES: [&str; 15] = [
     "OTEL_SERVICE_NAME",
     "OTEL_TRACES_EXPORTER",
     "REFINER_DIR",
+    "REFINER_TRUST_OWNER",
     "RUST_LOG",
     "TERM",
     "WORKSPACE_FOLDER_PATHS",

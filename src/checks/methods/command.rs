@@ -6,12 +6,14 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::{Map, Value};
+
 use super::{Built, Found, Kind, Measure, Method, Param, Params, Reading, Stop, Work, whole};
 use crate::checks::finding::{named, one_line};
 
 pub(super) static METHOD: Method = Method {
     name: "command",
-    description: "a command exits with 0; it runs only where the user's own configuration allows it",
+    description: "a command exits with 0; it runs only where the user allowed it for the project",
     params: &[
         Param::required("command", Kind::Texts, "the program and its arguments, without a shell"),
         Param::optional("timeout_seconds", Kind::Number, "how long it may take; 60 when left out"),
@@ -37,6 +39,16 @@ fn build(params: &Params<'_>) -> Built {
     Ok(Box::new(RunCommand { command: params.texts("command"), timeout }))
 }
 
+/// Returns the command that a constraint with this `validation` is measured by, if it is by one.
+pub(in crate::checks) fn wanted(validation: &Map<String, Value>) -> Option<Vec<String>> {
+    if validation.get("method")?.as_str()? != METHOD.name {
+        return None;
+    }
+    let words = validation.get("params")?.get("command")?.as_array()?.iter();
+    let words: Option<Vec<String>> = words.map(|word| word.as_str().map(str::to_owned)).collect();
+    words.filter(|words| !words.is_empty())
+}
+
 #[derive(Debug)]
 struct RunCommand {
     command: Vec<String>,
@@ -49,8 +61,8 @@ impl Measure for RunCommand {
         let allowed = work.context.commands.filter(|policy| policy.allows(&self.command));
         let Some(policy) = allowed else {
             return Err(Stop::Unmeasured(format!(
-                "the command {shown:?} is not allowed: only your user can allow it, under commands \
-                 in their own refiner/config.json"
+                "the command {shown:?} is not allowed in this project: your user can allow it with \
+                 refiner trust at a terminal, or under projects in their own refiner/config.json"
             )));
         };
         work.look_at_everything()?;
@@ -207,7 +219,7 @@ mod tests {
     fn without_the_users_word_nothing_runs() {
         let dist = Dist::default();
         let params = json!({"command": ["sh", "-c", "exit 0"]});
-        let says = "? the command \"sh -c exit 0\" is not allowed: only your user can allow it, under commands in their own refiner/config.json";
+        let says = "? the command \"sh -c exit 0\" is not allowed in this project: your user can allow it with refiner trust at a terminal, or under projects in their own refiner/config.json";
         assert_eq!(run_with("command", &params, &dist, &Context::default()), says);
         let other = policy(&[&["sh", "-c"], &["sh"], &["sh", "-c", "exit 0", "x"]]);
         let context = Context { manifest: None, commands: Some(&other) };

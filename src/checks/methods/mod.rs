@@ -16,6 +16,8 @@ mod text_absent;
 mod text_matches;
 mod word_count;
 
+use serde_json::{Map, Value};
+
 use super::method::{Built, Found, Measure, MeasureFile, Method, Reading, each_file};
 use super::params::{Bounds, Kind, Param, Params};
 use super::work::{Stop, Work};
@@ -42,6 +44,11 @@ static METHODS: [&Method; 15] = [
 /// Returns every method there is, in the order of their names.
 pub fn methods() -> &'static [&'static Method] {
     &METHODS
+}
+
+/// Returns the command that a constraint with this `validation` is measured by, if it is by one.
+pub fn wanted_command(validation: &Map<String, Value>) -> Option<Vec<String>> {
+    command::wanted(validation)
 }
 
 const PATH: Param = Param::required("path", Kind::Path, "the file, or a glob for several");

@@ -150,11 +150,12 @@ impl Service {
     fn workflow_of_old(&self, old: &Old, notes: &mut Notes) -> Result<Known, Refusal> {
         let given = old.state.get("workflow").and_then(Value::as_str).unwrap_or(PMPO);
         let found = Name::parse(given).and_then(|name| self.catalog.find(&name));
-        found.or_else(|_| {
-            notes.say(
-                "state.json/workflow",
-                format!("there is no workflow {given:?}: {PMPO} is run"),
-            );
+        found.or_else(|refusal| {
+            let why = match refusal {
+                Refusal::Forbidden { message, .. } => format!("{message} (refiner trust)"),
+                _ => format!("there is no workflow {given:?}"),
+            };
+            notes.say("state.json/workflow", format!("{why}: {PMPO} is run"));
             self.catalog.find(&Name::parse(PMPO)?)
         })
     }
@@ -190,7 +191,7 @@ impl Service {
             Some(_) => Err(taken_already(&of)),
             None => turn.append(draft.clone()).map(|snapshot| snapshot.version),
         };
-        let (version, warnings) = self.store(&name, operation).await?;
+        let (version, warnings) = self.store_anew(&name, operation).await?;
         let mut report = plan.report(Some(version));
         let warned = warnings.into_iter().map(|what| Remark { place: name.to_string(), what });
         report.remarks.extend(warned);

@@ -177,40 +177,6 @@ async fn every_prompt_renders_in_every_phase_and_is_short_on_a_fresh_artifact() 
 }
 
 #[tokio::test]
-async fn a_users_own_workflow_runs_and_goes_on_as_it_began() {
-    let (folder, service) = on_disk();
-    let own = folder.path().join(".refiner/workflows/review");
-    std::fs::create_dir_all(&own).unwrap();
-    let workflow = |title: &str| {
-        json!({
-            "id": "review", "version": 1, "title": title, "initial": "read",
-            "prompts": {"read": {"title": "Read", "description": "Read it"}},
-            "states": {
-                "read": {"meta": {"prompt": "read"}, "on": {"done": [{"target": "over"}]}},
-                "over": {"type": "final", "meta": {"status": "converged"}}
-            }
-        })
-        .to_string()
-    };
-    #[expect(clippy::disallowed_methods, reason = "a person writes these files")]
-    let put = |file: &str, text: &str| std::fs::write(own.join(file), text).unwrap();
-    put("workflow.json", &workflow("Review"));
-    put("read.md", "Read {{ state.artifact_name }}.");
-    init(&service, json!({"workflow": "review"})).await.unwrap();
-    put("workflow.json", "not JSON");
-    let other: Init =
-        serde_json::from_value(json!({"name": "other", "workflow": "review"})).unwrap();
-    assert_eq!(service.init(other, &caller()).await.unwrap_err().code(), "invalid_argument");
-
-    // Another process knows the workflow only from the cycle that runs it.
-    let reopened = Service::of_workspace(Filesystem::open(folder.path()).unwrap());
-    let loaded = load(&reopened, json!({"with_prompt": true})).await.unwrap();
-    assert_eq!(loaded.prompt.as_deref(), Some("Read report."));
-    let done = send(&reopened, json!({"event": "done"})).await.unwrap();
-    assert_eq!(done.to, "over");
-}
-
-#[tokio::test]
 async fn a_readable_copy_of_a_finalized_cycle_is_kept() {
     let (folder, service) = on_disk();
     begin_loop(&service).await;

@@ -25,8 +25,14 @@ impl Disk {
     /// Takes the workspace of a project, which must exist. The workspace need not.
     pub(crate) fn open(project: &Path, owners: Owners) -> io::Result<Self> {
         let project = std::path::absolute(project)?;
-        Folder::at(&project.canonicalize()?, "", Owners::ANY)?;
-        Ok(Self { project, owners, root: Mutex::default() })
+        let disk = Self { project, owners, root: Mutex::default() };
+        disk.project()?;
+        Ok(disk)
+    }
+
+    /// Opens the project's folder, which may be behind a link: the user named it.
+    fn project(&self) -> io::Result<Folder> {
+        Folder::at(&self.project.join("."), "", Owners::ANY)
     }
 
     /// Returns the workspace's folder as it is at its path now.
@@ -34,8 +40,9 @@ impl Disk {
         let path = self.project.join(WORKSPACE);
         let there = folder::look_at(&path)?;
         let mut root = self.root.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((id, folder)) = root.as_ref().filter(|(id, _)| *id == there.id) {
-            let _ = id;
+        if let Some((id, folder)) = root.as_ref()
+            && *id == there.id
+        {
             return Ok(Arc::clone(folder));
         }
         let folder = Arc::new(Folder::at(&path, WORKSPACE, self.owners.clone())?);
@@ -82,14 +89,14 @@ impl Fs for Disk {
 
     fn create_dir(&self, path: &str) -> io::Result<()> {
         match inside(path)? {
-            "" => Folder::at(&self.project, "", Owners::ANY)?.create_dir(WORKSPACE),
+            "" => self.project()?.leaving_to(&self.owners).create_dir(WORKSPACE),
             inside => self.root()?.create_dir(inside),
         }
     }
 
     fn flush_dir(&self, path: &str) -> io::Result<()> {
         match path {
-            "" => Folder::at(&self.project, "", Owners::ANY)?.flush_dir(""),
+            "" => self.project()?.flush_dir(""),
             path => {
                 let (root, path) = self.below(path)?;
                 root.flush_dir(path)

@@ -63,6 +63,13 @@ impl Owners {
         Self::ANY
     }
 
+    /// Another user too, whom the user trusts.
+    #[must_use]
+    pub fn and(mut self, user: u32) -> Self {
+        self.users.iter_mut().for_each(|users| users.push(user));
+        self
+    }
+
     /// Only these users.
     #[cfg(test)]
     pub(crate) fn only(users: &[u32]) -> Self {
@@ -70,7 +77,7 @@ impl Owners {
     }
 
     /// Returns whether a user's files are opened.
-    fn admits(&self, user: u32) -> bool {
+    pub(crate) fn admits(&self, user: u32) -> bool {
         self.users.as_ref().is_none_or(|users| users.contains(&user))
     }
 

@@ -52,6 +52,12 @@ impl Folder {
         Ok(Self { handle, path, owners, heir })
     }
 
+    /// Lets root keep what it makes, unless it goes to one of these users.
+    pub(crate) fn leaving_to(mut self, owners: &Owners) -> Self {
+        self.heir = self.heir.filter(|(user, _)| owners.admits(user.as_raw()));
+        self
+    }
+
     /// Returns a path below as people know it.
     fn shown(&self, path: &str) -> String {
         match (self.path.is_empty(), path.is_empty()) {

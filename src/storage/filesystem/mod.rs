@@ -32,6 +32,7 @@ mod removal;
 mod segment;
 #[cfg(test)]
 mod simulation;
+mod trust;
 mod user_folder;
 mod watch;
 mod workflows;
@@ -58,6 +59,7 @@ use self::fs::{Fs, Mode};
 use self::history::History;
 pub use self::parcel::Parcel;
 use self::registry::{Registered, Registry};
+pub use self::trust::{OWNER_VARIABLE, Trust, Trusted, owner, trusts_owner};
 pub use self::user_folder::UserFolder;
 use self::watch::WorkspaceWatch;
 use super::{Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone, Watch};
