@@ -53,7 +53,7 @@ impl Trace {
                     call.returned = returned(resumed);
                 }
             } else if let Some((name, arguments)) = what.split_once('(').filter(is_known) {
-                let path = path_of(arguments);
+                let path = path_of(name, arguments);
                 calls.push((thread, Call { name: name.into(), path, returned: returned(what) }));
             }
         }
@@ -66,14 +66,16 @@ fn is_known((name, _): &(&str, &str)) -> bool {
     *name != "???"
 }
 
-/// The path that `-y` prints after the first file descriptor, with the name in it that follows, if one
-/// does.
-fn path_of(arguments: &str) -> String {
+/// The path that `-y` prints after the first file descriptor, with the name in it that follows where the
+/// call takes one.
+fn path_of(call: &str, arguments: &str) -> String {
     let Some((path, rest)) = arguments.split_once('<').and_then(|(_, rest)| rest.split_once('>'))
     else {
         return String::new();
     };
+    let takes_name = call.ends_with("at") || call.ends_with("at2") || call == "statx";
     let name = rest.strip_prefix(", \"").and_then(|rest| rest.split_once('"'));
+    let name = name.filter(|_| takes_name);
     let path = name.map_or(PathBuf::from(path), |(name, _)| Path::new(path).join(name));
     path.to_string_lossy().into_owned()
 }

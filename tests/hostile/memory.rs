@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::common::{Journal, Project, Raw, framed, peak_kib};
+use crate::common::{Journal, Project, Raw, command, framed, on_terminal, peak_kib};
 
 /// What a server may take beside a document, and the largest document.
 const PEAK_KIB_MAX: u64 = (256 + 4) << 10;
@@ -55,6 +55,14 @@ fn add_workflow(project: &Project, name: &str, guard: &str, template: &str) {
     fs::write(folder.join("p.md"), template).unwrap();
 }
 
+/// Lets a person trust the project's workflows, hostile as they are.
+fn trust(project: &Project) {
+    let mut command = command(project.path());
+    command.arg("trust");
+    let (code, screen) = on_terminal(command, "yes\n");
+    assert_eq!(code, Some(0), "{screen}");
+}
+
 /// Data of nearly a whole document: a long text, a long list, and many small values.
 fn large() -> Value {
     let rows: Vec<Value> = (0..500).map(|i| json!(vec![i; 500])).collect();
@@ -85,6 +93,7 @@ async fn hostile_templates_get_a_reason_and_little_memory() {
     for (i, (template, _)) in templates.iter().enumerate() {
         add_workflow(&project, &format!("w{i}"), "true", template);
     }
+    trust(&project);
     for (i, (template, reason)) in templates.iter().enumerate() {
         let mut server = Raw::greeted(project.path()).await;
         let (artifact, workflow) = (format!("a{i}"), format!("w{i}"));
@@ -103,6 +112,7 @@ async fn hostile_guards_do_not_hold_and_take_little_memory() {
     for (i, guard) in GUARDS.iter().enumerate() {
         add_workflow(&project, &format!("w{i}"), guard, "text");
     }
+    trust(&project);
     for (i, guard) in GUARDS.iter().enumerate() {
         let mut server = Raw::greeted(project.path()).await;
         let (artifact, workflow) = (format!("a{i}"), format!("w{i}"));

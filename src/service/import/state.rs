@@ -12,13 +12,14 @@ use crate::model::iteration::Iteration;
 use crate::model::{Document, Name, Refusal, Time, Workflow, limits, step, taxonomy};
 
 /// Fields of our own documents that mean nothing elsewhere.
-const OURS: [&str; 13] = [
+const OURS: [&str; 14] = [
     "approval",
     "artifact_name",
     "cycle",
     "definition",
     "digest",
     "evidence",
+    "journal",
     "last_transition",
     "lease",
     "reflected_files",

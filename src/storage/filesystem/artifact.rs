@@ -2,17 +2,18 @@
 
 mod locking;
 mod opening;
+mod standing;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::locking::release;
 pub(super) use self::opening::missing_journal;
+pub(super) use self::standing::Standing;
 use super::fault::{Fault, doing};
 use super::fs::{Fs, Stat};
 use super::layout;
 use super::plant::{Plant, planted};
 use super::projections::Projections;
-use super::registry::Registered;
 use super::segment::OpenSegment;
 use super::writer::{self, Writer};
 use super::{Newest, Sizes, Tombstone};
@@ -63,41 +64,6 @@ impl Open {
     fn close(&mut self) {
         (self.home, self.segment, self.writer) = (None, None, None);
         self.projections = Projections::default();
-    }
-}
-
-/// Where an artifact stands that has a journal.
-#[derive(Clone, Debug)]
-pub(super) enum Standing {
-    /// It is there.
-    Alive(Newest),
-    /// It was deleted.
-    Deleted(Tombstone),
-}
-
-impl Standing {
-    /// Returns the newest version.
-    pub(super) fn version(&self) -> Version {
-        match self {
-            Self::Alive(newest) => newest.snapshot.version,
-            Self::Deleted(tombstone) => tombstone.removed.version,
-        }
-    }
-
-    /// Returns what the registry says of the artifact, if it is there.
-    pub(super) fn registered(&self) -> Option<Registered> {
-        match self {
-            Self::Alive(newest) => Some(Registered::of(&newest.snapshot.document)),
-            Self::Deleted(_) => None,
-        }
-    }
-
-    /// Returns the newest state, if the artifact is there.
-    pub(super) fn alive(self) -> Option<Newest> {
-        match self {
-            Self::Alive(newest) => Some(newest),
-            Self::Deleted(_) => None,
-        }
     }
 }
 

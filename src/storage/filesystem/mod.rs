@@ -21,6 +21,7 @@ mod fs;
 mod history;
 pub mod layout;
 mod lock;
+mod open_artifacts;
 mod open_file;
 mod outputs;
 mod parcel;
@@ -38,11 +39,10 @@ mod watch;
 mod workflows;
 mod writer;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -57,6 +57,7 @@ use self::fault::{Fault, doing};
 pub use self::foreign::{Foreign, Kind, NOT_FOLLOWED};
 use self::fs::{Fs, Mode};
 use self::history::History;
+use self::open_artifacts::OpenArtifacts;
 pub use self::parcel::Parcel;
 use self::registry::{Registered, Registry};
 pub use self::trust::{OWNER_VARIABLE, Trust, Trusted, owner, trusts_owner};
@@ -80,13 +81,6 @@ pub(crate) struct Sizes {
 const SIZES: Sizes =
     Sizes { segment_bytes_max: 4 << 20, segment_entries_max: 4096, replay_bytes_max: 32 << 20 };
 
-/// Artifacts that a process keeps open. Each takes its document twice.
-const OPEN_MAX: usize = 256;
-/// Files that an open artifact takes: its folder, its journal's, a segment, and a lock.
-const FILES_OF_ARTIFACT: u64 = 4;
-/// Files that a process may have open beside those of its artifacts.
-const OTHER_FILES: u64 = 96;
-
 /// How long changes of the registry are collected.
 const REGISTRY_PAUSE: Duration = Duration::from_millis(200);
 
@@ -102,15 +96,8 @@ pub struct Filesystem {
 pub(crate) struct Store {
     fs: Arc<dyn Fs>,
     sizes: Sizes,
-    artifacts: Mutex<OpenArtifacts>,
-    open_max: usize,
+    artifacts: OpenArtifacts,
     registry: Registry,
-}
-
-#[derive(Debug, Default)]
-struct OpenArtifacts {
-    by_name: HashMap<Name, (u64, Arc<Artifact>)>,
-    uses: u64,
 }
 
 impl Filesystem {
@@ -154,13 +141,7 @@ impl Filesystem {
 
 impl Store {
     pub(crate) fn new(fs: Arc<dyn Fs>, sizes: Sizes) -> Self {
-        Self {
-            fs,
-            sizes,
-            artifacts: Mutex::default(),
-            open_max: open_max(),
-            registry: Registry::default(),
-        }
+        Self { fs, sizes, artifacts: OpenArtifacts::new(), registry: Registry::default() }
     }
 
     /// Does something with an artifact, once more without the idle ones where the process may open no
@@ -171,7 +152,7 @@ impl Store {
         work: &mut dyn FnMut(&Artifact) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         match work(&self.artifact(name)) {
-            Err(fault) if fault.is_out_of_files() && self.close_idle() => {
+            Err(fault) if fault.is_out_of_files() && self.artifacts.close_idle() => {
                 work(&self.artifact(name))
             }
             result => result,
@@ -182,28 +163,9 @@ impl Store {
         self.with(name, &mut Artifact::standing)
     }
 
-    /// Closes the artifacts that are in no use now. Returns whether there were any.
-    fn close_idle(&self) -> bool {
-        let mut open = self.artifacts.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = open.by_name.len();
-        open.by_name.retain(|_, (_, artifact)| Arc::strong_count(artifact) > 1);
-        open.by_name.len() < before
-    }
-
     fn artifact(&self, name: &Name) -> Arc<Artifact> {
-        let mut open = self.artifacts.lock().unwrap_or_else(PoisonError::into_inner);
-        open.uses += 1;
-        let uses = open.uses;
-        if let Some((used, artifact)) = open.by_name.get_mut(name) {
-            *used = uses;
-            return Arc::clone(artifact);
-        }
-        if open.by_name.len() >= self.open_max {
-            open.close_least_used();
-        }
-        let artifact = Arc::new(Artifact::new(name.clone(), Arc::clone(&self.fs), self.sizes));
-        open.by_name.insert(name.clone(), (uses, Arc::clone(&artifact)));
-        artifact
+        let open = || Artifact::new(name.clone(), Arc::clone(&self.fs), self.sizes);
+        self.artifacts.get(name, open)
     }
 
     /// Appends, and returns whether the registry has to be written.
@@ -310,19 +272,6 @@ impl Store {
     }
 }
 
-/// Returns how many artifacts may be open so that their files leave room for others.
-#[cfg(unix)]
-fn open_max() -> usize {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let files = limit.unwrap_or(u64::MAX).saturating_sub(OTHER_FILES);
-    usize::try_from(files / FILES_OF_ARTIFACT).unwrap_or(OPEN_MAX).clamp(8, OPEN_MAX)
-}
-
-#[cfg(not(unix))]
-fn open_max() -> usize {
-    OPEN_MAX
-}
-
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Presence {
@@ -341,18 +290,6 @@ fn make_workspace(fs: &dyn Fs) -> io::Result<()> {
     }
     fs.create_dir(layout::ARTIFACTS)?;
     fs.create_dir(layout::LOCKS)
-}
-
-impl OpenArtifacts {
-    /// Closes the artifact that was used least recently of those that nobody uses now.
-    fn close_least_used(&mut self) {
-        let idle =
-            self.by_name.iter().filter(|(_, (_, artifact))| Arc::strong_count(artifact) == 1);
-        let oldest = idle.min_by_key(|(_, (used, _))| *used).map(|(name, _)| name.clone());
-        if let Some(name) = oldest {
-            self.by_name.remove(&name);
-        }
-    }
 }
 
 impl fmt::Display for Filesystem {
