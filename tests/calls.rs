@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::common::{Call, Project, Server, traced};
 
 /// The calls of a lone save after the flush of the one before, on what, and why.
-const CALLS: [(&str, &str, &str); 23] = [
+const CALLS: [(&str, &str, &str); 24] = [
     ("flock", "locks/a@projections", "one process projects at a time"),
     ("newfstatat", "locks/a@projections", "people remove locks"),
     ("newfstatat", "artifacts/a/state.json", "another process may have projected"),
@@ -19,6 +19,7 @@ const CALLS: [(&str, &str, &str); 23] = [
     ("fstat", "artifacts/a/state.json", "how it looks, so that an edit is noticed"),
     ("close", "artifacts/a/state.json", "it is not needed any more"),
     ("flock", "locks/a@projections", "the lock is given back"),
+    ("newfstatat", "artifacts/a/journal/NEXT", "a copy may have brought a segment that follows"),
     (
         "newfstatat",
         "artifacts/a/journal/000000000001.jsonl",

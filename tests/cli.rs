@@ -351,7 +351,7 @@ fn doctor_says_that_all_is_well_or_what_is_not() {
     damage(&project);
     insta::assert_snapshot!(said(&project, &["doctor"]), @r"
     exit 1
-    error .refiner/artifacts/notes/journal/000000000001.jsonl: version 2 is damaged (checksum mismatch) at byte 1577; 1 good lines follow
+    error .refiner/artifacts/notes/journal/000000000001.jsonl: version 2 is damaged (checksum mismatch) at byte 1622; 1 good lines follow
       every byte is kept and nothing more is written to this journal; bring it back from a backup, or begin a new artifact from what `refiner show` still reads
     warning .refiner/artifacts/notes/state.json: it is missing
       it is made again with the next operation

@@ -50,6 +50,8 @@ struct Open {
     segment: Option<OpenSegment>,
     writer: Option<Writer>,
     projections: Projections,
+    /// The version when the lock was taken, before anything was written.
+    locked_at: Version,
     /// The journal that was there last, and its version.
     seen: Option<(Option<JournalId>, Version)>,
     read_only: Option<String>,
@@ -171,7 +173,6 @@ impl Artifact {
         decide: Option<Decide<'_>>,
     ) -> Result<Option<Standing>, Fault> {
         let reading = decide.is_none();
-        let before = open.writer.as_ref().map(Writer::version);
         let lock = self.acquire(open, reading)?;
         let mut stored = self.write(open, decide, lock.length);
         release(lock, open.writer.as_ref());
@@ -192,7 +193,7 @@ impl Artifact {
         let warnings = self.project(open);
         let state_file = self.state_file(open);
         // Last, so that nothing is answered of a journal that was gone before.
-        self.confirm(open, before)?;
+        self.confirm(open)?;
         Ok(self.publish(open, state_file, warnings))
     }
 
@@ -200,6 +201,7 @@ impl Artifact {
     /// error that leaves anything in doubt, there is no writer any more.
     fn write(&self, open: &mut Open, decide: Option<Decide<'_>>, length: u64) -> Result<(), Fault> {
         let kept_up = self.keep_up(open, length)?;
+        open.locked_at = open.writer.as_ref().map_or(0, Writer::version);
         let Some(mut writer) = open.writer.take() else {
             self.check_nothing_was_stored()?;
             let Some(decide) = decide else { return Ok(()) };

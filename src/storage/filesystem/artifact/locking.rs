@@ -168,19 +168,28 @@ impl Artifact {
 
     /// Fails when the journal that was worked on is not the one at its path any more. One that was
     /// purged since was there when it was written to.
-    pub(super) fn confirm(&self, open: &mut Open, before: Option<Version>) -> Result<(), Fault> {
+    pub(super) fn confirm(&self, open: &mut Open) -> Result<(), Fault> {
         let Some(writer) = &open.writer else { return Ok(()) };
         let (segment, version) = (&writer.segment().open, writer.version());
+        let written = version > open.locked_at;
+        if planted(Plant::NoComparison) {
+            return Ok(());
+        }
+        // A copy may bring a segment that followed before, and with it another entry of this version.
+        let follower = open.locked_at + 1;
+        let is_followed = written
+            && segment.first != follower
+            && fs::exists(segment.journal.as_ref(), &layout::segment_file(follower))
+                .map_err(doing("look for a segment after", &segment.path))?;
         let is_there = self.fs.look(&segment.path).is_ok_and(|there| there.id == segment.id);
-        if is_there
-            || planted(Plant::NoComparison)
-            || self.was_purged(writer.standing().journal, version)?
+        if (is_there && !is_followed)
+            || (!is_there && self.was_purged(writer.standing().journal, version)?)
         {
             return Ok(());
         }
         open.close();
         *hold_briefly(&self.published) = None;
-        Err(self.exchanged(before.is_none_or(|before| before < version)))
+        Err(self.exchanged(written))
     }
 
     /// Returns whether a journal was purged at a version or after it.

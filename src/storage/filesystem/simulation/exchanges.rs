@@ -43,14 +43,18 @@ pub(super) fn exchange(plan: Plan, person: &Process) -> usize {
     over
 }
 
-/// Does what `mv FOLDER ASIDE; cp -a ASIDE FOLDER; sync` does. What a power cut finds of a copy that was
-/// not flushed is not for the store to answer for.
+/// Does what `mv FOLDER ASIDE; cp -a ASIDE COPY; sync; mv COPY FOLDER` does. Of a copy that grows in place
+/// while processes write to it, or that was not flushed, nothing is promised.
 fn move_and_copy(person: &Process, folder: &str, aside: &str) -> io::Result<()> {
     person.rename(folder, aside)?;
     if fs::exists(person, folder)? {
         return Ok(());
     }
-    copy(person, aside, folder)
+    let copied = format!("{aside}-copy");
+    copy(person, aside, &copied)?;
+    person.rename_new(&copied, folder)?;
+    person.flush_dir("")?;
+    person.flush_dir(fs::parent(folder))
 }
 
 fn copy(person: &Process, from: &str, to: &str) -> io::Result<()> {

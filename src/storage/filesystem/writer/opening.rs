@@ -76,8 +76,7 @@ impl Writer {
                 .iter()
                 .map(|line| (line.entry.version, line.end as u64))
                 .collect(),
-            // Someone may have moved or copied the folders a moment ago.
-            names_unverified: true,
+            names_unverified: verified == scanned.base.version,
             journal: scanned.journal,
             log_changes,
             damage: None,
