@@ -99,9 +99,9 @@ impl File {
 
 /// Returns every text of the project. What tests keep as it once was is not looked into.
 fn project() -> Vec<File> {
-    const FOLDERS: [&str; 11] = [
-        ".cargo", ".ci", ".github", "benches", "examples", "npm", "prompts", "schemas", "scripts",
-        "src", "tests",
+    const FOLDERS: [&str; 12] = [
+        ".cargo", ".ci", ".github", "benches", "docs", "examples", "npm", "prompts", "schemas",
+        "scripts", "src", "tests",
     ];
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();

@@ -203,6 +203,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a person moves the workspace")]
     fn a_workspace_that_is_exchanged_is_opened_anew() {
         let (folder, disk) = disk();
         let there = |path: &str| folder.path().join(path);

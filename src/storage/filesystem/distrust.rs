@@ -87,7 +87,7 @@ impl Owners {
             return Ok(());
         }
         let own = self.users.iter().flatten().map(u32::to_string).collect::<Vec<_>>().join(" or ");
-        Err(Distrusted::new(
+        Err(Distrusted::error(
             path,
             format!("belongs to the user with the id {user}, and you are {own}"),
             "run `refiner trust --owner` if you trust that user, or name the project's folder in REFINER_TRUST_OWNER",
@@ -105,7 +105,7 @@ pub(crate) struct Distrusted {
 }
 
 impl Distrusted {
-    fn new(path: &str, reason: String, hint: &'static str) -> io::Error {
+    fn error(path: &str, reason: String, hint: &'static str) -> io::Error {
         let path = if path.is_empty() { "the workspace".to_owned() } else { path.to_owned() };
         io::Error::other(Self { path, reason, hint })
     }
@@ -116,12 +116,12 @@ impl Distrusted {
             Kind::Link => "is a link, and links are not followed".to_owned(),
             _ => format!("is {found}, and {expected} belongs there"),
         };
-        Self::new(path, reason, "look at where it comes from, and remove it")
+        Self::error(path, reason, "look at where it comes from, and remove it")
     }
 
     /// Refuses to write into a file that has other names too.
     pub(crate) fn names(path: &str, names: u64) -> io::Error {
-        Self::new(
+        Self::error(
             path,
             format!("has {names} names (hard links), and writing to it would change them all"),
             "copy it, and put the copy in its place",
@@ -130,7 +130,7 @@ impl Distrusted {
 
     /// Refuses a file that is too large to read.
     pub(crate) fn size(path: &str, bytes: u64, bytes_max: u64) -> io::Error {
-        Self::new(
+        Self::error(
             path,
             format!("has {bytes} bytes, and {bytes_max} is the limit"),
             "look at where it comes from, and remove it",

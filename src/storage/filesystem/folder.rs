@@ -353,6 +353,7 @@ fn step_by_step(root: &OwnedFd, path: &str, flags: OFlags) -> rustix::io::Result
 }
 
 /// What a rename does beside giving a name.
+#[derive(Clone, Copy)]
 enum Flag {
     NoReplace,
     Exchange,
@@ -413,6 +414,7 @@ pub(super) fn stat_of(stat: &rustix::fs::Stat) -> Stat {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 #[expect(clippy::disallowed_methods, reason = "a stranger prepares these files")]
 mod tests;

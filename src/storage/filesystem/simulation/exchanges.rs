@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::super::distrust::Kind;
-use super::super::fs::{self, Fs, Mode};
+use super::super::fs::{self, Fs as _, Mode};
 use super::super::plant::testing;
 use super::super::{Store, layout};
 use super::disk::{Process, Random, SimulatedDisk};
