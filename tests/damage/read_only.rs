@@ -103,7 +103,7 @@ async fn a_server_writes_once_its_folder_becomes_writable() {
         let reader = Reader::new(&project);
         if locks_only {
             reader.allow(project.path(), 0o755);
-            fs::set_permissions(project.file("locks"), fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(project.file("locks"), fs::Permissions::from_mode(0o000)).unwrap();
         }
         let server = Server::start_command(reader.command(&project, &["serve"])).await;
         let save = json!({ "name": "a", "patch": { "data": { "x": 6 } } });
