@@ -96,9 +96,20 @@ fn write_some(file: &std::fs::File, bytes: &[u8], offset: u64) -> io::Result<usi
     std::os::unix::fs::FileExt::write_at(file, bytes, offset)
 }
 
+/// Here a lock keeps other handles from reading too, so a reader waits until it is given back.
 #[cfg(windows)]
 fn read_some(file: &std::fs::File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+    const LOCK_VIOLATION: i32 = 33;
+    const WAITS_MAX: usize = 5000;
+    for _ in 0..WAITS_MAX {
+        match std::os::windows::fs::FileExt::seek_read(file, buffer, offset) {
+            Err(error) if error.raw_os_error() == Some(LOCK_VIOLATION) => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            read => return read,
+        }
+    }
+    Err(io::ErrorKind::TimedOut.into())
 }
 
 #[cfg(windows)]
