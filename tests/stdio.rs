@@ -3,6 +3,7 @@
 
 mod end;
 mod gone;
+mod open_files;
 mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -487,4 +487,22 @@ pub(crate) mod tests {
         assert_eq!(provider.kept_in(&name, 3).await.unwrap(), Some(kept_in));
         assert_eq!(provider.kept_in(&name, 4).await.unwrap(), None);
     }
+
+    /// Goal: opening costs no more than a bound, however much each save changes. Method: saves whose
+    /// patches are blobs.
+    #[tokio::test]
+    async fn a_segment_ends_by_what_reading_it_takes() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::open(folder.path(), Owners::user()).unwrap();
+        let sizes = Sizes { replay_bytes_max: 200 << 10, ..SIZES };
+        let store = Store::new(Arc::new(disk), sizes);
+        let name = Name::parse("a").unwrap();
+        for i in 0..6 {
+            let large = json!(i.to_string().repeat(70 << 10));
+            let decide = move |turn: &mut Turn<'_>| drop(turn.append(draft("a", &large)).unwrap());
+            store.append(&name, Box::new(decide)).unwrap();
+        }
+        let segments = segment::list(store.fs.as_ref(), &name).unwrap();
+        assert_eq!(segments, [1, 4], "three patches of 70 KiB in each");
+    }
 }
