@@ -1,3 +1,4 @@
 //! Folders that somebody else prepared: what they bring costs no more than it may.
 
+mod folder;
 mod memory;
