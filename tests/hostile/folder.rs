@@ -138,7 +138,7 @@ fn check(project: &Project, arguments: &[&str], what: &str) {
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
     let what = format!("{what}: {arguments:?}");
-    assert!(matches!(code, Some(0 | 1 | 2 | 3 | 4)), "{what} ended with {code:?}: {said}");
+    assert!(matches!(code, Some(0..=4)), "{what} ended with {code:?}: {said}");
     assert!(!said.contains(SECRET), "{what} shows what is outside: {said}");
     let git: Vec<_> = fs::read_dir(project.path().join(".git")).unwrap().collect();
     assert_eq!(git.len(), 2, "{what} wrote outside: {git:?}");
