@@ -118,11 +118,23 @@ impl Projections {
 
     fn take_away_locked(&mut self, history: &History<'_>, removed: Removed) -> io::Result<()> {
         if self.removed < removed.version {
-            self.removed = self.removed.max(removal::done(history.fs, history.name)?);
+            self.learn_removed(history)?;
         }
         if self.removed < removed.version {
             removal::take_away(history.fs, history.name, removed)?;
             self.removed = removed.version;
+        }
+        Ok(())
+    }
+
+    /// Takes note of what other processes took away.
+    fn learn_removed(&mut self, history: &History<'_>) -> io::Result<()> {
+        let done = removal::done(history.fs, history.name)?;
+        if done > self.removed {
+            // The process that wrote the mark may have failed to flush its name. A power cut would then
+            // lose it, and what was made since would be taken away too.
+            history.fs.flush_dir(&layout::journal(history.name))?;
+            self.removed = done;
         }
         Ok(())
     }
@@ -137,8 +149,8 @@ impl Projections {
         let before = self.removed;
         let state_as_known = self.is_as_known(STATE_FILE, home)?;
         if !state_as_known {
-            // Somebody else projected, or took files away.
-            self.removed = self.removed.max(removal::done(history.fs, history.name)?);
+            // Another process projected, or took files away.
+            self.learn_removed(history)?;
         }
         if self.removed > standing.version && !planted(Plant::OlderProjection) {
             return Ok(());
