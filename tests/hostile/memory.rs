@@ -4,10 +4,13 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::common::{Journal, Project, Raw, command, framed, on_terminal, peak_kib};
+use crate::common::{Journal, Project, Raw, command, framed, older_program, on_terminal, peak_kib};
 
 /// What a server may take beside a document, and the largest document.
 const PEAK_KIB_MAX: u64 = (256 + 4) << 10;
+
+/// Saves of 2 MiB, which are 360 MiB of patches together.
+const SAVES: u32 = 180;
 
 /// Templates that make much of little, each with a part of the reason for which it is not rendered.
 fn templates() -> Vec<(String, &'static str)> {
@@ -168,4 +171,36 @@ async fn hostile_patches_are_damage_and_take_little_memory() {
         check_peak(&server, &patch[0].to_string());
         assert!(server.end().await.0.success());
     }
+}
+
+/// The older program ended no segment for its size: one holds every save since the artifact began.
+#[tokio::test]
+async fn a_large_segment_of_an_older_program_opens_in_little_memory() {
+    let project = Project::new();
+    let mut serve = std::process::Command::new(older_program());
+    serve.arg("--dir").arg(project.path()).arg("serve");
+    serve.env("XDG_CONFIG_HOME", project.path().join(".config"));
+    let mut older = Raw::start_command(serve);
+    older.greet("2025-11-25").await;
+    older.call("init_state", json!({ "name": "a", "workflow": "document" })).await.unwrap();
+    for i in 0..SAVES {
+        let text = format!("{i:04}").repeat(1 << 19);
+        let save = json!({ "name": "a", "patch": { "data": { "text": text } } });
+        older.call("save_state", save).await.unwrap();
+    }
+    assert!(older.end().await.0.success());
+    assert_eq!(fs::read_dir(project.of("a", "journal")).unwrap().count(), 1);
+    let blobs = fs::read_dir(project.of("a", "blobs")).unwrap();
+    let sizes = blobs.map(|blob| blob.unwrap().metadata().unwrap().len());
+    assert!(sizes.sum::<u64>() > 300 << 20, "the segment takes more than the server may");
+    fs::remove_file(project.of("a", "state.json")).unwrap();
+
+    let mut server = Raw::greeted(project.path()).await;
+    let load = json!({ "name": "a", "select": ["/version"] });
+    let loaded = server.call("load_state", load).await.unwrap();
+    assert_eq!(loaded["version"], SAVES + 1, "{loaded}");
+    let save = json!({ "name": "a", "patch": { "data": { "x": 1 } } });
+    server.call("save_state", save).await.unwrap();
+    check_peak(&server, "a large segment of an older program");
+    assert!(server.end().await.0.success());
 }
