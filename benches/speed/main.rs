@@ -33,7 +33,7 @@ struct Scale {
     history: usize,
     /// How often those who write at once take turns, and for how long.
     turns: usize,
-    turn: Duration,
+    transaction: Duration,
     /// Processes that are started.
     starts: usize,
 }
@@ -42,15 +42,20 @@ const FULL: Scale = Scale {
     calls: 2_000,
     history: 100_000,
     turns: 7,
-    turn: Duration::from_millis(1_000),
+    transaction: Duration::from_millis(1_000),
     starts: 40,
 };
 
-const QUICK: Scale =
-    Scale { calls: 500, history: 10_000, turns: 3, turn: Duration::from_millis(500), starts: 10 };
+const QUICK: Scale = Scale {
+    calls: 500,
+    history: 10_000,
+    turns: 3,
+    transaction: Duration::from_millis(500),
+    starts: 10,
+};
 
 const GLANCE: Scale =
-    Scale { calls: 1, history: 1_000, turns: 1, turn: Duration::from_millis(20), starts: 1 };
+    Scale { calls: 1, history: 1_000, turns: 1, transaction: Duration::from_millis(20), starts: 1 };
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -36,14 +36,14 @@ pub(crate) fn medians<const N: usize>(
 /// Does each in turn for as long as a turn takes, and returns the median of the rates of each.
 pub(crate) fn rates<const N: usize>(
     turns: usize,
-    turn: Duration,
+    transaction: Duration,
     mut all: [Counted<'_>; N],
 ) -> Result<[f64; N]> {
     let mut samples = [(); N].map(|()| Vec::with_capacity(turns));
     for _ in 0..turns {
         for (one, samples) in all.iter_mut().zip(&mut samples) {
             let start = Instant::now();
-            let count = one(start + turn)?;
+            let count = one(start + transaction)?;
             samples.push(start.elapsed() / u32::try_from(count.max(1))?);
         }
     }

@@ -39,7 +39,7 @@ fn on_own_artifacts(place: &Place, refiner: &mut Client, scale: Scale) -> Result
     let files = raw::files(place.path(), WRITERS)?;
     let [saves, appends] = rates(
         scale.turns,
-        scale.turn,
+        scale.transaction,
         [&mut |until| save_at_once(refiner, WRITERS, own, until), &mut |until| {
             raw::append_to_each(&files, until)
         }],
@@ -57,7 +57,7 @@ fn on_one_artifact(place: &Place, refiner: &mut Client, scale: Scale) -> Result<
     let file = raw::Shared::new(raw::files(place.path(), 1)?.remove(0));
     let [saves, appends] = rates(
         scale.turns,
-        scale.turn,
+        scale.transaction,
         [&mut |until| save_at_once(refiner, WRITERS, |_| SHARED.to_owned(), until), &mut |until| {
             file.append_from(WRITERS, until)
         }],
@@ -77,7 +77,7 @@ fn from_several_processes(place: &Place, scale: Scale) -> Result<Row> {
     let file = raw::files(place.path(), 1)?;
     let [saves, appends] = rates(
         scale.turns,
-        scale.turn,
+        scale.transaction,
         [&mut |until| save_from_each(&mut clients, until), &mut |until| {
             raw::append_to_each(&file, until)
         }],

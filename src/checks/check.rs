@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::{Map, Value, json};
 
-use super::finding::{Finding, Outcome, listed, named, one_line};
+use super::finding::{Measurement, Outcome, listed, named, one_line};
 use super::method::{Found, Measure, Method, Reading};
 use super::params::{Params, below};
 use super::target::Target;
@@ -63,7 +63,7 @@ impl Check {
     ///
     /// Blocks while it reads, and while a command runs. A parser that panics is reported like a
     /// file that cannot be read: one hostile file does not keep others from being measured.
-    pub fn run(&self, files: &dyn Files, context: &Context<'_>) -> Finding {
+    pub fn run(&self, files: &dyn Files, context: &Context<'_>) -> Measurement {
         let mut work = match Work::begin(files, context) {
             Ok(work) => work,
             Err(stop) => return finding(Err(stop), None, BTreeMap::new()),
@@ -163,12 +163,12 @@ fn finding(
     readings: Result<Vec<Reading>, Stop>,
     target: Option<&Target>,
     files: BTreeMap<String, Digest>,
-) -> Finding {
+) -> Measurement {
     let readings = readings.unwrap_or_else(|stop| vec![Reading { path: None, found: Err(stop) }]);
     let judged: Vec<(Outcome, String)> =
         readings.iter().map(|reading| judge(reading, target)).collect();
     let (outcome, details) = summary(&judged);
-    Finding { outcome, details: one_line(&details), measured: measured(&readings), files }
+    Measurement { outcome, details: one_line(&details), measured: measured(&readings), files }
 }
 
 fn judge(reading: &Reading, target: Option<&Target>) -> (Outcome, String) {

@@ -21,7 +21,7 @@ pub enum Outcome {
 
 /// What a check found, and on which content of which files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
+pub struct Measurement {
     /// Whether the constraint holds.
     pub outcome: Outcome,
     /// What was measured and where it fails, in one line for people and models.

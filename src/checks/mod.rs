@@ -37,7 +37,7 @@ use serde_json::Value;
 
 pub use check::Check;
 pub use command_files::files_of;
-pub use finding::{Finding, Outcome};
+pub use finding::{Measurement, Outcome};
 pub use method::Method;
 pub use methods::{methods, wanted_command};
 pub(crate) use outline::Outline;

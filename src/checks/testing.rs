@@ -5,7 +5,7 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use super::{Check, Context, FileInfo, Files, Finding, Outcome};
+use super::{Check, Context, FileInfo, Files, Measurement, Outcome};
 
 /// Files in memory.
 #[derive(Debug, Default)]
@@ -65,7 +65,12 @@ pub(super) fn parsed(
     Check::parse(validation.as_object().unwrap(), target, "/constraints/0")
 }
 
-pub(crate) fn check(method: &str, params: &Value, target: Option<&Value>, dist: &Dist) -> Finding {
+pub(crate) fn check(
+    method: &str,
+    params: &Value,
+    target: Option<&Value>,
+    dist: &Dist,
+) -> Measurement {
     parsed(method, params, target).unwrap().run(dist, &Context::default())
 }
 

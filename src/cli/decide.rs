@@ -1,5 +1,5 @@
 use super::output::briefing;
-use super::writing::{Undertaking, Writing, name, with_person};
+use super::writing::{PendingDecision, Writing, name, with_person};
 use super::{Context, Failure};
 use crate::service;
 
@@ -30,13 +30,13 @@ impl Decide {
             expected_version: self.writing.expected_version,
             idempotency_key: self.writing.idempotency_key,
         };
-        let undertaking = Undertaking {
+        let pending = PendingDecision {
             name: &arguments.name,
             event: Some(event),
             words: arguments.reason.as_deref(),
         };
         let send = async |caller: &_| context.service.transition(arguments.clone(), caller).await;
-        let answer = with_person(context, &undertaking, send).await?;
+        let answer = with_person(context, &pending, send).await?;
         context.output.warn(&answer.briefing);
         context.output.answer(&answer, |page, answer| {
             writeln!(page, "{} → {}", answer.from, answer.to)?;

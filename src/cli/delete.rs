@@ -22,7 +22,7 @@ impl Delete {
             idempotency_key: removing.writing.idempotency_key.clone(),
         };
         let delete = async |caller: &_| context.service.delete(arguments.clone(), caller).await;
-        let answer = with_person(context, &removing.undertaking(&arguments.name), delete).await?;
+        let answer = with_person(context, &removing.pending(&arguments.name), delete).await?;
         context.output.warnings(&answer.warnings);
         context.output.answer(&answer, |page, answer| match &answer.kept_in {
             Some(kept_in) => {

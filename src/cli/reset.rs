@@ -19,7 +19,7 @@ impl Reset {
             idempotency_key: removing.writing.idempotency_key.clone(),
         };
         let reset = async |caller: &_| context.service.reset(arguments.clone(), caller).await;
-        let answer = with_person(context, &removing.undertaking(&arguments.name), reset).await?;
+        let answer = with_person(context, &removing.pending(&arguments.name), reset).await?;
         context.output.warn(&answer.briefing);
         context.output.answer(&answer, |page, answer| {
             match &answer.kept_in {

@@ -1,5 +1,5 @@
 use super::output::briefing;
-use super::writing::{Undertaking, Writing, name, with_person};
+use super::writing::{PendingDecision, Writing, name, with_person};
 use super::{Context, Failure, input};
 use crate::service;
 
@@ -31,9 +31,12 @@ impl Save {
             idempotency_key: self.writing.idempotency_key,
         };
         let save = async |caller: &_| context.service.save(arguments.clone(), caller).await;
-        let undertaking =
-            Undertaking { name: &arguments.name, event: None, words: arguments.note.as_deref() };
-        let answer = with_person(context, &undertaking, save).await?;
+        let pending = PendingDecision {
+            name: &arguments.name,
+            event: None,
+            words: arguments.note.as_deref(),
+        };
+        let answer = with_person(context, &pending, save).await?;
         context.output.warn(&answer.briefing);
         if !answer.changed {
             context.output.say("Nothing changed.");

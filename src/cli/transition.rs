@@ -1,5 +1,5 @@
 use super::output::briefing;
-use super::writing::{Undertaking, Writing, name, with_person};
+use super::writing::{PendingDecision, Writing, name, with_person};
 use super::{Context, Failure, input};
 use crate::service;
 
@@ -46,12 +46,12 @@ impl Transition {
             idempotency_key: self.writing.idempotency_key,
         };
         let send = async |caller: &_| context.service.transition(arguments.clone(), caller).await;
-        let undertaking = Undertaking {
+        let pending = PendingDecision {
             name: &arguments.name,
             event: Some(&arguments.event),
             words: arguments.reason.as_deref(),
         };
-        let answer = with_person(context, &undertaking, send).await?;
+        let answer = with_person(context, &pending, send).await?;
         context.output.warn(&answer.briefing);
         context.output.answer(&answer, |page, answer| {
             let would = if answer.dry_run == Some(true) { "would go: " } else { "" };

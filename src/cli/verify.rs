@@ -20,7 +20,7 @@ impl Verify {
         let answer = attended(context, verify).await?;
         context.output.warn(&answer.briefing);
         context.output.answer(&answer, |page, answer| {
-            let row = |one: &service::Standing| {
+            let row = |one: &service::ConstraintStanding| {
                 let how = if one.asserted { "asserted" } else { "measured" };
                 let evidence = one.evidence.clone().unwrap_or_default();
                 vec![one.id.clone(), one.status.clone(), how.to_owned(), evidence]

@@ -40,8 +40,8 @@ impl Removing {
     }
 
     /// Returns what is to be decided.
-    pub(super) fn undertaking<'a>(&'a self, name: &'a Name) -> Undertaking<'a> {
-        Undertaking { name, event: None, words: self.reason.as_deref() }
+    pub(super) fn pending<'a>(&'a self, name: &'a Name) -> PendingDecision<'a> {
+        PendingDecision { name, event: None, words: self.reason.as_deref() }
     }
 }
 
@@ -52,7 +52,7 @@ pub(super) fn name(given: &str) -> Result<Name, Failure> {
 
 /// What somebody is about to do, which may need a person's decision.
 #[derive(Debug)]
-pub(super) struct Undertaking<'a> {
+pub(super) struct PendingDecision<'a> {
     /// The artifact.
     pub(super) name: &'a Name,
     /// The event that is sent, if one is.
@@ -66,7 +66,7 @@ pub(super) struct Undertaking<'a> {
 /// Without a terminal nobody is asked, and the refusal stands: a script is no person.
 pub(super) async fn with_person<T>(
     context: &Context,
-    undertaking: &Undertaking<'_>,
+    pending: &PendingDecision<'_>,
     mut attempt: impl AsyncFnMut(&Caller) -> Result<T, Refusal>,
 ) -> Result<T, Failure> {
     let refusal = match attempt(&context.caller).await {
@@ -75,12 +75,12 @@ pub(super) async fn with_person<T>(
     };
     match refusal {
         Refusal::ApprovalRequired { what, .. } if at_a_terminal() => {
-            let about = Asking { what: &what, event: undertaking.event, why: None };
-            let question = context.service.question(undertaking.name, about).await?;
+            let about = Asking { what: &what, event: pending.event, why: None };
+            let question = context.service.question(pending.name, about).await?;
             if !asked(&question) {
                 return Err(declined(&question).into());
             }
-            let consent = Consent::new(question.sight, undertaking.words);
+            let consent = Consent::new(question.binding, pending.words);
             Ok(attempt(&proven(context, consent)?).await?)
         }
         refusal => Err(refusal.into()),

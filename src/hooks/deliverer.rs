@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use super::attempt::{Attempted, attempt};
 use super::event::Event;
 use super::progress::{Attempts, Progress};
-use super::record::{Outcome, Tried};
+use super::record::{DeliveryOutcome, Tried};
 use super::sources::{Loaded, Sources};
 use super::trigger::{Filled, Trigger};
 use crate::model::journal::Snapshot;
@@ -172,10 +172,10 @@ impl Deliverer<'_> {
         let start = Instant::now();
         let attempted = attempt(trigger, filled, event, self.project).await;
         let outcome = match attempted.done {
-            true if trigger.target.is_for_host() => Outcome::Requested,
-            true => Outcome::Done,
-            false if number < trigger.attempts => Outcome::Failed,
-            false => Outcome::PassedOver,
+            true if trigger.target.is_for_host() => DeliveryOutcome::Requested,
+            true => DeliveryOutcome::Done,
+            false if number < trigger.attempts => DeliveryOutcome::Failed,
+            false => DeliveryOutcome::PassedOver,
         };
         let duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         Tried { attempt: number, outcome, duration_ms, attempted }
@@ -185,7 +185,7 @@ impl Deliverer<'_> {
     async fn note(&self, delivery: &Delivery<'_>, index: usize, tried: Tried) -> Delivered {
         let (source, trigger) = &delivery.loaded.triggers[index];
         let event = delivery.event;
-        if tried.outcome == Outcome::PassedOver {
+        if tried.outcome == DeliveryOutcome::PassedOver {
             tracing::warn!(trigger = trigger.name, event = event.id, "a hook failed for good");
         }
         let line = tried.line((self.now)(), event, *source, trigger);
@@ -232,11 +232,11 @@ fn prepared(trigger: &Trigger, event: &Event) -> Result<Filled, Tried> {
     if let Some(unmet) = trigger.unmet(event) {
         let error = unmet.saw.get("error").and_then(serde_json::Value::as_str);
         let reason = error.map(|error| format!("{}: {error}", unmet.needs));
-        return Err(Tried::without_attempt(Outcome::NotMet, reason));
+        return Err(Tried::without_attempt(DeliveryOutcome::NotMet, reason));
     }
     trigger.filled(event).map_err(|reason| Tried {
         attempted: Attempted::failed(reason),
-        ..Tried::without_attempt(Outcome::PassedOver, None)
+        ..Tried::without_attempt(DeliveryOutcome::PassedOver, None)
     })
 }
 

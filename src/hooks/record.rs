@@ -12,7 +12,7 @@ use crate::model::{Name, Time, Version};
 /// What became of an event at a trigger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Outcome {
+pub(super) enum DeliveryOutcome {
     /// It was done.
     Done,
     /// The host is asked to do it.
@@ -25,7 +25,7 @@ pub(super) enum Outcome {
     NotMet,
 }
 
-impl Outcome {
+impl DeliveryOutcome {
     /// Returns whether nothing is left to do.
     pub(super) fn is_final(self) -> bool {
         self != Self::Failed
@@ -44,7 +44,7 @@ pub(super) struct Record<'a> {
     source: Source,
     kind: &'static str,
     attempt: u32,
-    outcome: Outcome,
+    outcome: DeliveryOutcome,
     duration_ms: u64,
     #[serde(flatten)]
     attempted: &'a Attempted,
@@ -54,14 +54,14 @@ pub(super) struct Record<'a> {
 #[derive(Debug)]
 pub(super) struct Tried {
     pub(super) attempt: u32,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: DeliveryOutcome,
     pub(super) duration_ms: u64,
     pub(super) attempted: Attempted,
 }
 
 impl Tried {
     /// Something that took no attempt.
-    pub(super) fn without_attempt(outcome: Outcome, reason: Option<String>) -> Self {
+    pub(super) fn without_attempt(outcome: DeliveryOutcome, reason: Option<String>) -> Self {
         let attempted = Attempted { reason, ..Attempted::default() };
         Self { attempt: 0, outcome, duration_ms: 0, attempted }
     }

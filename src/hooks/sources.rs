@@ -90,28 +90,28 @@ impl Sources {
         let place = user.path().join(TRIGGERS_FILE).display().to_string();
         loaded.take_in(Source::User, &place, user.read(TRIGGERS_FILE));
         match self.standing() {
-            Ok(Standing::Pinned(content)) => {
+            Ok(TrustStanding::Pinned(content)) => {
                 loaded.take_in(Source::Project, layout::TRIGGERS, Ok(Some(content)));
             }
-            Ok(Standing::Absent) => {}
-            Ok(Standing::Unknown) => loaded.note(FindingSeverity::Note, UNKNOWN),
-            Ok(Standing::Changed) => loaded.note(FindingSeverity::Warning, CHANGED),
+            Ok(TrustStanding::Absent) => {}
+            Ok(TrustStanding::Unknown) => loaded.note(FindingSeverity::Note, UNKNOWN),
+            Ok(TrustStanding::Changed) => loaded.note(FindingSeverity::Warning, CHANGED),
             Err(error) => loaded.unreadable(layout::TRIGGERS, &error.to_string()),
         }
         loaded
     }
 
     /// Returns whether what the project holds now is trusted.
-    fn standing(&self) -> io::Result<Standing> {
+    fn standing(&self) -> io::Result<TrustStanding> {
         let content = self.workspace.project_triggers()?;
         let pinned = self.trust.read()?.triggers;
         Ok(match (content, pinned) {
-            (None, _) => Standing::Absent,
+            (None, _) => TrustStanding::Absent,
             (Some(content), Some(pinned)) if pinned == Digest::of(&content) => {
-                Standing::Pinned(content)
+                TrustStanding::Pinned(content)
             }
-            (Some(_), Some(_)) => Standing::Changed,
-            (Some(_), None) => Standing::Unknown,
+            (Some(_), Some(_)) => TrustStanding::Changed,
+            (Some(_), None) => TrustStanding::Unknown,
         })
     }
 
@@ -127,12 +127,12 @@ impl Sources {
 
     /// Returns whether the project's triggers are trusted as they are.
     pub(super) fn are_trusted(&self) -> io::Result<bool> {
-        Ok(matches!(self.standing()?, Standing::Pinned(_)))
+        Ok(matches!(self.standing()?, TrustStanding::Pinned(_)))
     }
 }
 
 /// Whether the project's triggers are trusted.
-enum Standing {
+enum TrustStanding {
     Absent,
     Pinned(Vec<u8>),
     Changed,

@@ -63,16 +63,16 @@ async fn happens(hooks: &Hooks) -> Version {
 
 async fn happens_to(hooks: &Hooks, artifact: &'static str) -> Version {
     let name = Name::parse(artifact).unwrap();
-    let decide = move |turn: &mut crate::model::Turn<'_>| {
+    let decide = move |transaction: &mut crate::model::Transaction<'_>| {
         let event = LifecycleEvent {
             event: LifecycleKind::OnPhaseStart,
             phase: "plan".into(),
             iteration: 1,
             detail: None,
         };
-        let version = turn.next_version();
+        let version = transaction.next_version();
         let draft = crate::model::Draft { events: vec![event], ..draft(artifact, &json!(version)) };
-        turn.append(draft).unwrap();
+        transaction.append(draft).unwrap();
     };
     let newest = hooks.inner.workspace.append(&name, Box::new(decide)).await.unwrap().unwrap();
     hooks.happened(&name, newest.snapshot.version);
@@ -223,8 +223,8 @@ async fn without_triggers_nothing_is_made() {
 
 /// Stores the deletion of the artifact `a`.
 async fn ends(hooks: &Hooks, removal: Removal) {
-    let decide = move |turn: &mut crate::model::Turn<'_>| {
-        turn.end(removing("a", removal));
+    let decide = move |transaction: &mut crate::model::Transaction<'_>| {
+        transaction.end(removing("a", removal));
     };
     let name = Name::parse("a").unwrap();
     assert!(hooks.inner.workspace.append(&name, Box::new(decide)).await.unwrap().is_none());

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use super::access::Access;
 use super::elicitation::Retry;
-use super::gate::{Call, Gate, Outcome};
+use super::gate::{Call, Gate, GateResult};
 use super::guard::guarded;
 use super::resources::{self, Feed, Subscriptions};
 use super::tools::ToolSet;
@@ -143,8 +143,8 @@ impl ServerHandler for Server {
         // On the heap: the SDK keeps a place for the largest handler in each of its own futures.
         let answered = Box::pin(attendance.until_answered(outcome, &context.peer)).await;
         Ok(match answered {
-            Ok(Outcome::Answered(answer)) => CallToolResult::structured(answer).into(),
-            Ok(Outcome::Asks(question)) => CallToolResponse::InputRequired(*question),
+            Ok(GateResult::Answered(answer)) => CallToolResult::structured(answer).into(),
+            Ok(GateResult::Asks(question)) => CallToolResponse::InputRequired(*question),
             Err(refusal) => refused(&refusal).into(),
         })
     }
@@ -272,10 +272,10 @@ fn caller(context: &RequestContext<RoleServer>, access: &Access) -> Caller {
     access.grant().map_or(caller.clone(), |grant| caller.bearing(grant))
 }
 
-fn ending(outcome: &Result<Outcome, Refusal>) -> trace::Ending {
+fn ending(outcome: &Result<GateResult, Refusal>) -> trace::Ending {
     match outcome {
-        Ok(Outcome::Answered(_)) => trace::Ending::Answered,
-        Ok(Outcome::Asks(_)) => trace::Ending::Asked,
+        Ok(GateResult::Answered(_)) => trace::Ending::Answered,
+        Ok(GateResult::Asks(_)) => trace::Ending::Asked,
         Err(refusal) => trace::Ending::Refused(refusal.code()),
     }
 }

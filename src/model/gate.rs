@@ -29,7 +29,7 @@ const CHANGED: &str =
 /// What a person saw when they decided. Their decision holds for that and for nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Sight {
+pub enum ApprovalBinding {
     /// An open gate. It stays the same while the caller saves what the person does not decide on.
     Gate {
         /// Its id, used once in an artifact.
@@ -51,7 +51,7 @@ pub enum Sight {
     Anything,
 }
 
-impl Sight {
+impl ApprovalBinding {
     /// Refuses a decision about something else than there is now.
     pub fn check(&self, document: &Document, current: Version) -> Result<(), Refusal> {
         let (same, expected) = match self {
@@ -108,7 +108,7 @@ pub struct Question {
     /// What they are shown, beside that.
     pub lines: Vec<String>,
     /// What their answer is bound to.
-    pub sight: Sight,
+    pub binding: ApprovalBinding,
 }
 
 /// A call that a person is asked about.
@@ -161,15 +161,16 @@ impl Question {
         let document = &snapshot.document;
         let ahead = event.map_or_else(Vec::new, |_| choices(workflow, document));
         let gate = open_gate(document).filter(|_| !ahead.is_empty());
-        let sight = match gate {
-            Some(id) => Sight::Gate {
+        let binding = match gate {
+            Some(id) => ApprovalBinding::Gate {
                 id: id.clone(),
                 shown: decided_on(document),
                 version: snapshot.version,
             },
-            None => {
-                Sight::Version { cycle: document.refinement_id.clone(), version: snapshot.version }
-            }
+            None => ApprovalBinding::Version {
+                cycle: document.refinement_id.clone(),
+                version: snapshot.version,
+            },
         };
         let sent = ahead.iter().find(|choice| Some(choice.event.as_str()) == event);
         let effect = sent.map(|choice| format!("It leads to the phase {}.", choice.to));
@@ -184,7 +185,7 @@ impl Question {
             what: shortened(&one_line(what), WHAT_CHARACTERS_MAX),
             choices: if gate.is_some() { ahead } else { Vec::new() },
             lines,
-            sight,
+            binding,
         }
     }
 }
@@ -331,15 +332,15 @@ mod tests {
     #[test]
     fn a_decision_holds_for_the_gate_that_was_seen_and_only_while_it_is_open() {
         let document = waiting();
-        let seen = |document: &Document| Sight::Gate {
+        let seen = |document: &Document| ApprovalBinding::Gate {
             id: "gate-5".into(),
             shown: decided_on(document),
             version: 5,
         };
-        let sight = seen(&document);
-        assert_eq!(sight.check(&document, 5), Ok(()));
+        let binding = seen(&document);
+        assert_eq!(binding.check(&document, 5), Ok(()));
         let saved = Document { data: json!({"x": 1}).as_object().unwrap().clone(), ..waiting() };
-        assert_eq!(sight.check(&saved, 6), Ok(()), "what a person does not decide on may change");
+        assert_eq!(binding.check(&saved, 6), Ok(()), "what a person does not decide on may change");
 
         let conflict = Err(Refusal::Conflict { expected: 5, current: 6 });
         let mut decided = waiting();
@@ -355,18 +356,18 @@ mod tests {
             Document { refinement_id: "0194".into(), ..waiting() },
         ];
         for other in others {
-            assert_eq!(sight.check(&other, 6), conflict, "{other:?}");
+            assert_eq!(binding.check(&other, 6), conflict, "{other:?}");
         }
     }
 
     #[test]
     fn a_decision_without_a_gate_holds_for_one_version_of_one_cycle() {
         let document = waiting();
-        let sight = Sight::Version { cycle: "0193".into(), version: 5 };
-        assert_eq!(sight.check(&document, 5), Ok(()));
-        assert!(sight.check(&document, 6).is_err());
+        let binding = ApprovalBinding::Version { cycle: "0193".into(), version: 5 };
+        assert_eq!(binding.check(&document, 5), Ok(()));
+        assert!(binding.check(&document, 6).is_err());
         let recreated = Document { refinement_id: "0194".into(), ..waiting() };
-        assert!(sight.check(&recreated, 5).is_err());
+        assert!(binding.check(&recreated, 5).is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::Document;
 use super::component::Component;
 use super::constraint::{Constraint, Severity, Status};
 use super::domain;
-use super::taxonomy::{self, Evaluation, Family, Route};
+use super::taxonomy::{self, EvaluationMethod, Family, Route};
 use super::text::one_line;
 
 /// Constraints that a prompt shows one by one.
@@ -151,7 +151,7 @@ fn method(constraint: &Constraint) -> Option<&str> {
 
 impl Evaluated {
     fn by(content_type: Option<&str>, test_generation: bool) -> Self {
-        let evaluation = Evaluation::of(content_type, test_generation);
+        let evaluation = EvaluationMethod::of(content_type, test_generation);
         Self { strategy: evaluation.as_str(), focus: evaluation.focus() }
     }
 }

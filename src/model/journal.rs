@@ -292,12 +292,12 @@ impl Journal {
     }
 }
 
-/// A turn at writing: sees the newest state and drafts what comes next, entry by entry.
+/// A transaction: sees the newest state and drafts what comes next, entry by entry.
 ///
 /// A provider makes one under whatever protects its compare-and-append, hands it to the deciders,
-/// and stores its lines as one unit. Until then nothing has happened: dropping a turn forgets it.
+/// and stores its lines as one unit. Until then nothing has happened: dropping a transaction forgets it.
 #[derive(Debug)]
-pub struct Turn<'a> {
+pub struct Transaction<'a> {
     journal: &'a Journal,
     flushed: Version,
     newest: Option<Arc<Snapshot>>,
@@ -317,21 +317,21 @@ pub struct Staged {
     pub snapshot: Option<Arc<Snapshot>>,
 }
 
-/// A place in a turn.
+/// A place in a transaction.
 #[derive(Debug)]
 pub struct Mark {
     newest: Option<Arc<Snapshot>>,
     staged: usize,
 }
 
-impl<'a> Turn<'a> {
-    /// Begins a turn. `newest` is the state of `journal`; `flushed` goes into every entry.
+impl<'a> Transaction<'a> {
+    /// Begins a transaction. `newest` is the state of `journal`; `flushed` goes into every entry.
     pub fn new(journal: &'a Journal, newest: Option<Arc<Snapshot>>, flushed: Version) -> Self {
         debug_assert!(newest.as_ref().is_none_or(|newest| newest.version == journal.version));
         Self { journal, flushed, newest, staged: Vec::new() }
     }
 
-    /// Returns the newest state, drafts of this turn included. `None` when there is no artifact, be it
+    /// Returns the newest state, drafts of this transaction included. `None` when there is no artifact, be it
     /// that there never was one or that it was deleted.
     pub fn newest(&self) -> Option<&Arc<Snapshot>> {
         self.newest.as_ref()
@@ -342,7 +342,7 @@ impl<'a> Turn<'a> {
         self.journal.version + self.staged.len() as Version + 1
     }
 
-    /// Returns the version that a call with this key made, drafts of this turn included.
+    /// Returns the version that a call with this key made, drafts of this transaction included.
     pub fn find_key(&self, key: &IdempotencyKey) -> Result<Option<Version>, Refusal> {
         let ended = self.staged.iter().rposition(|staged| staged.entry.ends_life());
         let mut drafted = RememberedKeys::default();
@@ -421,7 +421,7 @@ impl<'a> Turn<'a> {
         self.staged.last().map_or(self.journal.line, |staged| frame::digest(&staged.line))
     }
 
-    /// Returns where the turn stands, to come back to by [`Turn::rewind`].
+    /// Returns where the transaction stands, to come back to by [`Transaction::rewind`].
     pub fn mark(&self) -> Mark {
         Mark { newest: self.newest.clone(), staged: self.staged.len() }
     }
@@ -438,7 +438,7 @@ impl<'a> Turn<'a> {
         drafted.find(|entry| !entry.events.is_empty()).map(|entry| entry.version)
     }
 
-    /// Ends the turn and returns what it drafted.
+    /// Ends the transaction and returns what it drafted.
     pub fn into_staged(self) -> Vec<Staged> {
         self.staged
     }
@@ -528,11 +528,11 @@ pub(crate) mod tests {
     /// A journal with that many entries, and their lines.
     fn journal_of(entries: usize) -> (Journal, Vec<Staged>) {
         let mut journal = Journal::new(name());
-        let mut turn = Turn::new(&journal, None, 0);
+        let mut transaction = Transaction::new(&journal, None, 0);
         for i in 0..entries {
-            turn.append(draft("a", &json!(i))).unwrap();
+            transaction.append(draft("a", &json!(i))).unwrap();
         }
-        let staged = turn.into_staged();
+        let staged = transaction.into_staged();
         journal.accept(&staged);
         (journal, staged)
     }
@@ -558,9 +558,9 @@ pub(crate) mod tests {
         let (base, blob) = journal.to_base();
         assert!(blob.is_none());
         let reopened = Journal::from_base(&name(), &base, &no_blobs).unwrap();
-        let mut turn = Turn::new(&journal, journal.snapshot().unwrap(), 3);
-        turn.append(draft("a", &json!("next"))).unwrap();
-        let staged = turn.into_staged();
+        let mut transaction = Transaction::new(&journal, journal.snapshot().unwrap(), 3);
+        transaction.append(draft("a", &json!("next"))).unwrap();
+        let staged = transaction.into_staged();
         let mut going_on = reopened.clone();
         let entry = going_on.replay(&staged[0].line, &no_blobs).unwrap();
         assert_eq!((entry.version, entry.flushed), (4, 3));
@@ -618,9 +618,9 @@ pub(crate) mod tests {
     fn a_large_payload_is_a_blob_and_comes_back() {
         let mut turn_journal = Journal::new(name());
         let large = "x".repeat(limits::INLINE_PAYLOAD_BYTES_MAX);
-        let mut turn = Turn::new(&turn_journal, None, 0);
-        turn.append(draft("a", &json!(large))).unwrap();
-        let staged = turn.into_staged();
+        let mut transaction = Transaction::new(&turn_journal, None, 0);
+        transaction.append(draft("a", &json!(large))).unwrap();
+        let staged = transaction.into_staged();
         assert!(staged[0].line.len() < 1000, "{} bytes", staged[0].line.len());
         turn_journal.accept(&staged);
         let load = |digest| staged[0].blobs.iter().find(|blob| Digest::of(blob) == digest).cloned();
@@ -641,21 +641,23 @@ pub(crate) mod tests {
     fn a_key_is_found_in_the_same_turn_and_after_it() {
         let mut journal = Journal::new(name());
         let key = IdempotencyKey::new("k".into(), Digest::ZERO).unwrap();
-        let mut turn = Turn::new(&journal, None, 0);
-        turn.append(Draft { idempotency: Some(key.clone()), ..draft("a", &json!(1)) }).unwrap();
-        assert_eq!(turn.find_key(&key), Ok(Some(1)));
-        let staged = turn.into_staged();
+        let mut transaction = Transaction::new(&journal, None, 0);
+        transaction
+            .append(Draft { idempotency: Some(key.clone()), ..draft("a", &json!(1)) })
+            .unwrap();
+        assert_eq!(transaction.find_key(&key), Ok(Some(1)));
+        let staged = transaction.into_staged();
         journal.accept(&staged);
-        let turn = Turn::new(&journal, journal.snapshot().unwrap(), 1);
-        assert_eq!(turn.find_key(&key), Ok(Some(1)));
+        let transaction = Transaction::new(&journal, journal.snapshot().unwrap(), 1);
+        assert_eq!(transaction.find_key(&key), Ok(Some(1)));
     }
 
     #[test]
     fn a_lone_small_save_costs_its_patch_and_at_most_400_bytes() {
         let (journal, _) = journal_of(1);
-        let mut turn = Turn::new(&journal, journal.snapshot().unwrap(), 1);
-        turn.append(draft("a", &json!("changed"))).unwrap();
-        let staged = turn.into_staged().remove(0);
+        let mut transaction = Transaction::new(&journal, journal.snapshot().unwrap(), 1);
+        transaction.append(draft("a", &json!("changed"))).unwrap();
+        let staged = transaction.into_staged().remove(0);
         let patch = serde_json::to_vec(&staged.entry.patch).unwrap().len();
         let overhead = staged.line.len() - patch;
         assert!(overhead <= 400, "{overhead} bytes beside the patch");
@@ -664,11 +666,11 @@ pub(crate) mod tests {
     #[test]
     fn a_deletion_leaves_no_state_and_the_versions_go_on() {
         let (mut journal, _) = journal_of(3);
-        let mut turn = Turn::new(&journal, journal.snapshot().unwrap(), 3);
-        assert_eq!(turn.end(removing("a", Removal::Delete)), 4);
-        assert!(turn.newest().is_none());
-        assert_eq!(turn.next_version(), 5);
-        let staged = turn.into_staged();
+        let mut transaction = Transaction::new(&journal, journal.snapshot().unwrap(), 3);
+        assert_eq!(transaction.end(removing("a", Removal::Delete)), 4);
+        assert!(transaction.newest().is_none());
+        assert_eq!(transaction.next_version(), 5);
+        let staged = transaction.into_staged();
         journal.accept(&staged);
         assert!(journal.snapshot().unwrap().is_none());
         journal.check_document().unwrap();
@@ -676,9 +678,9 @@ pub(crate) mod tests {
 
         let reopened = Journal::from_base(&name(), &journal.to_base().0, &no_blobs).unwrap();
         assert_eq!((reopened.version(), reopened.tombstone()), (4, journal.tombstone()));
-        let mut turn = Turn::new(&reopened, None, 4);
-        assert_eq!(turn.append(draft("a", &json!("anew"))).unwrap().version, 5);
-        let staged = turn.into_staged();
+        let mut transaction = Transaction::new(&reopened, None, 4);
+        assert_eq!(transaction.append(draft("a", &json!("anew"))).unwrap().version, 5);
+        let staged = transaction.into_staged();
         let mut replayed = reopened.clone();
         replayed.replay(&staged[0].line, &no_blobs).unwrap();
         assert_eq!(replayed.tombstone(), None);
@@ -689,24 +691,26 @@ pub(crate) mod tests {
     fn keys_of_a_deleted_artifact_do_not_bind_who_takes_its_name() {
         let key = |key: &str| Some(IdempotencyKey::new(key.into(), Digest::ZERO).unwrap());
         let mut journal = Journal::new(name());
-        let mut turn = Turn::new(&journal, None, 0);
-        turn.append(Draft { idempotency: key("save"), ..draft("a", &json!(1)) }).unwrap();
-        turn.end(Draft { idempotency: key("delete"), ..removing("a", Removal::Delete) });
-        let found = |turn: &Turn<'_>, text| turn.find_key(&key(text).unwrap()).unwrap();
-        assert_eq!((found(&turn, "save"), found(&turn, "delete")), (None, Some(2)));
-        let staged = turn.into_staged();
+        let mut transaction = Transaction::new(&journal, None, 0);
+        transaction.append(Draft { idempotency: key("save"), ..draft("a", &json!(1)) }).unwrap();
+        transaction.end(Draft { idempotency: key("delete"), ..removing("a", Removal::Delete) });
+        let found = |transaction: &Transaction<'_>, text| {
+            transaction.find_key(&key(text).unwrap()).unwrap()
+        };
+        assert_eq!((found(&transaction, "save"), found(&transaction, "delete")), (None, Some(2)));
+        let staged = transaction.into_staged();
         journal.accept(&staged);
-        let turn = Turn::new(&journal, None, 2);
-        assert_eq!((found(&turn, "save"), found(&turn, "delete")), (None, Some(2)));
+        let transaction = Transaction::new(&journal, None, 2);
+        assert_eq!((found(&transaction, "save"), found(&transaction, "delete")), (None, Some(2)));
     }
 
     #[test]
     fn a_reset_opens_a_cycle_and_is_remembered_as_what_took_files_away() {
         let (mut journal, _) = journal_of(2);
-        let mut turn = Turn::new(&journal, journal.snapshot().unwrap(), 2);
-        turn.append(removing("a", Removal::Reset)).unwrap();
-        turn.append(draft("a", &json!(2))).unwrap();
-        let staged = turn.into_staged();
+        let mut transaction = Transaction::new(&journal, journal.snapshot().unwrap(), 2);
+        transaction.append(removing("a", Removal::Reset)).unwrap();
+        transaction.append(draft("a", &json!(2))).unwrap();
+        let staged = transaction.into_staged();
         journal.accept(&staged);
         assert_eq!(journal.logs().since, 3);
         assert_eq!(journal.removed().map(|removed| removed.version), Some(3));

@@ -47,7 +47,7 @@ pub mod workflow;
 pub use digest::Digest;
 pub use document::Document;
 pub use entry::{Draft, Entry};
-pub use journal::{Snapshot, Turn};
+pub use journal::{Snapshot, Transaction};
 pub use journal_id::JournalId;
 pub use name::Name;
 pub use refusal::Refusal;

@@ -98,7 +98,7 @@ pub fn usual(artifact_type: &str) -> Option<&'static Route> {
 /// How the reflect phase evaluates what was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Evaluation {
+pub enum EvaluationMethod {
     /// The work is looked at.
     OutputInspection,
     /// The prompt is read.
@@ -109,7 +109,7 @@ pub enum Evaluation {
     PerComponent,
 }
 
-impl Evaluation {
+impl EvaluationMethod {
     /// Returns the evaluation of a content type.
     pub fn of(content_type: Option<&str>, test_generation: bool) -> Self {
         match content_type {
@@ -151,7 +151,7 @@ impl Evaluation {
 
 /// Returns how the reflect phase evaluates a content type.
 pub fn evaluation(content_type: Option<&str>, test_generation: bool) -> &'static str {
-    Evaluation::of(content_type, test_generation).as_str()
+    EvaluationMethod::of(content_type, test_generation).as_str()
 }
 
 /// Refuses an artifact type that no domain goes by.

@@ -2,7 +2,7 @@
 
 use super::{Consent, Progress, Service};
 #[cfg(test)]
-use crate::model::gate::Sight;
+use crate::model::gate::ApprovalBinding;
 use crate::model::token::Grant;
 use crate::model::{Refusal, limits};
 
@@ -50,7 +50,7 @@ impl Caller {
     /// Returns a caller who may do whatever a person may.
     #[cfg(test)]
     pub(crate) fn confirmed(self) -> Self {
-        self.confirmed_for(Consent::new(Sight::Anything, None))
+        self.confirmed_for(Consent::new(ApprovalBinding::Anything, None))
     }
 }
 

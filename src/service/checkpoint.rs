@@ -10,7 +10,7 @@ use super::write::{Writing, check_text, open_state};
 use super::{Caller, Service};
 use crate::model::briefing::Briefing;
 use crate::model::checkpoint::checkpoint_id;
-use crate::model::journal::Turn;
+use crate::model::journal::Transaction;
 use crate::model::{Name, Refusal, Version, step};
 
 /// The arguments of `checkpoint`.
@@ -61,21 +61,22 @@ impl Service {
             });
         }
         let (name, clock) = (arguments.name.clone(), Arc::clone(&self.clock));
-        let operation = move |turn: &mut Turn<'_>| {
-            if let Some(version) = writing.repeated(turn)? {
+        let operation = move |transaction: &mut Transaction<'_>| {
+            if let Some(version) = writing.repeated(transaction)? {
                 return Ok((
                     None,
                     version,
-                    Arc::clone(turn.newest().expect("a repeated call made a version")),
+                    Arc::clone(transaction.newest().expect("a repeated call made a version")),
                 ));
             }
-            let (now, version) = (clock.now(), turn.next_version());
-            let mut document = open_state(&arguments.name, turn)?.document.clone();
+            let (now, version) = (clock.now(), transaction.next_version());
+            let mut document = open_state(&arguments.name, transaction)?.document.clone();
             let label = arguments.label.clone().unwrap_or_else(|| document.phase.clone());
             let summary = json!({ "label": label, "iteration": document.current_iteration });
             step::add_checkpoint(&mut document, label, version, now);
             let made = (document.phase.clone(), document.current_iteration);
-            turn.append(writing.draft(now, document, summary))
+            transaction
+                .append(writing.draft(now, document, summary))
                 .map(|snapshot| (Some(made), version, snapshot))
         };
         let ((made, version, snapshot), warnings) = self.store(&name, operation).await?;

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::removal::{check_agreed, check_confirmed};
 use super::write::Writing;
 use super::{Caller, Service, no_such_artifact};
-use crate::model::journal::Turn;
+use crate::model::journal::Transaction;
 use crate::model::removal::Removal;
 use crate::model::{Draft, Name, Refusal, Version};
 
@@ -59,16 +59,16 @@ impl Service {
         };
         let consent = self.consent(caller)?;
         let (clock, of) = (Arc::clone(&self.clock), name.clone());
-        let operation = move |turn: &mut Turn<'_>| {
-            if let Some(version) = writing.repeated(turn)? {
+        let operation = move |transaction: &mut Transaction<'_>| {
+            if let Some(version) = writing.repeated(transaction)? {
                 return Ok(version);
             }
-            let before = Arc::clone(turn.newest().ok_or_else(|| no_such_artifact(&of))?);
+            let before = Arc::clone(transaction.newest().ok_or_else(|| no_such_artifact(&of))?);
             check_agreed(&before, removal, consent.as_ref())?;
             let words = consent.as_ref().and_then(|consent| consent.words.as_deref());
             let summary = json!({ "cycle": before.document.cycle, "note": words });
             let draft = writing.draft(clock.now(), before.document.clone(), summary);
-            Ok(turn.end(Draft { removal: Some(removal), ..draft }))
+            Ok(transaction.end(Draft { removal: Some(removal), ..draft }))
         };
         let stored = self.store_anew(&name, operation).await;
         let (version, mut warnings) = match stored {

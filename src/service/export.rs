@@ -14,7 +14,7 @@ use crate::model::patch::Patch;
 use crate::model::projection;
 use crate::model::{Digest, Name, Refusal, Time, Version};
 use crate::storage::OutputFile;
-use crate::storage::filesystem::Parcel;
+use crate::storage::filesystem::StagedDir;
 use crate::storage::filesystem::layout::WORKSPACE;
 
 /// Entries that are read at once.
@@ -82,7 +82,7 @@ impl Service {
         let newest = self.newest(&arguments.name).await?;
         let snapshot = newest.snapshot;
         let there = self.all_outputs(&arguments.name).await?;
-        let mut parcel = Sending(self.parcel(&arguments)?);
+        let mut staged = Sending(self.staged(&arguments)?);
         let pages = usize::try_from(snapshot.version).unwrap_or(usize::MAX).div_ceil(ENTRIES);
         caller.progress.begin(there.len() + pages)?;
         let mut files = 0;
@@ -93,17 +93,17 @@ impl Service {
             let place = place(&arguments.name, &format!("dist/{}", file.path));
             // One that was taken away meanwhile was not there.
             if let Some(content) = content {
-                parcel = parcel.with(place, content).await?;
+                staged = staged.with(place, content).await?;
                 files += 1;
             }
             caller.progress.step(format_args!("copied dist/{}", file.path));
         }
-        parcel = self.with_versions(parcel, &arguments, &snapshot, caller).await?;
+        staged = self.with_versions(staged, &arguments, &snapshot, caller).await?;
         for (file, content) in projection::json_files(&snapshot, None) {
-            parcel = parcel.with(place(&arguments.name, file), content).await?;
+            staged = staged.with(place(&arguments.name, file), content).await?;
         }
         let exported = Exported {
-            folder: parcel.0.path().display().to_string(),
+            folder: staged.0.path().display().to_string(),
             name: arguments.name.to_string(),
             version: snapshot.version,
             at: self.clock.now(),
@@ -111,7 +111,7 @@ impl Service {
             versions: if arguments.history { versions(&snapshot) } else { 0 },
         };
         let said = format!("{:#}\n", json!(exported));
-        parcel.with(EXPORT_FILE.to_owned(), said.into_bytes()).await?.sent(caller).await?;
+        staged.with(EXPORT_FILE.to_owned(), said.into_bytes()).await?.sent(caller).await?;
         Ok(exported)
     }
 
@@ -130,23 +130,24 @@ impl Service {
     }
 
     /// Begins the folder, where there is a place for it.
-    fn parcel(&self, arguments: &Export) -> Result<Parcel, Refusal> {
-        let parcel = Parcel::begin(&arguments.to).map_err(|error| unusable(arguments, &error))?;
+    fn staged(&self, arguments: &Export) -> Result<StagedDir, Refusal> {
+        let staged =
+            StagedDir::begin(&arguments.to).map_err(|error| unusable(arguments, &error))?;
         if let Some(workspace) = self.catalog.workspace() {
             let project = workspace.canonical_project();
             let project = project.map_err(|error| Refusal::Internal(error.to_string()))?;
-            if parcel.path().starts_with(project.join(WORKSPACE)) {
+            if staged.path().starts_with(project.join(WORKSPACE)) {
                 let inside = std::io::Error::other("it is in this project's workspace");
                 return Err(unusable(arguments, &inside));
             }
         }
-        let is_taken = parcel.is_taken().map_err(|error| unusable(arguments, &error))?;
-        let is_ours = || parcel.present(EXPORT_FILE).is_ok_and(is_export);
+        let is_taken = staged.is_taken().map_err(|error| unusable(arguments, &error))?;
+        let is_ours = || staged.present(EXPORT_FILE).is_ok_and(is_export);
         match is_taken {
-            false => Ok(parcel),
-            true if arguments.force && is_ours() => Ok(parcel),
+            false => Ok(staged),
+            true if arguments.force && is_ours() => Ok(staged),
             true => Err(Refusal::argument(
-                format!("{} exists, and nothing was exported over it", parcel.path().display()),
+                format!("{} exists, and nothing was exported over it", staged.path().display()),
                 "name another place with --to; --force replaces an earlier export, and nothing else",
             )),
         }
@@ -155,7 +156,7 @@ impl Service {
     /// Adds what the journal has: the logs of the present cycle, and every version if wanted.
     async fn with_versions(
         &self,
-        mut parcel: Sending,
+        mut staged: Sending,
         arguments: &Export,
         snapshot: &Snapshot,
         caller: &Caller,
@@ -172,14 +173,14 @@ impl Service {
             after = last.version;
             entries.iter().for_each(|entry| take_in(&mut logs, entry));
             if arguments.history {
-                parcel = parcel.with(place(name, HISTORY_FILE), lines(&entries)?).await?;
+                staged = staged.with(place(name, HISTORY_FILE), lines(&entries)?).await?;
             }
             caller.progress.step(format_args!("read up to version {after}"));
         }
         for (log, text) in logs.into_iter().filter(|(_, text)| !text.is_empty()) {
-            parcel = parcel.with(place(name, log.file_name()), text.into_bytes()).await?;
+            staged = staged.with(place(name, log.file_name()), text.into_bytes()).await?;
         }
-        Ok(parcel)
+        Ok(staged)
     }
 }
 
@@ -236,7 +237,7 @@ fn unusable(arguments: &Export, error: &std::io::Error) -> Refusal {
 }
 
 /// A folder that is being written, in threads where that keeps nobody waiting.
-struct Sending(Parcel);
+struct Sending(StagedDir);
 
 impl Sending {
     async fn with(self, path: String, content: Vec<u8>) -> Result<Self, Refusal> {

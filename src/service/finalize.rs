@@ -10,7 +10,7 @@ use super::write::{Writing, check_text};
 use super::{Caller, Service, no_such_artifact};
 use crate::model::briefing::Briefing;
 use crate::model::document::ConvergenceStatus;
-use crate::model::journal::{Snapshot, Turn};
+use crate::model::journal::{Snapshot, Transaction};
 use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::workflow;
 use crate::model::{Document, Draft, Name, Refusal, Version, Workflow};
@@ -90,10 +90,10 @@ impl Service {
         let newest = self.newest(&name).await?;
         let workflow = self.workflow_of(&newest.snapshot.document).await?;
         let clock = Arc::clone(&self.clock);
-        let operation = move |turn: &mut Turn<'_>| {
-            let repeated = writing.repeated(turn)?;
+        let operation = move |transaction: &mut Transaction<'_>| {
+            let repeated = writing.repeated(transaction)?;
             let before =
-                Arc::clone(turn.newest().ok_or_else(|| no_such_artifact(&arguments.name))?);
+                Arc::clone(transaction.newest().ok_or_else(|| no_such_artifact(&arguments.name))?);
             if repeated.is_some() || before.document.is_finalized() {
                 check_status(arguments.status, before.document.convergence_status)?;
                 return Ok(before);
@@ -107,7 +107,7 @@ impl Service {
             };
             let summary =
                 json!({ "cycle": document.cycle, "status": status, "note": arguments.summary });
-            turn.append(Draft {
+            transaction.append(Draft {
                 events: vec![completed(&document)],
                 ..writing.draft(now, document, summary)
             })

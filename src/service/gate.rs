@@ -1,7 +1,7 @@
 //! What a person is asked where only a person may decide, and what they agreed to.
 
 use super::{Service, Tokens, catalog};
-use crate::model::gate::{Asking, Question, Sight};
+use crate::model::gate::{ApprovalBinding, Asking, Question};
 use crate::model::token::{Grant, Scope};
 use crate::model::{Name, Refusal, Time, limits};
 
@@ -20,7 +20,7 @@ pub enum Approvals {
 /// bound to what they saw, and refused for anything else.
 #[derive(Clone, Debug)]
 pub struct Consent {
-    pub(super) sight: Sight,
+    pub(super) binding: ApprovalBinding,
     pub(super) words: Option<String>,
     /// The right that proves it.
     pub(super) grant: Option<Grant>,
@@ -28,10 +28,10 @@ pub struct Consent {
 
 impl Consent {
     /// Makes one of what a person saw and what they said about it.
-    pub fn new(sight: Sight, words: Option<&str>) -> Self {
+    pub fn new(binding: ApprovalBinding, words: Option<&str>) -> Self {
         let words = words.map(str::trim).filter(|words| !words.is_empty());
         let cut = |words: &str| words.chars().take(limits::TEXT_CHARACTERS_MAX).collect();
-        Self { sight, words: words.map(cut), grant: None }
+        Self { binding, words: words.map(cut), grant: None }
     }
 
     /// Returns it with the token that proves it.

@@ -15,7 +15,7 @@ use crate::model::briefing::Briefing;
 use crate::model::component::{self, Component};
 use crate::model::constraint::{self, Constraint};
 use crate::model::document::{Beginning, ConvergenceStatus};
-use crate::model::journal::{Snapshot, Turn};
+use crate::model::journal::{Snapshot, Transaction};
 use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::{
     Document, Draft, Name, Refusal, Time, Version, inference, limits, step, taxonomy,
@@ -65,7 +65,7 @@ pub struct Init {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Initialized {
     /// What happened.
-    pub outcome: Outcome,
+    pub outcome: Opened,
     /// The version that the call made, or the present one.
     pub version: Version,
     /// Where the workspace is.
@@ -78,7 +78,7 @@ pub struct Initialized {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
-pub enum Outcome {
+pub enum Opened {
     /// It was made.
     Created,
     /// It was there, and goes on where it was left.
@@ -107,7 +107,7 @@ struct Wish {
 /// What opening decided, before it is stored.
 struct Opening {
     /// `None` for a repeated call, whose first outcome is in the journal.
-    outcome: Option<Outcome>,
+    outcome: Option<Opened>,
     version: Version,
     snapshot: Arc<Snapshot>,
     warnings: Vec<String>,
@@ -120,15 +120,15 @@ impl Service {
         let wish = self.wish(arguments)?;
         let (clock, name) = (Arc::clone(&self.clock), wish.name.clone());
         let (opening, warnings) = self
-            .store_anew(&name, move |turn| {
-                open(&wish, &writing, turn, clock.now(), &|| clock.new_id())
+            .store_anew(&name, move |transaction| {
+                open(&wish, &writing, transaction, clock.now(), &|| clock.new_id())
             })
             .await?;
         let outcome = match opening.outcome {
             Some(outcome) => outcome,
             None => self.first_outcome(&name, opening.version).await?,
         };
-        if outcome == Outcome::Resumed {
+        if outcome == Opened::Resumed {
             self.catalog.check_usable(&opening.snapshot.document)?;
         }
         let warnings = opening.warnings.into_iter().chain(warnings).collect();
@@ -141,7 +141,7 @@ impl Service {
     }
 
     /// Returns the outcome that a repeated call had the first time.
-    async fn first_outcome(&self, name: &Name, version: Version) -> Result<Outcome, Refusal> {
+    async fn first_outcome(&self, name: &Name, version: Version) -> Result<Opened, Refusal> {
         let entry = self.entry(name, version).await?;
         let outcome = json!(summary_text(&entry.summary, "outcome"));
         serde_json::from_value(outcome).map_err(|error| Refusal::Internal(error.to_string()))
@@ -198,12 +198,12 @@ fn check_iterations(iterations: u32) -> Result<u32, Refusal> {
 fn open(
     wish: &Wish,
     writing: &Writing,
-    turn: &mut Turn<'_>,
+    transaction: &mut Transaction<'_>,
     now: Time,
     new_id: &dyn Fn() -> String,
 ) -> Result<Opening, Refusal> {
-    let repeated = writing.repeated(turn)?;
-    let newest = turn.newest().cloned();
+    let repeated = writing.repeated(transaction)?;
+    let newest = transaction.newest().cloned();
     if let (Some(version), Some(snapshot)) = (repeated, &newest) {
         return Ok(Opening {
             outcome: None,
@@ -213,13 +213,13 @@ fn open(
         });
     }
     let outcome = match &newest {
-        None => Outcome::Created,
-        Some(snapshot) if has_ended(&snapshot.document) => Outcome::NewCycle,
+        None => Opened::Created,
+        Some(snapshot) if has_ended(&snapshot.document) => Opened::NewCycle,
         Some(snapshot) => return resume(wish, snapshot),
     };
     let before = match &newest {
         Some(snapshot) if !snapshot.document.is_finalized() => {
-            Some(turn.append(closing(writing, snapshot, now))?)
+            Some(transaction.append(closing(writing, snapshot, now))?)
         }
         other => other.clone(),
     };
@@ -235,7 +235,7 @@ fn open(
         detail: None,
     };
     let draft = Draft { blobs, events: vec![begun], ..writing.draft(now, document, summary) };
-    let snapshot = turn.append(draft)?;
+    let snapshot = transaction.append(draft)?;
     Ok(Opening { outcome: Some(outcome), version: snapshot.version, snapshot, warnings })
 }
 
@@ -295,7 +295,7 @@ fn resume(wish: &Wish, snapshot: &Arc<Snapshot>) -> Result<Opening, Refusal> {
     let ignored = wish.goals.is_some() || wish.constraints.is_some() || !wish.inputs.is_empty();
     let warning = "the artifact exists: goals, constraints and inputs were not applied; save_state changes them";
     Ok(Opening {
-        outcome: Some(Outcome::Resumed),
+        outcome: Some(Opened::Resumed),
         version: snapshot.version,
         snapshot: Arc::clone(snapshot),
         warnings: if ignored { vec![warning.to_owned()] } else { Vec::new() },

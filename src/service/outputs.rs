@@ -11,7 +11,7 @@ use serde_json::json;
 use super::write::{Writing, open_state};
 use super::{Caller, Service, refusal};
 use crate::model::briefing::Briefing;
-use crate::model::journal::{Snapshot, Turn};
+use crate::model::journal::{Snapshot, Transaction};
 use crate::model::output::{Output, OutputPath};
 use crate::model::{Digest, Draft, Name, Refusal, Time, Version, limits};
 use crate::storage::filesystem::layout;
@@ -121,7 +121,8 @@ impl Service {
         };
         let changed = !placing.unchanged;
         let (clock, of) = (Arc::clone(&self.clock), name.clone());
-        let operation = move |turn: &mut Turn<'_>| placing.store(&of, turn, clock.now());
+        let operation =
+            move |transaction: &mut Transaction<'_>| placing.store(&of, transaction, clock.now());
         let ((version, snapshot), warnings) =
             self.store_after(&name, newest.warnings, operation).await?;
         Ok(WrittenOutput {
@@ -204,12 +205,12 @@ impl Placing {
     fn store(
         &self,
         name: &Name,
-        turn: &mut Turn<'_>,
+        transaction: &mut Transaction<'_>,
         now: Time,
     ) -> Result<(Version, Arc<Snapshot>), Refusal> {
-        let repeated = self.writing.repeated(turn)?;
-        let document = open_state(name, turn)?.document.clone();
-        if let (Some(newest), true) = (turn.newest(), self.unchanged || repeated.is_some()) {
+        let repeated = self.writing.repeated(transaction)?;
+        let document = open_state(name, transaction)?.document.clone();
+        if let (Some(newest), true) = (transaction.newest(), self.unchanged || repeated.is_some()) {
             return Ok((repeated.unwrap_or(newest.version), Arc::clone(newest)));
         }
         let summary = json!({ "path": self.output.path, "bytes": self.output.bytes });
@@ -218,7 +219,7 @@ impl Placing {
             blobs: vec![self.content.clone()],
             ..self.writing.draft(now, document, summary)
         };
-        turn.append(draft).map(|snapshot| (snapshot.version, snapshot))
+        transaction.append(draft).map(|snapshot| (snapshot.version, snapshot))
     }
 }
 

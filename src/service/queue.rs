@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::model::journal::Turn;
+use crate::model::journal::Transaction;
 use crate::model::{Name, Refusal};
-use crate::storage::{Error, Newest, Provider, Spent};
+use crate::storage::{Error, Newest, Provider, Timings};
 
 /// Operations that are stored with one flush.
 const BATCH_MAX: usize = 256;
@@ -30,21 +30,21 @@ pub(super) struct Queues {
 
 /// An operation that waits.
 struct Job {
-    operation: Box<dyn FnMut(&mut Turn<'_>) + Send>,
+    operation: Box<dyn FnMut(&mut Transaction<'_>) + Send>,
     entered: Instant,
-    done: oneshot::Sender<Result<Turned, Arc<Error>>>,
+    done: oneshot::Sender<Result<Committed, Arc<Error>>>,
 }
 
 /// How an operation was stored, beside what it answers.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Turned {
+pub(super) struct Committed {
     /// What the caller should know.
     pub(super) warnings: Vec<String>,
     /// How long it waited in the queue.
     pub(super) waited: Duration,
     /// Where the time of storing went: that of all that were stored together, since none of them was
     /// stored before the others.
-    pub(super) spent: Spent,
+    pub(super) timings: Timings,
     /// How many were stored together, this one among them.
     pub(super) together: usize,
 }
@@ -56,7 +56,7 @@ impl std::fmt::Debug for Job {
 }
 
 /// What came of an operation, and how it was stored.
-pub(super) type Stored<T> = Result<(T, Turned), Failure>;
+pub(super) type Stored<T> = Result<(T, Committed), Failure>;
 
 /// Why an operation was not done.
 #[derive(Debug)]
@@ -78,18 +78,18 @@ impl Queues {
     pub(super) async fn store<T: Send + 'static>(
         &self,
         name: &Name,
-        operation: impl FnMut(&mut Turn<'_>) -> Result<T, Refusal> + Send + 'static,
+        operation: impl FnMut(&mut Transaction<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Stored<T> {
         let answer = Arc::new(Mutex::new(None));
         let (done, stored) = oneshot::channel();
         let operation = Box::new(guarded(operation, Arc::clone(&answer)));
         self.enter(name, Job { operation, entered: Instant::now(), done })?;
-        let turned = stored.await.map_err(|_| Failure::Storage(Arc::new(Error::Stopped)))?;
-        let turned = turned.map_err(Failure::Storage)?;
+        let committed = stored.await.map_err(|_| Failure::Storage(Arc::new(Error::Stopped)))?;
+        let committed = committed.map_err(Failure::Storage)?;
         let answer = hold(&answer)
             .take()
             .unwrap_or(Err(Refusal::Internal("an operation was not asked".into())));
-        answer.map(|answer| (answer, turned)).map_err(Failure::Refused)
+        answer.map(|answer| (answer, committed)).map_err(Failure::Refused)
     }
 
     /// Adds a job to an artifact's queue, and leads it if nobody does.
@@ -138,13 +138,13 @@ impl Leader {
                 .into_iter()
                 .map(|job| (job.operation, (job.done, began - job.entered)))
                 .unzip();
-            let decide = move |turn: &mut Turn<'_>| {
-                operations.iter_mut().for_each(|operation| operation(turn));
+            let decide = move |transaction: &mut Transaction<'_>| {
+                operations.iter_mut().for_each(|operation| operation(transaction));
             };
             let result = self.provider.append(&self.name, Box::new(decide)).await;
             let result = result.map(|newest| stored_together(newest, together)).map_err(Arc::new);
             for (done, waited) in waiting {
-                let result = result.clone().map(|turned| Turned { waited, ..turned });
+                let result = result.clone().map(|committed| Committed { waited, ..committed });
                 // A caller that went away needs no answer.
                 drop(done.send(result));
             }
@@ -175,26 +175,26 @@ impl Drop for Leader {
     }
 }
 
-fn stored_together(newest: Option<Newest>, together: usize) -> Turned {
+fn stored_together(newest: Option<Newest>, together: usize) -> Committed {
     match newest {
-        Some(Newest { warnings, spent, .. }) => {
-            Turned { warnings, spent, together, ..Turned::default() }
+        Some(Newest { warnings, timings, .. }) => {
+            Committed { warnings, timings, together, ..Committed::default() }
         }
-        None => Turned { together, ..Turned::default() },
+        None => Committed { together, ..Committed::default() },
     }
 }
 
 /// Makes an operation leave its answer somewhere, and keeps a panic of one from the others.
 fn guarded<T: Send + 'static>(
-    mut operation: impl FnMut(&mut Turn<'_>) -> Result<T, Refusal> + Send + 'static,
+    mut operation: impl FnMut(&mut Transaction<'_>) -> Result<T, Refusal> + Send + 'static,
     answer: Arc<Mutex<Option<Result<T, Refusal>>>>,
-) -> impl FnMut(&mut Turn<'_>) + Send {
-    move |turn| {
-        let mark = turn.mark();
-        let result = catch_unwind(AssertUnwindSafe(|| operation(turn)))
+) -> impl FnMut(&mut Transaction<'_>) + Send {
+    move |transaction| {
+        let mark = transaction.mark();
+        let result = catch_unwind(AssertUnwindSafe(|| operation(transaction)))
             .unwrap_or_else(|_| Err(Refusal::Internal("an operation panicked".into())));
         if result.is_err() {
-            turn.rewind(mark);
+            transaction.rewind(mark);
         }
         *hold(&answer) = Some(result);
     }
@@ -222,8 +222,8 @@ mod tests {
         Arc::new(Queues::new(Arc::new(Memory::default())))
     }
 
-    fn save(turn: &mut Turn<'_>, value: usize) -> Result<Version, Refusal> {
-        turn.append(draft("a", &json!(value))).map(|snapshot| snapshot.version)
+    fn save(transaction: &mut Transaction<'_>, value: usize) -> Result<Version, Refusal> {
+        transaction.append(draft("a", &json!(value))).map(|snapshot| snapshot.version)
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -232,7 +232,7 @@ mod tests {
         let calls = (0..1000).map(|i| {
             let queues = Arc::clone(&queues);
             tokio::spawn(async move {
-                queues.store(&name(), move |turn| save(turn, i)).await.unwrap().0
+                queues.store(&name(), move |transaction| save(transaction, i)).await.unwrap().0
             })
         });
         let mut versions = Vec::new();
@@ -247,15 +247,15 @@ mod tests {
     #[tokio::test]
     async fn what_a_refused_or_panicking_operation_drafted_is_forgotten_and_the_others_go_on() {
         let (queues, name) = (queues(), name());
-        let refused = queues.store(&name, |turn| {
-            save(turn, 1)?;
+        let refused = queues.store(&name, |transaction| {
+            save(transaction, 1)?;
             Err::<(), _>(Refusal::Internal("refused".into()))
         });
-        let panicking = queues.store(&name, |turn| -> Result<(), Refusal> {
-            save(turn, 2)?;
+        let panicking = queues.store(&name, |transaction| -> Result<(), Refusal> {
+            save(transaction, 2)?;
             panic!("a bug")
         });
-        let good = queues.store(&name, |turn| save(turn, 3));
+        let good = queues.store(&name, |transaction| save(transaction, 3));
         let (refused, panicking, good) = tokio::join!(refused, panicking, good);
         assert!(matches!(refused, Err(Failure::Refused(_))));
         assert!(matches!(panicking, Err(Failure::Refused(Refusal::Internal(_)))), "{panicking:?}");
@@ -265,26 +265,27 @@ mod tests {
     #[tokio::test]
     async fn operations_that_are_stored_together_say_so_and_share_what_it_took() {
         let (queues, name) = (queues(), name());
-        let calls = [1, 2, 3].map(|value| queues.store(&name, move |turn| save(turn, value)));
-        let turned: Vec<Turned> = futures_util::future::join_all(calls)
+        let calls =
+            [1, 2, 3].map(|value| queues.store(&name, move |transaction| save(transaction, value)));
+        let committed: Vec<Committed> = futures_util::future::join_all(calls)
             .await
             .into_iter()
             .map(|stored| stored.unwrap().1)
             .collect();
-        assert!(turned.iter().all(|one| one.together == 3), "{turned:?}");
-        assert!(turned.iter().all(|one| one.spent == turned[0].spent), "{turned:?}");
-        let alone = queues.store(&name, |turn| save(turn, 4)).await.unwrap().1;
+        assert!(committed.iter().all(|one| one.together == 3), "{committed:?}");
+        assert!(committed.iter().all(|one| one.timings == committed[0].timings), "{committed:?}");
+        let alone = queues.store(&name, |transaction| save(transaction, 4)).await.unwrap().1;
         assert_eq!(alone.together, 1);
     }
 
     #[tokio::test]
     async fn an_operation_is_finished_though_its_caller_goes_away() {
         let (queues, name) = (queues(), name());
-        let call = queues.store(&name, |turn| save(turn, 1));
+        let call = queues.store(&name, |transaction| save(transaction, 1));
         let mut call = Box::pin(call);
         assert!(futures_util::poll!(&mut call).is_pending());
         drop(call);
-        let (version, _) = queues.store(&name, |turn| save(turn, 2)).await.unwrap();
+        let (version, _) = queues.store(&name, |transaction| save(transaction, 2)).await.unwrap();
         assert_eq!(version, 2);
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn check_agreed(
 ) -> Result<(), Refusal> {
     let name = &before.document.artifact_name;
     match consent {
-        Some(consent) => consent.sight.check(&before.document, before.version),
+        Some(consent) => consent.binding.check(&before.document, before.version),
         None => Err(Refusal::ApprovalRequired {
             what: what(removal, name),
             command: command(removal, name),

@@ -11,7 +11,7 @@ use super::write::Writing;
 use super::{Caller, Consent, Service, no_such_artifact};
 use crate::model::briefing::Briefing;
 use crate::model::document::Beginning;
-use crate::model::journal::{Snapshot, Turn};
+use crate::model::journal::{Snapshot, Transaction};
 use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::removal::Removal;
 use crate::model::{Document, Draft, Name, Refusal, Time, Version, Workflow, sections};
@@ -62,9 +62,9 @@ impl Service {
         let newest = self.newest(&name).await?;
         let start = self.start(&newest.snapshot.document).await?;
         let (clock, of) = (Arc::clone(&self.clock), name.clone());
-        let operation = move |turn: &mut Turn<'_>| {
-            let repeated = writing.repeated(turn)?;
-            let before = Arc::clone(turn.newest().ok_or_else(|| no_such_artifact(&of))?);
+        let operation = move |transaction: &mut Transaction<'_>| {
+            let repeated = writing.repeated(transaction)?;
+            let before = Arc::clone(transaction.newest().ok_or_else(|| no_such_artifact(&of))?);
             if let Some(version) = repeated {
                 return Ok((version, before));
             }
@@ -73,7 +73,7 @@ impl Service {
             let now = clock.now();
             let document = emptied(&before.document, &start.workflow, now, clock.new_id());
             let draft = drafted(&writing, document, &start, consent.as_ref(), now);
-            turn.append(draft).map(|snapshot| (snapshot.version, snapshot))
+            transaction.append(draft).map(|snapshot| (snapshot.version, snapshot))
         };
         let ((version, snapshot), warnings) =
             self.store_after(&name, newest.warnings, operation).await?;

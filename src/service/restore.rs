@@ -10,7 +10,7 @@ use super::load::parse_reference;
 use super::write::{Writing, open_state};
 use super::{Caller, Service, refusal};
 use crate::model::briefing::Briefing;
-use crate::model::journal::Turn;
+use crate::model::journal::Transaction;
 use crate::model::output::Output;
 use crate::model::{Document, Draft, Name, Refusal, Version};
 
@@ -50,14 +50,14 @@ impl Service {
         let earlier = self.version_at(&name, &arguments.to).await?.document;
         let (outputs, not_kept) = self.kept_outputs(&earlier).await?;
         let of = name.clone();
-        let operation = move |turn: &mut Turn<'_>| {
-            if let Some(version) = writing.repeated(turn)? {
+        let operation = move |transaction: &mut Transaction<'_>| {
+            if let Some(version) = writing.repeated(transaction)? {
                 return Ok((
                     version,
-                    Arc::clone(turn.newest().expect("a repeated call made a version")),
+                    Arc::clone(transaction.newest().expect("a repeated call made a version")),
                 ));
             }
-            let mut document = open_state(&of, turn)?.document.clone();
+            let mut document = open_state(&of, transaction)?.document.clone();
             if earlier.manifest.is_some() {
                 document.manifest.clone_from(&earlier.manifest);
             }
@@ -66,7 +66,7 @@ impl Service {
             let summary = json!({ "restored_from": restored_from });
             let draft =
                 Draft { outputs: outputs.clone(), ..writing.draft(clock.now(), document, summary) };
-            turn.append(draft).map(|snapshot| (snapshot.version, snapshot))
+            transaction.append(draft).map(|snapshot| (snapshot.version, snapshot))
         };
         let ((version, snapshot), mut warnings) =
             self.store_after(&name, newest.warnings, operation).await?;

@@ -12,7 +12,7 @@ use super::{Caller, Consent, Service};
 use crate::model::briefing::Briefing;
 use crate::model::constraint;
 use crate::model::entry::Section;
-use crate::model::journal::{Snapshot, Turn};
+use crate::model::journal::{Snapshot, Transaction};
 use crate::model::refusal::Violation;
 use crate::model::{
     Document, Draft, Name, Refusal, Time, Version, Workflow, document, patch, sections, step,
@@ -68,18 +68,18 @@ impl Service {
         let workflow = self.workflow_of(&newest.snapshot.document).await?;
         let consent = self.consent(caller)?;
         let (clock, of) = (Arc::clone(&self.clock), name.clone());
-        let operation = move |turn: &mut Turn<'_>| {
-            if let Some(version) = writing.repeated(turn)? {
+        let operation = move |transaction: &mut Transaction<'_>| {
+            if let Some(version) = writing.repeated(transaction)? {
                 return Ok((
                     true,
                     version,
-                    Arc::clone(turn.newest().expect("a repeated call made a version")),
+                    Arc::clone(transaction.newest().expect("a repeated call made a version")),
                 ));
             }
-            let before = open_state(&of, turn)?;
+            let before = open_state(&of, transaction)?;
             let document = changed(before, &change)?;
             if document == before.document {
-                let unchanged = Arc::clone(turn.newest().expect("the artifact is open"));
+                let unchanged = Arc::clone(transaction.newest().expect("the artifact is open"));
                 return Ok((false, unchanged.version, unchanged));
             }
             check_measures(&before.document.constraints, &document.constraints)?;
@@ -88,7 +88,7 @@ impl Service {
             let (now, note) = (clock.now(), arguments.note.as_deref());
             let sections = logged(&document, &ways, consent.as_ref(), note, now);
             let draft = writing.draft(now, document, json!({ "note": note }));
-            let snapshot = turn.append(Draft { sections, ..draft })?;
+            let snapshot = transaction.append(Draft { sections, ..draft })?;
             Ok((true, snapshot.version, snapshot))
         };
         let ((changed, version, snapshot), warnings) =
@@ -185,7 +185,7 @@ fn check_agreed(
 ) -> Result<(), Refusal> {
     match consent {
         _ if ways.is_empty() => Ok(()),
-        Some(consent) => consent.sight.check(&before.document, before.version),
+        Some(consent) => consent.binding.check(&before.document, before.version),
         None => Err(Refusal::ApprovalRequired {
             what: ways.join("; "),
             command: format!("refiner save {} --patch …", before.document.artifact_name),

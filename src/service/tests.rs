@@ -100,12 +100,12 @@ async fn an_artifact_is_created_then_resumed_then_begins_a_new_cycle() {
     .unwrap();
     assert_eq!(
         (created.outcome, created.version, created.briefing.phase.as_str()),
-        (Outcome::Created, 1, "specify")
+        (Opened::Created, 1, "specify")
     );
     let resumed = init(&service, json!({})).await.unwrap();
     assert_eq!(
         (resumed.outcome, resumed.version, resumed.briefing.warnings.len()),
-        (Outcome::Resumed, 1, 0)
+        (Opened::Resumed, 1, 0)
     );
     let ignoring = init(&service, json!({"goals": ["other"]})).await.unwrap();
     assert!(ignoring.briefing.warnings[0].contains("not applied"));
@@ -115,7 +115,7 @@ async fn an_artifact_is_created_then_resumed_then_begins_a_new_cycle() {
     finalize(&service, json!({})).await.unwrap();
     let first = document(&service).await;
     let next = init(&service, json!({})).await.unwrap();
-    assert_eq!((next.outcome, next.briefing.cycle), (Outcome::NewCycle, 2));
+    assert_eq!((next.outcome, next.briefing.cycle), (Opened::NewCycle, 2));
     let second = document(&service).await;
     assert_eq!(second["goals"], json!(["short"]));
     assert_eq!(second["prior_cycle_id"], first["refinement_id"]);
@@ -130,7 +130,7 @@ async fn opening_what_ended_but_was_not_finalized_finalizes_it_first() {
     begin_loop(&service).await;
     iterate(&service, "satisfied").await;
     let next = init(&service, json!({})).await.unwrap();
-    assert_eq!(next.outcome, Outcome::NewCycle);
+    assert_eq!(next.outcome, Opened::NewCycle);
     let history = service.history(arguments(json!({"limit": 100}))).await.unwrap().entries.unwrap();
     let operations: Vec<_> =
         history.iter().rev().take(2).map(|entry| entry.operation.as_str()).collect();

@@ -12,9 +12,9 @@ use std::time::Duration;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
-use super::queue::Turned;
+use super::queue::Committed;
 use crate::model::{Name, Version};
-use crate::storage::{Newest, Spent};
+use crate::storage::{Newest, Timings};
 
 tokio::task_local! {
     /// What the present call has met so far.
@@ -25,7 +25,7 @@ tokio::task_local! {
 struct Met {
     artifact: Option<Name>,
     version: Option<Version>,
-    spent: Spent,
+    timings: Timings,
     queue: Duration,
     together: Option<usize>,
 }
@@ -93,18 +93,18 @@ pub(super) fn saw(name: &Name, newest: &Newest) {
     note(|met| {
         met.artifact = Some(name.clone());
         met.version = Some(newest.snapshot.version);
-        met.spent += newest.spent;
+        met.timings += newest.timings;
     });
 }
 
 /// Notes that a call asked for something to be stored, and the version after it.
-pub(super) fn stored(name: &Name, version: Version, turned: &Turned) {
+pub(super) fn stored(name: &Name, version: Version, committed: &Committed) {
     note(|met| {
         met.artifact = Some(name.clone());
         met.version = Some(version);
-        met.spent += turned.spent;
-        met.queue += turned.waited;
-        met.together = Some(turned.together);
+        met.timings += committed.timings;
+        met.queue += committed.waited;
+        met.together = Some(committed.together);
     });
 }
 
@@ -121,13 +121,13 @@ impl Met {
         if let Some(version) = self.version {
             span.record("version", version);
         }
-        if self.together.is_none() && self.spent == Spent::default() {
+        if self.together.is_none() && self.timings == Timings::default() {
             return;
         }
         span.record("queue_us", micros(self.queue))
-            .record("lock_us", micros(self.spent.lock))
-            .record("flush_us", micros(self.spent.flush))
-            .record("projection_us", micros(self.spent.projection));
+            .record("lock_us", micros(self.timings.lock))
+            .record("flush_us", micros(self.timings.flush))
+            .record("projection_us", micros(self.timings.projection));
         if let Some(together) = self.together {
             span.record("stored_together", together);
         }

@@ -12,8 +12,8 @@ use super::write::{Writing, check_text, open_state, summary_text};
 use super::{Caller, Consent, Progress, Service};
 use crate::model::briefing::Briefing;
 use crate::model::document::LastTransition;
-use crate::model::journal::{Snapshot, Turn};
-use crate::model::step::{self, Decision, Event, Occasion, Step};
+use crate::model::journal::{Snapshot, Transaction};
+use crate::model::step::{self, Decision, Event, Step, StepContext};
 use crate::model::{Document, Draft, Name, Refusal, Time, Version, Workflow};
 
 /// The arguments of `transition`.
@@ -63,7 +63,7 @@ pub struct Transitioned {
 }
 
 /// What came of an event, before the answer is made.
-enum Outcome {
+enum Transitioning {
     Stepped(Box<Step>, Version, Arc<Snapshot>),
     Repeated(Version, Arc<Snapshot>),
 }
@@ -93,7 +93,9 @@ impl Service {
         }
         let lacks_checkpoints = !sending.keeps_checkpoints;
         let (clock, of) = (Arc::clone(&self.clock), name.clone());
-        let operation = move |turn: &mut Turn<'_>| sending.store(&of, &writing, turn, clock.now());
+        let operation = move |transaction: &mut Transaction<'_>| {
+            sending.store(&of, &writing, transaction, clock.now())
+        };
         let (outcome, mut warnings) = self.store_after(&name, newest.warnings, operation).await?;
         if lacks_checkpoints {
             warnings.push("no checkpoint was made: the memory provider keeps none".to_owned());
@@ -137,14 +139,14 @@ impl Service {
     async fn transitioned(
         &self,
         name: &Name,
-        outcome: Outcome,
+        outcome: Transitioning,
         warnings: Vec<String>,
     ) -> Result<Transitioned, Refusal> {
         let (from, to, decision, version, snapshot) = match outcome {
-            Outcome::Stepped(step, version, snapshot) => {
+            Transitioning::Stepped(step, version, snapshot) => {
                 (step.from, step.to, step.decision, version, snapshot)
             }
-            Outcome::Repeated(version, snapshot) => {
+            Transitioning::Repeated(version, snapshot) => {
                 let summary = self.entry(name, version).await?.summary;
                 let decision = summary
                     .get("decision")
@@ -204,18 +206,18 @@ impl Sending {
         &self,
         name: &Name,
         writing: &Writing,
-        turn: &mut Turn<'_>,
+        transaction: &mut Transaction<'_>,
         now: Time,
-    ) -> Result<Outcome, Refusal> {
-        let repeated = writing.repeated(turn)?;
-        let before = Arc::clone(turn.newest().ok_or_else(|| super::no_such_artifact(name))?);
+    ) -> Result<Transitioning, Refusal> {
+        let repeated = writing.repeated(transaction)?;
+        let before = Arc::clone(transaction.newest().ok_or_else(|| super::no_such_artifact(name))?);
         if let Some(version) = repeated.or_else(|| {
             self.repeats(before.document.last_transition.as_ref(), &before.document.phase)
         }) {
-            return Ok(Outcome::Repeated(version, before));
+            return Ok(Transitioning::Repeated(version, before));
         }
-        open_state(name, turn)?;
-        let step = self.step(&before, turn.next_version(), now)?;
+        open_state(name, transaction)?;
+        let step = self.step(&before, transaction.next_version(), now)?;
         let summary = json!({
             "event": self.event.name,
             "from": step.from,
@@ -229,8 +231,8 @@ impl Sending {
             blobs: self.contents(&before.document, &step.document),
             ..writing.draft(now, step.document.clone(), summary)
         };
-        let snapshot = turn.append(draft)?;
-        Ok(Outcome::Stepped(Box::new(step), snapshot.version, snapshot))
+        let snapshot = transaction.append(draft)?;
+        Ok(Transitioning::Stepped(Box::new(step), snapshot.version, snapshot))
     }
 
     /// Returns the version of the last transition if this is the same one again: sent from where the
@@ -246,7 +248,7 @@ impl Sending {
     fn step(&self, before: &Snapshot, version: Version, now: Time) -> Result<Step, Refusal> {
         let document = &before.document;
         if let Some(consent) = &self.consent {
-            consent.sight.check(document, before.version)?;
+            consent.binding.check(document, before.version)?;
         }
         if document.definition != self.workflow.digest {
             // Somebody began a new cycle since the workflow was looked up.
@@ -258,14 +260,14 @@ impl Sending {
             // Somebody changed how something is measured since it was.
             return Err(Refusal::Conflict { expected: version - 1, current: before.version });
         }
-        let occasion = Occasion {
+        let context = StepContext {
             now,
             version,
             human: self.consent.is_some(),
             keeps_checkpoints: self.keeps_checkpoints,
             examination,
         };
-        let step = step::step(&self.workflow, document, &self.event, &occasion)?;
+        let step = step::step(&self.workflow, document, &self.event, &context)?;
         check_measures(&document.constraints, &step.document.constraints)?;
         Ok(step)
     }

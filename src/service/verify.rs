@@ -12,7 +12,7 @@ use super::{Caller, Service};
 use crate::model::briefing::Briefing;
 use crate::model::constraint::{Constraint, Status};
 use crate::model::examination::{Evidence, Examination};
-use crate::model::journal::{Snapshot, Turn};
+use crate::model::journal::{Snapshot, Transaction};
 use crate::model::refusal::Violation;
 use crate::model::{Document, Name, Refusal, Time, Version, step};
 
@@ -32,7 +32,7 @@ pub struct Verify {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Verified {
     /// How each constraint stands.
-    pub constraints: Vec<Standing>,
+    pub constraints: Vec<ConstraintStanding>,
     /// Files of the manifest that are not there, or are empty.
     pub missing_files: Vec<String>,
     /// Whether the manifest that was handed in last can be used.
@@ -49,7 +49,7 @@ pub struct Verified {
 
 /// How a constraint stands.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Standing {
+pub struct ConstraintStanding {
     /// Its id.
     pub id: String,
     /// satisfied, violated, partially_satisfied, stale or unchecked.
@@ -101,15 +101,18 @@ impl Service {
         warnings: Vec<String>,
     ) -> Result<(bool, Arc<Snapshot>, Vec<String>), Refusal> {
         let (clock, of) = (Arc::clone(&self.clock), name.clone());
-        let operation = move |turn: &mut Turn<'_>| {
-            let before = open_state(&of, turn)?;
+        let operation = move |transaction: &mut Transaction<'_>| {
+            let before = open_state(&of, transaction)?;
             let now = clock.now();
             let document = with_evidence(before, &examined.examination, now)?;
             if says_the_same(&document, &before.document) {
-                return Ok((false, Arc::clone(turn.newest().expect("the artifact is open"))));
+                return Ok((
+                    false,
+                    Arc::clone(transaction.newest().expect("the artifact is open")),
+                ));
             }
             let draft = writing.draft(now, document, json!({}));
-            turn.append(draft).map(|snapshot| (true, snapshot))
+            transaction.append(draft).map(|snapshot| (true, snapshot))
         };
         let ((changed, snapshot), warnings) = self.store_after(name, warnings, operation).await?;
         Ok((changed, snapshot, warnings))
@@ -151,10 +154,10 @@ fn says_the_same(after: &Document, before: &Document) -> bool {
         && after.evidence.iter().all(same)
 }
 
-fn standings(document: &Document, ids: Option<&[String]>) -> Vec<Standing> {
+fn standings(document: &Document, ids: Option<&[String]>) -> Vec<ConstraintStanding> {
     let mut room = DETAILS_BYTES_MAX;
     let chosen = |one: &&Constraint| ids.is_none_or(|ids| ids.contains(&one.id));
-    let mut standing = |one: &Constraint| Standing {
+    let mut standing = |one: &Constraint| ConstraintStanding {
         id: one.id.clone(),
         status: json!(one.status).as_str().unwrap_or_default().to_owned(),
         asserted: !one.is_measured(),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{Caller, Failure, Service, no_such_artifact, refusal, trace};
 use crate::model::entry::Entry;
 use crate::model::idempotency::IdempotencyKey;
-use crate::model::journal::{Snapshot, Turn};
+use crate::model::journal::{Snapshot, Transaction};
 use crate::model::{Digest, Document, Draft, Name, Refusal, Time, Version, limits};
 
 /// A call that writes.
@@ -41,13 +41,16 @@ impl Writing {
     /// Returns the version that this very call made before, or `None` if it is a new one. Refuses a
     /// key that stood for another call, and a version that is not the newest any more. The key comes
     /// first, so that a repeated call is not refused for what it did itself.
-    pub(super) fn repeated(&self, turn: &Turn<'_>) -> Result<Option<Version>, Refusal> {
+    pub(super) fn repeated(
+        &self,
+        transaction: &Transaction<'_>,
+    ) -> Result<Option<Version>, Refusal> {
         if let Some(key) = &self.idempotency
-            && let Some(version) = turn.find_key(key)?
+            && let Some(version) = transaction.find_key(key)?
         {
             return Ok(Some(version));
         }
-        let current = turn.next_version() - 1;
+        let current = transaction.next_version() - 1;
         match self.expected_version {
             Some(expected) if expected != current => Err(Refusal::Conflict { expected, current }),
             _ => Ok(None),
@@ -80,12 +83,12 @@ impl Service {
     pub(super) async fn store<T: Send + 'static>(
         &self,
         name: &Name,
-        mut operation: impl FnMut(&mut Turn<'_>) -> Result<T, Refusal> + Send + 'static,
+        mut operation: impl FnMut(&mut Transaction<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<(T, Vec<String>), Refusal> {
         let catalog = Arc::clone(&self.catalog);
-        let operation = move |turn: &mut Turn<'_>| {
-            turn.newest().map_or(Ok(()), |newest| catalog.check_usable(&newest.document))?;
-            operation(turn)
+        let operation = move |transaction: &mut Transaction<'_>| {
+            transaction.newest().map_or(Ok(()), |newest| catalog.check_usable(&newest.document))?;
+            operation(transaction)
         };
         self.store_anew(name, operation).await
     }
@@ -95,15 +98,15 @@ impl Service {
     pub(super) async fn store_anew<T: Send + 'static>(
         &self,
         name: &Name,
-        mut operation: impl FnMut(&mut Turn<'_>) -> Result<T, Refusal> + Send + 'static,
+        mut operation: impl FnMut(&mut Transaction<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<(T, Vec<String>), Refusal> {
         let (eventful, after) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let (noted, left) = (Arc::clone(&eventful), Arc::clone(&after));
-        let operation = move |turn: &mut Turn<'_>| {
-            let mark = turn.mark();
-            let answer = operation(turn);
-            noted.store(turn.first_eventful(&mark).unwrap_or(0), Ordering::Relaxed);
-            left.store(turn.next_version() - 1, Ordering::Relaxed);
+        let operation = move |transaction: &mut Transaction<'_>| {
+            let mark = transaction.mark();
+            let answer = operation(transaction);
+            noted.store(transaction.first_eventful(&mark).unwrap_or(0), Ordering::Relaxed);
+            left.store(transaction.next_version() - 1, Ordering::Relaxed);
             answer
         };
         let stored = self.queues.store(name, operation).await;
@@ -121,7 +124,7 @@ impl Service {
         &self,
         name: &Name,
         mut said: Vec<String>,
-        operation: impl FnMut(&mut Turn<'_>) -> Result<T, Refusal> + Send + 'static,
+        operation: impl FnMut(&mut Transaction<'_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<(T, Vec<String>), Refusal> {
         let (answer, warnings) = self.store(name, operation).await?;
         said.retain(|one| !warnings.contains(one));
@@ -142,8 +145,11 @@ impl Service {
 }
 
 /// Returns the state that an operation changes: that of an artifact whose cycle is open.
-pub(super) fn open_state<'a>(name: &Name, turn: &'a Turn<'_>) -> Result<&'a Snapshot, Refusal> {
-    let newest = turn.newest().ok_or_else(|| no_such_artifact(name))?;
+pub(super) fn open_state<'a>(
+    name: &Name,
+    transaction: &'a Transaction<'_>,
+) -> Result<&'a Snapshot, Refusal> {
+    let newest = transaction.newest().ok_or_else(|| no_such_artifact(name))?;
     match newest.document.finalized_at {
         Some(at) => Err(Refusal::Finalized { name: name.to_string(), at }),
         None => Ok(newest),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{Newest, Provider};
 use crate::model::entry::{LogFile, Section};
 use crate::model::idempotency::IdempotencyKey;
-use crate::model::journal::Turn;
+use crate::model::journal::Transaction;
 use crate::model::journal::tests::draft;
 use crate::model::output::{Output, OutputPath};
 use crate::model::{Digest, Draft, Name, Refusal, Version, limits};
@@ -92,7 +92,9 @@ fn name(text: &str) -> Name {
 /// Appends an entry that sets `data.value`.
 async fn put(provider: &dyn Provider, artifact: &str, value: Value) -> Newest {
     let text = artifact.to_owned();
-    let decide = move |turn: &mut Turn<'_>| drop(turn.append(draft(&text, &value)).unwrap());
+    let decide = move |transaction: &mut Transaction<'_>| {
+        drop(transaction.append(draft(&text, &value)).unwrap())
+    };
     provider.append(&name(artifact), Box::new(decide)).await.unwrap().unwrap()
 }
 
@@ -116,14 +118,15 @@ async fn versions_count_from_one_without_gaps(provider: Shared) {
 
 async fn a_draft_builds_on_everything_before_it(provider: Shared) {
     for i in 0..10 {
-        let decide = move |turn: &mut Turn<'_>| {
-            let before =
-                turn.newest().map_or(json!([]), |newest| newest.document.data["value"].clone());
+        let decide = move |transaction: &mut Transaction<'_>| {
+            let before = transaction
+                .newest()
+                .map_or(json!([]), |newest| newest.document.data["value"].clone());
             let mut list = before.as_array().unwrap().clone();
             assert_eq!(list.len(), i);
-            assert_eq!(turn.next_version(), i as Version + 1);
+            assert_eq!(transaction.next_version(), i as Version + 1);
             list.push(json!(i));
-            turn.append(draft("a", &json!(list))).unwrap();
+            transaction.append(draft("a", &json!(list))).unwrap();
         };
         provider.append(&name("a"), Box::new(decide)).await.unwrap().unwrap();
     }
@@ -132,9 +135,9 @@ async fn a_draft_builds_on_everything_before_it(provider: Shared) {
 }
 
 async fn several_drafts_of_one_turn_are_stored_together(provider: Shared) {
-    let decide = |turn: &mut Turn<'_>| {
+    let decide = |transaction: &mut Transaction<'_>| {
         for i in 1..=5 {
-            assert_eq!(turn.append(draft("a", &json!(i))).unwrap().version, i);
+            assert_eq!(transaction.append(draft("a", &json!(i))).unwrap().version, i);
         }
     };
     let newest = provider.append(&name("a"), Box::new(decide)).await.unwrap().unwrap();
@@ -155,8 +158,8 @@ async fn a_turn_that_drafts_nothing_makes_nothing(provider: Shared) {
 async fn a_refused_draft_leaves_nothing_behind(provider: Shared) {
     put(&*provider, "a", json!(1)).await;
     let deep = (0..limits::DOCUMENT_DEPTH_MAX).fold(json!(1), |inner, _| json!([inner]));
-    let decide = move |turn: &mut Turn<'_>| {
-        assert!(matches!(turn.append(draft("a", &deep)), Err(Refusal::TooLarge { .. })));
+    let decide = move |transaction: &mut Transaction<'_>| {
+        assert!(matches!(transaction.append(draft("a", &deep)), Err(Refusal::TooLarge { .. })));
     };
     provider.append(&name("a"), Box::new(decide)).await.unwrap();
     assert_eq!(version(&*provider, "a").await, 1);
@@ -169,13 +172,13 @@ async fn racing_writers_lose_nothing_and_overwrite_nothing(provider: Shared) {
         let provider = Arc::clone(&provider);
         tokio::spawn(async move {
             for i in 0..EACH {
-                let decide = move |turn: &mut Turn<'_>| {
-                    let before = turn
+                let decide = move |transaction: &mut Transaction<'_>| {
+                    let before = transaction
                         .newest()
                         .map_or(json!([]), |newest| newest.document.data["value"].clone());
                     let mut list = before.as_array().unwrap().clone();
                     list.push(json!(writer * EACH + i));
-                    turn.append(draft("a", &json!(list))).unwrap();
+                    transaction.append(draft("a", &json!(list))).unwrap();
                 };
                 provider.append(&name("a"), Box::new(decide)).await.unwrap().unwrap();
             }
@@ -252,8 +255,10 @@ async fn a_blob_is_there_when_its_entry_is(provider: Shared) {
     let digest = Digest::of(&content);
     assert_eq!(provider.blob(&name("a"), digest).await.unwrap(), None);
     let brought = content.clone();
-    let decide = move |turn: &mut Turn<'_>| {
-        turn.append(Draft { blobs: vec![brought.clone()], ..draft("a", &json!(1)) }).unwrap();
+    let decide = move |transaction: &mut Transaction<'_>| {
+        transaction
+            .append(Draft { blobs: vec![brought.clone()], ..draft("a", &json!(1)) })
+            .unwrap();
     };
     provider.append(&name("a"), Box::new(decide)).await.unwrap();
     assert_eq!(provider.blob(&name("a"), digest).await.unwrap(), Some(content));
@@ -264,7 +269,7 @@ async fn a_blob_is_there_when_its_entry_is(provider: Shared) {
 async fn an_output_is_in_place_once_its_entry_is_stored(provider: Shared) {
     let written = [("b/deep.txt", "1"), ("a.txt", "two"), ("a.txt", "three")];
     for (path, content) in written {
-        let decide = move |turn: &mut Turn<'_>| {
+        let decide = move |transaction: &mut Transaction<'_>| {
             let output = Output {
                 path: OutputPath::parse(path).unwrap(),
                 bytes: content.len() as u64,
@@ -275,7 +280,7 @@ async fn an_output_is_in_place_once_its_entry_is_stored(provider: Shared) {
                 blobs: vec![content.into()],
                 ..draft("a", &json!(content))
             };
-            drop(turn.append(draft).unwrap());
+            drop(transaction.append(draft).unwrap());
         };
         let newest = provider.append(&name("a"), Box::new(decide)).await.unwrap().unwrap();
         assert_eq!(newest.warnings, Vec::<String>::new());
@@ -292,11 +297,11 @@ async fn an_output_is_in_place_once_its_entry_is_stored(provider: Shared) {
 async fn outputs_are_listed_in_order_and_in_pages(provider: Shared) {
     const FILES: usize = limits::OUTPUTS_MAX + 5;
     let path = |i| OutputPath::parse(&format!("{}/{i:04}", i % 3)).unwrap();
-    let decide = move |turn: &mut Turn<'_>| {
+    let decide = move |transaction: &mut Transaction<'_>| {
         let (bytes, digest) = (1, Digest::of(b"1"));
         let outputs = (0..FILES).map(|i| Output { path: path(i), bytes, digest }).collect();
         let blobs = vec![b"1".to_vec()];
-        drop(turn.append(Draft { outputs, blobs, ..draft("a", &json!(1)) }).unwrap());
+        drop(transaction.append(Draft { outputs, blobs, ..draft("a", &json!(1)) }).unwrap());
     };
     provider.append(&name("a"), Box::new(decide)).await.unwrap();
     let mut expected: Vec<_> = (0..FILES).map(path).collect();
@@ -318,15 +323,19 @@ async fn outputs_are_listed_in_order_and_in_pages(provider: Shared) {
 async fn an_idempotency_key_is_found_again(provider: Shared) {
     let key = IdempotencyKey::new("key".into(), Digest::of(b"call")).unwrap();
     let first = key.clone();
-    let decide = move |turn: &mut Turn<'_>| {
-        assert_eq!(turn.find_key(&first), Ok(None));
-        turn.append(Draft { idempotency: Some(first.clone()), ..draft("a", &json!(1)) }).unwrap();
+    let decide = move |transaction: &mut Transaction<'_>| {
+        assert_eq!(transaction.find_key(&first), Ok(None));
+        transaction
+            .append(Draft { idempotency: Some(first.clone()), ..draft("a", &json!(1)) })
+            .unwrap();
     };
     provider.append(&name("a"), Box::new(decide)).await.unwrap();
     for i in 0..5 {
         put(&*provider, "a", json!(i)).await;
     }
-    let decide = move |turn: &mut Turn<'_>| assert_eq!(turn.find_key(&key), Ok(Some(1)));
+    let decide = move |transaction: &mut Transaction<'_>| {
+        assert_eq!(transaction.find_key(&key), Ok(Some(1)))
+    };
     provider.append(&name("a"), Box::new(decide)).await.unwrap();
 }
 
@@ -335,9 +344,9 @@ async fn a_log_has_what_the_entries_added_to_it(provider: Shared) {
     assert_eq!(log(LogFile::Decisions).await, "");
     for text in ["one\n", "größe\n"] {
         let section = Section { log: LogFile::Decisions, text: text.to_owned() };
-        let decide = move |turn: &mut Turn<'_>| {
+        let decide = move |transaction: &mut Transaction<'_>| {
             let sections = vec![section.clone()];
-            drop(turn.append(Draft { sections, ..draft("a", &json!(text)) }).unwrap());
+            drop(transaction.append(Draft { sections, ..draft("a", &json!(text)) }).unwrap());
         };
         provider.append(&name("a"), Box::new(decide)).await.unwrap();
         put(&*provider, "a", json!(1)).await;

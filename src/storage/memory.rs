@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::watch::Signals;
 use super::{Change, Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone, Watch};
 use crate::model::entry::{Entry, LogFile, Logs};
-use crate::model::journal::{Journal, Snapshot, Staged, Turn};
+use crate::model::journal::{Journal, Snapshot, Staged, Transaction};
 use crate::model::output::OutputPath;
 use crate::model::removal::Removal;
 use crate::model::{Digest, Name, Version};
@@ -82,7 +82,7 @@ impl Artifact {
 
 impl Memory {
     /// Locks for a short section without any I/O. A panic of `decide` leaves nothing half done,
-    /// since a turn touches the artifact only after it, so a poisoned lock is sound.
+    /// since a transaction touches the artifact only after it, so a poisoned lock is sound.
     fn artifacts(&self) -> MutexGuard<'_, BTreeMap<Name, Artifact>> {
         self.artifacts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -134,10 +134,13 @@ impl Provider for Memory {
         let mut artifacts = self.artifacts();
         let mut fresh = Artifact::new(name);
         let artifact = artifacts.get_mut(name).unwrap_or(&mut fresh);
-        let mut turn =
-            Turn::new(&artifact.journal, artifact.newest.clone(), artifact.journal.version());
-        decide(&mut turn);
-        let staged = turn.into_staged();
+        let mut transaction = Transaction::new(
+            &artifact.journal,
+            artifact.newest.clone(),
+            artifact.journal.version(),
+        );
+        decide(&mut transaction);
+        let staged = transaction.into_staged();
         let (before, stored) = (artifact.newest.clone(), !staged.is_empty());
         staged.into_iter().for_each(|one| artifact.take_in(one));
         let newest = artifact.newest.clone().map(at_hand);

@@ -5,7 +5,7 @@
 mod conformance;
 pub mod filesystem;
 pub mod memory;
-mod spent;
+mod timings;
 mod watch;
 
 use std::fmt::{Debug, Display};
@@ -13,10 +13,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use self::spent::Spent;
+pub use self::timings::Timings;
 pub use self::watch::{Change, Watch};
 use crate::model::entry::{Entry, LogFile};
-use crate::model::journal::{Damage, Snapshot, Turn};
+use crate::model::journal::{Damage, Snapshot, Transaction};
 use crate::model::output::OutputPath;
 use crate::model::removal::Removed;
 use crate::model::{Digest, Name, Version};
@@ -32,7 +32,7 @@ use crate::model::{Digest, Name, Version};
 /// - Entries of one artifact are numbered from 1 without gaps, whoever writes them and from however
 ///   many processes.
 /// - What a call returned is durable, unless the provider is [volatile](Provider::volatile): no
-///   answer, and no refusal that was decided in a turn, depends on an entry that could still be
+///   answer, and no refusal that was decided in a transaction, depends on an entry that could still be
 ///   lost.
 /// - Artifacts do not affect each other.
 /// - A deleted artifact does not exist: it has no state, no outputs, and is not listed. Its versions
@@ -115,7 +115,7 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
 }
 
 /// Drafts entries on top of a state. See [`Provider::append`].
-pub type Decide = Box<dyn FnMut(&mut Turn<'_>) + Send>;
+pub type Decide = Box<dyn FnMut(&mut Transaction<'_>) + Send>;
 
 /// The newest state of an artifact.
 #[derive(Clone, Debug)]
@@ -125,13 +125,13 @@ pub struct Newest {
     /// What callers should know about how it is stored.
     pub warnings: Vec<String>,
     /// Where the time went until it was known.
-    pub spent: Spent,
+    pub timings: Timings,
 }
 
 impl Newest {
     /// Makes one that nothing had to be waited for.
     pub(crate) fn at_hand(snapshot: Arc<Snapshot>, warnings: Vec<String>) -> Self {
-        Self { snapshot, warnings, spent: Spent::default() }
+        Self { snapshot, warnings, timings: Timings::default() }
     }
 }
 

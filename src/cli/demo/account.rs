@@ -238,10 +238,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cli::demo::verified::{Finding, Verified};
+    use crate::cli::demo::verified::{Verified, VerifiedConstraint};
 
     fn verified() -> Verified {
-        let finding = |id: &str| Finding {
+        let finding = |id: &str| VerifiedConstraint {
             id: id.to_owned(),
             status: "satisfied".into(),
             asserted: false,

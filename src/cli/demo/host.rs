@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::constraints::{self, CONSTRAINTS, Constraint};
 use super::report::{Dist, Edit, REPORT};
-use super::session::{Session, Standing, standing};
+use super::session::{ReportedState, Session, standing};
 use super::story::Story;
 use super::verified::Verified;
 use crate::model::Name;
@@ -26,7 +26,7 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    fn is_now(self, standing: &Standing) -> bool {
+    fn is_now(self, standing: &ReportedState) -> bool {
         standing.phase == self.phase && standing.iteration.current == self.iteration
     }
 }
@@ -41,7 +41,7 @@ pub(super) struct Host<'a> {
 }
 
 /// What a phase produced, and what to tell about it.
-struct Outcome {
+struct PhaseWork {
     result: Value,
     told: String,
 }
@@ -72,7 +72,7 @@ impl Host<'_> {
     }
 
     /// Goes on from where the artifact stands until the loop has ended, or to a moment.
-    pub(super) async fn drive(&self, until: Option<Moment>) -> anyhow::Result<Standing> {
+    pub(super) async fn drive(&self, until: Option<Moment>) -> anyhow::Result<ReportedState> {
         let mut now = self.session.load(self.name).await?;
         while now.status == "running" && !until.is_some_and(|moment| moment.is_now(&now)) {
             now = self.take_phase(&now).await?;
@@ -80,7 +80,7 @@ impl Host<'_> {
         Ok(now)
     }
 
-    async fn take_phase(&self, now: &Standing) -> anyhow::Result<Standing> {
+    async fn take_phase(&self, now: &ReportedState) -> anyhow::Result<ReportedState> {
         let outcome = match now.phase.as_str() {
             "specify" => specify(),
             "plan" => self.plan().await?,
@@ -100,7 +100,7 @@ impl Host<'_> {
         standing(&answer)
     }
 
-    fn tell(&self, now: &Standing, answer: &Value, told: &str) {
+    fn tell(&self, now: &ReportedState, answer: &Value, told: &str) {
         let to = answer["to"].as_str().unwrap_or_default();
         let number = match now.iteration.current {
             0 => String::new(),
@@ -113,7 +113,7 @@ impl Host<'_> {
     }
 
     /// Takes the worst of what is open: one that weighs less waits until nothing heavier is open.
-    async fn plan(&self) -> anyhow::Result<Outcome> {
+    async fn plan(&self) -> anyhow::Result<PhaseWork> {
         let verified = self.session.verify(self.name).await?;
         if verified.changed {
             self.tell_verified(&verified);
@@ -123,18 +123,18 @@ impl Host<'_> {
         let chosen: Vec<&str> = worst.map(|one| one.id).collect();
         let step = |id: &&str| json!({ "file": REPORT, "change": "mend it", "constraints": [id] });
         let steps: Vec<Value> = chosen.iter().map(step).collect();
-        Ok(Outcome { result: json!({ "steps": steps }), told: chosen.join(", ") })
+        Ok(PhaseWork { result: json!({ "steps": steps }), told: chosen.join(", ") })
     }
 
     /// Carries out the plan, and hands in which files are the result.
-    async fn execute(&self) -> anyhow::Result<Outcome> {
+    async fn execute(&self) -> anyhow::Result<PhaseWork> {
         let edits = self.carry_out_plan().await?;
         let actions: Vec<&str> = edits.iter().map(|edit| edit.action.as_str()).collect();
         let mut files: Vec<&str> = edits.iter().map(|edit| edit.file).collect();
         files.dedup();
         let manifest = manifest(&self.outputs().await?);
         let result = json!({ "actions": actions, "files_modified": files, "manifest": manifest });
-        Ok(Outcome { told: actions.join(", "), result })
+        Ok(PhaseWork { told: actions.join(", "), result })
     }
 
     /// Takes the steps of the plan that the server keeps.
@@ -165,7 +165,7 @@ impl Host<'_> {
     }
 
     /// Lets the server measure, and says what has become worse. What was found, it has already.
-    async fn reflect(&self) -> anyhow::Result<Outcome> {
+    async fn reflect(&self) -> anyhow::Result<PhaseWork> {
         let verified = self.session.verify(self.name).await?;
         self.tell_verified(&verified);
         let known = self.session.part(self.name, "/constraints").await?;
@@ -177,11 +177,11 @@ impl Host<'_> {
             false => format!("worse than before: {}", regressions.join(", ")),
         };
         let summary = format!("{}; {told}", verified.counted());
-        Ok(Outcome { result: json!({ "summary": summary, "regressions": regressions }), told })
+        Ok(PhaseWork { result: json!({ "summary": summary, "regressions": regressions }), told })
     }
 
     /// Looks whether the server has what was reported.
-    async fn persist(&self) -> anyhow::Result<Outcome> {
+    async fn persist(&self) -> anyhow::Result<PhaseWork> {
         let there = self.outputs().await?;
         let files =
             self.session.part(self.name, "/results/execution_results/files_modified").await?;
@@ -191,7 +191,7 @@ impl Host<'_> {
         }
         let result =
             json!({ "actions": ["saw that every file is there"], "files_modified": files });
-        Ok(Outcome { result, told: String::new() })
+        Ok(PhaseWork { result, told: String::new() })
     }
 
     fn tell_verified(&self, verified: &Verified) {
@@ -205,11 +205,11 @@ impl Host<'_> {
     }
 }
 
-fn specify() -> Outcome {
+fn specify() -> PhaseWork {
     let constraints: Vec<Value> = CONSTRAINTS.iter().map(Constraint::definition).collect();
     let told = format!("{} constraints, each says how it is measured", constraints.len());
     let summary = "A report of an incident that can be read and followed";
-    Outcome { result: json!({ "summary": summary, "constraints": constraints }), told }
+    PhaseWork { result: json!({ "summary": summary, "constraints": constraints }), told }
 }
 
 /// Names every file as a part of the result.

@@ -11,7 +11,7 @@ use super::burst::{self, Acknowledged, Audit, Note};
 use super::host::{Host, Moment};
 use super::record;
 use super::report::{Dist, REPORT};
-use super::session::{Session, Standing};
+use super::session::{ReportedState, Session};
 use super::story::Story;
 use crate::cli::output::Output;
 use crate::model::Name;
@@ -34,7 +34,7 @@ pub(super) struct Play {
 struct FirstHalf {
     /// How the server ended.
     ended: String,
-    left_at: Standing,
+    left_at: ReportedState,
     notes: Vec<Note>,
     acknowledged: Acknowledged,
 }
@@ -109,7 +109,7 @@ impl Play {
     async fn close(
         &self,
         session: &Session,
-        ended: Standing,
+        ended: ReportedState,
         killed: Kill,
         saves: Audit,
     ) -> anyhow::Result<Account> {

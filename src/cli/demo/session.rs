@@ -48,7 +48,7 @@ pub(super) enum CallError {
 
 /// Where the server says that an artifact stands.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct Standing {
+pub(super) struct ReportedState {
     pub(super) version: u64,
     pub(super) phase: String,
     pub(super) status: String,
@@ -100,7 +100,7 @@ impl Session {
     }
 
     /// Asks where the artifact stands.
-    pub(super) async fn load(&self, name: &Name) -> anyhow::Result<Standing> {
+    pub(super) async fn load(&self, name: &Name) -> anyhow::Result<ReportedState> {
         standing(&self.call("load_state", json!({ "name": name })).await?)
     }
 
@@ -199,6 +199,6 @@ fn refusal(result: &CallToolResult) -> String {
 }
 
 /// Reads the briefing of an answer.
-pub(super) fn standing(answer: &Value) -> anyhow::Result<Standing> {
-    Standing::deserialize(&answer["briefing"]).context("an answer has no briefing")
+pub(super) fn standing(answer: &Value) -> anyhow::Result<ReportedState> {
+    ReportedState::deserialize(&answer["briefing"]).context("an answer has no briefing")
 }

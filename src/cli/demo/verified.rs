@@ -9,7 +9,7 @@ pub(super) struct Verified {
     pub(super) version: u64,
     /// Whether it made that version.
     pub(super) changed: bool,
-    pub(super) constraints: Vec<Finding>,
+    pub(super) constraints: Vec<VerifiedConstraint>,
     /// Files of the manifest that are not there, or are empty.
     pub(super) missing_files: Vec<String>,
     pub(super) manifest_valid: bool,
@@ -17,7 +17,7 @@ pub(super) struct Verified {
 
 /// What was found of a constraint.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Finding {
+pub(super) struct VerifiedConstraint {
     pub(super) id: String,
     pub(super) status: String,
     /// Whether nobody measured it.
@@ -26,7 +26,7 @@ pub(super) struct Finding {
     pub(super) evidence: String,
 }
 
-impl Finding {
+impl VerifiedConstraint {
     /// Returns whether it was measured and holds.
     pub(super) fn holds(&self) -> bool {
         self.status == "satisfied" && !self.asserted
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn what_is_only_asserted_does_not_hold() {
-        let finding = |id: &str, status: &str, asserted| Finding {
+        let finding = |id: &str, status: &str, asserted| VerifiedConstraint {
             id: id.to_owned(),
             status: status.to_owned(),
             asserted,

@@ -65,7 +65,7 @@ struct Installed {
     host: &'static str,
     /// The host's file.
     file: PathBuf,
-    outcome: Outcome,
+    outcome: EntryChange,
     /// Whether the file was changed. It is not when `--print` was given.
     written: bool,
     /// Where the file's old content is kept.
@@ -78,7 +78,7 @@ struct Installed {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Outcome {
+enum EntryChange {
     Added,
     Replaced,
     Removed,
@@ -98,13 +98,13 @@ impl Install {
             .map_err(|problem| left_alone(&path, &problem))?;
         let outcome = outcome(&change, entry.as_ref());
         let difference = match outcome {
-            Outcome::Unchanged => Vec::new(),
+            EntryChange::Unchanged => Vec::new(),
             _ => hunk::hunk(&change.old, &change.new),
         };
-        if outcome == Outcome::Replaced && !self.force && !self.print {
+        if outcome == EntryChange::Replaced && !self.force && !self.print {
             return Err(says_something_else(&path, &difference, output));
         }
-        let written = outcome != Outcome::Unchanged && !self.print;
+        let written = outcome != EntryChange::Unchanged && !self.print;
         let backup = match written {
             true => file
                 .replace(change.new.as_bytes(), SystemClock.now())
@@ -219,13 +219,13 @@ fn failed(file: &Path, error: &io::Error) -> Failure {
     Failure::Refused(Refusal::Forbidden { message, hint: hint.to_owned() })
 }
 
-fn outcome(change: &Change, entry: Option<&Entry>) -> Outcome {
+fn outcome(change: &Change, entry: Option<&Entry>) -> EntryChange {
     match (&change.existing, entry) {
-        (None, Some(_)) => Outcome::Added,
-        (Some(existing), Some(entry)) if agrees(existing, entry) => Outcome::Unchanged,
-        (Some(_), Some(_)) => Outcome::Replaced,
-        (Some(_), None) => Outcome::Removed,
-        (None, None) => Outcome::Unchanged,
+        (None, Some(_)) => EntryChange::Added,
+        (Some(existing), Some(entry)) if agrees(existing, entry) => EntryChange::Unchanged,
+        (Some(_), Some(_)) => EntryChange::Replaced,
+        (Some(_), None) => EntryChange::Removed,
+        (None, None) => EntryChange::Unchanged,
     }
 }
 
@@ -244,20 +244,20 @@ fn page_of(page: Page<'_>, installed: &Installed, host: &Host) -> io::Result<()>
     let Installed { file, outcome, written, backup, difference, then, .. } = installed;
     let (title, file) = (host.title, file.display());
     match (outcome, written) {
-        (Outcome::Unchanged, _) => {
+        (EntryChange::Unchanged, _) => {
             return writeln!(page, "{GOOD}nothing to do{GOOD:#}: {file} is as it should be");
         }
         (_, false) => writeln!(page, "{WARN}not written{WARN:#}: this would become of {file}")?,
-        (Outcome::Removed, _) => writeln!(page, "{GOOD}removed{GOOD:#} from {title}: {file}")?,
-        (Outcome::Replaced, _) => writeln!(page, "{GOOD}replaced{GOOD:#} in {title}: {file}")?,
-        (Outcome::Added, _) => writeln!(page, "{GOOD}added{GOOD:#} to {title}: {file}")?,
+        (EntryChange::Removed, _) => writeln!(page, "{GOOD}removed{GOOD:#} from {title}: {file}")?,
+        (EntryChange::Replaced, _) => writeln!(page, "{GOOD}replaced{GOOD:#} in {title}: {file}")?,
+        (EntryChange::Added, _) => writeln!(page, "{GOOD}added{GOOD:#} to {title}: {file}")?,
     }
     difference.iter().try_for_each(|line| writeln!(page, "{DIM}{line}{DIM:#}"))?;
     if let Some(backup) = backup {
         writeln!(page, "before  {}", backup.display())?;
     }
     match (written, outcome) {
-        (true, Outcome::Added | Outcome::Replaced) => {
+        (true, EntryChange::Added | EntryChange::Replaced) => {
             writeln!(page, "{BOLD}next{BOLD:#}    {then}")
         }
         _ => Ok(()),

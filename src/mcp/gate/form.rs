@@ -84,7 +84,7 @@ fn declined(what: &str) -> Refusal {
 mod tests {
     use super::*;
     use crate::model::Name;
-    use crate::model::gate::{Choice, Sight};
+    use crate::model::gate::{ApprovalBinding, Choice};
 
     fn question(events: &[&str]) -> Question {
         let choice = |event: &&str| Choice { event: (*event).to_owned(), to: "persist".into() };
@@ -93,7 +93,7 @@ mod tests {
             what: "the event approve".into(),
             choices: events.iter().map(choice).collect(),
             lines: vec!["Phase approval.".into()],
-            sight: Sight::Anything,
+            binding: ApprovalBinding::Anything,
         }
     }
 

@@ -23,7 +23,7 @@ use self::form::Agreed;
 use super::access::{Access, needed_for};
 use super::elicitation::{self, Asked, Binding, Elicitation, Retry, Unasked};
 use super::tools::{Effect, Registered};
-use crate::model::gate::{Asking, Question, Sight};
+use crate::model::gate::{ApprovalBinding, Asking, Question};
 use crate::model::token::Scope;
 use crate::model::{Name, Refusal};
 use crate::service::{Caller, Consent, Service, unproven};
@@ -50,7 +50,7 @@ pub(super) struct Call<'a> {
 
 /// What a call came to.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum GateResult {
     Answered(Value),
     Asks(Box<InputRequiredResult>),
 }
@@ -64,7 +64,7 @@ struct Remembered {
     /// The events that the person could choose from.
     events: Vec<String>,
     /// What the person was shown.
-    sight: Sight,
+    binding: ApprovalBinding,
 }
 
 impl Gate {
@@ -79,17 +79,17 @@ impl Gate {
         call: Call<'_>,
         retry: Option<Retry>,
         context: &RequestContext<RoleServer>,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<GateResult, Refusal> {
         call.access.require(needed_for(call.tool.effect))?;
         if let Some(retry) = retry {
             call.check_may_decide(None)?;
-            return call.retried(&retry).await.map(Outcome::Answered);
+            return call.retried(&retry).await.map(GateResult::Answered);
         }
         if !call.may_ask() || !elicitation::is_possible(context) {
-            return call.made().await.map(Outcome::Answered);
+            return call.made().await.map(GateResult::Answered);
         }
         let refusal = match call.tried().await {
-            Ok(answer) => return Ok(Outcome::Answered(answer)),
+            Ok(answer) => return Ok(GateResult::Answered(answer)),
             Err(refusal) => refusal,
         };
         let Some(question) = call.question(&refusal).await? else { return Err(refusal) };
@@ -103,10 +103,10 @@ impl Gate {
             at: call.service.now(),
         };
         match self.elicitation.ask(asked, context).await.map_err(refused)? {
-            Asked::Asks(asks) => Ok(Outcome::Asks(asks)),
+            Asked::Asks(asks) => Ok(GateResult::Asks(asks)),
             Asked::Answered(answer) => {
                 let agreed = form::agreed(&answer, &remembered.what, &remembered.events)?;
-                call.confirmed(remembered.sight, agreed).await.map(Outcome::Answered)
+                call.confirmed(remembered.binding, agreed).await.map(GateResult::Answered)
             }
         }
     }
@@ -117,7 +117,7 @@ impl Remembered {
         Self {
             what: question.what.chars().take(200).collect(),
             events: question.choices.iter().map(|choice| choice.event.clone()).collect(),
-            sight: question.sight.clone(),
+            binding: question.binding.clone(),
         }
     }
 }
@@ -134,11 +134,15 @@ impl Call<'_> {
     }
 
     /// Makes the call as the person wants it.
-    async fn confirmed(mut self, sight: Sight, agreed: Agreed) -> Result<Value, Refusal> {
+    async fn confirmed(
+        mut self,
+        binding: ApprovalBinding,
+        agreed: Agreed,
+    ) -> Result<Value, Refusal> {
         if let Some(event) = agreed.event {
             self.arguments.insert("event".to_owned(), json!(event));
         }
-        let mut consent = Consent::new(sight, agreed.words.as_deref());
+        let mut consent = Consent::new(binding, agreed.words.as_deref());
         if let Some(grant) = self.access.grant() {
             consent = consent.proven_by(grant.clone());
         }
@@ -152,7 +156,7 @@ impl Call<'_> {
         let remembered: Remembered = remembered.map_err(refused)?;
         let answer = retry.answer(INPUT).map_err(refused)?;
         let agreed = form::agreed(&answer, &remembered.what, &remembered.events)?;
-        self.confirmed(remembered.sight, agreed).await
+        self.confirmed(remembered.binding, agreed).await
     }
 
     fn binding(&self) -> Binding {

@@ -74,7 +74,7 @@ impl Stepping<'_> {
     /// the reflection does not mention was not checked.
     pub(super) fn assess_constraints(&mut self) -> Result<(), Refusal> {
         let findings = findings(self.event.result.as_ref(), &self.document.constraints)?;
-        let now = self.occasion.now;
+        let now = self.context.now;
         for one in self.document.constraints.iter_mut().filter(|one| !one.is_measured()) {
             match findings.iter().find(|finding| finding.id == one.id) {
                 Some(finding) => one.assess(finding.status, finding.details.clone(), now),
@@ -82,7 +82,7 @@ impl Stepping<'_> {
             }
             one.asserted = true;
         }
-        self.document.reflected_files = self.occasion.examination.as_deref().map(files_digest);
+        self.document.reflected_files = self.context.examination.as_deref().map(files_digest);
         Ok(())
     }
 }
@@ -100,7 +100,7 @@ fn merged(old: &[Constraint], new: Vec<Constraint>) -> Vec<Constraint> {
 }
 
 #[derive(Deserialize)]
-struct Finding {
+struct ReportedConstraint {
     id: String,
     status: Status,
     #[serde(default)]
@@ -110,7 +110,7 @@ struct Finding {
 fn findings(
     result: Option<&Map<String, Value>>,
     constraints: &[Constraint],
-) -> Result<Vec<Finding>, Refusal> {
+) -> Result<Vec<ReportedConstraint>, Refusal> {
     let Some(Value::Array(list)) = result.and_then(|result| result.get("constraints")) else {
         let violation = Violation {
             pointer: "/result/constraints".into(),
@@ -126,7 +126,7 @@ fn findings(
     };
     let (mut findings, mut violations) = (Vec::new(), Vec::new());
     for (index, value) in list.iter().enumerate() {
-        let problem = match serde_json::from_value::<Finding>(value.clone()) {
+        let problem = match serde_json::from_value::<ReportedConstraint>(value.clone()) {
             Ok(finding) if constraints.iter().any(|one| one.id == finding.id) => {
                 findings.push(finding);
                 continue;

@@ -45,7 +45,7 @@ pub struct Event {
 
 /// What is true from outside when an event is sent.
 #[derive(Clone, Debug)]
-pub struct Occasion {
+pub struct StepContext {
     /// The time.
     pub now: Time,
     /// The version that the step will make.
@@ -88,7 +88,7 @@ pub struct Decision {
 
 /// A place where an event would lead now.
 #[derive(Debug)]
-pub struct Prospect<'a> {
+pub struct Evaluation<'a> {
     /// The candidate whose guard holds, or the first one when none does.
     pub candidate: &'a Candidate,
     /// Whether its guard holds.
@@ -102,28 +102,28 @@ pub fn step(
     workflow: &Workflow,
     document: &Document,
     event: &Event,
-    occasion: &Occasion,
+    context: &StepContext,
 ) -> Result<Step, Refusal> {
     let phase = present_phase(workflow, document)?;
     let candidates = candidates(workflow, document, phase, &event.name)?;
     check_result(phase, event)?;
     let mut seen = document.clone();
-    if let Some(examination) = &occasion.examination {
-        take_evidence(&mut seen, examination, occasion.now);
+    if let Some(examination) = &context.examination {
+        take_evidence(&mut seen, examination, context.now);
     }
-    let facts = Facts { workflow, document: &seen, event, seen: occasion.examination.as_deref() };
-    let prospect = prospect(&facts, candidates);
-    if !prospect.allowed {
+    let facts = Facts { workflow, document: &seen, event, seen: context.examination.as_deref() };
+    let evaluation = evaluation(&facts, candidates);
+    if !evaluation.allowed {
         return Err(Refusal::GuardFailed {
             from: document.phase.clone(),
             event: event.name.clone(),
-            unmet: prospect.unmet,
+            unmet: evaluation.unmet,
         });
     }
-    if prospect.candidate.needs_human && !occasion.human {
+    if evaluation.candidate.needs_human && !context.human {
         return Err(needs_human(document, &event.name));
     }
-    Stepping::new(&facts, occasion, &prospect).take(phase, prospect.candidate)
+    Stepping::new(&facts, context, &evaluation).take(phase, evaluation.candidate)
 }
 
 /// Returns where an event would lead as things stand.
@@ -132,25 +132,25 @@ pub fn ahead<'a>(
     document: &Document,
     candidates: &'a [Candidate],
     event: &str,
-) -> Prospect<'a> {
+) -> Evaluation<'a> {
     let event = Event { name: event.to_owned(), ..Event::default() };
-    prospect(&Facts { workflow, document, event: &event, seen: None }, candidates)
+    evaluation(&Facts { workflow, document, event: &event, seen: None }, candidates)
 }
 
 /// Finds the candidate that comes into question: the first one whose guard holds.
-fn prospect<'a>(facts: &Facts<'_>, candidates: &'a [Candidate]) -> Prospect<'a> {
+fn evaluation<'a>(facts: &Facts<'_>, candidates: &'a [Candidate]) -> Evaluation<'a> {
     let mut unmet: Vec<(&Candidate, Vec<Unmet>)> = Vec::new();
     for candidate in candidates {
         let guard = facts.workflow.guard(candidate);
         let missing = guard.map_or_else(Vec::new, |guard| guard.unmet(&|name| facts.value(name)));
         if missing.is_empty() {
             let unmet = kept_from_ending(facts.workflow, unmet);
-            return Prospect { candidate, allowed: true, unmet };
+            return Evaluation { candidate, allowed: true, unmet };
         }
         unmet.push((candidate, missing));
     }
     let unmet = unmet.into_iter().flat_map(|(_, missing)| missing).collect();
-    Prospect { candidate: &candidates[0], allowed: false, unmet }
+    Evaluation { candidate: &candidates[0], allowed: false, unmet }
 }
 
 /// Returns what kept a loop from its first possible end. The conditions of other ways on are of no

@@ -24,13 +24,13 @@ impl Stepping<'_> {
         self.adopt_manifest();
         let iteration = Iteration {
             iteration: self.document.current_iteration,
-            at: self.occasion.now,
+            at: self.context.now,
             constraints: Counts::of(&self.document.constraints),
             decision: choice,
             reason: reason.clone(),
             regressions: regressions.clone(),
         };
-        let examination = self.occasion.examination.as_deref();
+        let examination = self.context.examination.as_deref();
         self.sections.extend(sections::of_iteration(
             &self.document,
             &iteration,
@@ -55,13 +55,13 @@ impl Stepping<'_> {
 
     /// Takes the manifest over that counts, with its files as they were found.
     fn adopt_manifest(&mut self) {
-        let Some(seen) = self.occasion.examination.as_deref() else {
+        let Some(seen) = self.context.examination.as_deref() else {
             return;
         };
         let known = self.document.manifest.is_some();
         if seen.manifest_valid() && (known || !seen.manifest.variants.is_empty()) {
             self.document.manifest = Some(Manifest {
-                generation_timestamp: Some(self.occasion.now),
+                generation_timestamp: Some(self.context.now),
                 files: seen.files.clone(),
                 ..seen.manifest.clone()
             });
@@ -73,7 +73,7 @@ impl Stepping<'_> {
         let constraints = self.document.constraints.iter().filter(|one| one.regressed);
         let constraints = constraints.map(|one| format!("{} held before", one.id));
         let files = self
-            .occasion
+            .context
             .examination
             .as_deref()
             .into_iter()
@@ -83,14 +83,14 @@ impl Stepping<'_> {
 
     /// Notes what has to be mended. The next try is not another iteration, but there is one only.
     pub(super) fn record_recovery(&mut self) {
-        let seen = self.occasion.examination.as_deref();
+        let seen = self.context.examination.as_deref();
         let repair = Repair {
             missing_files: seen.map(|seen| seen.missing.clone()).unwrap_or_default(),
             manifest_violations: seen.map(|seen| seen.violations.clone()).unwrap_or_default(),
             failures: failures(self.event),
         };
         let phase = self.document.phase.clone();
-        self.sections.push(sections::of_recovery(&self.document, &repair, self.occasion.now));
+        self.sections.push(sections::of_recovery(&self.document, &repair, self.context.now));
         self.happened(LifecycleKind::OnRecovery, Some(json!(repair)));
         self.document.repair = Some(repair);
         self.document.recoveries.push(phase);

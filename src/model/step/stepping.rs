@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::facts::Facts;
-use super::{COMPLETE, Decision, Event, Occasion, Prospect, Step, add_checkpoint, result_digest};
+use super::{
+    COMPLETE, Decision, Evaluation, Event, Step, StepContext, add_checkpoint, result_digest,
+};
 use crate::model::document::{Approval, ConvergenceStatus, Document, LastTransition};
 use crate::model::entry::Section;
 use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
@@ -15,7 +17,7 @@ use crate::model::{Refusal, gate, sections};
 pub(super) struct Stepping<'a> {
     pub(super) workflow: &'a Workflow,
     pub(super) event: &'a Event,
-    pub(super) occasion: &'a Occasion,
+    pub(super) context: &'a StepContext,
     pub(super) target: &'a str,
     /// What kept the loop from its end.
     pub(super) unmet: Vec<Unmet>,
@@ -26,13 +28,17 @@ pub(super) struct Stepping<'a> {
 }
 
 impl<'a> Stepping<'a> {
-    pub(super) fn new(facts: &Facts<'a>, occasion: &'a Occasion, prospect: &Prospect<'a>) -> Self {
+    pub(super) fn new(
+        facts: &Facts<'a>,
+        context: &'a StepContext,
+        evaluation: &Evaluation<'a>,
+    ) -> Self {
         Self {
             workflow: facts.workflow,
             event: facts.event,
-            occasion,
-            target: &prospect.candidate.target,
-            unmet: prospect.unmet.clone(),
+            context,
+            target: &evaluation.candidate.target,
+            unmet: evaluation.unmet.clone(),
             document: facts.document.clone(),
             decision: None,
             sections: Vec::new(),
@@ -69,7 +75,7 @@ impl<'a> Stepping<'a> {
             from: document.phase.clone(),
             event: self.event.name.clone(),
             result: result_digest(self.event),
-            version: self.occasion.version,
+            version: self.context.version,
         });
         if self.event.name == COMPLETE {
             document.repair = None;
@@ -93,7 +99,7 @@ impl<'a> Stepping<'a> {
         match action {
             Action::AdoptSpecification => self.adopt_specification()?,
             Action::AssessConstraints => self.assess_constraints()?,
-            Action::Checkpoint if self.occasion.keeps_checkpoints => self.checkpoint(),
+            Action::Checkpoint if self.context.keeps_checkpoints => self.checkpoint(),
             Action::Checkpoint => {}
             Action::NextIteration => self.next_iteration(),
             Action::OpenApproval => self.open_approval(),
@@ -126,7 +132,7 @@ impl<'a> Stepping<'a> {
 
     fn checkpoint(&mut self) {
         let label = self.document.phase.clone();
-        add_checkpoint(&mut self.document, label, self.occasion.version, self.occasion.now);
+        add_checkpoint(&mut self.document, label, self.context.version, self.context.now);
     }
 
     fn next_iteration(&mut self) {
@@ -140,17 +146,17 @@ impl<'a> Stepping<'a> {
     /// and the files.
     fn open_approval(&mut self) {
         self.document.approval = Some(Approval {
-            id: format!("gate-{}", self.occasion.version),
+            id: format!("gate-{}", self.context.version),
             shown: gate::decided_on(&self.document),
             status: gate::OPEN.to_owned(),
-            at: self.occasion.now,
+            at: self.context.now,
             reason: None,
         });
         self.happened(LifecycleKind::OnApprovalRequired, Some(json!(self.document.approval)));
     }
 
     fn record_human_decision(&mut self) {
-        let now = self.occasion.now;
+        let now = self.context.now;
         self.sections.push(sections::of_human_decision(&self.document, self.event, now));
         if self.target_status().is_some() {
             let reason = self.event.words.as_deref().or(self.event.reason.as_deref());

@@ -9,7 +9,7 @@ use crate::model::entry::{LogFile, Section};
 use crate::model::output::OutputPath;
 use crate::model::{Refusal, limits};
 use crate::storage::filesystem::layout::WORKSPACE;
-use crate::storage::filesystem::{Foreign, Kind, NOT_FOLLOWED};
+use crate::storage::filesystem::{Kind, NOT_FOLLOWED, UntrustedDir};
 
 /// Bytes of a JSON file.
 const JSON_BYTES_MAX: u64 = limits::DOCUMENT_BYTES_MAX as u64;
@@ -36,7 +36,7 @@ const KNOWN: [&str; 7] =
 /// A folder of the older skill.
 #[derive(Debug)]
 pub(super) struct Skill {
-    folder: Foreign,
+    folder: UntrustedDir,
 }
 
 /// What was found of an artifact.
@@ -65,7 +65,8 @@ pub(super) struct OldFile {
 impl Skill {
     /// Opens the folder itself, or `.refiner` in it.
     pub(super) fn open(path: &Path) -> Result<Self, Refusal> {
-        let opened = Foreign::open(path).map_err(|error| unreadable(path, &error.to_string()))?;
+        let opened =
+            UntrustedDir::open(path).map_err(|error| unreadable(path, &error.to_string()))?;
         let is_folder = |place: &str| matches!(opened.kind(place), Ok(Some(Kind::Folder)));
         if is_folder(ARTIFACTS) {
             return Ok(Self { folder: opened });
@@ -74,7 +75,7 @@ impl Skill {
             return Err(unreadable(path, "there is no folder artifacts in it"));
         }
         let inner = opened.path().join(WORKSPACE);
-        let folder = Foreign::open(&inner);
+        let folder = UntrustedDir::open(&inner);
         Ok(Self { folder: folder.map_err(|error| unreadable(&inner, &error.to_string()))? })
     }
 

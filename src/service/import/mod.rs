@@ -26,7 +26,7 @@ use super::write::Writing;
 use super::{Caller, Service, refusal};
 use crate::model::document::check_size;
 use crate::model::entry::{IMPORTING_OPERATION, Section};
-use crate::model::journal::Turn;
+use crate::model::journal::Transaction;
 use crate::model::output::Output;
 use crate::model::{Digest, Document, Draft, Name, Refusal, Time, Version};
 use crate::storage::filesystem::layout::WORKSPACE;
@@ -187,9 +187,9 @@ impl Service {
         let writing = Writing::new(IMPORTING_OPERATION, &json!({}), None, caller)?;
         let draft = plan.draft(&writing, contents, self.clock.now());
         let of = name.clone();
-        let operation = move |turn: &mut Turn<'_>| match turn.newest() {
+        let operation = move |transaction: &mut Transaction<'_>| match transaction.newest() {
             Some(_) => Err(taken_already(&of)),
-            None => turn.append(draft.clone()).map(|snapshot| snapshot.version),
+            None => transaction.append(draft.clone()).map(|snapshot| snapshot.version),
         };
         let (version, warnings) = self.store_anew(&name, operation).await?;
         let mut report = plan.report(Some(version));

@@ -2,7 +2,7 @@
 //! most of the latter before; here it is the service that does, whatever a face hands to it.
 
 use super::*;
-use crate::model::gate::Sight;
+use crate::model::gate::ApprovalBinding;
 use crate::model::token::{Grant, Scope};
 use crate::storage::filesystem::UserFolder;
 
@@ -28,7 +28,7 @@ impl Strict {
 
     /// Stops the loop with a person's word and what proves it.
     async fn stop(&self, proof: Option<Grant>) -> Result<(), Refusal> {
-        let mut consent = Consent::new(Sight::Anything, Some("enough"));
+        let mut consent = Consent::new(ApprovalBinding::Anything, Some("enough"));
         if let Some(grant) = proof {
             consent = consent.proven_by(grant);
         }
@@ -86,7 +86,7 @@ async fn the_journal_names_the_token_that_decided_before_what_the_client_says_of
     let strict = Strict::new().await;
     let grant = strict.grant(Scope::Approve);
     let id = grant.id().to_owned();
-    let consent = Consent::new(Sight::Anything, None).proven_by(grant.clone());
+    let consent = Consent::new(ApprovalBinding::Anything, None).proven_by(grant.clone());
     let person = Caller::new("token boss (1): x").bearing(&grant).confirmed_for(consent);
     let stop = arguments(json!({ "event": "stop" }));
     strict.service.transition(stop, &person).await.unwrap();

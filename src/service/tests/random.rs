@@ -44,7 +44,7 @@ fn attempt() -> impl Strategy<Value = Attempt> {
 
 /// Where a loop stands.
 #[derive(Clone, Debug, PartialEq)]
-struct Standing {
+struct Observed {
     version: u64,
     cycle: u64,
     phase: String,
@@ -54,10 +54,10 @@ struct Standing {
     document: Value,
 }
 
-async fn standing(service: &Service) -> Standing {
+async fn standing(service: &Service) -> Observed {
     let document = document(service).await;
     let list = document["iteration_history"].as_array().unwrap();
-    Standing {
+    Observed {
         version: document["version"].as_u64().unwrap(),
         cycle: document["cycle"].as_u64().unwrap(),
         phase: document["phase"].as_str().unwrap().to_owned(),
@@ -116,7 +116,7 @@ fn may_follow(from: &str, to: &str) -> bool {
 }
 
 /// What the naive model says of two standings, one operation apart.
-fn check(before: &Standing, attempt: &Attempt, refused: bool, after: &Standing) {
+fn check(before: &Observed, attempt: &Attempt, refused: bool, after: &Observed) {
     if refused {
         assert_eq!(before, after, "a refused {attempt:?} changed something");
         return;

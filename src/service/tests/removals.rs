@@ -1,7 +1,7 @@
 //! Resets and deletions.
 
 use super::*;
-use crate::model::gate::Sight;
+use crate::model::gate::ApprovalBinding;
 
 async fn reset(service: &Service, caller: &Caller) -> Result<WasReset, Refusal> {
     service.reset(arguments(json!({"confirm": "report"})), caller).await
@@ -86,7 +86,7 @@ async fn without_a_persons_agreement_nothing_is_taken_away() {
     let call: Delete = arguments(json!({"confirm": "report", "purge": true}));
     let refused = service.delete(call, &caller()).await.unwrap_err();
     assert!(refused.hint().contains("refiner delete report --purge"), "{}", refused.hint());
-    let seen = Sight::Version { cycle: "another".into(), version };
+    let seen = ApprovalBinding::Version { cycle: "another".into(), version };
     let stale = caller().confirmed_for(Consent::new(seen, None));
     assert_eq!(reset(&service, &stale).await.unwrap_err().code(), "conflict");
     for confirm in ["", "repor", "Report"] {
@@ -142,7 +142,7 @@ async fn a_deleted_artifact_is_found_by_its_history_only_and_its_name_goes_on_co
     assert!(history.briefing.is_none() && history.next_after.is_none());
 
     let opened = init(&service, json!({})).await.unwrap();
-    assert_eq!((opened.outcome, opened.version), (Outcome::Created, version + 2));
+    assert_eq!((opened.outcome, opened.version), (Opened::Created, version + 2));
     let after = document(&service).await;
     assert_eq!((&after["cycle"], &after["goals"]), (&json!(1), &json!([])));
     let restored = service.restore(arguments(json!({"to": version.to_string()})), &caller()).await;
@@ -184,7 +184,7 @@ async fn a_removal_that_comes_again_is_done_once_and_its_key_ends_with_the_life_
     assert_eq!(another.unwrap_err().code(), "invalid_argument");
 
     let opened = init(&service, json!({"idempotency_key": "open"})).await.unwrap();
-    assert_eq!((opened.outcome, opened.version), (Outcome::Created, deleted.version + 1));
+    assert_eq!((opened.outcome, opened.version), (Opened::Created, deleted.version + 1));
     let stale = delete(&service, json!({"expected_version": deleted.version})).await;
     assert_eq!(stale.unwrap_err().code(), "conflict");
 }

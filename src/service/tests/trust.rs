@@ -212,7 +212,7 @@ async fn a_journals_workflow_is_used_while_its_digest_is_trusted() {
     trust.change(Trusted::revoke).unwrap();
     let briefing = load(&service, json!({})).await.unwrap().briefing;
     assert!(briefing.next.instruction.contains("This cycle is closed"), "{briefing:?}");
-    assert_eq!(init(&service, json!({})).await.unwrap().outcome, Outcome::NewCycle);
+    assert_eq!(init(&service, json!({})).await.unwrap().outcome, Opened::NewCycle);
     save(&service, json!({"patch": {"data": {"x": 2}}})).await.unwrap();
 }
 

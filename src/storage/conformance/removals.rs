@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Shared, name, put, value, version};
-use crate::model::journal::Turn;
+use crate::model::journal::Transaction;
 use crate::model::journal::tests::{draft, removing};
 use crate::model::output::{Output, OutputPath};
 use crate::model::removal::Removal;
@@ -14,12 +14,12 @@ use crate::storage::Provider;
 async fn bring(provider: &dyn Provider, artifact: &str, content: &str) -> Digest {
     let (name, content) = (name(artifact), content.as_bytes().to_vec());
     let digest = Digest::of(&content);
-    let decide = move |turn: &mut Turn<'_>| {
+    let decide = move |transaction: &mut Transaction<'_>| {
         let path = OutputPath::parse("made/out.txt").unwrap();
         let output = Output { path, bytes: content.len() as u64, digest };
         let drafted = draft("a", &json!("brought"));
         let drafted = Draft { outputs: vec![output], blobs: vec![content.clone()], ..drafted };
-        drop(turn.append(drafted).unwrap());
+        drop(transaction.append(drafted).unwrap());
     };
     provider.append(&name, Box::new(decide)).await.unwrap().unwrap();
     digest
@@ -28,8 +28,8 @@ async fn bring(provider: &dyn Provider, artifact: &str, content: &str) -> Digest
 /// Deletes an artifact, and returns the version that did.
 async fn end(provider: &dyn Provider, artifact: &str, removal: Removal) -> Version {
     let text = artifact.to_owned();
-    let decide = move |turn: &mut Turn<'_>| {
-        turn.end(removing(&text, removal));
+    let decide = move |transaction: &mut Transaction<'_>| {
+        transaction.end(removing(&text, removal));
     };
     assert!(provider.append(&name(artifact), Box::new(decide)).await.unwrap().is_none());
     let tombstone = provider.tombstone(&name(artifact)).await.unwrap().unwrap();
@@ -123,10 +123,10 @@ pub(super) async fn nothing_of_a_purged_artifact_is_left_but_the_count(provider:
 pub(super) async fn a_purge_and_a_new_life_in_one_turn_are_kept_apart(provider: Shared) {
     let provider = &*provider;
     let old = bring(provider, "a", "old").await;
-    let decide = |turn: &mut Turn<'_>| {
-        turn.end(removing("a", Removal::Purge));
+    let decide = |transaction: &mut Transaction<'_>| {
+        transaction.end(removing("a", Removal::Purge));
         let drafted = draft("a", &json!("new"));
-        turn.append(Draft { blobs: vec![b"new".to_vec()], ..drafted }).unwrap();
+        transaction.append(Draft { blobs: vec![b"new".to_vec()], ..drafted }).unwrap();
     };
     let newest = provider.append(&name("a"), Box::new(decide)).await.unwrap().unwrap();
     assert_eq!((newest.snapshot.version, value(&newest)), (3, &json!("new")));
@@ -140,7 +140,9 @@ pub(super) async fn a_purge_and_a_new_life_in_one_turn_are_kept_apart(provider: 
 pub(super) async fn after_a_reset_there_are_no_outputs_of_before_it(provider: Shared) {
     let provider = &*provider;
     let old = bring(provider, "a", "old").await;
-    let decide = |turn: &mut Turn<'_>| drop(turn.append(removing("a", Removal::Reset)).unwrap());
+    let decide = |transaction: &mut Transaction<'_>| {
+        drop(transaction.append(removing("a", Removal::Reset)).unwrap())
+    };
     let newest = provider.append(&name("a"), Box::new(decide)).await.unwrap().unwrap();
     assert_eq!((newest.snapshot.version, newest.warnings), (2, Vec::new()));
     assert_eq!(outputs(provider, "a").await, 0);

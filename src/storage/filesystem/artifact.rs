@@ -8,26 +8,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::locking::release;
 pub(super) use self::opening::missing_journal;
-pub(super) use self::standing::Standing;
+pub(super) use self::standing::ArtifactState;
 use super::fault::{Fault, doing};
 use super::fs::{Fs, Stat};
 use super::layout;
-use super::plant::{Plant, planted};
 use super::projections::Projections;
+use super::sabotage::{Sabotage, planted};
 use super::segment::OpenSegment;
 use super::writer::{self, Writer};
 use super::{Newest, Sizes, Tombstone};
-use crate::model::journal::{Journal, Staged, Turn};
+use crate::model::journal::{Journal, Staged, Transaction};
 use crate::model::projection::STATE_FILE;
 use crate::model::removal::Removal;
 use crate::model::{JournalId, Name, Version};
-use crate::storage::spent::{Spent, timed};
+use crate::storage::timings::{Timings, timed};
 
 /// How often another journal may come to be at the path before anything is written.
 const EXCHANGES_MAX: usize = 16;
 
 /// Drafts entries, as [`super::super::Decide`] does, and may borrow from who calls.
-type Decide<'a> = &'a mut dyn FnMut(&mut Turn<'_>);
+type Decide<'a> = &'a mut dyn FnMut(&mut Transaction<'_>);
 
 /// An open artifact.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ struct Open {
     /// Whether the journal was found to be damaged from its first line on.
     unreadable: bool,
     /// Where the time of the present operation went.
-    spent: Spent,
+    timings: Timings,
 }
 
 impl Open {
@@ -72,7 +72,7 @@ impl Open {
 /// The state that callers see, and what would look different if it were not the newest any more.
 #[derive(Debug)]
 struct Published {
-    standing: Standing,
+    standing: ArtifactState,
     segment: OpenSegment,
     end: u64,
     next: Version,
@@ -86,7 +86,7 @@ impl Artifact {
 
     /// Returns where the artifact stands if a look at the disk shows that nothing has happened since
     /// that was published. Takes three system calls and waits for nothing.
-    pub(super) fn current(&self) -> Option<Standing> {
+    pub(super) fn current(&self) -> Option<ArtifactState> {
         let published = hold_briefly(&self.published);
         let published = published.as_ref()?;
         let length = published.segment.length_in_place(self.fs.as_ref(), Some(published.next));
@@ -97,7 +97,7 @@ impl Artifact {
 
     /// Returns where the artifact stands, after making sure that it is on the disk, or `None` when it
     /// never was there.
-    pub(super) fn standing(&self) -> Result<Option<Standing>, Fault> {
+    pub(super) fn standing(&self) -> Result<Option<ArtifactState>, Fault> {
         if let Some(standing) = self.current() {
             return Ok(Some(standing));
         }
@@ -119,9 +119,9 @@ impl Artifact {
     }
 
     /// Returns what `state.json` has of a journal that cannot be read at all.
-    fn salvage(&self, damage: String) -> Result<Standing, Fault> {
+    fn salvage(&self, damage: String) -> Result<ArtifactState, Fault> {
         match writer::read_state_file(self.fs.as_ref(), &self.name)? {
-            Some(snapshot) => Ok(Standing::Alive(Newest::at_hand(
+            Some(snapshot) => Ok(ArtifactState::Alive(Newest::at_hand(
                 Arc::new(snapshot),
                 vec![damage_warning(&damage)],
             ))),
@@ -130,7 +130,7 @@ impl Artifact {
     }
 
     /// Lets `decide` draft entries and stores them. See [`super::super::Provider::append`].
-    pub(super) fn append(&self, decide: Decide<'_>) -> Result<Option<Standing>, Fault> {
+    pub(super) fn append(&self, decide: Decide<'_>) -> Result<Option<ArtifactState>, Fault> {
         let mut open = self.hold();
         if open.writer.is_some() || self.exists()? || self.would_write(decide) {
             self.commit(&mut open, Some(decide))
@@ -143,9 +143,9 @@ impl Artifact {
     /// is made for a caller who only got its name wrong.
     fn would_write(&self, decide: Decide<'_>) -> bool {
         let journal = Journal::new(self.name.clone());
-        let mut turn = Turn::new(&journal, None, 0);
-        decide(&mut turn);
-        !turn.into_staged().is_empty()
+        let mut transaction = Transaction::new(&journal, None, 0);
+        decide(&mut transaction);
+        !transaction.into_staged().is_empty()
     }
 
     /// Does what [`Artifact::try_commit`] does, again where another journal came to be at the path
@@ -154,7 +154,7 @@ impl Artifact {
         &self,
         open: &mut Open,
         mut decide: Option<Decide<'_>>,
-    ) -> Result<Option<Standing>, Fault> {
+    ) -> Result<Option<ArtifactState>, Fault> {
         let mut tries = 0;
         loop {
             let again = decide.as_mut().map(|decide| &mut **decide as Decide<'_>);
@@ -171,18 +171,18 @@ impl Artifact {
         &self,
         open: &mut Open,
         decide: Option<Decide<'_>>,
-    ) -> Result<Option<Standing>, Fault> {
+    ) -> Result<Option<ArtifactState>, Fault> {
         let reading = decide.is_none();
         let lock = self.acquire(open, reading)?;
         let mut stored = self.write(open, decide, lock.length);
         release(lock, open.writer.as_ref());
         if let (Ok(()), Some(writer)) = (&stored, &mut open.writer)
             && !writer.is_flushed()
-            && !(reading && planted(Plant::AnswerUnflushed))
+            && !(reading && planted(Sabotage::AnswerUnflushed))
         {
-            let flushed = timed(&mut open.spent.flush, || writer.flush());
+            let flushed = timed(&mut open.timings.flush, || writer.flush());
             if open.read_only.is_none() && flushed.is_err() {
-                open.writer = open.writer.take().filter(|_| planted(Plant::NoPoisoning));
+                open.writer = open.writer.take().filter(|_| planted(Sabotage::NoPoisoning));
                 stored = flushed;
             }
         }
@@ -213,7 +213,7 @@ impl Artifact {
             let writer = created.ok_or_else(|| self.exchanged(false))?;
             let home = layout::artifact(&self.name);
             open.home = Some(self.fs.folder(&home).map_err(doing("open", &home))?);
-            return self.draft_and_append(open, writer, decide, KeptUp::Foreign);
+            return self.draft_and_append(open, writer, decide, KeptUp::UntrustedDir);
         };
         let Some(decide) = decide else {
             let in_doubt =
@@ -245,9 +245,9 @@ impl Artifact {
         decide: Decide<'_>,
         kept_up: KeptUp,
     ) -> Result<(), Fault> {
-        let mut turn = writer.turn();
-        decide(&mut turn);
-        let staged = turn.into_staged();
+        let mut transaction = writer.transaction();
+        decide(&mut transaction);
+        let staged = transaction.into_staged();
         let mut poisoned = false;
         let result = match staged.is_empty() && writer.is_flushed() {
             true => Ok(()),
@@ -281,7 +281,7 @@ impl Artifact {
             }
             writer.append(lines, self.sizes, poisoned)?;
         }
-        if planted(Plant::TakenBeforeEntry)
+        if planted(Sabotage::TakenBeforeEntry)
             && let Some(removed) = writer.standing().removed
         {
             let history = super::history::History::new(self.fs.as_ref(), &self.name);
@@ -315,7 +315,7 @@ impl Artifact {
             None => false,
         };
         if kept {
-            return Ok(if end == Some(length) { KeptUp::Nothing } else { KeptUp::Foreign });
+            return Ok(if end == Some(length) { KeptUp::Nothing } else { KeptUp::UntrustedDir });
         }
         let writer = open.writer.take().map(|writer| writer.segment().open.clone());
         if let Some(segment) = writer.or(open.segment.take()) {
@@ -323,7 +323,7 @@ impl Artifact {
             open.unreadable = matches!(opened, Err(Fault::Corrupt(_)));
             open.writer = Some(opened?);
         }
-        Ok(KeptUp::Foreign)
+        Ok(KeptUp::UntrustedDir)
     }
 
     fn publish(
@@ -331,7 +331,7 @@ impl Artifact {
         open: &mut Open,
         state_file: Option<Stat>,
         mut warnings: Vec<String>,
-    ) -> Option<Standing> {
+    ) -> Option<ArtifactState> {
         let writer = open.writer.as_ref()?;
         let journal = writer.standing().journal;
         let seen = open.seen.replace((journal, writer.version()));
@@ -341,26 +341,28 @@ impl Artifact {
         let segment = writer.segment();
         let unfinished = writer.tombstone().is_some() && !warnings.is_empty();
         warnings.extend(standing.iter().cloned());
-        let stands = |warnings: Vec<String>, spent| match (writer.newest(), writer.tombstone()) {
-            (Some(snapshot), _) => {
-                Some(Standing::Alive(Newest { snapshot: Arc::clone(snapshot), warnings, spent }))
-            }
-            (None, Some(removed)) => Some(Standing::Deleted(Tombstone { removed, warnings })),
+        let stands = |warnings: Vec<String>, timings| match (writer.newest(), writer.tombstone()) {
+            (Some(snapshot), _) => Some(ArtifactState::Alive(Newest {
+                snapshot: Arc::clone(snapshot),
+                warnings,
+                timings,
+            })),
+            (None, Some(removed)) => Some(ArtifactState::Deleted(Tombstone { removed, warnings })),
             (None, None) => None,
         };
         if unfinished {
             // Not to be seen without another try.
             *hold_briefly(&self.published) = None;
-            return stands(warnings, open.spent);
+            return stands(warnings, open.timings);
         }
         *hold_briefly(&self.published) = Some(Published {
-            standing: stands(standing, Spent::default())?,
+            standing: stands(standing, Timings::default())?,
             segment: segment.open.clone(),
             end: segment.end,
             next: writer.version() + 1,
             state_file,
         });
-        stands(warnings, open.spent)
+        stands(warnings, open.timings)
     }
 
     /// Returns how `state.json` looks, as far as the projections tell.
@@ -381,7 +383,7 @@ impl Artifact {
         };
         let history = super::history::History::new(self.fs.as_ref(), &self.name);
         let standing = writer.standing();
-        let warnings = timed(&mut open.spent.projection, || {
+        let warnings = timed(&mut open.timings.projection, || {
             open.projections.follow(&history, home.as_ref(), &standing)
         });
         if warnings.is_empty() {
@@ -393,14 +395,14 @@ impl Artifact {
     /// Waits for who works on the artifact in this process. A panic while this was held may have left
     /// anything in memory, so that is dropped.
     fn hold(&self) -> MutexGuard<'_, Open> {
-        let mut spent = Spent::default();
-        let mut open = timed(&mut spent.lock, || self.open.lock()).unwrap_or_else(|poisoned| {
+        let mut timings = Timings::default();
+        let mut open = timed(&mut timings.lock, || self.open.lock()).unwrap_or_else(|poisoned| {
             let mut open = poisoned.into_inner();
             *open = Open::default();
             self.open.clear_poison();
             open
         });
-        open.spent = spent;
+        open.timings = timings;
         open
     }
 
@@ -413,7 +415,7 @@ impl Artifact {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum KeptUp {
     Nothing,
-    Foreign,
+    UntrustedDir,
 }
 
 /// Splits lines after each that purges the artifact.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use std::sync::Arc;
 
 use super::distrust::{Distrusted, Kind};
-use super::plant::{Plant, planted};
+use super::sabotage::{Sabotage, planted};
 
 /// A folder. Paths are relative to it, with `/` between their parts, and the empty path is the folder
 /// itself. No link on any of them is followed, nothing but regular files is opened, and only those of
@@ -169,7 +169,7 @@ pub(crate) fn write_durably(fs: &dyn Fs, path: &str, content: &[u8]) -> io::Resu
         return Err(error);
     }
     fs.rename(&temporary, path)?;
-    if planted(Plant::NoNameFlush) {
+    if planted(Sabotage::NoNameFlush) {
         return Ok(());
     }
     fs.flush_dir(parent(path))

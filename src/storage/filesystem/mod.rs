@@ -16,7 +16,6 @@ mod examine;
 mod fault;
 #[cfg_attr(not(unix), path = "folder_portable.rs")]
 mod folder;
-mod foreign;
 mod fs;
 mod history;
 pub mod layout;
@@ -24,16 +23,17 @@ mod lock;
 mod open_artifacts;
 mod open_file;
 mod outputs;
-mod parcel;
-mod plant;
 mod projections;
 mod registry;
 pub mod regular;
 mod removal;
+mod sabotage;
 mod segment;
 #[cfg(test)]
 mod simulation;
+mod staged_dir;
 mod trust;
+mod untrusted_dir;
 mod user_folder;
 mod watch;
 mod workflows;
@@ -47,25 +47,25 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use self::artifact::{Artifact, Standing};
+use self::artifact::{Artifact, ArtifactState};
 pub use self::configuration_file::ConfigurationFile;
 pub use self::delivery::{DeliveryLock, Seen, Undelivered};
 use self::disk::Disk;
 use self::distrust::Distrusted;
 pub use self::distrust::Owners;
 use self::fault::{Fault, doing};
-pub use self::foreign::{Foreign, Kind, NOT_FOLLOWED};
 use self::fs::{Fs, Mode};
 use self::history::History;
 use self::open_artifacts::OpenArtifacts;
-pub use self::parcel::Parcel;
 use self::registry::{Registered, Registry};
+pub use self::staged_dir::StagedDir;
 pub use self::trust::{OWNER_VARIABLE, Trust, Trusted, owner, trusts_owner};
+pub use self::untrusted_dir::{Kind, NOT_FOLLOWED, UntrustedDir};
 pub use self::user_folder::UserFolder;
 use self::watch::WorkspaceWatch;
 use super::{Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone, Watch};
 use crate::model::entry::{Entry, LogFile};
-use crate::model::journal::{Snapshot, Turn};
+use crate::model::journal::{Snapshot, Transaction};
 use crate::model::output::OutputPath;
 use crate::model::{Digest, Name, Version};
 
@@ -159,7 +159,7 @@ impl Store {
         }
     }
 
-    fn standing(&self, name: &Name) -> Result<Option<Standing>, Fault> {
+    fn standing(&self, name: &Name) -> Result<Option<ArtifactState>, Fault> {
         self.with(name, &mut Artifact::standing)
     }
 
@@ -171,9 +171,9 @@ impl Store {
     /// Appends, and returns whether the registry has to be written.
     fn append(&self, name: &Name, mut decide: Decide) -> Result<(Option<Newest>, bool), Fault> {
         let mut before = None;
-        let decide = &mut |turn: &mut Turn<'_>| {
-            before = turn.newest().map(|newest| Registered::of(&newest.document));
-            decide(turn);
+        let decide = &mut |transaction: &mut Transaction<'_>| {
+            before = transaction.newest().map(|newest| Registered::of(&newest.document));
+            decide(transaction);
         };
         let appended = self.with(name, &mut |artifact| artifact.append(decide));
         let Some(standing) = appended.inspect_err(|_| self.registry.doubt(name))? else {
@@ -195,7 +195,7 @@ impl Store {
             return Ok(None);
         };
         match &standing {
-            Standing::Alive(newest) if newest.snapshot.version == version => {
+            ArtifactState::Alive(newest) if newest.snapshot.version == version => {
                 Ok(Some(Snapshot::clone(&newest.snapshot)))
             }
             _ => History::new(self.fs.as_ref(), name).at(version, standing.version()),
@@ -204,13 +204,13 @@ impl Store {
 
     fn tombstone(&self, name: &Name) -> Result<Option<Tombstone>, Fault> {
         Ok(match self.standing(name)? {
-            Some(Standing::Deleted(tombstone)) => Some(tombstone),
-            Some(Standing::Alive(_)) | None => None,
+            Some(ArtifactState::Deleted(tombstone)) => Some(tombstone),
+            Some(ArtifactState::Alive(_)) | None => None,
         })
     }
 
     fn log(&self, name: &Name, log: LogFile) -> Result<String, Fault> {
-        if self.standing(name)?.and_then(Standing::alive).is_none() {
+        if self.standing(name)?.and_then(ArtifactState::alive).is_none() {
             return Ok(String::new());
         }
         let path = layout::in_artifact(name, log.file_name());
@@ -263,7 +263,7 @@ impl Store {
     fn write_registry(&self) {
         let look = |name: &Name| {
             let standing = self.standing(name)?;
-            Ok(standing.as_ref().and_then(Standing::registered))
+            Ok(standing.as_ref().and_then(ArtifactState::registered))
         };
         let all = || self.names().unwrap_or_default();
         if let Err(error) = self.registry.write(self.fs.as_ref(), &look, &all) {
@@ -316,8 +316,10 @@ impl Provider for Filesystem {
             Some(standing) => Ok(standing.alive()),
             None => {
                 let name = name.clone();
-                self.blocking(move |store| Ok(store.standing(&name)?.and_then(Standing::alive)))
-                    .await
+                self.blocking(move |store| {
+                    Ok(store.standing(&name)?.and_then(ArtifactState::alive))
+                })
+                .await
             }
         }
     }
@@ -446,7 +448,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::model::journal::tests::{draft, removing};
     use crate::model::removal::Removal;
-    use crate::storage::Spent;
+    use crate::storage::Timings;
 
     /// A provider on a fresh folder, with segments of at most that many entries.
     pub(crate) fn fresh(segment_entries_max: usize) -> (tempfile::TempDir, Filesystem) {
@@ -461,24 +463,28 @@ pub(crate) mod tests {
     async fn a_write_says_where_its_time_went_and_a_look_at_what_is_known_waits_for_nothing() {
         let (_folder, provider) = fresh(9);
         let name = Name::parse("a").unwrap();
-        let decide = |turn: &mut Turn<'_>| drop(turn.append(draft("a", &json!(1))).unwrap());
+        let decide = |transaction: &mut Transaction<'_>| {
+            drop(transaction.append(draft("a", &json!(1))).unwrap())
+        };
         let stored = provider.append(&name, Box::new(decide)).await.unwrap().unwrap();
-        assert!(stored.spent.flush > Duration::ZERO, "{stored:?}");
-        assert!(stored.spent.projection > Duration::ZERO, "{stored:?}");
+        assert!(stored.timings.flush > Duration::ZERO, "{stored:?}");
+        assert!(stored.timings.projection > Duration::ZERO, "{stored:?}");
         let seen = provider.newest(&name).await.unwrap().unwrap();
-        assert_eq!(seen.spent, Spent::default());
+        assert_eq!(seen.timings, Timings::default());
     }
 
     #[tokio::test]
     async fn what_removals_take_away_that_are_stored_together_is_found_by_each_of_them() {
         let (folder, provider) = fresh(9);
         let name = Name::parse("a").unwrap();
-        let decide = |turn: &mut Turn<'_>| drop(turn.append(draft("a", &json!(1))).unwrap());
+        let decide = |transaction: &mut Transaction<'_>| {
+            drop(transaction.append(draft("a", &json!(1))).unwrap())
+        };
         provider.append(&name, Box::new(decide)).await.unwrap();
         assert_eq!(provider.kept_in(&name, 1).await.unwrap(), None);
-        let twice = |turn: &mut Turn<'_>| {
+        let twice = |transaction: &mut Transaction<'_>| {
             for _ in 0..2 {
-                turn.append(removing("a", Removal::Reset)).unwrap();
+                transaction.append(removing("a", Removal::Reset)).unwrap();
             }
         };
         provider.append(&name, Box::new(twice)).await.unwrap();
@@ -499,7 +505,9 @@ pub(crate) mod tests {
         let name = Name::parse("a").unwrap();
         for i in 0..6 {
             let large = json!(i.to_string().repeat(70 << 10));
-            let decide = move |turn: &mut Turn<'_>| drop(turn.append(draft("a", &large)).unwrap());
+            let decide = move |transaction: &mut Transaction<'_>| {
+                drop(transaction.append(draft("a", &large)).unwrap())
+            };
             store.append(&name, Box::new(decide)).unwrap();
         }
         let segments = segment::list(store.fs.as_ref(), &name).unwrap();

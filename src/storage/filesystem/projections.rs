@@ -13,9 +13,9 @@ use super::fs::{self, Fs, Mode, Stat};
 use super::history::{History, as_io};
 use super::layout;
 use super::lock::LockFile;
-use super::plant::{Plant, planted};
 use super::removal;
-use super::writer::{LogChanges, Standing};
+use super::sabotage::{Sabotage, planted};
+use super::writer::{JournalState, LogChanges};
 use crate::model::entry::{Entry, LogExtent, LogFile, Logs, Payload};
 use crate::model::journal::Snapshot;
 use crate::model::output::OutputPath;
@@ -75,7 +75,7 @@ impl Projections {
         &mut self,
         history: &History<'_>,
         home: &dyn Fs,
-        standing: &Standing<'_>,
+        standing: &JournalState<'_>,
     ) -> Vec<String> {
         let mut warnings = Vec::new();
         let followed = self.locked(history, &mut |this| {
@@ -101,7 +101,7 @@ impl Projections {
         history: &History<'_>,
         work: &mut dyn FnMut(&mut Self) -> io::Result<()>,
     ) -> io::Result<()> {
-        if planted(Plant::OlderProjection) {
+        if planted(Sabotage::OlderProjection) {
             return work(self);
         }
         let path = layout::projections_lock(history.name);
@@ -143,7 +143,7 @@ impl Projections {
         &mut self,
         history: &History<'_>,
         home: &dyn Fs,
-        standing: &Standing<'_>,
+        standing: &JournalState<'_>,
         warnings: &mut Vec<String>,
     ) -> io::Result<()> {
         let before = self.removed;
@@ -152,7 +152,7 @@ impl Projections {
             // Another process projected, or took files away.
             self.learn_removed(history)?;
         }
-        if self.removed > standing.version && !planted(Plant::OlderProjection) {
+        if self.removed > standing.version && !planted(Sabotage::OlderProjection) {
             return Ok(());
         }
         if let Some(removed) = standing.removed {
@@ -205,7 +205,7 @@ impl Projections {
 
     /// Returns how far the projections are, by `state.json`; `None` when it does not say so.
     fn projected(&self, round: &Round<'_>) -> io::Result<Option<Version>> {
-        if planted(Plant::OlderProjection) {
+        if planted(Sabotage::OlderProjection) {
             return Ok(None);
         }
         if round.state_as_known {

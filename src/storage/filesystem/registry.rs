@@ -158,7 +158,7 @@ mod tests {
     use super::super::distrust::Owners;
     use super::super::{SIZES, Store};
     use super::*;
-    use crate::model::journal::Turn;
+    use crate::model::journal::Transaction;
     use crate::model::journal::tests::{draft, removing};
     use crate::model::removal::Removal;
 
@@ -174,14 +174,16 @@ mod tests {
     fn save(store: &Store, artifact: &str, phase: &str) -> bool {
         let mut drafted = draft(artifact, &json!(1));
         drafted.document.phase = phase.into();
-        let decide = move |turn: &mut Turn<'_>| drop(turn.append(drafted.clone()).unwrap());
+        let decide = move |transaction: &mut Transaction<'_>| {
+            drop(transaction.append(drafted.clone()).unwrap())
+        };
         store.append(&name(artifact), Box::new(decide)).unwrap().1
     }
 
     fn delete(store: &Store, artifact: &str) {
         let removal = removing(artifact, Removal::Delete);
-        let decide = move |turn: &mut Turn<'_>| {
-            turn.end(removal.clone());
+        let decide = move |transaction: &mut Transaction<'_>| {
+            transaction.end(removal.clone());
         };
         store.append(&name(artifact), Box::new(decide)).unwrap();
     }
@@ -241,7 +243,9 @@ mod tests {
         store.write_registry();
         let (journal, aside) = (layout::journal(&name("a")), ".refiner/aside");
         store.fs.rename(&journal, aside).unwrap();
-        let decide = |turn: &mut Turn<'_>| drop(turn.append(draft("a", &json!(2))).unwrap());
+        let decide = |transaction: &mut Transaction<'_>| {
+            drop(transaction.append(draft("a", &json!(2))).unwrap())
+        };
         store.append(&name("a"), Box::new(decide)).unwrap_err();
         store.fs.rename(aside, &journal).unwrap();
         assert!(save(&store, "a", "plan"));

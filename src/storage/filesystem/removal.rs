@@ -9,7 +9,7 @@ use std::io;
 use super::distrust::Kind;
 use super::fs::{self, Fs};
 use super::layout;
-use super::plant::{Plant, planted};
+use super::sabotage::{Sabotage, planted};
 use crate::model::removal::{Removal, Removed};
 use crate::model::{Name, Version};
 
@@ -35,7 +35,7 @@ pub(super) fn done(fs: &dyn Fs, name: &Name) -> io::Result<Version> {
 /// lock, once the removal's entry is on the disk; a purged journal goes on in a segment of its own.
 pub(super) fn take_away(fs: &dyn Fs, name: &Name, removed: Removed) -> io::Result<()> {
     let done = format!("{}\n", removed.version);
-    if planted(Plant::MarkedBefore) {
+    if planted(Sabotage::MarkedBefore) {
         fs::write_durably(fs, &layout::removed(name), done.as_bytes())?;
     }
     match removed.removal {

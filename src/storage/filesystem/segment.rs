@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::fs::{self, File, Fs, Mode, TEMPORARY_SUFFIX, is_absent};
 use super::layout;
-use super::plant::{Plant, planted};
+use super::sabotage::{Sabotage, planted};
 use crate::model::entry::{Entry, Payload};
 use crate::model::frame::{self, Scan};
 use crate::model::journal::{Damage, Journal, LoadBlob};
@@ -47,7 +47,7 @@ impl OpenSegment {
         next: Option<Version>,
     ) -> io::Result<Option<u64>> {
         let own = || fs.look(&self.path).ok().filter(|there| there.id == self.id);
-        let was_there = planted(Plant::OwnBeforeNext).then(own);
+        let was_there = planted(Sabotage::OwnBeforeNext).then(own);
         let followed = match next {
             Some(next) => fs::exists(self.journal.as_ref(), &layout::segment_file(next))?,
             None => list_in(self.journal.as_ref(), "")?.last() > Some(&self.first),

@@ -263,7 +263,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::journal::Turn;
+    use crate::model::journal::Transaction;
     use crate::model::journal::tests::draft;
     use crate::storage::Provider as _;
     use crate::storage::filesystem::Filesystem;
@@ -277,8 +277,9 @@ mod tests {
     async fn put_elsewhere(project: &Path, artifact: &str, value: u32) {
         let other = Filesystem::open(project).unwrap();
         let of = artifact.to_owned();
-        let decide =
-            move |turn: &mut Turn<'_>| drop(turn.append(draft(&of, &json!(value))).unwrap());
+        let decide = move |transaction: &mut Transaction<'_>| {
+            drop(transaction.append(draft(&of, &json!(value))).unwrap())
+        };
         other.append(&name(artifact), Box::new(decide)).await.unwrap();
         other.settle().await;
     }

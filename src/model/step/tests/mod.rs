@@ -38,8 +38,8 @@ fn complete(result: Value) -> Event {
     Event { name: COMPLETE.into(), result: Some(result), ..Event::default() }
 }
 
-fn occasion(version: Version) -> Occasion {
-    Occasion {
+fn context(version: Version) -> StepContext {
+    StepContext {
         now: Time::from_millis(1000),
         version,
         human: false,
@@ -48,12 +48,12 @@ fn occasion(version: Version) -> Occasion {
     }
 }
 
-fn human() -> Occasion {
-    Occasion { human: true, ..occasion(1) }
+fn human() -> StepContext {
+    StepContext { human: true, ..context(1) }
 }
 
 fn taken(document: &Document, event: &Event) -> Step {
-    step(&pmpo(), document, event, &occasion(9)).unwrap()
+    step(&pmpo(), document, event, &context(9)).unwrap()
 }
 
 /// A document in `persist`, with the constraints as an assessment left them.
@@ -161,7 +161,7 @@ fn a_constraint_that_the_reflection_leaves_out_counts_as_violated() {
 fn a_reflection_that_cannot_be_understood_names_every_place() {
     let mut document = opened();
     document.phase = "reflect".into();
-    let reflect = |result| step(&pmpo(), &document, &complete(result), &occasion(1)).unwrap_err();
+    let reflect = |result| step(&pmpo(), &document, &complete(result), &context(1)).unwrap_err();
     assert_eq!(reflect(json!({})).code(), "schema_violation");
     let places = |findings: Value| -> Vec<String> {
         let Refusal::SchemaViolation { violations, .. } =
@@ -211,7 +211,7 @@ fn an_event_that_the_phase_does_not_know_is_refused_with_those_it_does() {
         &pmpo(),
         &opened(),
         &Event { name: "approve".into(), ..Event::default() },
-        &occasion(1),
+        &context(1),
     );
     let Err(Refusal::InvalidTransition { from, allowed, .. }) = refusal else {
         panic!("{refusal:?}")
@@ -234,7 +234,7 @@ fn only_a_person_may_stop_approve_or_reject() {
         let event =
             Event { name: event.into(), reason: Some("because".into()), ..Event::default() };
         assert_eq!(
-            step(&pmpo(), &document, &event, &occasion(1)).unwrap_err().code(),
+            step(&pmpo(), &document, &event, &context(1)).unwrap_err().code(),
             "approval_required"
         );
         let step = step(&pmpo(), &document, &event, &human()).unwrap();
@@ -248,7 +248,7 @@ fn only_a_person_may_stop_approve_or_reject() {
 fn a_phase_that_keeps_a_result_does_not_complete_without_one() {
     let event = Event { name: COMPLETE.into(), ..Event::default() };
     assert_eq!(
-        step(&pmpo(), &opened(), &event, &occasion(1)).unwrap_err().code(),
+        step(&pmpo(), &opened(), &event, &context(1)).unwrap_err().code(),
         "invalid_argument"
     );
 }
@@ -273,19 +273,19 @@ fn a_loop_that_has_ended_takes_no_event() {
     let mut document = opened();
     document.phase = "converged".into();
     assert_eq!(
-        step(&pmpo(), &document, &complete(json!({})), &occasion(1)).unwrap_err().code(),
+        step(&pmpo(), &document, &complete(json!({})), &context(1)).unwrap_err().code(),
         "invalid_transition"
     );
     document.finalized_at = Some(Time::from_millis(1));
     assert_eq!(
-        step(&pmpo(), &document, &complete(json!({})), &occasion(1)).unwrap_err().code(),
+        step(&pmpo(), &document, &complete(json!({})), &context(1)).unwrap_err().code(),
         "finalized"
     );
 }
 
 #[test]
 fn a_storage_without_checkpoints_takes_the_step_without_one() {
-    let volatile = Occasion { keeps_checkpoints: false, ..occasion(1) };
+    let volatile = StepContext { keeps_checkpoints: false, ..context(1) };
     let step = step(&pmpo(), &opened(), &complete(json!({})), &volatile).unwrap();
     assert_eq!((step.to.as_str(), step.document.checkpoints.len()), ("plan", 0));
 }

@@ -25,8 +25,8 @@ fn seen(missing: bool, valid: bool) -> Examination {
     }
 }
 
-fn with(examination: Examination) -> Occasion {
-    Occasion { examination: Some(Arc::new(examination)), ..occasion(9) }
+fn with(examination: Examination) -> StepContext {
+    StepContext { examination: Some(Arc::new(examination)), ..context(9) }
 }
 
 fn kinds(step: &Step) -> Vec<LifecycleKind> {

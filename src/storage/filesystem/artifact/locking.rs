@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::fault::{Fault, doing};
 use super::super::fs::{self, File, Mode};
 use super::super::lock::HeldLock;
-use super::super::plant::{Plant, planted};
+use super::super::sabotage::{Sabotage, planted};
 use super::super::segment::{self, OpenSegment};
 use super::super::writer::Writer;
 use super::super::{layout, make_workspace};
@@ -17,7 +17,7 @@ use crate::model::frame::{self, Scan};
 use crate::model::journal::Journal;
 use crate::model::removal::Removal;
 use crate::model::{JournalId, Version};
-use crate::storage::spent::timed;
+use crate::storage::timings::timed;
 
 /// How long to wait for another process that holds a lock. It holds it for the time of one write.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -62,7 +62,7 @@ impl Artifact {
                 return self.lock_nothing(open, reading);
             };
             let lock = self.lock_segment(open, &segment, reading)?;
-            if planted(Plant::NoComparison) {
+            if planted(Sabotage::NoComparison) {
                 let length = segment.file.stat().map_err(doing("look at", &segment.path))?.bytes;
                 return Ok(Lock { length, ..lock });
             }
@@ -122,10 +122,10 @@ impl Artifact {
         segment: &OpenSegment,
         reading: bool,
     ) -> Result<Lock, Fault> {
-        if open.read_only.is_some() || (reading && planted(Plant::CutWithoutLock)) {
+        if open.read_only.is_some() || (reading && planted(Sabotage::CutWithoutLock)) {
             return Ok(Lock::default());
         }
-        let locked = timed(&mut open.spent.lock, || HeldLock::on(&segment.file, LOCK_TIMEOUT));
+        let locked = timed(&mut open.timings.lock, || HeldLock::on(&segment.file, LOCK_TIMEOUT));
         let locked = locked.map_err(doing("wait for the lock on", &segment.path))?;
         let lock = Lock { segment: Some(locked), ..Lock::default() };
         let is_older = match &open.writer {
@@ -172,7 +172,7 @@ impl Artifact {
         let Some(writer) = &open.writer else { return Ok(()) };
         let (segment, version) = (&writer.segment().open, writer.version());
         let written = version > open.locked_at;
-        if planted(Plant::NoComparison) {
+        if planted(Sabotage::NoComparison) {
             return Ok(());
         }
         // A copy may bring a segment that followed before, and with it another entry of this version.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::super::fault::{Fault, doing};
 use super::super::fs::{self, File, Mode, Stat};
-use super::super::plant::{Plant, planted};
+use super::super::sabotage::{Sabotage, planted};
 use super::super::writer;
 use super::super::{Newest, layout};
-use super::{Artifact, Published, Standing, hold_briefly};
+use super::{Artifact, ArtifactState, Published, hold_briefly};
 use crate::model::entry::{Entry, FORMAT};
 use crate::model::projection;
 use crate::model::{Version, frame};
@@ -31,7 +31,7 @@ impl Artifact {
         };
         let (stat, last) =
             last_entry(segment.file.as_ref()).map_err(doing("read", &segment.path))?;
-        if !planted(Plant::TrustProjections)
+        if !planted(Sabotage::TrustProjections)
             && !last.is_some_and(|last| {
                 (last.version, last.document) == (snapshot.version, snapshot.digest)
             })
@@ -41,7 +41,7 @@ impl Artifact {
         let next = snapshot.version + 1;
         let newest = Newest::at_hand(Arc::new(snapshot), Vec::new());
         *hold_briefly(&self.published) = Some(Published {
-            standing: Standing::Alive(newest),
+            standing: ArtifactState::Alive(newest),
             segment,
             end: stat.bytes,
             next,

@@ -6,14 +6,14 @@ use crate::model::Version;
 
 /// Where an artifact stands that has a journal.
 #[derive(Clone, Debug)]
-pub(in super::super) enum Standing {
+pub(in super::super) enum ArtifactState {
     /// It is there.
     Alive(Newest),
     /// It was deleted.
     Deleted(Tombstone),
 }
 
-impl Standing {
+impl ArtifactState {
     /// Returns the newest version.
     pub(in super::super) fn version(&self) -> Version {
         match self {

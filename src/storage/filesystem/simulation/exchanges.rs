@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::super::distrust::Kind;
 use super::super::fs::{self, Fs as _, Mode};
-use super::super::plant::testing;
+use super::super::sabotage::testing;
 use super::super::{Store, layout};
 use super::disk::{Process, Random, SimulatedDisk};
 use super::harness::{Plan, SIZES, Told, name, tokens_of};
@@ -85,9 +85,9 @@ pub(super) fn check(
     told: &[Told],
     over: usize,
 ) -> Result<(), String> {
-    testing::plant(plan.plant);
+    testing::sabotage(plan.sabotage);
     let result = check_planted(disk, told, over);
-    testing::plant(None);
+    testing::sabotage(None);
     result.map_err(|problem| format!("{plan:?}: {problem}"))
 }
 

@@ -6,15 +6,15 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use super::super::artifact::Standing;
+use super::super::artifact::ArtifactState;
 use super::super::fault::Fault as StoreFault;
-use super::super::plant::{Plant, testing};
+use super::super::sabotage::{Sabotage, testing};
 use super::super::{Sizes, Store, fs, layout, segment};
 use super::disk::{Fault, Kind, PAGE, Process, Random, SimulatedDisk};
 use super::{exchanges, removals, verdict};
 use crate::model::entry::{LogFile, OPENING_OPERATION, Section};
 use crate::model::journal::tests::draft;
-use crate::model::journal::{Snapshot, Turn};
+use crate::model::journal::{Snapshot, Transaction};
 use crate::model::output::{Output, OutputPath};
 use crate::model::{Digest, Draft, Name, Time, Version, limits};
 use crate::storage::{Decide, Newest};
@@ -34,7 +34,7 @@ pub(super) struct Plan {
     /// Operations of each process.
     pub(super) operations: usize,
     pub(super) fault: Fault,
-    pub(super) plant: Option<Plant>,
+    pub(super) sabotage: Option<Sabotage>,
     /// Whether the power fails at the end, so that only what was flushed is sure to be there.
     pub(super) power_cut_at_end: bool,
     /// Whether the artifact is reset, deleted and purged now and then.
@@ -114,12 +114,12 @@ pub(super) fn damage(plan: Plan) -> Result<(), String> {
     let whole = read_whole(&process, &path).map_err(|e| e.to_string())?.unwrap_or_default();
     disk.flip_bit(&path, Random::new(!plan.seed).below(whole.len()));
     let damaged = read_whole(&process, &path).map_err(|e| e.to_string())?;
-    testing::plant(plan.plant);
+    testing::sabotage(plan.sabotage);
     let store = Store::new(Arc::new(process.clone()), SIZES);
     let read = newest(&store);
     let written = store.append(&name(), save("after", &mut Random::new(1)));
     let warned = newest(&store);
-    testing::plant(None);
+    testing::sabotage(None);
     let untouched = read_whole(&process, &path).map_err(|e| e.to_string())? == damaged;
     if !untouched || !matches!(written, Err(StoreFault::Corrupt(_))) {
         return Err(format!("{plan:?}: writing gave {written:?}, untouched: {untouched}"));
@@ -140,7 +140,7 @@ pub(super) fn damage(plan: Plan) -> Result<(), String> {
 }
 
 fn newest(store: &Store) -> Result<Option<Newest>, StoreFault> {
-    Ok(store.standing(&name())?.and_then(Standing::alive))
+    Ok(store.standing(&name())?.and_then(ArtifactState::alive))
 }
 
 /// Reads a whole file, however large.
@@ -150,7 +150,7 @@ pub(super) fn read_whole(process: &Process, path: &str) -> std::io::Result<Optio
 
 /// One process: saves and reads until its operations are done or it is dead.
 fn work(plan: Plan, process: &Process, number: usize) -> Told {
-    testing::plant(plan.plant);
+    testing::sabotage(plan.sabotage);
     let store = Store::new(Arc::new(process.clone()), SIZES);
     let mut random =
         Random::new(plan.seed ^ (number as u64 + 1).wrapping_mul(0xA24B_AED4_963E_E407));
@@ -174,7 +174,7 @@ fn work(plan: Plan, process: &Process, number: usize) -> Told {
         }
     }
     store.write_registry();
-    testing::plant(None);
+    testing::sabotage(None);
     process.end();
     told
 }
@@ -190,13 +190,13 @@ pub(super) fn save(token: &str, random: &mut Random) -> Decide {
         _ => random.below(200),
     };
     let (section, new_cycle, output) = (random.chance(3), random.chance(6), random.chance(4));
-    Box::new(move |turn: &mut Turn<'_>| {
-        let before = turn.newest().cloned();
+    Box::new(move |transaction: &mut Transaction<'_>| {
+        let before = transaction.newest().cloned();
         let drafted = with_token(before.as_deref(), &token, padding);
         let cycle_open = drafted.document.finalized_at.is_none();
         if new_cycle && cycle_open && before.is_some() {
-            drop(turn.append(finalized(before.as_deref())).expect("small enough"));
-            drop(turn.append(next_cycle(drafted)).expect("small enough"));
+            drop(transaction.append(finalized(before.as_deref())).expect("small enough"));
+            drop(transaction.append(next_cycle(drafted)).expect("small enough"));
             return;
         }
         let sections = match section {
@@ -210,7 +210,7 @@ pub(super) fn save(token: &str, random: &mut Random) -> Decide {
             Some(_) => drafted,
             None => Draft { operation: OPENING_OPERATION, ..drafted },
         };
-        drop(turn.append(Draft { sections, ..drafted }).expect("small enough"));
+        drop(transaction.append(Draft { sections, ..drafted }).expect("small enough"));
     })
 }
 

@@ -13,7 +13,7 @@ mod verdict;
 
 use self::disk::{Fault, Kind};
 use self::harness::{Plan, damage, run};
-use super::plant::Plant;
+use super::sabotage::Sabotage;
 
 /// Returns how many seeds to run.
 fn seeds(default: u64) -> u64 {
@@ -29,7 +29,7 @@ fn plan(seed: u64, processes: usize) -> Plan {
         processes,
         operations: 12 / processes + 2,
         fault: Fault::None,
-        plant: None,
+        sabotage: None,
         power_cut_at_end: true,
         removals: false,
         exchanges: false,
@@ -148,7 +148,8 @@ fn exchanged_folders_and_faults_at_every_operation_are_survived_together() {
 
 #[test]
 fn a_lock_that_is_not_compared_with_its_path_is_noticed() {
-    let planted = |seed| Plan { plant: Some(Plant::NoComparison), ..plan_with_exchanges(seed, 2) };
+    let planted =
+        |seed| Plan { sabotage: Some(Sabotage::NoComparison), ..plan_with_exchanges(seed, 2) };
     assert!((0..300).any(|seed| run(planted(seed)).is_err()), "it went unnoticed");
 }
 
@@ -163,29 +164,29 @@ fn a_flipped_bit_is_reported_and_nothing_is_cut() {
 
 #[test]
 fn a_cut_of_any_bad_line_is_noticed() {
-    let planted = |seed| damage(Plan { plant: Some(Plant::CutAnyBadLine), ..plan(seed, 1) });
+    let planted = |seed| damage(Plan { sabotage: Some(Sabotage::CutAnyBadLine), ..plan(seed, 1) });
     assert!((0..200).any(|seed| planted(seed).is_err()), "it went unnoticed");
 }
 
 /// Returns whether the sweep notices a planted bug within some seeds.
-fn notices(plant: Plant, processes: usize) -> bool {
+fn notices(sabotage: Sabotage, processes: usize) -> bool {
     let removals = matches!(
-        plant,
-        Plant::TakenBeforeEntry
-            | Plant::MarkedBefore
-            | Plant::DestroyedBefore
-            | Plant::OwnBeforeNext
+        sabotage,
+        Sabotage::TakenBeforeEntry
+            | Sabotage::MarkedBefore
+            | Sabotage::DestroyedBefore
+            | Sabotage::OwnBeforeNext
     );
-    let plan = |seed| Plan { plant: Some(plant), removals, ..plan(seed, processes) };
+    let plan = |seed| Plan { sabotage: Some(sabotage), removals, ..plan(seed, processes) };
     (0..40).any(|seed| sweep(plan(seed)).1.is_err())
 }
 
 macro_rules! plants {
-    ($($test:ident: $plant:ident in $processes:literal;)*) => {
+    ($($test:ident: $sabotage:ident in $processes:literal;)*) => {
         $(
             #[test]
             fn $test() {
-                assert!(notices(Plant::$plant, $processes), "{:?} went unnoticed", Plant::$plant);
+                assert!(notices(Sabotage::$sabotage, $processes), "{:?} went unnoticed", Sabotage::$sabotage);
             }
         )*
     };

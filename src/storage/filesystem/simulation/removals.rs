@@ -10,7 +10,7 @@ use super::disk::{Process, Random};
 use super::harness::{name, read_whole};
 use super::verdict::States;
 use crate::model::Version;
-use crate::model::journal::Turn;
+use crate::model::journal::Transaction;
 use crate::model::journal::tests::removing;
 use crate::model::removal::Removal;
 use crate::storage::Newest;
@@ -51,8 +51,9 @@ impl Told {
         self.known = None;
         let drafted = Arc::new(AtomicU64::new(0));
         let noted = Arc::clone(&drafted);
-        let decide =
-            move |turn: &mut Turn<'_>| noted.store(draft(turn, removal), Ordering::Relaxed);
+        let decide = move |transaction: &mut Transaction<'_>| {
+            noted.store(draft(transaction, removal), Ordering::Relaxed)
+        };
         let Ok((newest, _)) = store.append(&name(), Box::new(decide)) else { return };
         let version = drafted.load(Ordering::Relaxed);
         if version == 0 {
@@ -126,14 +127,14 @@ impl Told {
 }
 
 /// Drafts a removal if there is anything to remove, and returns its version, else 0.
-fn draft(turn: &mut Turn<'_>, removal: Removal) -> Version {
-    let Some(before) = turn.newest().cloned() else { return 0 };
+fn draft(transaction: &mut Transaction<'_>, removal: Removal) -> Version {
+    let Some(before) = transaction.newest().cloned() else { return 0 };
     let mut drafted = removing("a", removal);
     if removal.ends_life() {
-        return turn.end(drafted);
+        return transaction.end(drafted);
     }
     drafted.document.cycle = before.document.cycle + 1;
-    turn.append(drafted).expect("small enough").version
+    transaction.append(drafted).expect("small enough").version
 }
 
 /// No file has anything of what was purged.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::super::artifact::Standing;
-use super::super::plant::testing;
+use super::super::artifact::ArtifactState;
 use super::super::registry::{self, Registered};
+use super::super::sabotage::testing;
 use super::super::{Store, blobs, layout, segment};
 use super::disk::{Process, Random, SimulatedDisk};
 use super::harness::{OUTPUT, Plan, SIZES, Told, name, read_whole, save, tokens_of};
@@ -53,9 +53,9 @@ fn journal(process: &Process) -> Result<Option<Journal>, String> {
 
 /// Starts again and compares.
 pub(super) fn check(disk: &SimulatedDisk, plan: Plan, told: &[Told]) -> Result<(), String> {
-    testing::plant(plan.plant);
+    testing::sabotage(plan.sabotage);
     let result = check_planted(disk, plan, told);
-    testing::plant(None);
+    testing::sabotage(None);
     result.map_err(|problem| format!("{plan:?}: {problem}"))
 }
 
@@ -67,8 +67,8 @@ fn check_planted(disk: &SimulatedDisk, plan: Plan, told: &[Told]) -> Result<(), 
         return if told_anything { Err("the artifact is gone".into()) } else { Ok(()) };
     };
     let warnings = match &standing {
-        Standing::Alive(newest) => &newest.warnings,
-        Standing::Deleted(tombstone) => &tombstone.warnings,
+        ArtifactState::Alive(newest) => &newest.warnings,
+        ArtifactState::Deleted(tombstone) => &tombstone.warnings,
     };
     if !warnings.is_empty() {
         return Err(format!("{warnings:?}"));

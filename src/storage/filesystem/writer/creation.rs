@@ -9,7 +9,7 @@ use super::super::blobs;
 use super::super::fault::{Fault, doing};
 use super::super::fs::{File, Fs, Mode, TEMPORARY_SUFFIX};
 use super::super::layout;
-use super::super::plant::{Plant, planted};
+use super::super::sabotage::{Sabotage, planted};
 use super::super::segment::OpenSegment;
 use super::{LogChanges, Segment, Writer};
 use crate::model::entry::FORMAT;
@@ -91,7 +91,7 @@ fn write_locked(
     file.write_at(0, content)?;
     file.flush()?;
     folder.rename_new(temporary, name)?;
-    if !planted(Plant::NoNameFlush) {
+    if !planted(Sabotage::NoNameFlush) {
         folder.flush_dir("")?;
     }
     Ok(file)

@@ -28,10 +28,10 @@ use super::Sizes;
 use super::blobs::{self, Blobs};
 use super::fault::{Fault, doing};
 use super::fs::Fs;
-use super::plant::{Plant, planted};
+use super::sabotage::{Sabotage, planted};
 use super::segment::{self, OpenSegment};
 use crate::model::entry::{Entry, FORMAT, Logs};
-use crate::model::journal::{Journal, Snapshot, Staged, Turn};
+use crate::model::journal::{Journal, Snapshot, Staged, Transaction};
 use crate::model::removal::{Removal, Removed};
 use crate::model::{JournalId, Name, Version};
 
@@ -70,7 +70,7 @@ pub(super) struct Segment {
 
 /// Where a journal stands, for what is derived from it.
 #[derive(Debug)]
-pub(super) struct Standing<'a> {
+pub(super) struct JournalState<'a> {
     pub(super) version: Version,
     pub(super) journal: Option<JournalId>,
     /// The state; `None` when the artifact was deleted.
@@ -157,9 +157,9 @@ impl Writer {
         self.unverified.is_empty() && !self.names_unverified
     }
 
-    /// Begins a turn on top of the newest state.
-    pub(super) fn turn(&self) -> Turn<'_> {
-        Turn::new(&self.journal, self.newest.clone(), self.verified)
+    /// Begins a transaction on top of the newest state.
+    pub(super) fn transaction(&self) -> Transaction<'_> {
+        Transaction::new(&self.journal, self.newest.clone(), self.verified)
     }
 
     /// Appends lines, after every line that is not known to be on the disk once more, in one write.
@@ -218,9 +218,9 @@ impl Writer {
         if self.names_unverified {
             flush_names(self.fs.as_ref(), &self.name)?;
         }
-        if !planted(Plant::NoFlush) {
+        if !planted(Sabotage::NoFlush) {
             let flushed = self.segment.open.file.flush();
-            if flushed.is_err() && planted(Plant::NoPoisoning) {
+            if flushed.is_err() && planted(Sabotage::NoPoisoning) {
                 self.trust(self.journal.version());
             }
             flushed.map_err(doing("flush", &self.segment.open.path))?;
@@ -250,7 +250,7 @@ impl Writer {
     /// first. Only for the holder of the lock; after an error the writer must not be used again.
     pub(super) fn seal_purged(&mut self) -> Result<(), Fault> {
         let is_open = self.purged().is_some() && self.segment.entries > 0;
-        match is_open && !planted(Plant::DestroyedBefore) {
+        match is_open && !planted(Sabotage::DestroyedBefore) {
             true => self.begin_segment(),
             false => Ok(()),
         }
@@ -287,8 +287,8 @@ impl Writer {
     }
 
     /// Returns what is to be derived from the journal.
-    pub(super) fn standing(&self) -> Standing<'_> {
-        Standing {
+    pub(super) fn standing(&self) -> JournalState<'_> {
+        JournalState {
             version: self.journal.version(),
             journal: self.journal.id(),
             snapshot: self.newest.as_ref(),

@@ -7,7 +7,7 @@ use super::super::blobs::Blobs;
 use super::super::fault::{Fault, doing};
 use super::super::fs::{self, Fs};
 use super::super::layout;
-use super::super::plant::{Plant, planted};
+use super::super::sabotage::{Sabotage, planted};
 use super::super::segment::{self, Bad, OpenSegment, Scanned};
 use super::{LogChanges, Segment, Writer};
 use crate::model::journal::{Damage, Snapshot};
@@ -33,7 +33,7 @@ impl Writer {
         let mut writer = Self::on(fs, name, segment, found, state.as_ref())?;
         match writer.judge(bad, state) {
             Verdict::Whole => {}
-            Verdict::Cut if writable && !planted(Plant::NoCut) => writer.cut(&tail)?,
+            Verdict::Cut if writable && !planted(Sabotage::NoCut) => writer.cut(&tail)?,
             Verdict::Cut => {}
             Verdict::Damaged(damage) => writer.damage = Some(damage),
         }
@@ -89,7 +89,7 @@ impl Writer {
         let (version, next) = (self.journal.version(), self.journal.version() + 1);
         let lost = state.filter(|state| state.version > version);
         match (lost, bad) {
-            (_, Some(_)) if planted(Plant::CutAnyBadLine) => Verdict::Cut,
+            (_, Some(_)) if planted(Sabotage::CutAnyBadLine) => Verdict::Cut,
             (Some(state), bad) => {
                 let stored = format!("state.json says that version {} was stored", state.version);
                 self.newest = Some(Arc::new(state));
@@ -172,7 +172,7 @@ fn vouched_for(scanned: &Scanned, state: Option<&Snapshot>) -> Version {
     let marked = scanned.lines.iter().map(|line| line.entry.flushed).max().unwrap_or(0);
     let by_state = state.filter(|state| document_at(state.version) == Some(state.digest));
     let highest = marked.max(by_state.map_or(0, |state| state.version)).max(scanned.base.version);
-    match planted(Plant::TrustPageCache) {
+    match planted(Sabotage::TrustPageCache) {
         true => scanned.journal.version(),
         false => highest.min(scanned.journal.version()),
     }

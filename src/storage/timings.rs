@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// It is the time of the operation and not of a call: operations that were stored by one
 /// [append](super::Provider::append) share its wait, its flush and its projections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
+pub struct Timings {
     /// For others who held the artifact, in this process or another.
     pub lock: Duration,
     /// Until the journal was on the disk.
@@ -17,7 +17,7 @@ pub struct Spent {
     pub projection: Duration,
 }
 
-impl AddAssign for Spent {
+impl AddAssign for Timings {
     fn add_assign(&mut self, other: Self) {
         self.lock += other.lock;
         self.flush += other.flush;
@@ -26,9 +26,9 @@ impl AddAssign for Spent {
 }
 
 /// Does something, and adds how long it took.
-pub(super) fn timed<T>(spent: &mut Duration, work: impl FnOnce() -> T) -> T {
+pub(super) fn timed<T>(timings: &mut Duration, work: impl FnOnce() -> T) -> T {
     let began = Instant::now();
     let done = work();
-    *spent += began.elapsed();
+    *timings += began.elapsed();
     done
 }

@@ -3,7 +3,7 @@
 
 /// A precaution that a test can turn off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Plant {
+pub(super) enum Sabotage {
     /// Content is not flushed before it is acknowledged.
     NoFlush,
     /// Names are not flushed before what relies on them is acknowledged.
@@ -38,7 +38,7 @@ pub(super) enum Plant {
 
 #[cfg(not(test))]
 #[inline]
-pub(super) const fn planted(_: Plant) -> bool {
+pub(super) const fn planted(_: Sabotage) -> bool {
     false
 }
 
@@ -49,18 +49,18 @@ pub(super) use self::testing::planted;
 pub(super) mod testing {
     use std::cell::Cell;
 
-    use super::Plant;
+    use super::Sabotage;
 
     thread_local! {
-        static PLANTED: Cell<Option<Plant>> = const { Cell::new(None) };
+        static PLANTED: Cell<Option<Sabotage>> = const { Cell::new(None) };
     }
 
     /// Turns a precaution off in this thread, or all on.
-    pub(in super::super) fn plant(plant: Option<Plant>) {
-        PLANTED.set(plant);
+    pub(in super::super) fn sabotage(sabotage: Option<Sabotage>) {
+        PLANTED.set(sabotage);
     }
 
-    pub(in super::super) fn planted(plant: Plant) -> bool {
-        PLANTED.get() == Some(plant)
+    pub(in super::super) fn planted(sabotage: Sabotage) -> bool {
+        PLANTED.get() == Some(sabotage)
     }
 }

@@ -14,7 +14,7 @@ const NAMES_MAX: usize = 10_000;
 /// A folder that is only read. No link in it is followed, not even to a place within it, and nothing
 /// but files and folders is opened.
 #[derive(Debug)]
-pub struct Foreign {
+pub struct UntrustedDir {
     root: Dir,
     path: PathBuf,
 }
@@ -30,7 +30,7 @@ pub enum Kind {
     Other,
 }
 
-impl Foreign {
+impl UntrustedDir {
     /// Opens an existing folder.
     pub fn open(path: &Path) -> io::Result<Self> {
         let path = path.canonicalize()?;
@@ -129,22 +129,22 @@ mod tests {
         ] {
             std::os::unix::fs::symlink(target, inside(name)).unwrap();
         }
-        let foreign = Foreign::open(folder.path()).unwrap();
-        assert_eq!(foreign.kind("real/file").unwrap(), Some(Kind::File(5)));
-        assert_eq!(foreign.read("real/file", 5).unwrap().unwrap(), b"12345");
-        assert!(foreign.read("real/file", 4).is_err(), "too large");
+        let untrusted_dir = UntrustedDir::open(folder.path()).unwrap();
+        assert_eq!(untrusted_dir.kind("real/file").unwrap(), Some(Kind::File(5)));
+        assert_eq!(untrusted_dir.read("real/file", 5).unwrap().unwrap(), b"12345");
+        assert!(untrusted_dir.read("real/file", 4).is_err(), "too large");
         for link in ["out", "file", "within"] {
-            assert_eq!(foreign.kind(link).unwrap(), Some(Kind::Other));
-            assert!(foreign.read(link, 9).is_err(), "{link}");
-            assert!(foreign.names(link).unwrap().is_empty(), "{link}");
+            assert_eq!(untrusted_dir.kind(link).unwrap(), Some(Kind::Other));
+            assert!(untrusted_dir.read(link, 9).is_err(), "{link}");
+            assert!(untrusted_dir.names(link).unwrap().is_empty(), "{link}");
         }
         for behind in ["out/secret", "within/file", "none", "none/file"] {
-            assert_eq!(foreign.read(behind, 9).unwrap(), None, "{behind}");
+            assert_eq!(untrusted_dir.read(behind, 9).unwrap(), None, "{behind}");
         }
         for away in ["../x", "/etc/passwd", "real/../../x"] {
-            assert!(!matches!(foreign.read(away, 9), Ok(Some(_))), "{away}");
+            assert!(!matches!(untrusted_dir.read(away, 9), Ok(Some(_))), "{away}");
         }
-        assert_eq!(foreign.names("").unwrap(), ["file", "out", "real", "within"]);
+        assert_eq!(untrusted_dir.names("").unwrap(), ["file", "out", "real", "within"]);
     }
 
     #[test]
@@ -156,10 +156,10 @@ mod tests {
         let fifo = folder.path().join("fifo");
         rustix::fs::mkfifoat(rustix::fs::CWD, fifo, 0o600.into()).unwrap();
         // As after a look that saw a file.
-        let foreign = Foreign::open(folder.path()).unwrap();
-        assert_eq!(read_file(&foreign.root, "file", 9).unwrap().unwrap(), b"1");
+        let untrusted_dir = UntrustedDir::open(folder.path()).unwrap();
+        assert_eq!(read_file(&untrusted_dir.root, "file", 9).unwrap().unwrap(), b"1");
         for path in ["link", "fifo"] {
-            assert!(read_file(&foreign.root, path, 9).is_err(), "{path}");
+            assert!(read_file(&untrusted_dir.root, path, 9).is_err(), "{path}");
         }
     }
 }

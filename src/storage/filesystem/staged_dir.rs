@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 
-use super::{foreign, fs};
+use super::{fs, untrusted_dir};
 
 /// Bytes of a file of an earlier folder that is looked into.
 const PRESENT_BYTES_MAX: u64 = 1 << 20;
 
-/// A folder on its way to its place. Until it is [sent](Parcel::send) it has another name beside it,
+/// A folder on its way to its place. Until it is [sent](StagedDir::send) it has another name beside it,
 /// and dropping it takes it away; only a kill leaves it behind.
 #[derive(Debug)]
-pub struct Parcel {
+pub struct StagedDir {
     parent: Dir,
     name: String,
     path: PathBuf,
@@ -22,7 +22,7 @@ pub struct Parcel {
     contents: Dir,
 }
 
-impl Parcel {
+impl StagedDir {
     /// Begins a folder, whose parent must exist.
     pub fn begin(path: &Path) -> io::Result<Self> {
         let absolute = std::path::absolute(path)?;
@@ -49,7 +49,7 @@ impl Parcel {
     /// Returns a file of what is there now, or `None` when there is no such file. Fails when it is a link,
     /// no regular file, or larger than 1 MiB.
     pub fn present(&self, file: &str) -> io::Result<Option<Vec<u8>>> {
-        foreign::read_file(&self.parent, &format!("{}/{file}", self.name), PRESENT_BYTES_MAX)
+        untrusted_dir::read_file(&self.parent, &format!("{}/{file}", self.name), PRESENT_BYTES_MAX)
     }
 
     /// Returns whether anything is at its place.
@@ -89,7 +89,7 @@ impl Parcel {
     }
 }
 
-impl Drop for Parcel {
+impl Drop for StagedDir {
     fn drop(&mut self) {
         // It was sent, or nobody can be told.
         drop(remove(&self.parent, &self.temporary));
@@ -116,28 +116,28 @@ mod tests {
     fn a_folder_is_there_whole_or_not_at_all() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("out");
-        let parcel = Parcel::begin(&place).unwrap();
-        parcel.add("deep/er/file", b"1").unwrap();
-        parcel.add("deep/er/file", b"2").unwrap();
-        assert!(!parcel.is_taken().unwrap() && !place.exists());
-        drop(parcel);
+        let staged_dir = StagedDir::begin(&place).unwrap();
+        staged_dir.add("deep/er/file", b"1").unwrap();
+        staged_dir.add("deep/er/file", b"2").unwrap();
+        assert!(!staged_dir.is_taken().unwrap() && !place.exists());
+        drop(staged_dir);
         assert!(names(folder.path()).is_empty(), "what was not sent is taken away");
 
-        let parcel = Parcel::begin(&place).unwrap();
-        parcel.add("one", b"1").unwrap();
-        parcel.send().unwrap();
+        let staged_dir = StagedDir::begin(&place).unwrap();
+        staged_dir.add("one", b"1").unwrap();
+        staged_dir.send().unwrap();
         assert_eq!(names(folder.path()), ["out"]);
-        let parcel = Parcel::begin(&place).unwrap();
-        assert_eq!(parcel.present("one").unwrap().unwrap(), b"1");
-        assert_eq!(parcel.present("two").unwrap(), None);
+        let staged_dir = StagedDir::begin(&place).unwrap();
+        assert_eq!(staged_dir.present("one").unwrap().unwrap(), b"1");
+        assert_eq!(staged_dir.present("two").unwrap(), None);
         #[cfg(unix)]
         {
             rustix::fs::mkfifoat(rustix::fs::CWD, place.join("fifo"), 0o600.into()).unwrap();
-            assert!(parcel.present("fifo").is_err(), "it is not waited for");
+            assert!(staged_dir.present("fifo").is_err(), "it is not waited for");
         }
-        parcel.add("two", b"2").unwrap();
-        assert!(parcel.is_taken().unwrap());
-        parcel.send().unwrap();
+        staged_dir.add("two", b"2").unwrap();
+        assert!(staged_dir.is_taken().unwrap());
+        staged_dir.send().unwrap();
         assert_eq!((names(folder.path()), names(&place)), (vec!["out".into()], vec!["two".into()]));
     }
 
@@ -145,13 +145,13 @@ mod tests {
     fn what_is_no_place_for_a_folder_is_refused_and_no_path_leads_out_of_it() {
         let folder = tempfile::tempdir().unwrap();
         for wrong in ["/", "..", "nowhere/out"] {
-            assert!(Parcel::begin(&folder.path().join(wrong)).is_err(), "{wrong}");
+            assert!(StagedDir::begin(&folder.path().join(wrong)).is_err(), "{wrong}");
         }
-        let parcel = Parcel::begin(&folder.path().join("out")).unwrap();
+        let staged_dir = StagedDir::begin(&folder.path().join("out")).unwrap();
         for away in ["../away", "a/../../away", "/away"] {
-            assert!(parcel.add(away, b"x").is_err(), "{away}");
+            assert!(staged_dir.add(away, b"x").is_err(), "{away}");
         }
-        drop(parcel);
+        drop(staged_dir);
         assert!(names(folder.path()).is_empty());
     }
 }
