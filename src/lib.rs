@@ -3,6 +3,8 @@
 //! The layers, each of which uses only those above it in this list:
 //!
 //! - [`model`]: what the state of a loop is and how it changes; pure.
+//! - `disk`: the doors to files.
+//! - `workspace`: a project's own folder, `.refiner`.
 //! - [`checks`]: how constraints are measured; beside storage, and knows only the model.
 //! - `storage`: where entries are kept, so that an acknowledged one cannot be lost.
 //! - `hooks`: what is done about what happened to a loop.
@@ -13,9 +15,11 @@
 
 pub mod checks;
 pub mod cli;
+pub mod disk;
 pub mod hooks;
 pub mod http;
 pub mod mcp;
 pub mod model;
 pub mod service;
 pub mod storage;
+pub mod workspace;

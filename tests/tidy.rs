@@ -12,15 +12,17 @@ use std::path::Path;
 const CODE_LINES_MAX: usize = 400;
 
 /// The layers, lowest first, and how high each is.
-const LAYERS: [(&str, u32); 8] = [
+const LAYERS: [(&str, u32); 10] = [
     ("model", 1),
-    ("storage", 2),
-    ("checks", 2),
-    ("hooks", 3),
-    ("service", 4),
-    ("mcp", 5),
-    ("http", 6),
-    ("cli", 7),
+    ("disk", 2),
+    ("workspace", 3),
+    ("storage", 4),
+    ("checks", 4),
+    ("hooks", 5),
+    ("service", 6),
+    ("mcp", 7),
+    ("http", 8),
+    ("cli", 9),
 ];
 
 /// What the model must not name: files, the network, clocks, chance, the environment, tasks.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::checks::{CommandPolicy, check_commands};
-use crate::storage::filesystem::UserFolder;
+use crate::disk::UserFolder;
 
 const FILE: &str = "config.json";
 

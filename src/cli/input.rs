@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::Failure;
+use crate::disk::regular;
 use crate::model::limits;
-use crate::storage::filesystem::regular;
 
 /// Reads an object: JSON itself, `@FILE`, or `-` for standard input. A person names the file, so it may
 /// be a pipe, as `@/dev/stdin`.

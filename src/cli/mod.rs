@@ -53,11 +53,14 @@ use self::configuration::Configuration;
 use self::exit_code::ExitCode;
 pub use self::log::Log;
 use self::output::{Color, Output};
+use crate::disk::{Owners, UserFolder};
 use crate::hooks::Hooks;
 use crate::model::{Refusal, visible};
 use crate::service::{Approvals, Caller, Clock as _, Service, SystemClock, Tokens, trace};
-use crate::storage::filesystem::{Filesystem, Owners, Trust, UserFolder, owner, trusts_owner};
+use crate::storage::Provider;
+use crate::storage::filesystem::Filesystem;
 use crate::storage::memory::Memory;
+use crate::workspace::{Trust, Workspace, owner, trusts_owner};
 
 /// Keeps the state of agent loops, and serves it over MCP.
 #[derive(Debug, Parser)]
@@ -288,7 +291,7 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
         let folder = project::find(cli.global.dir.as_deref())?;
         return trust.run_without_workspace(&folder, &open_nothing(&folder, output)?);
     }
-    let context = open(&cli.global, output)?;
+    let context = open(&cli.global, output).await?;
     let result = match cli.command {
         Command::Demo(_) | Command::Install(_) => Ok(()),
         Command::Serve(serve) => serve.run(&context).await,
@@ -318,7 +321,7 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
     result
 }
 
-fn open(global: &Global, output: Output) -> Result<Context, Failure> {
+async fn open(global: &Global, output: Output) -> Result<Context, Failure> {
     let (service, workspace) = match global.provider {
         ProviderKind::Memory => {
             let service = Service::new(Arc::new(Memory::default()), Arc::new(SystemClock));
@@ -326,11 +329,15 @@ fn open(global: &Global, output: Output) -> Result<Context, Failure> {
         }
         ProviderKind::Filesystem => {
             let workspace = workspace(global)?;
-            let hooks = hooks(workspace.clone());
-            hooks.prepare();
+            let provider: Arc<dyn Provider> = Arc::new(Filesystem::new(&workspace));
+            let hooks = hooks(workspace.clone(), Arc::clone(&provider));
+            hooks.prepare().await;
             let place = workspace.canonical_project().map_err(anyhow::Error::from)?;
             let trust = Trust::new(project::user_folder(), workspace.project());
-            let service = Service::of_workspace(workspace).with_hooks(hooks).with_trust(trust);
+            let service = Service::new(provider, Arc::new(SystemClock))
+                .with_workspace(workspace)
+                .with_hooks(hooks)
+                .with_trust(trust);
             (service, token::workspace(&place))
         }
     };
@@ -364,9 +371,9 @@ fn configured(context: Context, user: UserFolder, workspace: String, project: &P
     Context { service, tokens: Some(tokens), ..context }
 }
 
-fn workspace(global: &Global) -> Result<Filesystem, Failure> {
+fn workspace(global: &Global) -> Result<Workspace, Failure> {
     let folder = project::find(global.dir.as_deref())?;
-    let opened = Filesystem::open_of(&folder, owners(&folder));
+    let opened = Workspace::open_of(&folder, owners(&folder));
     opened.map_err(|error| Failure::Usage(format!("{}: {error}", folder.display())))
 }
 
@@ -382,8 +389,8 @@ fn owners(project: &Path) -> Owners {
     }
 }
 
-fn hooks(workspace: Filesystem) -> Hooks {
-    Hooks::new(workspace, project::user_folder(), || SystemClock.now())
+fn hooks(workspace: Workspace, provider: Arc<dyn Provider>) -> Hooks {
+    Hooks::new(workspace, provider, project::user_folder(), || SystemClock.now())
 }
 
 /// The command line as a caller. That a person sits there is only believed when they confirm.

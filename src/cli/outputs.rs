@@ -8,9 +8,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use super::output::table;
 use super::writing::{Writing, name};
 use super::{Context, Failure};
+use crate::disk::regular;
 use crate::model::limits;
 use crate::service;
-use crate::storage::filesystem::regular;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Outputs {

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::storage::filesystem::UserFolder;
-use crate::storage::filesystem::layout::WORKSPACE;
+use crate::disk::UserFolder;
+use crate::disk::WORKSPACE;
 
 /// The variables by which Claude Code and Cursor tell a server its project. When there are several,
 /// Cursor's names no folder, and is not looked at.

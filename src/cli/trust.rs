@@ -14,7 +14,8 @@ use super::{Context, Failure, Global, hooks, project, token, workspace};
 use crate::hooks::{Hooks, ProjectTriggers};
 use crate::model::Refusal;
 use crate::service::Waiting;
-use crate::storage::filesystem::{self, Trusted, layout};
+use crate::storage::filesystem::Filesystem;
+use crate::workspace::{self, Trusted, layout};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Trust {
@@ -76,7 +77,7 @@ impl Trust {
         folder: &Path,
         context: &Context,
     ) -> Result<(), Failure> {
-        let trust = filesystem::Trust::new(project::user_folder(), folder);
+        let trust = workspace::Trust::new(project::user_folder(), folder);
         if !self.revoke {
             return owner::trust(&trust, folder, context);
         }
@@ -101,8 +102,9 @@ impl Trust {
     /// Shows what waits, kind by kind, and trusts what a person at a terminal agrees to.
     pub(super) async fn run(self, global: &Global, context: &Context) -> Result<(), Failure> {
         let workspace = workspace(global)?;
-        let trust = filesystem::Trust::new(project::user_folder(), workspace.project());
-        let hooks = hooks(workspace);
+        let trust = workspace::Trust::new(project::user_folder(), workspace.project());
+        let provider = std::sync::Arc::new(Filesystem::new(&workspace));
+        let hooks = hooks(workspace, provider);
         let brought = Brought {
             triggers: hooks.project_triggers().map_err(failure)?,
             waiting: context.service.waiting().await?,
@@ -115,7 +117,7 @@ impl Trust {
             }
             context.service.check_proven(token::proof(context)?.as_ref())?;
             trust.change(|trusted| brought.take_into(trusted, &agreed)).map_err(unusable)?;
-            hooks.prepare();
+            hooks.prepare().await;
         }
         answer(context, &hooks, trust.read().map_err(unusable)?).await
     }

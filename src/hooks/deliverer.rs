@@ -15,8 +15,8 @@ use super::trigger::{Filled, Trigger};
 use crate::model::journal::Snapshot;
 use crate::model::lifecycle::LifecycleEvent;
 use crate::model::{Entry, Name, Time, Version};
-use crate::storage::Provider as _;
-use crate::storage::filesystem::Filesystem;
+use crate::storage::Provider;
+use crate::workspace::Workspace;
 
 /// Entries that are read at once.
 const ENTRIES_AT_ONCE: usize = 256;
@@ -27,7 +27,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// What delivering needs. Exists while the right to deliver is held.
 pub(super) struct Deliverer<'a> {
-    pub(super) workspace: &'a Filesystem,
+    pub(super) workspace: &'a Workspace,
+    pub(super) provider: &'a dyn Provider,
     pub(super) sources: &'a Sources,
     pub(super) now: fn() -> Time,
     /// The project's folder, in which commands run.
@@ -66,7 +67,7 @@ impl Deliverer<'_> {
         let (mut at, mut kept) = (progress.version, progress.version);
         let progress = Arc::new(Mutex::new(progress));
         loop {
-            let entries = self.workspace.read(name, at, ENTRIES_AT_ONCE).await?;
+            let entries = self.provider.read(name, at, ENTRIES_AT_ONCE).await?;
             if entries.is_empty() {
                 break;
             }
@@ -115,7 +116,7 @@ impl Deliverer<'_> {
 
     /// Returns the state at a version.
     async fn state(&self, name: &Name, version: Version) -> Result<Option<Snapshot>, Failure> {
-        Ok(self.workspace.at(name, version).await?)
+        Ok(self.provider.at(name, version).await?)
     }
 
     async fn deliver_event(&self, delivery: &Delivery<'_>) -> Delivered {

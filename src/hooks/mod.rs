@@ -37,9 +37,10 @@ use self::progress::Progress;
 pub use self::project::ProjectTriggers;
 use self::requests::Requests;
 use self::sources::Sources;
+use crate::disk::UserFolder;
 use crate::model::{Name, Time, Version};
-use crate::storage::Finding;
-use crate::storage::filesystem::{DeliveryLock, Filesystem, Undelivered, UserFolder};
+use crate::storage::{self, Finding, Provider};
+use crate::workspace::{DeliveryLock, Undelivered, Workspace};
 
 /// How long a server that ends goes on delivering. A host does not wait for long.
 const SERVER_PATIENCE: Duration = Duration::from_secs(2);
@@ -48,6 +49,9 @@ const COMMAND_PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait for who delivers while the first cursors are made.
 const BEGINNING_PATIENCE: Duration = Duration::from_secs(2);
 
+/// Artifacts of which the versions are asked for at once.
+const NAMES_AT_ONCE: usize = 1000;
+
 /// The hooks of a workspace.
 #[derive(Clone, Debug)]
 pub struct Hooks {
@@ -55,7 +59,8 @@ pub struct Hooks {
 }
 
 struct Inner {
-    workspace: Filesystem,
+    workspace: Workspace,
+    provider: Arc<dyn Provider>,
     project: PathBuf,
     sources: Sources,
     now: fn() -> Time,
@@ -75,14 +80,20 @@ impl fmt::Debug for Inner {
 }
 
 impl Hooks {
-    /// Makes the hooks of a workspace. `user` is the folder of the user's own configuration: without
-    /// one nothing can be trusted, and there are no hooks.
-    pub fn new(workspace: Filesystem, user: Option<UserFolder>, now: fn() -> Time) -> Self {
+    /// Makes the hooks of a workspace for the events of what a provider keeps. `user` is the folder of the
+    /// user's own configuration: without one nothing can be trusted, and there are no hooks.
+    pub fn new(
+        workspace: Workspace,
+        provider: Arc<dyn Provider>,
+        user: Option<UserFolder>,
+        now: fn() -> Time,
+    ) -> Self {
         let project = workspace.canonical_project();
         let inner = Inner {
             project: project.unwrap_or_else(|_| workspace.project().to_owned()),
             sources: Sources::new(workspace.clone(), user),
             workspace,
+            provider,
             now,
             pending: Mutex::default(),
             woken: Notify::new(),
@@ -95,8 +106,8 @@ impl Hooks {
 
     /// Makes sure that events from now on are delivered, if there are triggers. To be called before
     /// anything is written. Costs three looks for files where there are none.
-    pub fn prepare(&self) {
-        self.inner.begin_or_end(&Work::default());
+    pub async fn prepare(&self) {
+        self.inner.begin_or_end(&Work::default()).await;
     }
 
     /// Delivers in the background from now on, beginning with what is left from before.
@@ -167,13 +178,11 @@ impl Inner {
             if work.is_empty() {
                 return;
             }
-            let this = Arc::clone(self);
-            let round = tokio::task::spawn_blocking(move || {
-                let in_force = this.begin_or_end(&work);
-                let lock = in_force.then(|| this.lock(&work)).flatten();
-                lock.map(|lock| (this.names(&work), lock))
-            });
-            let Ok(Some((names, lock))) = round.await else { continue };
+            if !self.begin_or_end(&work).await {
+                continue;
+            }
+            let Some(lock) = self.lock(&work) else { continue };
+            let names = self.names(&work).await;
             if self.deliver_all(&names).await == Delivered::NotAll {
                 return;
             }
@@ -187,6 +196,7 @@ impl Inner {
         let must_stop = |after| self.must_stop(after);
         let deliverer = Deliverer {
             workspace: &self.workspace,
+            provider: self.provider.as_ref(),
             sources: &self.sources,
             now: self.now,
             project: &self.project,
@@ -229,12 +239,12 @@ impl Inner {
     }
 
     /// Returns the artifacts to look at, with those of notes, which are taken away.
-    fn names(&self, work: &Work) -> Vec<Name> {
+    async fn names(&self, work: &Work) -> Vec<Name> {
         self.take_in_notes(true);
         let noted = self.pending().take();
         let mut names: Vec<Name> = work.before.keys().chain(noted.before.keys()).cloned().collect();
         if work.everything || noted.everything {
-            let newest = self.workspace.newest_versions().unwrap_or_default();
+            let newest = newest_versions(self.provider.as_ref()).await.unwrap_or_default();
             names.extend(newest.into_iter().map(|(name, _)| name));
         }
         names.sort();
@@ -255,14 +265,14 @@ impl Inner {
 
     /// Returns whether there are triggers, and so every event is delivered. Where that was not so
     /// before, it is from now on: with the events that are waiting, and without older ones.
-    fn begin_or_end(&self, work: &Work) -> bool {
+    async fn begin_or_end(&self, work: &Work) -> bool {
         let loaded = self.sources.current();
         let in_force = !loaded.triggers.is_empty();
-        let changed = self.sources.is_delivering().and_then(|delivering| match delivering {
-            false if in_force => self.begin(work),
-            true if !in_force && loaded.certain => self.sources.set_delivering(false),
-            _ => Ok(()),
-        });
+        let changed = match self.sources.is_delivering() {
+            Ok(false) if in_force => self.begin(work).await,
+            Ok(true) if !in_force && loaded.certain => self.sources.set_delivering(false),
+            other => other.map(drop),
+        };
         if let Err(error) = changed {
             tracing::warn!(%error, "hooks cannot be begun or ended");
             return false;
@@ -271,8 +281,8 @@ impl Inner {
     }
 
     /// Makes the cursors of all artifacts that there are.
-    fn begin(&self, work: &Work) -> io::Result<()> {
-        let newest = self.workspace.newest_versions()?;
+    async fn begin(&self, work: &Work) -> io::Result<()> {
+        let newest = newest_versions(self.provider.as_ref()).await.map_err(io::Error::other)?;
         let _lock = match newest.is_empty() {
             true => None,
             false => self.workspace.take_delivery(BEGINNING_PATIENCE)?,
@@ -283,6 +293,28 @@ impl Inner {
         }
         self.sources.set_delivering(true)
     }
+}
+
+/// Returns the newest version of every artifact, deleted ones included, as far as it can be read.
+async fn newest_versions(provider: &dyn Provider) -> Result<Vec<(Name, Version)>, storage::Error> {
+    let mut versions = Vec::new();
+    let mut after = None;
+    loop {
+        let names = provider.list(after.as_ref(), NAMES_AT_ONCE).await?;
+        let Some(last) = names.last().cloned() else { break };
+        for name in names {
+            if let Ok(Some(newest)) = provider.newest(&name).await {
+                versions.push((name, newest.snapshot.version));
+            }
+        }
+        after = Some(last);
+    }
+    for name in provider.deleted(None, usize::MAX).await? {
+        if let Ok(Some(tombstone)) = provider.tombstone(&name).await {
+            versions.push((name, tombstone.removed.version));
+        }
+    }
+    Ok(versions)
 }
 
 /// Locks for a section that cannot panic half-way.

@@ -8,7 +8,7 @@ use super::event::Event;
 use super::sources::Source;
 use super::trigger::Trigger;
 use crate::model::{Name, Version};
-use crate::storage::filesystem::Filesystem;
+use crate::workspace::Workspace;
 
 /// How far the events of an artifact were delivered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ impl Progress {
 
     /// Reads what was kept. Nothing kept means that nothing was delivered, and so does what cannot
     /// be read: rather twice than never.
-    pub(super) fn read(workspace: &Filesystem, name: &Name) -> std::io::Result<Self> {
+    pub(super) fn read(workspace: &Workspace, name: &Name) -> std::io::Result<Self> {
         let Some(content) = workspace.delivered(name)? else { return Ok(Self::default()) };
         Ok(serde_json::from_slice(&content).unwrap_or_else(|error| {
             tracing::warn!(%name, %error, "hooks.cursor is damaged: all events are delivered again");
@@ -45,7 +45,7 @@ impl Progress {
     }
 
     /// Keeps it on the disk.
-    pub(super) fn keep(&self, workspace: &Filesystem, name: &Name) -> std::io::Result<()> {
+    pub(super) fn keep(&self, workspace: &Workspace, name: &Name) -> std::io::Result<()> {
         let mut content = serde_json::to_vec(self)?;
         content.push(b'\n');
         workspace.keep_delivered(name, &content)

@@ -13,7 +13,6 @@ use super::{Hooks, hold};
 use crate::model::journal::Snapshot;
 use crate::model::text::shortened;
 use crate::model::{Entry, Name, Version};
-use crate::storage::Provider as _;
 
 /// Requests in one answer.
 const REQUESTS_MAX: usize = 3;
@@ -70,7 +69,7 @@ impl Hooks {
         let mut after = after.max(to.saturating_sub(ENTRIES_MAX as Version));
         let mut newest = None;
         while after < to {
-            let entries = self.inner.workspace.read(name, after, ENTRIES_MAX).await.ok()?;
+            let entries = self.inner.provider.read(name, after, ENTRIES_MAX).await.ok()?;
             after = entries.last()?.version;
             let eventful = |entry: &Entry| entry.version <= to && !entry.events.is_empty();
             newest = entries.into_iter().rev().find(eventful).or(newest);

@@ -8,9 +8,10 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::trigger::{self, Trigger};
+use crate::disk::UserFolder;
 use crate::model::Digest;
-use crate::storage::filesystem::{Filesystem, Seen, Trust, Trusted, UserFolder, layout};
 use crate::storage::{Finding, FindingSeverity};
+use crate::workspace::{Seen, Trust, Trusted, Workspace, layout};
 
 /// The user's own triggers, in the folder of their configuration.
 const TRIGGERS_FILE: &str = "triggers.json";
@@ -44,14 +45,14 @@ type Looks = (Look, Option<Digest>, Seen);
 /// The places that triggers come from.
 #[derive(Debug)]
 pub(super) struct Sources {
-    workspace: Filesystem,
+    workspace: Workspace,
     user: Option<UserFolder>,
     trust: Trust,
     loaded: Mutex<Option<(Looks, Arc<Loaded>)>>,
 }
 
 impl Sources {
-    pub(super) fn new(workspace: Filesystem, user: Option<UserFolder>) -> Self {
+    pub(super) fn new(workspace: Workspace, user: Option<UserFolder>) -> Self {
         let trust = Trust::new(user.clone(), workspace.project());
         Self { workspace, user, trust, loaded: Mutex::default() }
     }

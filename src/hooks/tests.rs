@@ -1,12 +1,13 @@
 use serde_json::json;
 
 use super::*;
+use crate::disk::WORKSPACE;
 use crate::model::Digest;
 use crate::model::journal::tests::{draft, removing};
 use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::removal::Removal;
-use crate::storage::Provider as _;
-use crate::storage::filesystem::{Trust, layout};
+use crate::storage::filesystem::Filesystem;
+use crate::workspace::{Trust, layout};
 
 /// A project and the user's configuration, in a temporary folder each.
 struct Place {
@@ -21,9 +22,11 @@ impl Place {
 
     /// Hooks as a process that starts now has them.
     fn hooks(&self) -> Hooks {
-        let workspace = Filesystem::open(self.project.path()).unwrap();
+        let workspace = Workspace::open(self.project.path()).unwrap();
         let user = UserFolder::new(self.user.path().to_owned());
-        Hooks::new(workspace, Some(user), || Time::from_millis(0))
+        Hooks::new(workspace.clone(), Arc::new(Filesystem::new(&workspace)), Some(user), || {
+            Time::from_millis(0)
+        })
     }
 
     fn write(&self, user: bool, content: &str) {
@@ -38,11 +41,11 @@ impl Place {
     }
 
     /// Trusts the project's triggers as long as the file has this digest. `None` trusts none.
-    fn trust(&self, digest: Option<Digest>) {
+    async fn trust(&self, digest: Option<Digest>) {
         let user = UserFolder::new(self.user.path().to_owned());
         let trust = Trust::new(Some(user), self.project.path());
         trust.change(|trusted| trusted.triggers = digest).unwrap();
-        self.hooks().prepare();
+        self.hooks().prepare().await;
     }
 
     fn ran(&self) -> String {
@@ -74,7 +77,7 @@ async fn happens_to(hooks: &Hooks, artifact: &'static str) -> Version {
         let draft = crate::model::Draft { events: vec![event], ..draft(artifact, &json!(version)) };
         transaction.append(draft).unwrap();
     };
-    let newest = hooks.inner.workspace.append(&name, Box::new(decide)).await.unwrap().unwrap();
+    let newest = hooks.inner.provider.append(&name, Box::new(decide)).await.unwrap().unwrap();
     hooks.happened(&name, newest.snapshot.version);
     newest.snapshot.version
 }
@@ -82,7 +85,7 @@ async fn happens_to(hooks: &Hooks, artifact: &'static str) -> Version {
 /// A process that does one thing and delivers before it ends.
 async fn process(place: &Place) {
     let hooks = place.hooks();
-    hooks.prepare();
+    hooks.prepare().await;
     happens(&hooks).await;
     hooks.finish().await;
 }
@@ -95,7 +98,7 @@ async fn delivery_begins_with_what_happens_once_there_are_triggers_and_misses_no
     process(&place).await;
     // Killed before anything was delivered.
     let killed = place.hooks();
-    killed.prepare();
+    killed.prepare().await;
     happens(&killed).await;
     drop(killed);
     assert_eq!(place.ran(), "one 2\n");
@@ -113,7 +116,7 @@ async fn delivery_begins_with_what_happens_once_there_are_triggers_and_misses_no
 async fn triggers_that_come_while_a_process_runs_get_what_happens_from_then_on() {
     let place = Place::new();
     let hooks = place.hooks();
-    hooks.prepare();
+    hooks.prepare().await;
     happens(&hooks).await;
     hooks.inner.deliver_pending().await;
     place.write(true, &triggers("late"));
@@ -144,14 +147,14 @@ async fn the_projects_triggers_run_while_they_are_what_the_user_trusted() {
     let shown = place.hooks().project_triggers().unwrap().unwrap();
     assert!(!shown.trusted && shown.would_do[0].contains("echo $0"), "{shown:?}");
     assert!(place.hooks().findings()[0].problem.contains("not trusted"));
-    place.trust(Some(shown.digest));
+    place.trust(Some(shown.digest)).await;
     process(&place).await;
     assert!(place.hooks().project_triggers().unwrap().unwrap().trusted);
     place.write(false, &triggers("changed"));
     process(&place).await;
     assert!(place.hooks().findings()[0].problem.contains("changed since"));
     place.write(false, &triggers("cloned"));
-    place.trust(None);
+    place.trust(None).await;
     process(&place).await;
     assert_eq!(place.ran(), "cloned 2\n");
 }
@@ -161,10 +164,13 @@ async fn what_is_trusted_in_one_project_is_not_in_another() {
     let (place, other) = (Place::new(), Place::new());
     let same = triggers("same");
     [&place, &other].into_iter().for_each(|place| place.write(false, &same));
-    place.trust(Some(Digest::of(same.as_bytes())));
-    let workspace = Filesystem::open(other.project.path()).unwrap();
+    place.trust(Some(Digest::of(same.as_bytes()))).await;
+    let workspace = Workspace::open(other.project.path()).unwrap();
     let user = UserFolder::new(place.user.path().to_owned());
-    let hooks = Hooks::new(workspace, Some(user), || Time::from_millis(0));
+    let hooks =
+        Hooks::new(workspace.clone(), Arc::new(Filesystem::new(&workspace)), Some(user), || {
+            Time::from_millis(0)
+        });
     assert!(!hooks.project_triggers().unwrap().unwrap().trusted);
     assert!(place.hooks().project_triggers().unwrap().unwrap().trusted);
 }
@@ -177,7 +183,9 @@ async fn who_delivers_takes_over_what_others_could_not() {
     let trigger = json!({"name": "t", "on": "on_phase_start", "command": ["sh", "-c", waiting]});
     place.write(true, &json!({ "triggers": [trigger] }).to_string());
     let (busy, other) = (place.hooks(), place.hooks());
-    [&busy, &other].into_iter().for_each(Hooks::prepare);
+    for hooks in [&busy, &other] {
+        hooks.prepare().await;
+    }
     happens_to(&busy, "a").await;
     let inner = Arc::clone(&busy.inner);
     let delivering = tokio::spawn(async move { inner.deliver_pending().await });
@@ -202,7 +210,7 @@ async fn what_was_tried_counts_after_a_restart() {
     // The pause after the first attempt is longer than a command of the command line goes on.
     process(&place).await;
     let progress = || {
-        let workspace = Filesystem::open(place.project.path()).unwrap();
+        let workspace = Workspace::open(place.project.path()).unwrap();
         Progress::read(&workspace, &Name::parse("a").unwrap()).unwrap().version
     };
     assert_eq!((&*place.ran(), progress()), ("f 1\n", 0));
@@ -214,7 +222,7 @@ async fn what_was_tried_counts_after_a_restart() {
 async fn without_triggers_nothing_is_made() {
     let place = Place::new();
     process(&place).await;
-    let folder = place.project.path().join(layout::WORKSPACE);
+    let folder = place.project.path().join(WORKSPACE);
     assert_eq!(std::fs::read_dir(place.user.path()).unwrap().count(), 0);
     for file in ["workflow.log", "undelivered", "locks/@hooks", "artifacts/a/hooks.cursor"] {
         assert!(!folder.join(file).exists(), "{file}");
@@ -227,7 +235,7 @@ async fn ends(hooks: &Hooks, removal: Removal) {
         transaction.end(removing("a", removal));
     };
     let name = Name::parse("a").unwrap();
-    assert!(hooks.inner.workspace.append(&name, Box::new(decide)).await.unwrap().is_none());
+    assert!(hooks.inner.provider.append(&name, Box::new(decide)).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -235,7 +243,7 @@ async fn events_of_a_deleted_artifact_are_delivered_and_those_of_its_next_life_t
     let place = Place::new();
     place.write(true, &triggers("t"));
     let killed = place.hooks();
-    killed.prepare();
+    killed.prepare().await;
     happens(&killed).await;
     happens(&killed).await;
     ends(&killed, Removal::Delete).await;
@@ -243,7 +251,7 @@ async fn events_of_a_deleted_artifact_are_delivered_and_those_of_its_next_life_t
     process(&place).await;
     assert_eq!(place.ran(), "t 1\nt 2\nt 4\n");
     let purging = place.hooks();
-    purging.prepare();
+    purging.prepare().await;
     ends(&purging, Removal::Purge).await;
     drop(purging);
     process(&place).await;

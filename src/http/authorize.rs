@@ -175,9 +175,9 @@ mod tests {
     use axum::http::Request;
 
     use super::*;
+    use crate::disk::UserFolder;
     use crate::model::Name;
     use crate::service::{NewToken, SystemClock};
-    use crate::storage::filesystem::UserFolder;
 
     fn tokens(folder: &tempfile::TempDir, workspace: &str) -> Tokens {
         let user = UserFolder::new(folder.path().to_owned());

@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::options::Certificate;
-use crate::storage::filesystem::regular;
+use crate::disk::regular;
 
 /// Bytes of a file of certificates or of a key.
 const PEM_BYTES_MAX: usize = 1 << 20;

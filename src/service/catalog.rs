@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::Service;
 use crate::model::workflow::Bundle;
 use crate::model::{Digest, Document, Name, Refusal, Workflow};
-use crate::storage::filesystem::{Filesystem, Trust};
+use crate::workspace::{Trust, Workspace};
 
 /// Definitions of running cycles that are kept compiled.
 const COMPILED_MAX: usize = 64;
@@ -77,7 +77,7 @@ fn compile_built_in(built_in: &BuiltIn) -> Known {
 /// Finds workflows by name and by digest.
 #[derive(Debug)]
 pub(super) struct Catalog {
-    workspace: Option<Filesystem>,
+    workspace: Option<Workspace>,
     /// What the user trusts. Without it nothing that the project brings is used.
     trust: Option<Trust>,
     by_digest: Mutex<HashMap<Digest, Arc<Workflow>>>,
@@ -85,12 +85,12 @@ pub(super) struct Catalog {
 
 impl Catalog {
     /// Makes a catalog of the built-in workflows and of the project's own.
-    pub(super) fn new(workspace: Option<Filesystem>, trust: Option<Trust>) -> Self {
+    pub(super) fn new(workspace: Option<Workspace>, trust: Option<Trust>) -> Self {
         Self { workspace, trust, by_digest: Mutex::default() }
     }
 
     /// Returns the workspace on disk, if there is one.
-    pub(super) fn workspace(&self) -> Option<&Filesystem> {
+    pub(super) fn workspace(&self) -> Option<&Workspace> {
         self.workspace.as_ref()
     }
 

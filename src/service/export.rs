@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Caller, Service, refusal};
+use crate::disk::StagedDir;
+use crate::disk::WORKSPACE;
 use crate::model::entry::{Entry, LogFile, Payload, Section};
 use crate::model::journal::Snapshot;
 use crate::model::lifecycle::LifecycleEvent;
@@ -14,8 +16,6 @@ use crate::model::patch::Patch;
 use crate::model::projection;
 use crate::model::{Digest, Name, Refusal, Time, Version};
 use crate::storage::OutputFile;
-use crate::storage::filesystem::StagedDir;
-use crate::storage::filesystem::layout::WORKSPACE;
 
 /// Entries that are read at once.
 const ENTRIES: usize = 256;

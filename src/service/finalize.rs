@@ -14,7 +14,7 @@ use crate::model::journal::{Snapshot, Transaction};
 use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::workflow;
 use crate::model::{Document, Draft, Name, Refusal, Version, Workflow};
-use crate::storage::filesystem::layout;
+use crate::workspace::layout;
 
 /// The arguments of `finalize`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

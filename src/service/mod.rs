@@ -72,8 +72,8 @@ use crate::model::briefing::{self, Briefing};
 use crate::model::journal::Snapshot;
 use crate::model::removal::Removal;
 use crate::model::{Document, Name, Refusal, Workflow};
-use crate::storage::filesystem::{Filesystem, Trust};
 use crate::storage::{self, Newest, Provider, Tombstone};
+use crate::workspace::{Trust, Workspace};
 
 /// The operations on a workspace.
 #[derive(Clone, Debug)]
@@ -92,27 +92,24 @@ pub struct Service {
 impl Service {
     /// Serves what is stored by a provider, with the built-in workflows.
     pub fn new(provider: Arc<dyn Provider>, clock: Arc<dyn Clock>) -> Self {
-        Self::with_catalog(provider, clock, Catalog::new(None, None))
-    }
-
-    /// Serves a workspace on disk, with the built-in workflows. What else the project brings does
-    /// nothing until [`Service::with_trust`] says what its user trusts.
-    pub fn of_workspace(workspace: Filesystem) -> Self {
-        let catalog = Catalog::new(Some(workspace.clone()), None);
-        Self::with_catalog(Arc::new(workspace), Arc::new(SystemClock), catalog)
-    }
-
-    fn with_catalog(provider: Arc<dyn Provider>, clock: Arc<dyn Clock>, catalog: Catalog) -> Self {
         let queues = Arc::new(Queues::new(Arc::clone(&provider)));
         Self {
             provider,
             clock,
-            catalog: Arc::new(catalog),
+            catalog: Arc::new(Catalog::new(None, None)),
             queues,
             commands: None,
             hooks: None,
             approvals: Approvals::Person,
         }
+    }
+
+    /// Uses the workflows of a project's own folder, once [`Service::with_trust`] says that its user trusts
+    /// them.
+    #[must_use]
+    pub fn with_workspace(self, workspace: Workspace) -> Self {
+        let catalog = Catalog::new(Some(workspace), self.catalog.trust().cloned());
+        Self { catalog: Arc::new(catalog), ..self }
     }
 
     /// Lets checks run the commands that the user's own configuration allows, and those that they

@@ -14,7 +14,7 @@ use crate::model::briefing::Briefing;
 use crate::model::journal::{Snapshot, Transaction};
 use crate::model::output::{Output, OutputPath};
 use crate::model::{Digest, Draft, Name, Refusal, Time, Version, limits};
-use crate::storage::filesystem::layout;
+use crate::workspace::layout;
 
 /// The arguments of `write_output`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -11,6 +11,7 @@ use super::clock::tests::ManualClock;
 use super::*;
 use crate::model::document::ConvergenceStatus;
 use crate::model::limits;
+use crate::storage::filesystem::Filesystem;
 use crate::storage::memory::Memory;
 
 fn service() -> Service {
@@ -20,8 +21,9 @@ fn service() -> Service {
 /// A service on disk, with what has to live as long.
 fn on_disk() -> (tempfile::TempDir, Service) {
     let folder = tempfile::tempdir().unwrap();
-    let workspace = Filesystem::open(folder.path()).unwrap();
-    (folder, Service::of_workspace(workspace))
+    let workspace = Workspace::open(folder.path()).unwrap();
+    let provider = Arc::new(Filesystem::new(&workspace));
+    (folder, Service::new(provider, Arc::new(SystemClock)).with_workspace(workspace))
 }
 
 fn caller() -> Caller {

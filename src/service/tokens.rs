@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::Clock;
+use crate::disk::UserFolder;
 use crate::model::token::{self, Grant, Invalid, Scope, Secret, Token};
 use crate::model::{Name, Refusal, Time, limits};
-use crate::storage::filesystem::UserFolder;
 
 /// The file, in the user's folder.
 const FILE: &str = "tokens.json";

@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use super::{Service, catalog, listing_refusal};
 use crate::checks::{self, CommandPolicy};
+use crate::disk::WORKSPACE;
 use crate::model::journal::Snapshot;
 use crate::model::workflow::Bundle;
 use crate::model::{Digest, Name, Refusal};
-use crate::storage::filesystem::layout::WORKSPACE;
 
 /// Names that are fetched at once.
 const CHUNK: usize = 256;

@@ -23,7 +23,7 @@ use self::play::Play;
 use super::Failure;
 use super::output::Output;
 use crate::model::Name;
-use crate::storage::filesystem::layout;
+use crate::workspace::layout;
 
 /// The artifact that the demo makes.
 const ARTIFACT: &str = "incident-report";

@@ -15,7 +15,7 @@ use super::session::{ReportedState, Session};
 use super::story::Story;
 use crate::cli::output::Output;
 use crate::model::Name;
-use crate::storage::filesystem::layout;
+use crate::workspace::layout;
 
 /// When the server is killed: when some work is done and some is not.
 const KILL: Moment = Moment { phase: "execute", iteration: 2 };

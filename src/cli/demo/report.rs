@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::checks::Outline;
+use crate::disk::regular;
 use crate::model::limits;
-use crate::storage::filesystem::regular;
 
 /// The report as it comes in, with its defects.
 const DRAFT: &str = include_str!("report.md");

@@ -21,9 +21,9 @@ use self::hosts::{HOSTS, Host};
 use self::launch::{Launch, checked_url, checked_variable};
 use super::output::{BOLD, DIM, GOOD, Output, Page, WARN};
 use super::{Failure, project, serve};
+use crate::disk::ConfigurationFile;
 use crate::model::Refusal;
 use crate::service::{Clock as _, SystemClock};
-use crate::storage::filesystem::ConfigurationFile;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Install {

@@ -8,9 +8,9 @@ use super::super::output::{BOLD, GOOD, WARN};
 use super::super::writing::asked;
 use super::super::{Context, Failure, token};
 use super::unusable;
+use crate::disk::WORKSPACE;
 use crate::model::Refusal;
-use crate::storage::filesystem::layout::WORKSPACE;
-use crate::storage::filesystem::{OWNER_VARIABLE, Trust, owner};
+use crate::workspace::{OWNER_VARIABLE, Trust, owner};
 
 /// What is answered.
 #[derive(Debug, Serialize)]

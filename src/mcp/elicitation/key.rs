@@ -9,7 +9,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use crate::storage::filesystem::regular;
+use crate::disk::regular;
 
 /// A secret of 32 bytes.
 pub(super) type Key = [u8; 32];

@@ -5,11 +5,11 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::notes::Notes;
+use crate::disk::WORKSPACE;
+use crate::disk::{Kind, NOT_FOLLOWED, UntrustedDir};
 use crate::model::entry::{LogFile, Section};
 use crate::model::output::OutputPath;
 use crate::model::{Refusal, limits};
-use crate::storage::filesystem::layout::WORKSPACE;
-use crate::storage::filesystem::{Kind, NOT_FOLLOWED, UntrustedDir};
 
 /// Bytes of a JSON file.
 const JSON_BYTES_MAX: u64 = limits::DOCUMENT_BYTES_MAX as u64;

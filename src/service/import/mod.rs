@@ -24,12 +24,12 @@ use self::state::{Here, PMPO};
 use super::catalog::Known;
 use super::write::Writing;
 use super::{Caller, Service, refusal};
+use crate::disk::WORKSPACE;
 use crate::model::document::check_size;
 use crate::model::entry::{IMPORTING_OPERATION, Section};
 use crate::model::journal::Transaction;
 use crate::model::output::Output;
 use crate::model::{Digest, Document, Draft, Name, Refusal, Time, Version};
-use crate::storage::filesystem::layout::WORKSPACE;
 
 /// What is to be imported.
 #[derive(Clone, Debug, Serialize, Deserialize)]

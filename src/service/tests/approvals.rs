@@ -2,9 +2,9 @@
 //! most of the latter before; here it is the service that does, whatever a face hands to it.
 
 use super::*;
+use crate::disk::UserFolder;
 use crate::model::gate::ApprovalBinding;
 use crate::model::token::{Grant, Scope};
-use crate::storage::filesystem::UserFolder;
 
 /// A service that wants a token, with an artifact in it, and the user's tokens.
 struct Strict {

@@ -1,7 +1,9 @@
 use std::path::Path;
 
 use super::*;
-use crate::storage::filesystem::{Trust, Trusted, UserFolder};
+use crate::disk::UserFolder;
+use crate::storage::filesystem::Filesystem;
+use crate::workspace::{Trust, Trusted, Workspace};
 
 /// A project with the workflow `review`, and the folder of a user's configuration.
 struct Place {
@@ -35,8 +37,11 @@ impl Place {
 
     /// A process that starts now, of some user.
     fn service_of(&self, user: &Path) -> Service {
-        let workspace = Filesystem::open(self.project.path()).unwrap();
-        Service::of_workspace(workspace).with_trust(self.trust_of(user))
+        let workspace = Workspace::open(self.project.path()).unwrap();
+        let provider = Arc::new(Filesystem::new(&workspace));
+        Service::new(provider, Arc::new(SystemClock))
+            .with_workspace(workspace)
+            .with_trust(self.trust_of(user))
     }
 
     fn service(&self) -> Service {

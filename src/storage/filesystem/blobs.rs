@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::io;
 
 use super::fault::{Fault, doing};
-use super::fs::{self, Fs};
 use super::layout;
+use crate::disk::fs::{self, Fs};
 use crate::model::{Digest, Name};
 
 /// Bytes of a blob: an output, or the patch of a document that changes in all places.

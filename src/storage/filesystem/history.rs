@@ -5,9 +5,9 @@ use std::io;
 
 use super::blobs::Blobs;
 use super::fault::{Fault, doing};
-use super::fs::{self, Fs};
 use super::layout;
 use super::segment;
+use crate::disk::fs::{self, Fs};
 use crate::model::entry::{Entry, Payload};
 use crate::model::frame::{self, Scan};
 use crate::model::journal::{Damage, Journal, LoadBlob, Snapshot};

@@ -1,68 +1,15 @@
-//! Where things are in a workspace.
-//!
-//! ```text
-//! .refiner/
-//!   .gitignore   registry.json   workflow.log   workflow.log.1
-//!   triggers.json                            the project's hooks, which run once they are trusted
-//!   undelivered/                             notes for whoever delivers events
-//!   workflows/<name>/                        the user's own workflows
-//!   locks/<name>@projections   locks/@registry   locks/@hooks   locks/<name>   (formats 1 and 2)
-//!   artifacts/<name>/
-//!     journal/<first version>.jsonl          the truth, in segments
-//!     journal/removed                        up to which version files were taken away
-//!     state.json  constraints.json  refinement_log.md  decisions.md
-//!     blobs/<digest>   dist/   kept/
-//!     hooks.cursor                           how far its events were delivered
-//!   history/<name>/<cycle>/                  finalized cycles, a readable copy
-//!   trash/<name>-<time>-<version>/           what that version, a reset or a deletion, took away
-//!   trash/<name>-after-<version>-<crc>       what was cut
-//! ```
+//! Where journals, projections and what they leave behind are in a workspace. The rest of the workspace is
+//! in [`crate::workspace::layout`], with a picture of all of it.
 
 use crate::model::{Digest, Name, Time, Version};
+pub(super) use crate::workspace::layout::{
+    ARTIFACTS, HISTORY, LOCKS, archive, artifact, dist, in_artifact,
+};
 
-/// The workspace's folder in a project.
-pub const WORKSPACE: &str = ".refiner";
-
-pub(super) const ARTIFACTS: &str = ".refiner/artifacts";
-pub(super) const LOCKS: &str = ".refiner/locks";
-pub(super) const HISTORY: &str = ".refiner/history";
-pub(super) const WORKFLOWS: &str = ".refiner/workflows";
 pub(super) const TRASH: &str = ".refiner/trash";
-pub(super) const GITIGNORE: &str = ".refiner/.gitignore";
 pub(super) const REGISTRY: &str = ".refiner/registry.json";
 /// Not a name of an artifact, since names have no `@`.
 pub(super) const REGISTRY_LOCK: &str = ".refiner/locks/@registry";
-/// The project's own triggers.
-pub const TRIGGERS: &str = ".refiner/triggers.json";
-pub(super) const DELIVERY_LOCK: &str = ".refiner/locks/@hooks";
-/// What came of each delivery of an event.
-pub const DELIVERY_LOG: &str = ".refiner/workflow.log";
-pub(super) const DELIVERY_LOG_BEFORE: &str = ".refiner/workflow.log.1";
-pub(super) const UNDELIVERED: &str = ".refiner/undelivered";
-
-/// What of a workspace git should not see: the journals are binary in nature and private, the
-/// readable copies are for people.
-pub(super) const GITIGNORE_TEXT: &str = "\
-locks/
-trash/
-history/*/.*
-artifacts/*/journal/
-artifacts/*/blobs/
-artifacts/*/kept/
-artifacts/*/hooks.cursor
-undelivered/
-workflow.log*
-*.tmp
-";
-
-pub(super) fn artifact(name: &Name) -> String {
-    format!("{ARTIFACTS}/{name}")
-}
-
-pub(super) fn in_artifact(name: &Name, file: &str) -> String {
-    format!("{ARTIFACTS}/{name}/{file}")
-}
-
 pub(super) fn journal(name: &Name) -> String {
     in_artifact(name, "journal")
 }
@@ -140,10 +87,6 @@ pub(super) fn kept(name: &Name) -> String {
     in_artifact(name, "kept")
 }
 
-pub(super) fn delivered(name: &Name) -> String {
-    in_artifact(name, "hooks.cursor")
-}
-
 /// The lock on an artifact's journal in formats 1 and 2. Since then it is on the newest segment.
 pub(super) fn older_lock(name: &Name) -> String {
     format!("{LOCKS}/{name}")
@@ -155,16 +98,6 @@ pub(super) fn projections_lock(name: &Name) -> String {
 
 pub(super) fn history(name: &Name) -> String {
     format!("{HISTORY}/{name}")
-}
-
-/// The folder of a finalized cycle, from the workspace's parent.
-pub fn archive(name: &Name, cycle: u64) -> String {
-    format!("{HISTORY}/{name}/{cycle}")
-}
-
-/// The folder in which the work itself is, from the workspace's parent.
-pub fn dist(name: &Name) -> String {
-    in_artifact(name, "dist")
 }
 
 #[cfg(test)]

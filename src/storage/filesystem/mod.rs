@@ -8,66 +8,44 @@
 
 mod artifact;
 mod blobs;
-mod configuration_file;
-mod delivery;
-mod disk;
-mod distrust;
 mod examine;
 mod fault;
-#[cfg_attr(not(unix), path = "folder_portable.rs")]
-mod folder;
-mod fs;
 mod history;
 pub mod layout;
-mod lock;
 mod open_artifacts;
-mod open_file;
 mod outputs;
 mod projections;
 mod registry;
-pub mod regular;
 mod removal;
-mod sabotage;
 mod segment;
 #[cfg(test)]
 mod simulation;
-mod staged_dir;
-mod trust;
-mod untrusted_dir;
-mod user_folder;
 mod watch;
-mod workflows;
 mod writer;
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use self::artifact::{Artifact, ArtifactState};
-pub use self::configuration_file::ConfigurationFile;
-pub use self::delivery::{DeliveryLock, Seen, Undelivered};
-use self::disk::Disk;
-use self::distrust::Distrusted;
-pub use self::distrust::Owners;
 use self::fault::{Fault, doing};
-use self::fs::{Fs, Mode};
 use self::history::History;
 use self::open_artifacts::OpenArtifacts;
 use self::registry::{Registered, Registry};
-pub use self::staged_dir::StagedDir;
-pub use self::trust::{OWNER_VARIABLE, Trust, Trusted, owner, trusts_owner};
-pub use self::untrusted_dir::{Kind, NOT_FOLLOWED, UntrustedDir};
-pub use self::user_folder::UserFolder;
 use self::watch::WorkspaceWatch;
 use super::{Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone, Watch};
+use crate::disk::WORKSPACE;
+use crate::disk::distrust::Distrusted;
+use crate::disk::fs::{self, Fs};
 use crate::model::entry::{Entry, LogFile};
 use crate::model::journal::{Snapshot, Transaction};
 use crate::model::output::OutputPath;
 use crate::model::{Digest, Name, Version};
+use crate::workspace::Workspace;
 
 /// How large a segment may become before the next one is begun.
 #[derive(Clone, Copy, Debug)]
@@ -101,21 +79,10 @@ pub(crate) struct Store {
 }
 
 impl Filesystem {
-    /// Opens the workspace of a project. The workspace's folder is made with the first artifact;
-    /// the project's must exist.
-    pub fn open(project: &Path) -> io::Result<Self> {
-        Self::open_of(project, Owners::user())
-    }
-
-    /// Does the same for a workspace of which only what belongs to these users is opened.
-    pub fn open_of(project: &Path, owners: Owners) -> io::Result<Self> {
-        let disk = Disk::open(project, owners)?;
-        Ok(Self { store: Arc::new(Store::new(Arc::new(disk), SIZES)), project: project.to_owned() })
-    }
-
-    /// Returns the project's folder.
-    pub fn project(&self) -> &Path {
-        &self.project
+    /// Keeps journals in a workspace.
+    pub fn new(workspace: &Workspace) -> Self {
+        let store = Store::new(workspace.fs(), SIZES);
+        Self { store: Arc::new(store), project: workspace.project().to_owned() }
     }
 
     /// Runs a blocking operation where it keeps no other task waiting. It ends even if the caller
@@ -280,21 +247,9 @@ enum Presence {
     Nowhere,
 }
 
-/// Makes the folders of a workspace. Their names become durable with the first artifact's.
-fn make_workspace(fs: &dyn Fs) -> io::Result<()> {
-    fs.create_dir(layout::WORKSPACE)?;
-    match fs.open(layout::GITIGNORE, Mode::CreateNew) {
-        // Another process may have been faster, or a person has their own.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        made => made?.write_at(0, layout::GITIGNORE_TEXT.as_bytes())?,
-    }
-    fs.create_dir(layout::ARTIFACTS)?;
-    fs.create_dir(layout::LOCKS)
-}
-
 impl fmt::Display for Filesystem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "filesystem ({})", self.project.join(layout::WORKSPACE).display())
+        write!(f, "filesystem ({})", self.project.join(WORKSPACE).display())
     }
 }
 
@@ -402,9 +357,8 @@ impl Provider for Filesystem {
 
     async fn watch(&self) -> Result<Box<dyn Watch>, Error> {
         let project = self.project.clone();
-        let watch = self.blocking(move |_| {
-            WorkspaceWatch::new(&project).map_err(doing("watch", layout::WORKSPACE))
-        });
+        let watch = self
+            .blocking(move |_| WorkspaceWatch::new(&project).map_err(doing("watch", WORKSPACE)));
         Ok(Box::new(watch.await?))
     }
 
@@ -446,6 +400,8 @@ pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::disk::Owners;
+    use crate::disk::real::Disk;
     use crate::model::journal::tests::{draft, removing};
     use crate::model::removal::Removal;
     use crate::storage::Timings;

@@ -3,8 +3,8 @@
 use std::io;
 
 use super::blobs;
-use super::distrust::Kind;
-use super::fs::{self, Fs};
+use crate::disk::distrust::Kind;
+use crate::disk::fs::{self, Fs};
 use crate::model::output::OutputPath;
 use crate::model::{Digest, Name, limits};
 use crate::storage::OutputFile;

@@ -9,13 +9,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use super::fs::{self, Fs, Mode, Stat};
 use super::history::{History, as_io};
 use super::layout;
-use super::lock::LockFile;
 use super::removal;
-use super::sabotage::{Sabotage, planted};
 use super::writer::{JournalState, LogChanges};
+use crate::disk::WORKSPACE;
+use crate::disk::fs::{self, Fs, Mode, Stat};
+use crate::disk::lock::LockFile;
+use crate::disk::sabotage::{Sabotage, planted};
 use crate::model::entry::{Entry, LogExtent, LogFile, Logs, Payload};
 use crate::model::journal::Snapshot;
 use crate::model::output::OutputPath;
@@ -414,7 +415,7 @@ fn write_archive(cycle: u64, since: Version, end: Version, round: &Round<'_>) ->
     }
     archive_outputs(&unfinished, &snapshot, round)?;
     fs.rename(&unfinished, &layout::archive(name, cycle))?;
-    [&cycles, layout::HISTORY, layout::WORKSPACE].iter().try_for_each(|folder| fs.flush_dir(folder))
+    [&cycles, layout::HISTORY, WORKSPACE].iter().try_for_each(|folder| fs.flush_dir(folder))
 }
 
 /// Copies the files of the manifest into an archive, as they were recorded.

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::artifact::hold_briefly;
 use super::fault::Fault;
-use super::fs::{self, Fs};
 use super::layout;
-use super::lock::HeldLock;
+use crate::disk::fs::{self, Fs};
+use crate::disk::lock::HeldLock;
 use crate::model::{Document, Name};
 
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -154,10 +154,10 @@ mod tests {
 
     use serde_json::json;
 
-    use super::super::disk::Disk;
-    use super::super::distrust::Owners;
     use super::super::{SIZES, Store};
     use super::*;
+    use crate::disk::Owners;
+    use crate::disk::real::Disk;
     use crate::model::journal::Transaction;
     use crate::model::journal::tests::{draft, removing};
     use crate::model::removal::Removal;

@@ -6,10 +6,11 @@
 
 use std::io;
 
-use super::distrust::Kind;
-use super::fs::{self, Fs};
 use super::layout;
-use super::sabotage::{Sabotage, planted};
+use crate::disk::WORKSPACE;
+use crate::disk::distrust::Kind;
+use crate::disk::fs::{self, Fs};
+use crate::disk::sabotage::{Sabotage, planted};
 use crate::model::removal::{Removal, Removed};
 use crate::model::{Name, Version};
 
@@ -48,7 +49,7 @@ pub(super) fn take_away(fs: &dyn Fs, name: &Name, removed: Removed) -> io::Resul
 fn to_trash(fs: &dyn Fs, name: &Name, removed: Removed) -> io::Result<()> {
     let (artifact, history) = (layout::artifact(name), layout::history(name));
     let trash = layout::trash(name, removed.at, removed.version);
-    for (folder, parent) in [(layout::TRASH, layout::WORKSPACE), (&trash, layout::TRASH)] {
+    for (folder, parent) in [(layout::TRASH, WORKSPACE), (&trash, layout::TRASH)] {
         fs.create_dir(folder)?;
         fs.flush_dir(parent)?;
     }

@@ -3,9 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use super::fs::{self, File, Fs, Mode, TEMPORARY_SUFFIX, is_absent};
 use super::layout;
-use super::sabotage::{Sabotage, planted};
+use crate::disk::fs::{self, File, Fs, Mode, TEMPORARY_SUFFIX, is_absent};
+use crate::disk::sabotage::{Sabotage, planted};
 use crate::model::entry::{Entry, Payload};
 use crate::model::frame::{self, Scan};
 use crate::model::journal::{Damage, Journal, LoadBlob};

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 use super::artifact::hold_briefly;
 use super::layout;
+use crate::disk::{WORKSPACE, fs};
 use crate::model::Name;
 use crate::model::projection::STATE_FILE;
 use crate::storage::watch::Signals;
@@ -67,7 +68,7 @@ impl WorkspaceWatch {
     /// Begins to watch a project's workspace, which need not exist.
     pub(super) fn new(project: &Path) -> io::Result<Self> {
         let project = project.canonicalize()?;
-        let workspace = project.join(layout::WORKSPACE);
+        let workspace = project.join(WORKSPACE);
         let seen = Arc::new(Seen { workspace, ..Seen::default() });
         let told = Arc::clone(&seen);
         let watcher = notify::recommended_watcher(move |event| told.see(event));
@@ -253,7 +254,7 @@ fn text(component: Component<'_>) -> Option<&str> {
 fn is_absent(error: &notify::Error) -> bool {
     match &error.kind {
         notify::ErrorKind::PathNotFound => true,
-        notify::ErrorKind::Io(error) => super::fs::is_absent(error),
+        notify::ErrorKind::Io(error) => fs::is_absent(error),
         _ => false,
     }
 }
@@ -268,6 +269,7 @@ mod tests {
     use crate::storage::Provider as _;
     use crate::storage::filesystem::Filesystem;
     use crate::storage::filesystem::tests::fresh;
+    use crate::workspace::Workspace;
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
@@ -275,7 +277,7 @@ mod tests {
 
     /// Writes a version as another process does, which shares nothing but the folder.
     async fn put_elsewhere(project: &Path, artifact: &str, value: u32) {
-        let other = Filesystem::open(project).unwrap();
+        let other = Filesystem::new(&Workspace::open(project).unwrap());
         let of = artifact.to_owned();
         let decide = move |transaction: &mut Transaction<'_>| {
             drop(transaction.append(draft(&of, &json!(value))).unwrap())

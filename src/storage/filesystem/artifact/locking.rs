@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::fault::{Fault, doing};
-use super::super::fs::{self, File, Mode};
-use super::super::lock::HeldLock;
-use super::super::sabotage::{Sabotage, planted};
+use super::super::layout;
 use super::super::segment::{self, OpenSegment};
 use super::super::writer::Writer;
-use super::super::{layout, make_workspace};
 use super::{Artifact, EXCHANGES_MAX, Open, hold_briefly};
+use crate::disk::fs::{self, File, Mode};
+use crate::disk::lock::HeldLock;
+use crate::disk::sabotage::{Sabotage, planted};
 use crate::model::entry::FORMAT;
 use crate::model::frame::{self, Scan};
 use crate::model::journal::Journal;
 use crate::model::removal::Removal;
 use crate::model::{JournalId, Version};
 use crate::storage::timings::timed;
+use crate::workspace;
 
 /// How long to wait for another process that holds a lock. It holds it for the time of one write.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -153,7 +154,7 @@ impl Artifact {
         let take = || HeldLock::at(self.fs.as_ref(), &path, LOCK_TIMEOUT);
         let taken = match take() {
             Err(error) if fs::is_absent(&error) => {
-                make_workspace(self.fs.as_ref()).and_then(|()| take())
+                workspace::make(self.fs.as_ref()).and_then(|()| take())
             }
             taken => taken,
         };

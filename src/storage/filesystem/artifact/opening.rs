@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::super::fault::{Fault, doing};
-use super::super::fs::{self, File, Mode, Stat};
-use super::super::sabotage::{Sabotage, planted};
 use super::super::writer;
 use super::super::{Newest, layout};
 use super::{Artifact, ArtifactState, Published, hold_briefly};
+use crate::disk::fs::{self, File, Mode, Stat};
+use crate::disk::sabotage::{Sabotage, planted};
 use crate::model::entry::{Entry, FORMAT};
 use crate::model::projection;
 use crate::model::{Version, frame};

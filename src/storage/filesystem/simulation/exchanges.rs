@@ -6,12 +6,13 @@
 use std::io;
 use std::sync::Arc;
 
-use super::super::distrust::Kind;
-use super::super::fs::{self, Fs as _, Mode};
-use super::super::sabotage::testing;
 use super::super::{Store, layout};
-use super::disk::{Process, Random, SimulatedDisk};
 use super::harness::{Plan, SIZES, Told, name, tokens_of};
+use crate::disk::WORKSPACE;
+use crate::disk::distrust::Kind;
+use crate::disk::fs::{self, Fs as _, Mode};
+use crate::disk::sabotage::testing;
+use crate::disk::simulated::{Process, Random, SimulatedDisk};
 use crate::model::Version;
 
 /// How often the person does something.
@@ -24,16 +25,16 @@ pub(super) fn exchange(plan: Plan, person: &Process) -> usize {
     let mut over = 0;
     for number in 0..EXCHANGES {
         for _ in 0..random.below(60) {
-            drop(person.stat(layout::WORKSPACE));
+            drop(person.stat(WORKSPACE));
         }
         let aside = format!("aside-{number}");
         // What fails, such as to move what is not there, has done nothing or only a part.
         drop(match random.below(7) {
             0 => person.remove_folder(layout::LOCKS),
-            1 => person.remove_folder(layout::WORKSPACE),
+            1 => person.remove_folder(WORKSPACE),
             2 => person.remove_folder(&layout::artifact(&name())),
-            3 => person.rename(layout::WORKSPACE, &aside),
-            4 => move_and_copy(person, layout::WORKSPACE, &aside),
+            3 => person.rename(WORKSPACE, &aside),
+            4 => move_and_copy(person, WORKSPACE, &aside),
             5 => move_and_copy(person, &layout::journal(&name()), &aside),
             _ => move_and_copy(person, layout::LOCKS, &aside),
         });

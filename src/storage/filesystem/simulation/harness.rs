@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::super::artifact::ArtifactState;
 use super::super::fault::Fault as StoreFault;
-use super::super::sabotage::{Sabotage, testing};
 use super::super::{Sizes, Store, fs, layout, segment};
-use super::disk::{Fault, Kind, PAGE, Process, Random, SimulatedDisk};
 use super::{exchanges, removals, verdict};
+use crate::disk::sabotage::{Sabotage, testing};
+use crate::disk::simulated::{Fault, Kind, PAGE, Process, Random, SimulatedDisk};
 use crate::model::entry::{LogFile, OPENING_OPERATION, Section};
 use crate::model::journal::tests::draft;
 use crate::model::journal::{Snapshot, Transaction};

@@ -5,15 +5,14 @@
 
 #![expect(clippy::cast_possible_truncation, reason = "simulated files are small")]
 
-mod disk;
 mod exchanges;
 mod harness;
 mod removals;
 mod verdict;
 
-use self::disk::{Fault, Kind};
 use self::harness::{Plan, damage, run};
-use super::sabotage::Sabotage;
+use crate::disk::sabotage::Sabotage;
+use crate::disk::simulated::{Fault, Kind};
 
 /// Returns how many seeds to run.
 fn seeds(default: u64) -> u64 {

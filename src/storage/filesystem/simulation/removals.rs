@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::super::distrust::Kind;
 use super::super::{Store, fs, layout};
-use super::disk::{Process, Random};
 use super::harness::{name, read_whole};
 use super::verdict::States;
+use crate::disk::WORKSPACE;
+use crate::disk::distrust::Kind;
+use crate::disk::simulated::{Process, Random};
 use crate::model::Version;
 use crate::model::journal::Transaction;
 use crate::model::journal::tests::removing;
@@ -147,7 +148,7 @@ pub(super) fn check_purged(
     let tokens: Vec<&str> = purged.map(|(token, _)| token.as_str()).collect();
     match tokens.is_empty() {
         true => Ok(()),
-        false => search(process, layout::WORKSPACE, &tokens).map_err(|error| error.to_string())?,
+        false => search(process, WORKSPACE, &tokens).map_err(|error| error.to_string())?,
     }
 }
 

@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::super::artifact::ArtifactState;
 use super::super::registry::{self, Registered};
-use super::super::sabotage::testing;
 use super::super::{Store, blobs, layout, segment};
-use super::disk::{Process, Random, SimulatedDisk};
 use super::harness::{OUTPUT, Plan, SIZES, Told, name, read_whole, save, tokens_of};
 use super::removals;
+use crate::disk::sabotage::testing;
+use crate::disk::simulated::{Process, Random, SimulatedDisk};
 use crate::model::entry::Payload;
 use crate::model::journal::{Journal, Snapshot};
 use crate::model::projection::{self, STATE_FILE};

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use super::super::blobs;
 use super::super::fault::{Fault, doing};
-use super::super::fs::{File, Fs, Mode, TEMPORARY_SUFFIX};
 use super::super::layout;
-use super::super::sabotage::{Sabotage, planted};
 use super::super::segment::OpenSegment;
 use super::{LogChanges, Segment, Writer};
+use crate::disk::WORKSPACE;
+use crate::disk::fs::{File, Fs, Mode, TEMPORARY_SUFFIX};
+use crate::disk::sabotage::{Sabotage, planted};
 use crate::model::entry::FORMAT;
 use crate::model::journal::Journal;
 use crate::model::{JournalId, Name};
@@ -103,7 +104,7 @@ pub(super) fn flush_names(fs: &dyn Fs, name: &Name) -> Result<(), Fault> {
         layout::journal(name),
         layout::artifact(name),
         layout::ARTIFACTS.into(),
-        layout::WORKSPACE.into(),
+        WORKSPACE.into(),
         String::new(),
     ];
     for folder in &folders {

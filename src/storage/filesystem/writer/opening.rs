@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::super::blobs::Blobs;
 use super::super::fault::{Fault, doing};
-use super::super::fs::{self, Fs};
 use super::super::layout;
-use super::super::sabotage::{Sabotage, planted};
 use super::super::segment::{self, Bad, OpenSegment, Scanned};
 use super::{LogChanges, Segment, Writer};
+use crate::disk::fs::{self, Fs};
+use crate::disk::sabotage::{Sabotage, planted};
 use crate::model::journal::{Damage, Snapshot};
 use crate::model::projection;
 use crate::model::{Name, Version};

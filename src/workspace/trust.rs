@@ -10,8 +10,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::UserFolder;
-use super::layout::WORKSPACE;
+use crate::disk::{UserFolder, WORKSPACE};
 use crate::model::Digest;
 
 /// What is known of projects, in the user's own folder.
@@ -177,7 +176,7 @@ fn records_owner(user: Option<&UserFolder>, project: &Path) -> bool {
 /// workspace. Takes a look at the folder and opens nothing.
 pub fn owner(project: &Path) -> io::Result<Option<u32>> {
     match std::fs::symlink_metadata(project.join(WORKSPACE)) {
-        Err(error) if super::fs::is_absent(&error) => Ok(None),
+        Err(error) if crate::disk::fs::is_absent(&error) => Ok(None),
         result => result.map(|metadata| Some(owner_in(&metadata))),
     }
 }

@@ -1,6 +1,6 @@
 //! The disk, as the provider sees it: the one door to files.
 //!
-//! There are two implementations: [`super::disk::Disk`], the real one, and the simulated disk of
+//! There are two implementations: [`super::real::Disk`], the real one, and the simulated disk of
 //! the crash tests. The store's code is the same on both.
 
 use std::fmt::Debug;

@@ -49,7 +49,7 @@ pub fn read_named(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
 /// Reads an open regular file.
 ///
 /// Fails with [`io::ErrorKind::InvalidData`] when it is not one, or larger than that.
-pub(super) fn read_open(file: &File, bytes_max: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_open(file: &File, bytes_max: u64) -> io::Result<Vec<u8>> {
     let metadata = file.metadata()?;
     check(&metadata)?;
     let mut content = Vec::new();
@@ -64,7 +64,7 @@ pub(super) fn read_open(file: &File, bytes_max: u64) -> io::Result<Vec<u8>> {
 }
 
 /// Makes a new file for its user only, in whose place nothing may be, not even a link.
-pub(super) fn create_new(path: &Path) -> io::Result<File> {
+pub(crate) fn create_new(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -73,7 +73,7 @@ pub(super) fn create_new(path: &Path) -> io::Result<File> {
 
 /// Replaces a file by one with that content, durably, by way of a temporary one beside it. What an
 /// earlier process left of such a one is removed: the caller holds the lock.
-pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(super::fs::TEMPORARY_SUFFIX);
     let temporary = Path::new(&temporary);
@@ -92,7 +92,7 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Gives a file the name of another, durably.
 #[expect(clippy::disallowed_methods, reason = "it is in no workspace")]
-pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)?;
     #[cfg(unix)]
     if let Some(folder) = to.parent() {
@@ -105,7 +105,7 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
 /// which ends with the handle.
 ///
 /// Fails with [`io::ErrorKind::TimedOut`] when another holds it for that long.
-pub(super) fn lock(path: &Path, timeout: Duration) -> io::Result<File> {
+pub(crate) fn lock(path: &Path, timeout: Duration) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -135,7 +135,7 @@ const WITHOUT_WAITING: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
 
 /// The flags with which a link is not followed either.
 #[cfg(unix)]
-pub(super) const WITHOUT_LINKS: i32 =
+pub(crate) const WITHOUT_LINKS: i32 =
     rustix::fs::OFlags::NONBLOCK.union(rustix::fs::OFlags::NOFOLLOW).bits().cast_signed();
 
 fn check(metadata: &Metadata) -> io::Result<()> {
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     /// Makes a FIFO, a socket, a folder, a device and a file that is too large, and a link to each.
-    pub(super) fn hostile(folder: &Path) -> Vec<std::path::PathBuf> {
+    pub(crate) fn hostile(folder: &Path) -> Vec<std::path::PathBuf> {
         let at = |name: &str| folder.join(name);
         rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), 0o600.into()).unwrap();
         drop(UnixListener::bind(at("socket")).unwrap());

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use super::Filesystem;
-use super::fs::{self, Fs};
-use super::layout;
+use super::{Workspace, layout};
+use crate::disk::fs::{self, Fs};
 use crate::model::Name;
 use crate::model::workflow::Bundle;
 
@@ -14,10 +13,10 @@ const FILE_BYTES_MAX: u64 = 256 << 10;
 /// Prompts of one workflow.
 const PROMPTS_MAX: usize = 20;
 
-impl Filesystem {
+impl Workspace {
     /// Returns the names of the user's own workflows, in order.
     pub fn workflow_names(&self) -> io::Result<Vec<Name>> {
-        let names = match self.store.fs.list(layout::WORKFLOWS) {
+        let names = match self.fs.list(layout::WORKFLOWS) {
             Err(error) if fs::is_absent(&error) => Vec::new(),
             result => result?,
         };
@@ -31,7 +30,7 @@ impl Filesystem {
     /// Fails with [`io::ErrorKind::InvalidData`] when `workflow.json` is not JSON or a file is too
     /// large. Whether the workflow is sound is for [`crate::model::Workflow::compile`] to say.
     pub fn read_workflow(&self, name: &Name) -> io::Result<Option<Bundle>> {
-        let fs = self.store.fs.as_ref();
+        let fs = self.fs.as_ref();
         let folder = format!("{}/{name}", layout::WORKFLOWS);
         let Some(definition) = read_text(fs, &format!("{folder}/workflow.json"))? else {
             return Ok(None);

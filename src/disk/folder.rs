@@ -294,12 +294,12 @@ impl Folder {
 }
 
 /// Returns what is at a path, which is not opened. Only the last component is not followed.
-pub(super) fn look_at(path: &Path) -> io::Result<Stat> {
+pub(crate) fn look_at(path: &Path) -> io::Result<Stat> {
     Ok(stat_of(&rustix::fs::statat(rustix::fs::CWD, path, AtFlags::SYMLINK_NOFOLLOW)?))
 }
 
 /// Returns a 128-bit number that no other call returns.
-pub(super) fn random_id() -> io::Result<u128> {
+pub(crate) fn random_id() -> io::Result<u128> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     Ok(u128::from_be_bytes(bytes))
@@ -402,7 +402,7 @@ fn kind_of(stat: &rustix::fs::Stat) -> Kind {
     }
 }
 
-pub(super) fn stat_of(stat: &rustix::fs::Stat) -> Stat {
+pub(crate) fn stat_of(stat: &rustix::fs::Stat) -> Stat {
     let nanoseconds = i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec);
     Stat {
         bytes: u64::try_from(stat.st_size).unwrap_or_default(),

@@ -17,22 +17,22 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::super::distrust::Kind as FileKind;
-use super::super::fs::{File, Fs, Mode, Stat};
+use super::distrust::Kind as FileKind;
+use super::fs::{File, Fs, Mode, Stat};
 
-pub(super) const PAGE: usize = 4096;
+pub(crate) const PAGE: usize = 4096;
 const SECTOR: usize = 512;
 
 /// A random number generator: small, seeded, and the same on every machine.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         // xorshift64*, by Sebastiano Vigna.
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -41,18 +41,18 @@ impl Random {
     }
 
     /// A number below `limit`.
-    pub(super) fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         (self.next() >> 11) as usize % limit.max(1)
     }
 
-    pub(super) fn chance(&mut self, one_in: usize) -> bool {
+    pub(crate) fn chance(&mut self, one_in: usize) -> bool {
         self.below(one_in) == 0
     }
 }
 
 /// What goes wrong, at which operation, counted over all processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// Nothing.
     None,
     /// The power fails before the operation.
@@ -112,7 +112,7 @@ struct World {
 
 /// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Look,
     Write,
     Flush,
@@ -122,7 +122,7 @@ pub(super) enum Kind {
 
 /// The disk.
 #[derive(Clone, Debug)]
-pub(super) struct SimulatedDisk {
+pub(crate) struct SimulatedDisk {
     world: Arc<Mutex<World>>,
     /// One for each process, to be told that it is its turn.
     turns: Arc<[Condvar; PROCESSES_MAX]>,
@@ -132,7 +132,7 @@ const PROCESSES_MAX: usize = 4;
 
 /// The disk as one process sees it.
 #[derive(Clone, Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     disk: SimulatedDisk,
     id: usize,
     /// The folder that its paths begin in.
@@ -144,7 +144,7 @@ pub(super) struct Process {
 const ROOT: u64 = 1;
 
 impl SimulatedDisk {
-    pub(super) fn new(seed: u64, fault: Fault) -> Self {
+    pub(crate) fn new(seed: u64, fault: Fault) -> Self {
         let world = World {
             inodes: BTreeMap::from([(ROOT, Inode::Folder(FolderContent::default()))]),
             last_inode: ROOT,
@@ -170,7 +170,7 @@ impl SimulatedDisk {
     }
 
     /// Starts processes, by number, that take turns from now on.
-    pub(super) fn start(&self, processes: usize) -> Vec<Process> {
+    pub(crate) fn start(&self, processes: usize) -> Vec<Process> {
         let mut world = self.world();
         world.running = (0..processes).collect();
         world.turn = 0;
@@ -179,13 +179,13 @@ impl SimulatedDisk {
     }
 
     /// The kinds of the operations so far.
-    pub(super) fn kinds(&self) -> Vec<Kind> {
+    pub(crate) fn kinds(&self) -> Vec<Kind> {
         self.world().kinds.clone()
     }
 
     /// Lets the power fail, if it did not, and come back: what was not flushed decides for itself
     /// whether it is still there.
-    pub(super) fn restart(&self) {
+    pub(crate) fn restart(&self) {
         let mut world = self.world();
         let World { inodes, random, locks, .. } = &mut *world;
         for inode in inodes.values_mut() {
@@ -201,7 +201,7 @@ impl SimulatedDisk {
     }
 
     /// Lets nothing go wrong any more, and forgets who was killed.
-    pub(super) fn calm(&self) {
+    pub(crate) fn calm(&self) {
         let mut world = self.world();
         world.fault = Fault::None;
         world.full_writes_left = 0;
@@ -209,7 +209,7 @@ impl SimulatedDisk {
     }
 
     /// Damages the medium: flips a bit of a stored file.
-    pub(super) fn flip_bit(&self, path: &str, byte: usize) {
+    pub(crate) fn flip_bit(&self, path: &str, byte: usize) {
         let mut world = self.world();
         let id = world.find(ROOT, path).expect("the file exists");
         let Some(Inode::File(file)) = world.inodes.get_mut(&id) else {

@@ -11,7 +11,7 @@ use super::fs::{self, Stat};
 pub(crate) struct OpenFile(std::fs::File);
 
 impl OpenFile {
-    pub(super) fn new(file: std::fs::File) -> Self {
+    pub(crate) fn new(file: std::fs::File) -> Self {
         Self(file)
     }
 }

@@ -165,12 +165,12 @@ impl Fs for Folder {
 }
 
 /// Returns what is at a path, which is not opened. Only the last component is not followed.
-pub(super) fn look_at(path: &Path) -> io::Result<Stat> {
+pub(crate) fn look_at(path: &Path) -> io::Result<Stat> {
     Ok(stat_of(&Metadata::from_just_metadata(std::fs::symlink_metadata(path)?)))
 }
 
 /// Returns a 128-bit number that no other call returns.
-pub(super) fn random_id() -> io::Result<u128> {
+pub(crate) fn random_id() -> io::Result<u128> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     Ok(u128::from_be_bytes(bytes))
@@ -190,7 +190,7 @@ fn kind_of(metadata: &Metadata) -> Kind {
 }
 
 /// Without a file id a file that was replaced is told by when it was made.
-pub(super) fn stat_of(metadata: &Metadata) -> Stat {
+pub(crate) fn stat_of(metadata: &Metadata) -> Stat {
     let nanoseconds = |time: io::Result<cap_std::time::SystemTime>| {
         let time = time.ok().map(cap_std::time::SystemTime::into_std);
         let since = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());

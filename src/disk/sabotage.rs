@@ -3,7 +3,7 @@
 
 /// A precaution that a test can turn off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sabotage {
+pub(crate) enum Sabotage {
     /// Content is not flushed before it is acknowledged.
     NoFlush,
     /// Names are not flushed before what relies on them is acknowledged.
@@ -38,15 +38,15 @@ pub(super) enum Sabotage {
 
 #[cfg(not(test))]
 #[inline]
-pub(super) const fn planted(_: Sabotage) -> bool {
+pub(crate) const fn planted(_: Sabotage) -> bool {
     false
 }
 
 #[cfg(test)]
-pub(super) use self::testing::planted;
+pub(crate) use self::testing::planted;
 
 #[cfg(test)]
-pub(super) mod testing {
+pub(crate) mod testing {
     use std::cell::Cell;
 
     use super::Sabotage;
@@ -56,11 +56,11 @@ pub(super) mod testing {
     }
 
     /// Turns a precaution off in this thread, or all on.
-    pub(in super::super) fn sabotage(sabotage: Option<Sabotage>) {
+    pub(crate) fn sabotage(sabotage: Option<Sabotage>) {
         PLANTED.set(sabotage);
     }
 
-    pub(in super::super) fn planted(sabotage: Sabotage) -> bool {
+    pub(crate) fn planted(sabotage: Sabotage) -> bool {
         PLANTED.get() == Some(sabotage)
     }
 }

@@ -97,7 +97,7 @@ impl UntrustedDir {
 
 /// Reads a file below a folder, or returns `None` when nothing is there. Fails, without waiting, when it
 /// is a link or no regular file, or larger than that.
-pub(super) fn read_file(root: &Dir, path: &str, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn read_file(root: &Dir, path: &str, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     cap_std::fs::OpenOptionsExt::custom_flags(&mut options, regular::WITHOUT_LINKS);

@@ -2,13 +2,11 @@
 //! who delivers, what was left to whoever does, and the log of what happened.
 
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Filesystem;
-use super::fs::{self, Fs, Mode};
-use super::layout;
-use super::lock::HeldLock;
+use super::{Workspace, layout};
+use crate::disk::fs::{self, Fs, Mode};
+use crate::disk::lock::HeldLock;
 use crate::model::Name;
 
 /// Bytes of a file of triggers.
@@ -40,46 +38,31 @@ pub struct Undelivered {
     pub everything: bool,
 }
 
-impl Filesystem {
+impl Workspace {
     /// Returns the project's own triggers as they are written, whether or not they are trusted.
     pub fn project_triggers(&self) -> io::Result<Option<Vec<u8>>> {
-        fs::read(self.store.fs.as_ref(), layout::TRIGGERS, TRIGGERS_BYTES_MAX)
+        fs::read(self.fs.as_ref(), layout::TRIGGERS, TRIGGERS_BYTES_MAX)
     }
 
     /// Takes a look at the project's own triggers.
     pub fn see_project_triggers(&self) -> Seen {
-        Seen(self.store.fs.stat(layout::TRIGGERS).ok())
-    }
-
-    /// Returns the project's folder as it is known to the system, without links.
-    pub fn canonical_project(&self) -> io::Result<PathBuf> {
-        self.project.canonicalize()
+        Seen(self.fs.stat(layout::TRIGGERS).ok())
     }
 
     /// Returns how far the events of an artifact were delivered, as it was kept.
     pub fn delivered(&self, name: &Name) -> io::Result<Option<Vec<u8>>> {
-        fs::read(self.store.fs.as_ref(), &layout::delivered(name), CURSOR_BYTES_MAX)
+        fs::read(self.fs.as_ref(), &layout::delivered(name), CURSOR_BYTES_MAX)
     }
 
     /// Keeps how far the events of an artifact were delivered. When this returns, it is on the disk.
     pub fn keep_delivered(&self, name: &Name, content: &[u8]) -> io::Result<()> {
-        fs::write_durably(self.store.fs.as_ref(), &layout::delivered(name), content)
-    }
-
-    /// Returns the newest version of every artifact, deleted ones included, as far as it can be read.
-    pub fn newest_versions(&self) -> io::Result<Vec<(Name, u64)>> {
-        let names = self.store.names().map_err(io::Error::other)?;
-        let newest = names.into_iter().filter_map(|name| {
-            let standing = self.store.standing(&name).ok()??;
-            Some((name, standing.version()))
-        });
-        Ok(newest.collect())
+        fs::write_durably(self.fs.as_ref(), &layout::delivered(name), content)
     }
 
     /// Takes the right to deliver, or returns `None` when somebody else still has it after that
     /// time, or when there is no workspace yet.
     pub fn take_delivery(&self, timeout: Duration) -> io::Result<Option<DeliveryLock>> {
-        match HeldLock::at(self.store.fs.as_ref(), layout::DELIVERY_LOCK, timeout) {
+        match HeldLock::at(self.fs.as_ref(), layout::DELIVERY_LOCK, timeout) {
             Ok(lock) => Ok(Some(DeliveryLock { _lock: lock })),
             Err(error) if fs::is_absent(&error) => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(None),
@@ -89,7 +72,7 @@ impl Filesystem {
 
     /// Leaves a note that there is something to deliver, for whoever has the right to.
     pub fn leave_undelivered(&self, undelivered: &Undelivered) -> io::Result<()> {
-        let fs = self.store.fs.as_ref();
+        let fs = self.fs.as_ref();
         fs.create_dir(layout::UNDELIVERED)?;
         let names = undelivered.names.iter().map(Name::as_str);
         for note in names.chain(undelivered.everything.then_some(EVERYTHING)) {
@@ -100,7 +83,7 @@ impl Filesystem {
 
     /// Returns what notes say, and with `remove` takes them away.
     pub fn undelivered(&self, remove: bool) -> io::Result<Undelivered> {
-        let fs = self.store.fs.as_ref();
+        let fs = self.fs.as_ref();
         let notes = match fs.list(layout::UNDELIVERED) {
             Err(error) if fs::is_absent(&error) => return Ok(Undelivered::default()),
             result => result?,
@@ -116,7 +99,7 @@ impl Filesystem {
 
     /// Adds a line to the log of deliveries. Only for who has the right to deliver.
     pub fn log_delivery(&self, line: &[u8]) -> io::Result<()> {
-        append_bounded(self.store.fs.as_ref(), line, LOG_BYTES_MAX)
+        append_bounded(self.fs.as_ref(), line, LOG_BYTES_MAX)
     }
 }
 
@@ -133,15 +116,20 @@ fn append_bounded(fs: &dyn Fs, line: &[u8], bytes_max: u64) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::make_workspace;
-    use super::super::tests::fresh;
+    use super::super::make;
     use super::*;
+
+    fn fresh() -> (tempfile::TempDir, Workspace) {
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = Workspace::open(folder.path()).unwrap();
+        (folder, workspace)
+    }
 
     #[test]
     fn one_delivers_at_a_time_and_what_others_have_is_left_as_notes() {
-        let (_folder, workspace) = fresh(10);
+        let (_folder, workspace) = fresh();
         assert!(workspace.take_delivery(Duration::ZERO).unwrap().is_none(), "no workspace yet");
-        make_workspace(workspace.store.fs.as_ref()).unwrap();
+        make(workspace.fs.as_ref()).unwrap();
         let one = workspace.take_delivery(Duration::ZERO).unwrap().unwrap();
         assert!(workspace.take_delivery(Duration::ZERO).unwrap().is_none());
         let left = Undelivered { names: vec![Name::parse("a").unwrap()], everything: true };
@@ -155,9 +143,9 @@ mod tests {
 
     #[test]
     fn the_log_is_begun_anew_once_it_is_large_and_one_before_it_is_kept() {
-        let (folder, workspace) = fresh(10);
-        let fs = workspace.store.fs.as_ref();
-        make_workspace(fs).unwrap();
+        let (folder, workspace) = fresh();
+        let fs = workspace.fs.as_ref();
+        make(fs).unwrap();
         for i in 0..100 {
             append_bounded(fs, format!("line {i}\n").as_bytes(), 50).unwrap();
         }

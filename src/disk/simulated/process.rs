@@ -35,12 +35,12 @@ impl Process {
     }
 
     /// Returns the number of the process's last operation, counted over all processes.
-    pub(in super::super) fn last_operation(&self) -> usize {
+    pub(crate) fn last_operation(&self) -> usize {
         self.disk.world().last_operations.get(&self.id).copied().unwrap_or(0)
     }
 
     /// Ends the process: it takes no more turns, and its locks are free.
-    pub(in super::super) fn end(&self) {
+    pub(crate) fn end(&self) {
         let mut world = self.wait();
         world.running.remove(&self.id);
         world.release(self.id);

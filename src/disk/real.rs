@@ -4,10 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::WORKSPACE;
 use super::distrust::Owners;
 use super::folder::{self, Folder};
 use super::fs::{self, Fs, Mode, Stat};
-use super::layout::WORKSPACE;
 
 /// A workspace on the real disk. Its paths begin with the workspace's folder, since people know them
 /// from the project's; the project's folder itself can only be flushed.

@@ -1,0 +1,32 @@
+//! Layer 1: the doors to the disk. Nothing else in the program opens a file.
+//!
+//! - [`Fs`](fs::Fs) is the door to a workspace: [`Disk`](real::Disk) on a real disk, and a simulated
+//!   disk in the crash tests.
+//! - [`regular`] reads and writes the user's own files, [`UserFolder`] those of their configuration.
+//! - [`ConfigurationFile`] is a file of another program, [`UntrustedDir`] a folder that is only read,
+//!   [`StagedDir`] a folder that is made for others.
+
+mod configuration_file;
+pub(crate) mod distrust;
+#[cfg_attr(not(unix), path = "folder_portable.rs")]
+mod folder;
+pub(crate) mod fs;
+pub(crate) mod lock;
+mod open_file;
+pub(crate) mod real;
+pub mod regular;
+pub(crate) mod sabotage;
+#[cfg(test)]
+pub(crate) mod simulated;
+mod staged_dir;
+mod untrusted_dir;
+mod user_folder;
+
+pub use self::configuration_file::ConfigurationFile;
+pub use self::distrust::Owners;
+pub use self::staged_dir::StagedDir;
+pub use self::untrusted_dir::{Kind, NOT_FOLLOWED, UntrustedDir};
+pub use self::user_folder::UserFolder;
+
+/// The workspace's folder in a project.
+pub const WORKSPACE: &str = ".refiner";
