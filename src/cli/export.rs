@@ -27,9 +27,21 @@ impl Export {
         let arguments = service::Export { name: name(&self.name)?, to, history, force };
         let export = async |caller| context.service.export(arguments, &caller).await;
         let answer = attended(context, export).await?;
+        context.output.warnings(&left_out(&answer.left_out));
         context.output.answer(&answer, |page, answer| {
             let service::Exported { folder, name, version, files, .. } = answer;
             writeln!(page, "{name} at version {version}, with {files} files, is in {folder}")
         })
     }
+}
+
+/// Says which files of `dist/` are not in the export.
+fn left_out(paths: &[String]) -> Vec<String> {
+    const SHOWN_MAX: usize = 20;
+    let why =
+        "is not exported: it is no regular file, or its name is not one that every system has";
+    let shown = paths.iter().take(SHOWN_MAX).map(|path| format!("dist/{path} {why}"));
+    let more = paths.len().saturating_sub(SHOWN_MAX);
+    let more = (more > 0).then(|| format!("{more} more are not exported: see export.json"));
+    shown.chain(more).collect()
 }

@@ -148,7 +148,11 @@ impl Drop for ProgressLine {
 fn broken_pipe(error: io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::BrokenPipe,
-        _ => Failure::Other(error.into()),
+        _ => {
+            Failure::Other(anyhow::Error::new(error).context(
+                "the command is done, and its answer cannot be written to standard output",
+            ))
+        }
     }
 }
 

@@ -81,6 +81,9 @@ impl List {
             answer.next_offset = more.next_offset;
             answer.outputs.get_or_insert_default().extend(more.outputs.unwrap_or_default());
         }
+        for path in answer.left_out.iter().flatten() {
+            context.output.warnings(&[format!("dist/{path} is no output: it is no regular file, or its name is not one that every system has")]);
+        }
         context.output.answer(&answer, |page, answer| {
             let files = answer.outputs.iter().flatten();
             let rows: Vec<Vec<String>> =

@@ -173,9 +173,8 @@ impl Fs for Folder {
         let folder = self.open_folder(path, ON_THE_WAY)?;
         let mut names = Vec::new();
         for entry in Dir::read_from(&folder)? {
-            // A name that is not Unicode is not one of Refiner's.
-            let entry = entry?;
-            names.extend(entry.file_name().to_str().ok().map(str::to_owned));
+            // A name that is not Unicode is not one of Refiner's, and is shown with U+FFFD in it.
+            names.push(entry?.file_name().to_string_lossy().into_owned());
             if names.len() > NAMES_MAX {
                 let problem = format!("{} has more than {NAMES_MAX} names", self.shown(path));
                 return Err(io::Error::other(problem));

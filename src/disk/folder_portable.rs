@@ -110,8 +110,8 @@ impl Fs for Folder {
     fn list(&self, path: &str) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in self.handle.read_dir(self.folder_path(path)?)? {
-            // A name that is not Unicode is not one of Refiner's.
-            names.extend(entry?.file_name().into_string());
+            // A name that is not Unicode is not one of Refiner's, and is shown with U+FFFD in it.
+            names.push(entry?.file_name().to_string_lossy().into_owned());
         }
         Ok(names)
     }

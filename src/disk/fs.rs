@@ -168,7 +168,7 @@ pub(crate) fn write_durably(fs: &dyn Fs, path: &str, content: &[u8]) -> io::Resu
         drop(fs.remove(&temporary));
         return Err(error);
     }
-    fs.rename(&temporary, path)?;
+    fs.rename(&temporary, path).inspect_err(|_| drop(fs.remove(&temporary)))?;
     if planted(Sabotage::NoNameFlush) {
         return Ok(());
     }

@@ -69,6 +69,16 @@ pub enum Damage {
         /// The blob.
         blob: Digest,
     },
+    /// The segment has another name than the one it was given: it is a copy.
+    #[error(
+        "it goes on from version {base}, and its name says that version {first} comes first: it is a copy of another segment; move it out of the folder"
+    )]
+    Misnamed {
+        /// The version that its name says.
+        first: Version,
+        /// The version that it goes on from.
+        base: Version,
+    },
     /// Written by a newer program.
     #[error("the journal has format {found}, and this program knows up to {FORMAT}")]
     NewerFormat {
@@ -121,8 +131,14 @@ impl Journal {
         }
     }
 
-    /// Reads the first line of a segment.
-    pub fn from_base(name: &Name, line: &[u8], blobs: LoadBlob<'_>) -> Result<Self, Damage> {
+    /// Reads the first line of a segment. `first` is the version that the segment's name says comes next:
+    /// a copy under another name would give versions that are given already.
+    pub fn from_base(
+        name: &Name,
+        first: Version,
+        line: &[u8],
+        blobs: LoadBlob<'_>,
+    ) -> Result<Self, Damage> {
         #[derive(serde::Deserialize)]
         struct Format {
             format: u32,
@@ -135,6 +151,9 @@ impl Journal {
         let base: Base = serde_json::from_slice(line).map_err(not_an_entry)?;
         if base.artifact != *name {
             return Err(Damage::WrongArtifact(base.artifact));
+        }
+        if base.base.checked_add(1) != Some(first) || first > limits::VERSION_MAX {
+            return Err(Damage::Misnamed { first, base: base.base });
         }
         let value = loaded(base.document, base.base, blobs)?;
         if Digest::of_json(&value) != base.digest {
@@ -557,7 +576,7 @@ pub(crate) mod tests {
         let (journal, _) = journal_of(3);
         let (base, blob) = journal.to_base();
         assert!(blob.is_none());
-        let reopened = Journal::from_base(&name(), &base, &no_blobs).unwrap();
+        let reopened = Journal::from_base(&name(), 4, &base, &no_blobs).unwrap();
         let mut transaction = Transaction::new(&journal, journal.snapshot().unwrap(), 3);
         transaction.append(draft("a", &json!("next"))).unwrap();
         let staged = transaction.into_staged();
@@ -604,14 +623,37 @@ pub(crate) mod tests {
         let text = String::from_utf8(journal.to_base().0).unwrap();
         let newer = text.replace("\"format\":3", "\"format\":4");
         assert_eq!(
-            Journal::from_base(&name(), newer.as_bytes(), &no_blobs).unwrap_err(),
+            Journal::from_base(&name(), 2, newer.as_bytes(), &no_blobs).unwrap_err(),
             Damage::NewerFormat { found: 4 }
         );
         let other = Name::parse("b").unwrap();
         assert_eq!(
-            Journal::from_base(&other, text.as_bytes(), &no_blobs).unwrap_err(),
+            Journal::from_base(&other, 2, text.as_bytes(), &no_blobs).unwrap_err(),
             Damage::WrongArtifact(name())
         );
+    }
+
+    #[test]
+    fn a_copy_of_a_segment_under_another_name_is_damage() {
+        let (journal, _) = journal_of(3);
+        let base = journal.to_base().0;
+        for first in [0, 1, 3, 5, Version::MAX] {
+            let misnamed = Damage::Misnamed { first, base: 3 };
+            assert_eq!(Journal::from_base(&name(), first, &base, &no_blobs).unwrap_err(), misnamed);
+        }
+    }
+
+    #[test]
+    fn a_version_that_no_number_follows_is_damage() {
+        let (journal, _) = journal_of(3);
+        let text = String::from_utf8(journal.to_base().0).unwrap();
+        for version in [limits::VERSION_MAX, Version::MAX - 1, Version::MAX] {
+            let base = text.replace("\"base\":3", &format!("\"base\":{version}"));
+            let first = version.wrapping_add(1);
+            let misnamed = Damage::Misnamed { first, base: version };
+            let read = Journal::from_base(&name(), first, base.as_bytes(), &no_blobs);
+            assert_eq!(read.unwrap_err(), misnamed);
+        }
     }
 
     #[test]
@@ -634,7 +676,7 @@ pub(crate) mod tests {
         ));
         let (base, blob) = turn_journal.to_base();
         let load = |_| blob.clone();
-        assert_eq!(Journal::from_base(&name(), &base, &load).unwrap().version(), 1);
+        assert_eq!(Journal::from_base(&name(), 2, &base, &load).unwrap().version(), 1);
     }
 
     #[test]
@@ -676,7 +718,7 @@ pub(crate) mod tests {
         journal.check_document().unwrap();
         assert_eq!(journal.tombstone().map(|tombstone| tombstone.version), Some(4));
 
-        let reopened = Journal::from_base(&name(), &journal.to_base().0, &no_blobs).unwrap();
+        let reopened = Journal::from_base(&name(), 5, &journal.to_base().0, &no_blobs).unwrap();
         assert_eq!((reopened.version(), reopened.tombstone()), (4, journal.tombstone()));
         let mut transaction = Transaction::new(&reopened, None, 4);
         assert_eq!(transaction.append(draft("a", &json!("anew"))).unwrap().version, 5);

@@ -1,6 +1,9 @@
 //! The limits on everything that a caller can make large. Each is named in the refusal that it
 //! causes, and in README.md.
 
+/// The highest version: whole numbers up to here are the same in every JSON parser (RFC 8259, 6).
+pub const VERSION_MAX: u64 = 1 << 53;
+
 /// Bytes of a whole document in its canonical JSON form.
 pub const DOCUMENT_BYTES_MAX: usize = 4 << 20;
 

@@ -54,6 +54,9 @@ pub struct Exported {
     pub files: usize,
     /// How many versions went with it: none unless they were asked for.
     pub versions: usize,
+    /// What of `dist/` did not go with it: what is no regular file, or has a name that not every system has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
 /// A version, as a line of the history. The patches, applied one after the other to `null`, give the
@@ -82,6 +85,8 @@ impl Service {
         let newest = self.newest(&arguments.name).await?;
         let snapshot = newest.snapshot;
         let there = self.all_outputs(&arguments.name).await?;
+        let left_out = self.provider.strays(&arguments.name).await;
+        let left_out = left_out.map_err(|error| refusal(&arguments.name, &error))?;
         let mut staged = Sending(self.staged(&arguments)?);
         let pages = usize::try_from(snapshot.version).unwrap_or(usize::MAX).div_ceil(ENTRIES);
         caller.progress.begin(there.len() + pages)?;
@@ -109,6 +114,7 @@ impl Service {
             at: self.clock.now(),
             files,
             versions: if arguments.history { versions(&snapshot) } else { 0 },
+            left_out,
         };
         let said = format!("{:#}\n", json!(exported));
         staged.with(EXPORT_FILE.to_owned(), said.into_bytes()).await?.sent(caller).await?;

@@ -72,6 +72,9 @@ pub struct OutputContent {
     /// The outputs there are, when no path was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outputs: Option<Vec<ListedOutput>>,
+    /// What else is in dist/ and is no output: links, pipes, names that not every system has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<Vec<String>>,
     /// The path of the output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
@@ -112,6 +115,8 @@ impl Service {
         let content = content(arguments)?;
         let output = Output { path, bytes: content.len() as u64, digest: Digest::of(&content) };
         let newest = self.newest(&name).await?;
+        let checked = self.provider.check_place(&name, &output.path).await;
+        checked.map_err(|error| refusal(&name, &error))?;
         let there = self.provider.output(&name, &output.path).await.ok().flatten();
         let placing = Placing {
             unchanged: there.is_some_and(|there| there == content),
@@ -146,9 +151,13 @@ impl Service {
 
     async fn list_outputs(&self, arguments: &ReadOutput) -> Result<OutputContent, Refusal> {
         const LISTED_MAX: usize = 200;
+        const LEFT_OUT_MAX: usize = 20;
         let name = &arguments.name;
         let all = self.provider.outputs(name, None, usize::MAX).await;
         let all = all.map_err(|error| refusal(name, &error))?;
+        let mut left_out =
+            self.provider.strays(name).await.map_err(|error| refusal(name, &error))?;
+        left_out.truncate(LEFT_OUT_MAX);
         let start = arguments.offset.unwrap_or(0).min(all.len());
         let limit = arguments.limit.unwrap_or(LISTED_MAX).clamp(1, LISTED_MAX);
         let end = (start + limit).min(all.len());
@@ -157,6 +166,7 @@ impl Service {
             .map(|file| ListedOutput { path: file.path.to_string(), bytes: file.bytes });
         Ok(OutputContent {
             outputs: Some(listed.collect()),
+            left_out: Some(left_out).filter(|paths| !paths.is_empty()),
             total: all.len() as u64,
             next_offset: (end < all.len()).then_some(end),
             ..OutputContent::default()

@@ -212,6 +212,26 @@ impl Provider for Memory {
         Ok(wanted.take(limit).collect())
     }
 
+    async fn strays(&self, _: &Name) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+
+    async fn check_place(&self, name: &Name, path: &OutputPath) -> Result<(), Error> {
+        let artifacts = self.artifacts();
+        let Some(artifact) = artifacts.get(name) else { return Ok(()) };
+        let is_below = |inner: &OutputPath, outer: &OutputPath| {
+            inner.as_str().strip_prefix(outer.as_str()).is_some_and(|rest| rest.starts_with('/'))
+        };
+        let in_the_way =
+            artifact.outputs.keys().find(|there| is_below(there, path) || is_below(path, there));
+        in_the_way.map_or(Ok(()), |there| {
+            Err(Error::Distrusted {
+                reason: format!("{there} is an output, and {path} cannot be beside it"),
+                hint: "name another path",
+            })
+        })
+    }
+
     async fn output(&self, name: &Name, path: &OutputPath) -> Result<Option<Vec<u8>>, Error> {
         let artifacts = self.artifacts();
         let Some(artifact) = artifacts.get(name) else {

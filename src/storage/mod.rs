@@ -51,7 +51,7 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
     /// be called more than once; only its last call counts. When it drafts nothing, nothing is
     /// written, and an artifact that does not exist is not made. Outputs that an entry names are
     /// put into place after it is stored; what cannot be put there yet is a warning, and is put
-    /// there with the next entry.
+    /// there with the next entry. Where something else than a file is, it stays, with a warning.
     ///
     /// Returns the newest state, or `None` when the artifact does not exist.
     async fn append(&self, name: &Name, decide: Decide) -> Result<Option<Newest>, Error>;
@@ -83,6 +83,14 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
         after: Option<&OutputPath>,
         limit: usize,
     ) -> Result<Vec<OutputFile>, Error>;
+
+    /// Returns what is in the `dist/` folder and is no output, as paths below it: links, pipes, names that
+    /// no [`OutputPath`] has, and folders too far below each other to be looked into.
+    async fn strays(&self, name: &Name) -> Result<Vec<String>, Error>;
+
+    /// Fails with [`Error::Distrusted`] when an output cannot be put at a path: something that is no file
+    /// is there, or something that is no folder is on the way.
+    async fn check_place(&self, name: &Name, path: &OutputPath) -> Result<(), Error>;
 
     /// Returns the content of an output, or `None` when there is no such file.
     async fn output(&self, name: &Name, path: &OutputPath) -> Result<Option<Vec<u8>>, Error>;

@@ -130,5 +130,5 @@ fn what_cannot_be_printed_is_an_error() {
     let output = command.args(["show", "notes"]).stdout(full).output().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{errors}");
-    assert!(errors.contains("No space left"), "{errors}");
+    assert!(errors.contains("the command is done") && errors.contains("No space left"), "{errors}");
 }

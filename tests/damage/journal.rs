@@ -222,3 +222,47 @@ async fn damage_in_an_earlier_segment_is_reported_and_the_work_goes_on() {
         [Some(0), Some(4), Some(4), Some(0)]
     );
 }
+
+/// Goal: a segment that was copied beside itself never becomes a second end of the journal. Method: one
+/// server has the journal open, another one finds the copy, and both save.
+#[tokio::test]
+async fn a_copied_segment_gives_no_version_twice() {
+    for copy in ["000000000003.jsonl", "000000000009.jsonl", "999999999999.jsonl"] {
+        let project = saved().await;
+        let folder = project.of("a", "journal");
+        let open = Server::start(project.path()).await;
+        let version = open.call("save_state", save(7)).await.unwrap()["version"].as_u64().unwrap();
+        fs::copy(folder.join("000000000001.jsonl"), folder.join(copy)).unwrap();
+
+        let found = Server::start(project.path()).await;
+        let refused = found.call("save_state", save(8)).await.unwrap_err();
+        assert_eq!(refused["code"], "storage_corrupt", "{refused}");
+        let message = refused["message"].as_str().unwrap();
+        assert!(
+            message.contains(copy) && message.contains("a copy of another segment"),
+            "{message}"
+        );
+        let (code, findings) = doctor(&project);
+        assert!(
+            code == Some(1) && findings.iter().any(|one| one[1].contains(copy)),
+            "{findings:?}"
+        );
+
+        fs::remove_file(folder.join(copy)).unwrap();
+        assert_eq!(found.call("save_state", save(9)).await.unwrap()["version"], version + 1);
+        assert_eq!(open.call("save_state", save(10)).await.unwrap()["version"], version + 2);
+        healthy(&project);
+    }
+}
+
+#[tokio::test]
+async fn another_spelling_of_a_segments_name_is_no_segment() {
+    let project = saved().await;
+    let folder = project.of("a", "journal");
+    for copy in ["+3.jsonl", "00000000000003.jsonl", "1.jsonl"] {
+        fs::copy(folder.join("000000000001.jsonl"), folder.join(copy)).unwrap();
+    }
+    let server = Server::start(project.path()).await;
+    let before = load(&server).await.0;
+    assert_eq!(server.call("save_state", save(9)).await.unwrap()["version"], before + 1);
+}

@@ -75,7 +75,7 @@ impl Examination<'_> {
             let bytes = bytes.unwrap_or_default();
             let blobs = Blobs::new(self.fs, self.name);
             let is_last = Some(first) == segments.last();
-            let scanned = segment::scan(self.name, &bytes, &|digest| blobs.load(digest));
+            let scanned = segment::scan(self.name, *first, &bytes, &|digest| blobs.load(digest));
             blobs.check()?;
             match scanned {
                 Ok(scanned) => {
@@ -292,7 +292,8 @@ fn check_documents(
     scanned: &Scanned,
 ) -> Result<(), Damage> {
     let blobs = |digest| blobs::load(fs, name, digest).ok().flatten();
-    let mut journal = Journal::from_base(name, &bytes[..scanned.base.end], &blobs)?;
+    let mut journal =
+        Journal::from_base(name, scanned.base.version + 1, &bytes[..scanned.base.end], &blobs)?;
     let mut start = scanned.base.end;
     for line in &scanned.lines {
         let Entry { version, blobs: brought, .. } =

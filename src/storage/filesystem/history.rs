@@ -139,7 +139,7 @@ impl<'a> History<'a> {
         let gone = || doing("read", &path)(io::ErrorKind::NotFound.into());
         let bytes = bytes.ok_or_else(gone)?;
         let blobs = Blobs::new(self.fs, self.name);
-        let folded = fold(self.name, &bytes, last, &|digest| blobs.load(digest), visit);
+        let folded = fold(self.name, (first, last), &bytes, &|digest| blobs.load(digest), visit);
         blobs.check()?;
         folded.map_err(|damage| match damage {
             Damage::NewerFormat { .. } => Fault::NewerFormat(damage),
@@ -151,13 +151,13 @@ impl<'a> History<'a> {
 /// Folds the lines of a segment up to a version, or until `visit` returns false.
 fn fold(
     name: &Name,
+    (first, last): (Version, Version),
     bytes: &[u8],
-    last: Version,
     blobs: LoadBlob<'_>,
     visit: &mut dyn FnMut(Entry) -> bool,
 ) -> Result<Journal, Damage> {
     let base = line_at(bytes, 0, 0)?;
-    let mut journal = Journal::from_base(name, base, blobs)?;
+    let mut journal = Journal::from_base(name, first, base, blobs)?;
     let mut end = base.len();
     while journal.version() < last {
         let line = line_at(bytes, end, journal.version() + 1)?;

@@ -26,12 +26,14 @@ pub(super) fn segment_file(first: Version) -> String {
 
 /// The version that the name of a segment says, or of one that was never finished.
 pub(super) fn unfinished_version(file_name: &str) -> Option<Version> {
-    file_name.split_once(".jsonl")?.0.parse().ok()
+    let end = file_name.find(".jsonl")? + ".jsonl".len();
+    segment_version(&file_name[..end])
 }
 
-/// The version that a segment's file name says.
+/// The version that a segment's file name says. Another spelling of its number names no segment.
 pub(super) fn segment_version(file_name: &str) -> Option<Version> {
-    file_name.strip_suffix(".jsonl")?.parse().ok()
+    let version = file_name.strip_suffix(".jsonl")?.parse().ok()?;
+    (segment_file(version) == file_name).then_some(version)
 }
 
 pub(super) fn blobs(name: &Name) -> String {

@@ -317,6 +317,23 @@ impl Provider for Filesystem {
         .await
     }
 
+    async fn strays(&self, name: &Name) -> Result<Vec<String>, Error> {
+        let folder = layout::dist(name);
+        self.blocking(move |store| {
+            outputs::strays(store.fs.as_ref(), &folder).map_err(doing("list", &folder))
+        })
+        .await
+    }
+
+    async fn check_place(&self, name: &Name, path: &OutputPath) -> Result<(), Error> {
+        let (folder, path) = (layout::dist(name), path.clone());
+        self.blocking(move |store| {
+            let checked = outputs::check_place(store.fs.as_ref(), &folder, &path);
+            checked.map_err(doing("look at", &folder))
+        })
+        .await
+    }
+
     async fn output(&self, name: &Name, path: &OutputPath) -> Result<Option<Vec<u8>>, Error> {
         let path = format!("{}/{path}", layout::dist(name));
         self.blocking(move |store| {

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::blobs;
-use crate::disk::distrust::Kind;
+use crate::disk::distrust::{Distrusted, Kind};
 use crate::disk::fs::{self, Fs};
 use crate::model::output::OutputPath;
 use crate::model::{Digest, Name, limits};
@@ -19,12 +19,28 @@ pub(super) fn list(
     after: Option<&OutputPath>,
     limit: usize,
 ) -> io::Result<Vec<OutputFile>> {
-    let mut found = Vec::new();
+    let mut found = Found::default();
     visit(fs, folder, "", 0, &mut found)?;
-    found.retain(|file| after.is_none_or(|after| file.path > *after));
-    found.sort_by(|one, other| one.path.cmp(&other.path));
-    found.truncate(limit);
-    Ok(found)
+    let mut files = found.files;
+    files.retain(|file| after.is_none_or(|after| file.path > *after));
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    files.truncate(limit);
+    Ok(files)
+}
+
+/// Returns what else is in a folder and in those below it, in order.
+pub(super) fn strays(fs: &dyn Fs, folder: &str) -> io::Result<Vec<String>> {
+    let mut found = Found::default();
+    visit(fs, folder, "", 0, &mut found)?;
+    found.strays.sort();
+    Ok(found.strays)
+}
+
+/// What is in a folder of outputs.
+#[derive(Default)]
+struct Found {
+    files: Vec<OutputFile>,
+    strays: Vec<String>,
 }
 
 fn visit(
@@ -32,7 +48,7 @@ fn visit(
     folder: &str,
     below: &str,
     depth: usize,
-    found: &mut Vec<OutputFile>,
+    found: &mut Found,
 ) -> io::Result<()> {
     let names = match fs.list(&format!("{folder}{below}")) {
         Err(error) if fs::is_absent(&error) => return Ok(()),
@@ -45,12 +61,12 @@ fn visit(
             Ok((Kind::Folder, _)) if depth < DEPTH_MAX => {
                 visit(fs, folder, &path, depth + 1, found)?;
             }
-            Ok((Kind::File, bytes)) => {
-                let path = OutputPath::parse(&path[1..]).ok();
-                found.extend(path.map(|path| OutputFile { path, bytes }));
-            }
-            // A link, a pipe, or a file that is gone by now.
-            Ok(_) | Err(_) => {}
+            Ok((Kind::File, bytes)) => match OutputPath::parse(&path[1..]) {
+                Ok(path) => found.files.push(OutputFile { path, bytes }),
+                Err(_) => found.strays.push(path[1..].to_owned()),
+            },
+            Err(error) if fs::is_absent(&error) && !name.contains(char::REPLACEMENT_CHARACTER) => {}
+            Ok(_) | Err(_) => found.strays.push(path[1..].to_owned()),
         }
     }
     Ok(())
@@ -67,6 +83,23 @@ pub(super) fn read(fs: &dyn Fs, path: &str) -> io::Result<Option<Vec<u8>>> {
 /// Returns whether a file is not there, or has one of these contents.
 pub(super) fn is_one_of(fs: &dyn Fs, path: &str, digests: &[Digest]) -> io::Result<bool> {
     Ok(read(fs, path)?.is_none_or(|there| digests.contains(&Digest::of(&there))))
+}
+
+/// Fails when something that is no file is at a path, or something that is no folder on the way.
+pub(super) fn check_place(fs: &dyn Fs, folder: &str, path: &OutputPath) -> io::Result<()> {
+    let ends = path.as_str().match_indices('/').map(|(end, _)| end);
+    for end in ends.chain([path.as_str().len()]) {
+        let expected = if end < path.as_str().len() { Kind::Folder } else { Kind::File };
+        let place = format!("{folder}/{}", &path.as_str()[..end]);
+        match fs.stat(&place) {
+            Err(error) if fs::is_absent(&error) => return Ok(()),
+            Ok(found) if found.kind != expected => {
+                return Err(Distrusted::kind(&place, found.kind, expected));
+            }
+            looked => drop(looked?),
+        }
+    }
+    Ok(())
 }
 
 /// Puts a blob into place below a folder, unless it is there already. Fails with `NotFound` when

@@ -356,7 +356,7 @@ fn look(home: &dyn Fs, file: &str) -> io::Result<Option<Stat>> {
 ///
 /// Where `state.json` does not say how far the last round came, an output that somebody else wrote
 /// is left as it is.
-fn place_outputs(projected: Option<Version>, round: &Round<'_>) -> io::Result<()> {
+fn place_outputs(projected: Option<Version>, round: &mut Round<'_>) -> io::Result<()> {
     let (fs, name) = (round.history.fs, round.history.name);
     let (after, dist) = (projected.unwrap_or_default().max(round.removed), layout::dist(name));
     let mut earlier = Vec::new();
@@ -375,6 +375,11 @@ fn place_outputs(projected: Option<Version>, round: &Round<'_>) -> io::Result<()
         brought.entry(&output.path).or_default().push(output.digest);
     }
     for (path, digests) in brought {
+        // A person or an agent may have put something else there since: it stays, and stops no other copy.
+        if let Err(error) = super::outputs::check_place(fs, &dist, path) {
+            round.warnings.push(format!("{path} is not in dist/: {error}"));
+            continue;
+        }
         let ours = || super::outputs::is_one_of(fs, &format!("{dist}/{path}"), &digests);
         if let Some(last) = digests.last()
             && (projected.is_some() || ours()?)

@@ -155,13 +155,18 @@ pub(super) struct Bad {
 }
 
 /// Reads a segment. Fails when its first line cannot be read, on which all others build.
-pub(super) fn scan(name: &Name, bytes: &[u8], blobs: LoadBlob<'_>) -> Result<Scanned, Damage> {
+pub(super) fn scan(
+    name: &Name,
+    first: Version,
+    bytes: &[u8],
+    blobs: LoadBlob<'_>,
+) -> Result<Scanned, Damage> {
     let base = match frame::scan(bytes) {
         Scan::Line(line) => line,
         Scan::End => return Err(Damage::NotAnEntry("the segment is empty".into())),
         Scan::Bad(reason) => return Err(Damage::NotAnEntry(reason.into())),
     };
-    let journal = Journal::from_base(name, base, blobs)?;
+    let journal = Journal::from_base(name, first, base, blobs)?;
     Ok(scan_on(journal, bytes, base.len(), blobs))
 }
 

@@ -199,7 +199,7 @@ impl Artifact {
         let bytes = fs::read_all(segment.file.as_ref(), &segment.path, segment::BYTES_MAX);
         let bytes = bytes.map_err(doing("read", &segment.path))?;
         let Scan::Line(line) = frame::scan(&bytes) else { return Ok(false) };
-        let journal = Journal::from_base(&self.name, line, &|_| None).ok();
+        let journal = Journal::from_base(&self.name, segment.first, line, &|_| None).ok();
         let journal = journal.filter(|journal| journal.id() == id);
         let removed = journal.and_then(|journal| journal.removed());
         Ok(removed

@@ -47,7 +47,8 @@ fn journal(process: &Process) -> Result<Option<Journal>, String> {
     let bytes = read_whole(process, &layout::segment(&name(), *last));
     let bytes = bytes.map_err(|error| error.to_string())?.unwrap_or_default();
     let blobs = |digest| blobs::load(process, &name(), digest).ok().flatten();
-    let scanned = segment::scan(&name(), &bytes, &blobs).map_err(|damage| damage.to_string())?;
+    let scanned =
+        segment::scan(&name(), *last, &bytes, &blobs).map_err(|damage| damage.to_string())?;
     Ok(Some(scanned.journal))
 }
 

@@ -28,12 +28,13 @@ impl Writer {
             cleaned.map_err(doing("clean up", &layout::journal(name)))?;
         }
         let mut found = Found::read(fs.as_ref(), name, &segment)?;
-        let tail = found.bytes.split_off(found.scanned.end);
+        let bytes = std::mem::take(&mut found.bytes);
+        let (good, tail) = bytes.split_at(found.scanned.end);
         let (bad, state) = (found.scanned.bad.take(), found.state.take());
-        let mut writer = Self::on(fs, name, segment, found, state.as_ref())?;
+        let mut writer = Self::on(fs, name, segment, (found.scanned, good), state.as_ref())?;
         match writer.judge(bad, state) {
             Verdict::Whole => {}
-            Verdict::Cut if writable && !planted(Sabotage::NoCut) => writer.cut(&tail)?,
+            Verdict::Cut if writable && !planted(Sabotage::NoCut) => writer.cut(tail)?,
             Verdict::Cut => {}
             Verdict::Damaged(damage) => writer.damage = Some(damage),
         }
@@ -45,10 +46,9 @@ impl Writer {
         fs: &Arc<dyn Fs>,
         name: &Name,
         open: OpenSegment,
-        found: Found,
+        (scanned, good_bytes): (Scanned, &[u8]),
         state: Option<&Snapshot>,
     ) -> Result<Self, Fault> {
-        let Found { bytes, scanned, .. } = found;
         let newest = scanned.journal.check_document().and_then(|()| scanned.journal.snapshot());
         let newest = newest.map_err(|damage| Fault::Corrupt(format!("{}: {damage}", open.path)))?;
         let verified = vouched_for(&scanned, state);
@@ -71,7 +71,7 @@ impl Writer {
             newest,
             segment,
             verified,
-            unverified: bytes[from..scanned.end].to_vec(),
+            unverified: good_bytes[from..].to_vec(),
             unverified_ends: doubtful
                 .iter()
                 .map(|line| (line.entry.version, line.end as u64))
@@ -140,7 +140,7 @@ impl Found {
         let bytes = fs::read_all(segment.file.as_ref(), path, segment::BYTES_MAX);
         let bytes = bytes.map_err(doing("read", path))?;
         let blobs = Blobs::new(fs, name);
-        let scanned = segment::scan(name, &bytes, &|digest| blobs.load(digest));
+        let scanned = segment::scan(name, segment.first, &bytes, &|digest| blobs.load(digest));
         blobs.check()?;
         let scanned = match scanned {
             Ok(scanned) => scanned,
