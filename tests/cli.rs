@@ -6,6 +6,7 @@ mod exit;
 mod export;
 mod files;
 mod folder;
+mod manual;
 mod streams;
 mod terminal;
 mod token;
@@ -93,31 +94,33 @@ fn the_help_lists_every_subcommand_and_each_has_its_own() {
     Usage: refiner [OPTIONS] <COMMAND>
 
     Commands:
-      demo        Run a whole loop over stdio, killed half-way, resumed, converged
-      serve       Serve MCP on standard input and output, or over HTTP
-      init        Open an artifact
-      list        List the artifacts
-      show        Show where an artifact stands
-      history     Show what was done to an artifact
-      diff        Show what changed between two versions
-      save        Save state
-      checkpoint  Name the present version
-      restore     Bring an earlier version's content back
-      transition  Send an event to a loop
-      approve     Approve what waits for your decision
-      reject      Reject what waits for your decision
-      verify      Measure the constraints
-      output      Put files into an artifact's dist/, and read them
-      finalize    Close and archive a cycle
-      reset       Begin an artifact anew, with nothing of what it was about
-      delete      Take an artifact away
-      import      Take over what the older PMPO skill kept in its .refiner folder
-      export      Make a folder of an artifact that others can read
-      install     Tell a host about the server, in the host's own configuration
-      trust       Let the project's hooks, workflows and commands do something, after a look at them
-      token       Make, list and revoke the tokens of those who may come in or decide
-      doctor      Look for damage
-      help        Print this message or the help of the given subcommand(s)
+      demo         Run a whole loop over stdio, killed half-way, resumed, converged
+      serve        Serve MCP on standard input and output, or over HTTP
+      init         Open an artifact
+      list         List the artifacts
+      show         Show where an artifact stands
+      history      Show what was done to an artifact
+      diff         Show what changed between two versions
+      save         Save state
+      checkpoint   Name the present version
+      restore      Bring an earlier version's content back
+      transition   Send an event to a loop
+      approve      Approve what waits for your decision
+      reject       Reject what waits for your decision
+      verify       Measure the constraints
+      output       Put files into an artifact's dist/, and read them
+      finalize     Close and archive a cycle
+      reset        Begin an artifact anew, with nothing of what it was about
+      delete       Take an artifact away
+      import       Take over what the older PMPO skill kept in its .refiner folder
+      export       Make a folder of an artifact that others can read
+      install      Tell a host about the server, in the host's own configuration
+      trust        Let the project's hooks, workflows and commands do something, after a look at them
+      token        Make, list and revoke the tokens of those who may come in or decide
+      doctor       Look for damage
+      completions  Print completions for a shell
+      man          Print a page of the manual
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
           --dir <FOLDER>         The project's folder [default: the nearest one with .refiner or .git,

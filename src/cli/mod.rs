@@ -4,6 +4,7 @@
 
 mod attend;
 mod checkpoint;
+mod completions;
 mod configuration;
 mod decide;
 mod delete;
@@ -20,6 +21,7 @@ mod input;
 mod install;
 mod list;
 mod log;
+mod man;
 mod open_files;
 #[cfg(feature = "otel")]
 mod otel;
@@ -190,6 +192,10 @@ enum Command {
     Token(token::TokenCommand),
     /// Look for damage
     Doctor(doctor::Doctor),
+    /// Print completions for a shell
+    Completions(completions::Completions),
+    /// Print a page of the manual
+    Man(man::Man),
 }
 
 /// Why a subcommand ended early.
@@ -285,6 +291,12 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
     if let Command::Install(install) = cli.command {
         return install.run(cli.global.dir.as_deref(), output);
     }
+    if let Command::Completions(completions) = cli.command {
+        return completions.run(output);
+    }
+    if let Command::Man(man) = cli.command {
+        return man.run(output);
+    }
     if let Command::Trust(trust) = &cli.command
         && trust.needs_no_workspace()
     {
@@ -293,7 +305,9 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
     }
     let context = open(&cli.global, output).await?;
     let result = match cli.command {
-        Command::Demo(_) | Command::Install(_) => Ok(()),
+        Command::Demo(_) | Command::Install(_) | Command::Completions(_) | Command::Man(_) => {
+            Ok(())
+        }
         Command::Serve(serve) => serve.run(&context).await,
         Command::Init(init) => init.run(&context).await,
         Command::List(list) => list.run(&context).await,

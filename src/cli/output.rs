@@ -58,6 +58,12 @@ impl Output {
         written.and_then(|()| stdout.flush()).map_err(broken_pipe)
     }
 
+    /// Prints bytes that are for another program.
+    pub(super) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut stdout = Screen::of(io::stdout().lock(), self.color, Form::Text);
+        stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(broken_pipe)
+    }
+
     /// Shows progress on a terminal, in a line that is written over and gone at the end. Not where
     /// only data is wanted.
     pub(super) fn progress(&self, progress: Progress) -> Progress {

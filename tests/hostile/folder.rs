@@ -53,7 +53,9 @@ const COMMANDS: [&[&str]; 9] = [
 
 /// Commands of the program that the table leaves out: those of a tool in [`calls`], and those that
 /// open no workspace.
-const LEFT_OUT: [&str; 16] = [
+const LEFT_OUT: [&str; 18] = [
+    "completions",
+    "man",
     "show",
     "history",
     "checkpoint",

@@ -14,6 +14,7 @@ use super::layout;
 use super::removal;
 use super::writer::{JournalState, LogChanges};
 use crate::disk::WORKSPACE;
+use crate::disk::distrust::Distrusted;
 use crate::disk::fs::{self, Fs, Mode, Stat};
 use crate::disk::lock::LockFile;
 use crate::disk::sabotage::{Sabotage, planted};
@@ -377,7 +378,8 @@ fn place_outputs(projected: Option<Version>, round: &mut Round<'_>) -> io::Resul
     for (path, digests) in brought {
         // A person or an agent may have put something else there since: it stays, and stops no other copy.
         if let Err(error) = super::outputs::check_place(fs, &dist, path) {
-            round.warnings.push(format!("{path} is not in dist/: {error}"));
+            let why = Distrusted::of(&error).map(|why| format!("{path} is not in dist/: {why}"));
+            round.warnings.push(why.ok_or(error)?);
             continue;
         }
         let ours = || super::outputs::is_one_of(fs, &format!("{dist}/{path}"), &digests);

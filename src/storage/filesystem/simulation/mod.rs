@@ -201,10 +201,10 @@ plants! {
     an_answer_from_an_unflushed_version_is_noticed: AnswerUnflushed in 2 from 0;
     a_torn_end_that_is_not_cut_is_noticed: NoCut in 1 from 0;
     a_cut_without_the_lock_is_noticed: CutWithoutLock in 2 from 0;
-    an_older_projection_over_a_newer_is_noticed: OlderProjection in 2 from 0;
+    an_older_projection_over_a_newer_is_noticed: OlderProjection in 2 from 4;
     trust_in_projections_is_noticed: TrustProjections in 1 from 0;
     files_taken_before_their_entry_is_stored_are_noticed: TakenBeforeEntry in 1 from 0;
     a_removal_that_is_marked_before_it_is_done_is_noticed: MarkedBefore in 1 from 0;
     a_purge_that_destroys_before_the_count_is_kept_is_noticed: DestroyedBefore in 1 from 0;
-    a_segment_looked_at_before_its_follower_is_noticed: OwnBeforeNext in 2 from 0;
+    a_segment_looked_at_before_its_follower_is_noticed: OwnBeforeNext in 2 from 5;
 }
