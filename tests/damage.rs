@@ -137,7 +137,7 @@ async fn what_a_person_wrote_in_place_of_a_copy_is_kept_aside_and_reported() {
         let saved = server.call("save_state", save(1)).await.unwrap();
         let warnings = saved["briefing"]["warnings"].to_string();
         assert!(
-            warnings.contains(&format!("{file} was changed by somebody else")),
+            warnings.contains(&format!("{file} was changed by another program or a person")),
             "{file} {warnings}"
         );
         assert!(server.end().await.success());
@@ -159,7 +159,10 @@ async fn an_edited_state_file_does_not_change_the_state() {
     fs::write(&path, edited).unwrap();
     let (version, x, warnings) = loaded(&project).await;
     assert_eq!((version, x), (6, json!(5)));
-    assert!(warnings[0].contains("state.json was changed by somebody else"), "{warnings:?}");
+    assert!(
+        warnings[0].contains("state.json was changed by another program or a person"),
+        "{warnings:?}"
+    );
     assert_eq!(project.state("a")["data"], json!({ "x": 5 }));
 }
 

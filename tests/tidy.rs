@@ -3,6 +3,7 @@
 //! Each check is a function of the files that it looks at, and returns what is wrong with them. So
 //! each is shown to find what it is there for, on files that are wrong on purpose.
 
+mod words;
 mod wrong;
 
 use std::collections::BTreeSet;

@@ -66,7 +66,7 @@ impl Serve {
                 context.output.complain(format_args!("listening on {}", bound.url()));
                 if in_clear {
                     context.output.say(
-                        "warning: without --tls-cert, tokens can be read by whoever carries them",
+                        "warning: without --tls-cert, every machine on the way can read the tokens",
                     );
                 }
                 service.deliver_in_background();

@@ -34,9 +34,11 @@ impl Verify {
                 writeln!(page, "{WARN}manifest{WARN:#} {violation}")?;
             }
             let all = answer.constraints.iter().all(|one| one.status == "satisfied");
-            match all && answer.missing_files.is_empty() && answer.manifest_valid {
-                true => writeln!(page, "{GOOD}all of it holds{GOOD:#}"),
-                false => Ok(()),
+            let complete = answer.missing_files.is_empty() && answer.manifest_valid;
+            match answer.constraints.len() {
+                0 => writeln!(page, "{WARN}there is no constraint to measure{WARN:#}"),
+                _ if all && complete => writeln!(page, "{GOOD}every constraint holds{GOOD:#}"),
+                _ => Ok(()),
             }
         })
     }

@@ -164,7 +164,7 @@ impl Loaded {
             severity: FindingSeverity::Warning,
             place: place.to_owned(),
             problem: format!("the triggers cannot be used: {problem}"),
-            advice: "none of this file run; mend it, and events since then are delivered".into(),
+            advice: "no trigger of this file runs; correct the file, and the server delivers the events since then".into(),
         });
     }
 

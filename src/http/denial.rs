@@ -112,22 +112,20 @@ impl Denial {
 
     fn message(&self) -> String {
         match self {
-            Self::Host => {
-                "the Host header names a host that this server does not answer for".into()
-            }
-            Self::Origin => "pages of this origin may not use this server".into(),
+            Self::Host => "this server does not answer for the host in the Host header".into(),
+            Self::Origin => "this server does not allow pages of this origin".into(),
             Self::Path => "there is nothing at this path".into(),
             Self::Method(said) | Self::Accept(said) | Self::Request(said) => said.clone(),
-            Self::ContentType => "the body has to be application/json".into(),
+            Self::ContentType => "the Content-Type must be application/json".into(),
             Self::TooLarge { limit } => format!("the body has more than {limit} bytes"),
-            Self::Slow => "the body did not arrive in time".into(),
-            Self::CutShort => "the body ended before its end".into(),
-            Self::Busy => "the server has as much to do as it takes on".into(),
-            Self::ClientBusy => "this client has as much going on as one client may".into(),
-            Self::SessionsFull => "every session that the server keeps is in use".into(),
+            Self::Slow => "the request body timed out".into(),
+            Self::CutShort => "the request body was truncated".into(),
+            Self::Busy => "request limit reached".into(),
+            Self::ClientBusy => "this client's request limit is reached".into(),
+            Self::SessionsFull => "session limit reached".into(),
             Self::Draining => "the server is shutting down".into(),
             Self::Session => "session not found".into(),
-            Self::Message => "the message is no JSON-RPC message that this server knows".into(),
+            Self::Message => "the body is not a JSON-RPC message that this server knows".into(),
             Self::Internal => "the server failed".into(),
         }
     }

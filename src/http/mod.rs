@@ -57,7 +57,7 @@ const CLOSING: Duration = Duration::from_secs(1);
 pub enum StartError {
     /// Everybody who can reach the address would be let in.
     #[error(
-        "{0} can be reached from elsewhere, and nobody would be asked for a token: listen on \
+        "{0} can be reached from elsewhere, and this server asks for no token: listen on \
          127.0.0.1, or make a token first"
     )]
     Unprotected(SocketAddr),

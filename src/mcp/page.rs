@@ -57,8 +57,8 @@ fn page_of<T>(
 
 fn no_cursor(list: &str) -> ErrorData {
     ErrorData::invalid_params(
-        format!("the cursor is none of {list}"),
-        Some(json!({ "hint": "pass the nextCursor of the page before, unchanged, or none" })),
+        format!("this server did not issue this cursor for {list}"),
+        Some(json!({ "hint": "pass the previous page's nextCursor unchanged, or no cursor" })),
     )
 }
 

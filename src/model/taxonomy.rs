@@ -133,9 +133,7 @@ impl EvaluationMethod {
     /// Returns what whoever evaluates is to look at.
     pub fn focus(self) -> &'static str {
         match self {
-            Self::OutputInspection => {
-                "open each file and look at what it is, not at what it was meant to be"
-            }
+            Self::OutputInspection => "open each file and judge its content, not its intention",
             Self::PromptQuality => {
                 "read the prompt as the model that gets it and nothing else: is each instruction clear, specific, free of contradiction, and possible on the target platform?"
             }

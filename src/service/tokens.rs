@@ -188,7 +188,7 @@ fn check_room(tokens: &[Token]) -> Result<(), Refusal> {
     match tokens.len() {
         0..limits::TOKENS_MAX => Ok(()),
         actual => Err(Refusal::TooLarge {
-            what: "the list of tokens (revoke those that nobody uses)".into(),
+            what: "the list of tokens (revoke unused ones)".into(),
             actual: actual + 1,
             limit: limits::TOKENS_MAX,
             unit: "tokens",

@@ -69,7 +69,7 @@ fn the_demo_loses_nothing_and_keeps_the_folder_that_it_is_given() {
     let shown = refiner(project.path(), ["show", "incident-report", "--json"]).json();
     assert_eq!(shown["briefing"]["status"], "converged");
     let verified = refiner(project.path(), ["verify", "incident-report"]);
-    assert!(verified.stdout.contains("all of it holds"), "{verified:?}");
+    assert!(verified.stdout.contains("every constraint holds"), "{verified:?}");
     assert_eq!(refiner(project.path(), ["doctor"]).code, Some(0));
     let again = refiner(project.path(), ["demo"]);
     assert_eq!((again.code, again.stdout.as_str()), (Some(2), ""), "{again:?}");

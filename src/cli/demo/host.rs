@@ -143,7 +143,9 @@ impl Host<'_> {
         let mut edits = Vec::new();
         for step in steps.as_array().into_iter().flatten() {
             let constraint = step["constraints"][0].as_str().and_then(constraints::find);
-            let Some(constraint) = constraint else { anyhow::bail!("nobody can mend {step}") };
+            let Some(constraint) = constraint else {
+                anyhow::bail!("this demo cannot mend {step}")
+            };
             for edit in (constraint.mend)(&self.dist.report()?) {
                 self.make(&edit).await?;
                 edits.push(edit);

@@ -16,16 +16,16 @@ pub(super) enum Problem {
     #[error("line {line}, column {column}: {what}")]
     Malformed { line: usize, column: usize, what: String },
     /// It is not what a text is.
-    #[error("it is no UTF-8 text")]
+    #[error("the file is not UTF-8")]
     NoText,
     /// Something has the place of a table.
-    #[error("{0} is there and is no table of names")]
+    #[error("{0} exists and is not a table")]
     NoTable(String),
     /// A key is there twice, and hosts do not agree which of them counts.
     #[error("{0} is there twice")]
     Twice(String),
     /// What would be written says more or less than it should.
-    #[error("the change would not be what it should be")]
+    #[error("the edit would change more than refiner's entry")]
     Unproven,
 }
 

@@ -207,7 +207,7 @@ fn failed(file: &Path, error: &io::Error) -> Failure {
     let file = file.display();
     let (message, hint) = match error.kind() {
         io::ErrorKind::ResourceBusy => (
-            format!("somebody else wrote to {file} at the same time"),
+            format!("another program wrote to {file} at the same time"),
             "nothing was changed: run it again, with the host closed if it happens again",
         ),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (

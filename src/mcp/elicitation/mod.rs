@@ -77,10 +77,10 @@ pub enum Unasked {
     #[error("this client cannot ask its user")]
     Unable,
     /// As many questions wait as may.
-    #[error("too many questions wait for this client's person already")]
+    #[error("too many questions already wait for this client's user")]
     Busy,
     /// The person took too long while the request waited.
-    #[error("nobody answered in time")]
+    #[error("the person did not answer in time")]
     TooLate,
     /// The client withdrew the request.
     #[error("the call was cancelled")]
@@ -92,16 +92,16 @@ pub enum Unasked {
     #[error("the client could not ask: {0}")]
     Failed(String),
     /// What came is no answer to a question.
-    #[error("the client's answer is none to the question")]
+    #[error("the client's reply is not a valid answer")]
     NoAnswer,
     /// The request came again, but nobody answered.
-    #[error("the call came again without the person's answer")]
+    #[error("the client repeated the call without the person's answer")]
     Missing,
     /// The person took too long while no request waited.
     #[error("the question has expired")]
     Expired,
     /// The sealed state was made or changed by somebody else.
-    #[error("the requestState is none that this server made")]
+    #[error("this server did not issue this requestState")]
     Forged,
     /// The sealed state is good for another request.
     #[error("the requestState belongs to another call")]

@@ -69,7 +69,7 @@ pub(super) fn agreed(
     let decision = field("decision").and_then(Value::as_str);
     match decision.filter(|decision| events.iter().any(|event| event == decision)) {
         Some(event) => Ok(Agreed { event: Some(event.to_owned()), words }),
-        None => Err(super::unasked("the answer says neither of what there was to choose from")),
+        None => Err(super::unasked("the answer is not one of the offered choices")),
     }
 }
 

@@ -142,7 +142,7 @@ impl Skill {
         }
         for other in self.names(&home, notes) {
             if !KNOWN.contains(&other.as_str()) {
-                notes.say(format!("{home}/{other}"), "not imported: it is not known what it is");
+                notes.say(format!("{home}/{other}"), "not imported: unknown file");
             }
         }
         Ok(Old {

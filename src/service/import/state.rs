@@ -93,7 +93,7 @@ fn identity(document: &mut Document, given: &mut Fields, notes: &mut Notes) {
     match given.take_if("refinement_id", id) {
         Some(id) => document.refinement_id = id,
         None => {
-            notes.say("state.json/refinement_id", "there is none that fits: a new one was made");
+            notes.say("state.json/refinement_id", "it is missing or not valid: a new one was made");
         }
     }
     let prior = ["prior_cycle_id", "prior_refinement_id"];

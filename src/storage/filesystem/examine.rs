@@ -154,7 +154,7 @@ impl Examination<'_> {
             Some(Origin::Edited) => self.note(
                 FindingSeverity::Warning,
                 &path,
-                "it was changed by somebody else".into(),
+                "it was changed by another program or a person".into(),
                 SET_ASIDE,
             ),
             Some(Origin::Ours { version, digest }) => {
@@ -201,7 +201,7 @@ impl Examination<'_> {
             Some(Origin::Edited) => self.note(
                 FindingSeverity::Warning,
                 &path,
-                "it was changed by somebody else".into(),
+                "it was changed by another program or a person".into(),
                 SET_ASIDE,
             ),
             Some(Origin::Ours { .. }) => {}

@@ -481,7 +481,7 @@ fn keep_aside(file: &str, content: &[u8], round: &mut Round<'_>) -> io::Result<(
     round.history.fs.create_dir(&folder)?;
     fs::write_replaceable(round.history.fs, &kept, content)?;
     round.warnings.push(format!(
-        "{file} was changed by somebody else; the journal counts, {file} was made again, and the other one is kept as {kept}"
+        "{file} was changed by another program or a person; the journal counts, {file} was made again, and the other one is kept as {kept}"
     ));
     Ok(())
 }
