@@ -1,6 +1,6 @@
 //! Layer 1: the doors to the disk. Nothing else in the program opens a file.
 //!
-//! - [`Fs`](fs::Fs) is the door to a workspace: [`Disk`](real::Disk) on a real disk, and a simulated
+//! - `fs::Fs` is the door to a workspace: `real::Disk` on a real disk, and a simulated
 //!   disk in the crash tests.
 //! - [`regular`] reads and writes the user's own files, [`UserFolder`] those of their configuration.
 //! - [`ConfigurationFile`] is a file of another program, [`UntrustedDir`] a folder that is only read,

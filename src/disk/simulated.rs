@@ -9,6 +9,7 @@
 //!
 //! Processes are threads that take turns: before every operation the scheduler, which is seeded,
 //! decides whose it is. So a run is repeated by its seed.
+#![expect(clippy::cast_possible_truncation, reason = "simulated files are small")]
 
 mod process;
 

@@ -93,7 +93,7 @@ fn name(text: &str) -> Name {
 async fn put(provider: &dyn Provider, artifact: &str, value: Value) -> Newest {
     let text = artifact.to_owned();
     let decide = move |transaction: &mut Transaction<'_>| {
-        drop(transaction.append(draft(&text, &value)).unwrap())
+        drop(transaction.append(draft(&text, &value)).unwrap());
     };
     provider.append(&name(artifact), Box::new(decide)).await.unwrap().unwrap()
 }
@@ -334,7 +334,7 @@ async fn an_idempotency_key_is_found_again(provider: Shared) {
         put(&*provider, "a", json!(i)).await;
     }
     let decide = move |transaction: &mut Transaction<'_>| {
-        assert_eq!(transaction.find_key(&key), Ok(Some(1)))
+        assert_eq!(transaction.find_key(&key), Ok(Some(1)));
     };
     provider.append(&name("a"), Box::new(decide)).await.unwrap();
 }

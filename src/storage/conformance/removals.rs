@@ -141,7 +141,7 @@ pub(super) async fn after_a_reset_there_are_no_outputs_of_before_it(provider: Sh
     let provider = &*provider;
     let old = bring(provider, "a", "old").await;
     let decide = |transaction: &mut Transaction<'_>| {
-        drop(transaction.append(removing("a", Removal::Reset)).unwrap())
+        drop(transaction.append(removing("a", Removal::Reset)).unwrap());
     };
     let newest = provider.append(&name("a"), Box::new(decide)).await.unwrap().unwrap();
     assert_eq!((newest.snapshot.version, newest.warnings), (2, Vec::new()));

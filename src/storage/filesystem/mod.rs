@@ -437,7 +437,7 @@ pub(crate) mod tests {
         let (_folder, provider) = fresh(9);
         let name = Name::parse("a").unwrap();
         let decide = |transaction: &mut Transaction<'_>| {
-            drop(transaction.append(draft("a", &json!(1))).unwrap())
+            drop(transaction.append(draft("a", &json!(1))).unwrap());
         };
         let stored = provider.append(&name, Box::new(decide)).await.unwrap().unwrap();
         assert!(stored.timings.flush > Duration::ZERO, "{stored:?}");
@@ -451,7 +451,7 @@ pub(crate) mod tests {
         let (folder, provider) = fresh(9);
         let name = Name::parse("a").unwrap();
         let decide = |transaction: &mut Transaction<'_>| {
-            drop(transaction.append(draft("a", &json!(1))).unwrap())
+            drop(transaction.append(draft("a", &json!(1))).unwrap());
         };
         provider.append(&name, Box::new(decide)).await.unwrap();
         assert_eq!(provider.kept_in(&name, 1).await.unwrap(), None);
@@ -479,7 +479,7 @@ pub(crate) mod tests {
         for i in 0..6 {
             let large = json!(i.to_string().repeat(70 << 10));
             let decide = move |transaction: &mut Transaction<'_>| {
-                drop(transaction.append(draft("a", &large)).unwrap())
+                drop(transaction.append(draft("a", &large)).unwrap());
             };
             store.append(&name, Box::new(decide)).unwrap();
         }

@@ -175,7 +175,7 @@ mod tests {
         let mut drafted = draft(artifact, &json!(1));
         drafted.document.phase = phase.into();
         let decide = move |transaction: &mut Transaction<'_>| {
-            drop(transaction.append(drafted.clone()).unwrap())
+            drop(transaction.append(drafted.clone()).unwrap());
         };
         store.append(&name(artifact), Box::new(decide)).unwrap().1
     }
@@ -244,7 +244,7 @@ mod tests {
         let (journal, aside) = (layout::journal(&name("a")), ".refiner/aside");
         store.fs.rename(&journal, aside).unwrap();
         let decide = |transaction: &mut Transaction<'_>| {
-            drop(transaction.append(draft("a", &json!(2))).unwrap())
+            drop(transaction.append(draft("a", &json!(2))).unwrap());
         };
         store.append(&name("a"), Box::new(decide)).unwrap_err();
         store.fs.rename(aside, &journal).unwrap();

@@ -280,7 +280,7 @@ mod tests {
         let other = Filesystem::new(&Workspace::open(project).unwrap());
         let of = artifact.to_owned();
         let decide = move |transaction: &mut Transaction<'_>| {
-            drop(transaction.append(draft(&of, &json!(value))).unwrap())
+            drop(transaction.append(draft(&of, &json!(value))).unwrap());
         };
         other.append(&name(artifact), Box::new(decide)).await.unwrap();
         other.settle().await;

@@ -3,8 +3,6 @@
 //!
 //! `REFINER_SIMULATION_SEEDS=n` runs that many seeds instead of the few that every test run takes.
 
-#![expect(clippy::cast_possible_truncation, reason = "simulated files are small")]
-
 mod exchanges;
 mod harness;
 mod removals;

@@ -53,7 +53,7 @@ impl Told {
         let drafted = Arc::new(AtomicU64::new(0));
         let noted = Arc::clone(&drafted);
         let decide = move |transaction: &mut Transaction<'_>| {
-            noted.store(draft(transaction, removal), Ordering::Relaxed)
+            noted.store(draft(transaction, removal), Ordering::Relaxed);
         };
         let Ok((newest, _)) = store.append(&name(), Box::new(decide)) else { return };
         let version = drafted.load(Ordering::Relaxed);
