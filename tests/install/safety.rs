@@ -16,9 +16,9 @@ fn a_file_that_its_host_could_not_read_is_left_alone_and_the_line_is_named() {
         ("cursor", CURSOR, "{ 'a': 1 }", "line 1, column 3"),
         ("claude-code", ".claude.json", "{\n  \"a\": 1,\n}\n", "line 2"),
         ("claude-code", ".claude.json", "{\n  // why\n  \"a\": 1\n}\n", "line 2"),
-        ("cursor", CURSOR, "[1, 2]", "all of it is there and is no table"),
-        ("cursor", CURSOR, "{ \"mcpServers\": [] }", "mcpServers is there and is no table"),
-        ("cursor", CURSOR, "{ \"mcpServers\": null }", "mcpServers is there and is no table"),
+        ("cursor", CURSOR, "[1, 2]", "the whole file is not a table"),
+        ("cursor", CURSOR, "{ \"mcpServers\": [] }", "mcpServers is not a table"),
+        ("cursor", CURSOR, "{ \"mcpServers\": null }", "mcpServers is not a table"),
         (
             "cursor",
             CURSOR,
@@ -32,12 +32,7 @@ fn a_file_that_its_host_could_not_read_is_left_alone_and_the_line_is_named() {
             "refiner is there twice",
         ),
         ("codex", ".codex/config.toml", "a = 1\n\nb = [1\nc = 2\n", "line 4"),
-        (
-            "codex",
-            ".codex/config.toml",
-            "mcp_servers = 1\n",
-            "mcp_servers is there and is no table",
-        ),
+        ("codex", ".codex/config.toml", "mcp_servers = 1\n", "mcp_servers is not a table"),
         ("codex", ".codex/config.toml", "[a]\n[a]\n", "line 2"),
     ] {
         let home = Home::new();

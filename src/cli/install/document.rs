@@ -19,7 +19,7 @@ pub(super) enum Problem {
     #[error("the file is not UTF-8")]
     NoText,
     /// Something has the place of a table.
-    #[error("{0} exists and is not a table")]
+    #[error("{0} is not a table")]
     NoTable(String),
     /// A key is there twice, and hosts do not agree which of them counts.
     #[error("{0} is there twice")]

@@ -31,7 +31,7 @@ impl Document for Json {
 
     fn has(&self, section: &[&str]) -> Result<bool, Problem> {
         let Some(root) = self.root.value() else { return Ok(false) };
-        let mut object = root.as_object().ok_or_else(|| no_table("all of it"))?;
+        let mut object = root.as_object().ok_or_else(|| no_table("the whole file"))?;
         for key in section {
             match inner(&object, key)? {
                 Some(inner) => object = inner,
@@ -42,7 +42,8 @@ impl Document for Json {
     }
 
     fn put(&mut self, section: &[&str], entry: &Entry) -> Result<(), Problem> {
-        let object = self.root.object_value_or_create().ok_or_else(|| no_table("all of it"))?;
+        let object =
+            self.root.object_value_or_create().ok_or_else(|| no_table("the whole file"))?;
         let section = section.iter().fold(object, |object, key| object.object_value_or_set(key));
         let object = section.object_value_or_set(NAME);
         for key in OURS {
