@@ -48,7 +48,7 @@ fn a_file_that_its_host_could_not_read_is_left_alone_and_the_line_is_named() {
     }
     let home = Home::new();
     std::fs::write(home.put(CURSOR, ""), b"{ \"a\": \"\xff\" }").unwrap();
-    assert!(home.install(&["cursor"]).stderr.contains("no UTF-8 text"));
+    assert!(home.install(&["cursor"]).stderr.contains("not UTF-8"));
 }
 
 #[test]
