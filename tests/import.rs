@@ -176,7 +176,7 @@ fn what_is_not_understood_is_listed() {
     assert!(remark(artifact, "artifacts/Acme Logo").contains("is called acme-logo here"));
     assert!(remark(artifact, "scratch.txt").contains("not imported"));
     assert!(remark(artifact, "state.json").contains("phase reflect"));
-    assert!(remark(artifact, "workflow_triggers").contains("not in force"));
+    assert!(remark(artifact, "workflow_triggers").contains("inactive"));
     assert!(remark(artifact, "constraints/2/severity").contains("blocking is assumed"));
     assert!(remark(artifact, "variants/1").contains("\"background\""));
     assert!(remark(artifact, "constraints.json").contains("\"global_rules\""));

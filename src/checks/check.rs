@@ -119,8 +119,8 @@ fn parse_method(
     };
     let Some(method) = methods().iter().find(|method| method.name == name) else {
         let message = format!(
-            "there is no method {:?}: use one of {}, or leave validation out for what only a \
-             reader can tell",
+            "there is no method {:?}: use one of {}, or omit validation where only a \
+             reader can judge",
             named(name),
             names()
         );

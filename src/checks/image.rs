@@ -22,13 +22,13 @@ pub(super) fn read(bytes: &[u8]) -> Result<Image, String> {
             let size =
                 imagesize::blob_size(bytes).map_err(|_| "its header is damaged".to_owned())?;
             Ok(Image {
-                format: format(kind).ok_or("has no format that is known here")?,
+                format: format(kind).ok_or("has an unknown format")?,
                 size: Some((size.width as u64, size.height as u64)),
             })
         }
-        Err(_) if bytes.len() as u64 > xml::BYTES_MAX => Err("is no image".to_owned()),
+        Err(_) if bytes.len() as u64 > xml::BYTES_MAX => Err("is not an image".to_owned()),
         Err(_) => text::decode(bytes).ok().filter(|text| text.contains("<svg")).map_or_else(
-            || Err(format!("is no image: known are {}", FORMATS.join(", "))),
+            || Err(format!("is not an image: the known formats are {}", FORMATS.join(", "))),
             read_svg,
         ),
     }

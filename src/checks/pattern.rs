@@ -51,7 +51,7 @@ impl PathPattern {
 
 fn compile(text: &str) -> Result<GlobMatcher, String> {
     let glob = GlobBuilder::new(text).literal_separator(true).build();
-    glob.map(|glob| glob.compile_matcher()).map_err(|error| format!("no glob: {}", error.kind()))
+    glob.map(|glob| glob.compile_matcher()).map_err(|error| format!("not a glob: {}", error.kind()))
 }
 
 #[cfg(test)]

@@ -32,9 +32,7 @@ impl CommandPolicy {
         check_commands(&allowed, "commands")?;
         let seconds = timeout_seconds.unwrap_or(SECONDS_DEFAULT);
         if !(1..=SECONDS_MAX).contains(&seconds) {
-            return Err(format!(
-                "command_timeout_seconds is {seconds}, and 1 to {SECONDS_MAX} is possible"
-            ));
+            return Err(format!("command_timeout_seconds is {seconds}; use 1 to {SECONDS_MAX}"));
         }
         Ok(Self { allowed, directory, timeout: Duration::from_secs(seconds) })
     }

@@ -67,10 +67,10 @@ impl Parts {
         while let Some(pointer) = reader.pointers.get(parts.len()).cloned() {
             parts.push(reader.read(&pointer)?);
         }
-        let order = order(&parts).ok_or("refers to itself without going into the value")?;
+        let order = order(&parts).ok_or("refers to itself without descending into the value")?;
         let parts = Self { parts, order };
         match parts.visits(1) > VISITS_MAX {
-            true => Err("takes too long to validate with: it refers to too much".to_owned()),
+            true => Err("takes too long to validate: it has too many references".to_owned()),
             false => Ok(parts),
         }
     }

@@ -36,7 +36,7 @@ pub(super) fn compile(pattern: &str, ignore_case: bool) -> Result<Regex, String>
 fn last_line(message: &str) -> String {
     let last = message.lines().last().unwrap_or_default();
     let reason = last.strip_prefix("error: ").unwrap_or(last);
-    format!("is no regular expression as this program knows them (no look-around): {reason}")
+    format!("is not a supported regular expression (no look-around): {reason}")
 }
 
 /// Where a regular expression was found.

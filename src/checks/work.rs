@@ -101,7 +101,7 @@ impl<'a> Work<'a> {
         if self.bytes_read + bytes > limits::CHECKED_BYTES_MAX {
             let limit = shown_bytes(limits::CHECKED_BYTES_MAX);
             return Err(Stop::Unmeasured(format!(
-                "there is more than {limit} to read: name fewer"
+                "the files have more than {limit} in total: name fewer"
             )));
         }
         let content = self.files.read(path).map_err(|error| unreadable(path, &error))?;
@@ -138,7 +138,7 @@ fn unreadable(path: &str, error: &io::Error) -> Stop {
 
 fn too_large(bytes: u64, bytes_max: u64) -> Stop {
     let (actual, limit) = (shown_bytes(bytes), shown_bytes(bytes_max));
-    Stop::Unmeasured(format!("has {actual}, and {limit} is the most that is read for this"))
+    Stop::Unmeasured(format!("has {actual}; the limit for this check is {limit}"))
 }
 
 fn shown_bytes(bytes: u64) -> String {

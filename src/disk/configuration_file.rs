@@ -85,7 +85,7 @@ fn target(path: &Path) -> io::Result<PathBuf> {
             _ => return Ok(target),
         }
     }
-    Err(io::Error::new(io::ErrorKind::InvalidData, "its links lead nowhere"))
+    Err(io::Error::new(io::ErrorKind::InvalidData, "its links lead to no file"))
 }
 
 /// Returns the folder of a file, and its name in there.

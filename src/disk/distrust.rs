@@ -113,18 +113,18 @@ impl Distrusted {
     /// Refuses what is of another kind than what belongs at a path.
     pub(crate) fn kind(path: &str, found: Kind, expected: Kind) -> io::Error {
         let reason = match found {
-            Kind::Link => "is a link, and links are not followed".to_owned(),
-            _ => format!("is {found}, and {expected} belongs there"),
+            Kind::Link => "is a link, and refiner does not follow links".to_owned(),
+            _ => format!("is {found} where {expected} is expected"),
         };
-        Self::error(path, reason, "look at where it comes from, and remove it")
+        Self::error(path, reason, "find out where it comes from, then remove it")
     }
 
     /// Refuses to write into a file that has other names too.
     pub(crate) fn names(path: &str, names: u64) -> io::Error {
         Self::error(
             path,
-            format!("has {names} names (hard links), and writing to it would change them all"),
-            "copy it, and put the copy in its place",
+            format!("has {names} hard links, and writing to it would change all of them"),
+            "replace it with a copy of itself",
         )
     }
 
@@ -132,8 +132,8 @@ impl Distrusted {
     pub(crate) fn size(path: &str, bytes: u64, bytes_max: u64) -> io::Error {
         Self::error(
             path,
-            format!("has {bytes} bytes, and {bytes_max} is the limit"),
-            "look at where it comes from, and remove it",
+            format!("has {bytes} bytes; the limit is {bytes_max}"),
+            "find out where it comes from, then remove it",
         )
     }
 

@@ -63,7 +63,7 @@ impl LockFile {
             }
             self.0 = None;
         }
-        Err(io::Error::other(format!("{path} is replaced again and again")))
+        Err(io::Error::other(format!("{path} is replaced repeatedly, so it cannot be locked")))
     }
 
     fn opened(&mut self, fs: &dyn Fs, path: &str) -> io::Result<(Arc<dyn File>, u64)> {

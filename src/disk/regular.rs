@@ -141,7 +141,7 @@ pub(crate) const WITHOUT_LINKS: i32 =
 fn check(metadata: &Metadata) -> io::Result<()> {
     match kind(metadata) {
         None => Ok(()),
-        Some(kind) => Err(bad(format!("it is no file but a {kind}"))),
+        Some(kind) => Err(bad(format!("it is a {kind}, not a file"))),
     }
 }
 

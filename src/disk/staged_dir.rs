@@ -28,7 +28,7 @@ impl StagedDir {
         let absolute = std::path::absolute(path)?;
         let name = absolute.file_name().and_then(|name| name.to_str());
         let (Some(parent), Some(name)) = (absolute.parent(), name) else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no name of a folder"));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a folder name"));
         };
         let parent_path = parent.canonicalize()?;
         let parent = Dir::open_ambient_dir(&parent_path, ambient_authority())?;

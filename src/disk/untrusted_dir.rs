@@ -108,7 +108,7 @@ pub(crate) fn read_file(root: &Dir, path: &str, bytes_max: u64) -> io::Result<Op
 }
 
 /// Why what is no file is not read.
-pub const NOT_FOLLOWED: &str = "it is a link or no file, and is not followed";
+pub const NOT_FOLLOWED: &str = "it is a link or not a regular file, and refiner does not follow it";
 
 #[cfg(test)]
 mod tests {

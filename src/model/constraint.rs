@@ -128,7 +128,7 @@ fn parse_definition(value: &Value) -> Result<Constraint, String> {
     let id_characters = constraint.id.chars().count();
     match id_characters {
         1..=64 => Ok(constraint),
-        _ => Err("id has 1 to 64 characters".into()),
+        _ => Err("id must have 1 to 64 characters".into()),
     }
 }
 

@@ -24,7 +24,7 @@ const LINES_MAX: usize = 40;
 
 /// What a person is told when the caller changed files after having reflected on them.
 const CHANGED: &str =
-    "The files have CHANGED since the reflection: what you see now is not what was reflected on.";
+    "The files have CHANGED since the reflection: the reflection did not judge what you see now.";
 
 /// What a person saw when they decided. Their decision holds for that and for nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,7 +174,7 @@ impl Question {
         };
         let sent = ahead.iter().find(|choice| Some(choice.event.as_str()) == event);
         let effect = sent.map(|choice| format!("It leads to the phase {}.", choice.to));
-        let why = why.map(|why| format!("The caller says why: {}", plain(why)));
+        let why = why.map(|why| format!("The caller's reason: {}", plain(why)));
         let lines = effect
             .into_iter()
             .chain(why)
@@ -274,7 +274,7 @@ fn status_word(status: Status) -> &'static str {
         Status::Unchecked => "unchecked",
         Status::Satisfied => "satisfied",
         Status::Violated => "VIOLATED",
-        Status::PartiallySatisfied => "satisfied in part only",
+        Status::PartiallySatisfied => "partially satisfied",
         Status::Stale => "stale, the files have changed since",
     }
 }

@@ -95,7 +95,7 @@ impl Part {
         seen.visit(program.expression(), 0);
         if seen.macro_nesting > MACRO_NESTING_MAX {
             return Err(format!(
-                "macros nest {} deep, and {MACRO_NESTING_MAX} is the limit",
+                "macros nest {} levels deep; the limit is {MACRO_NESTING_MAX}",
                 seen.macro_nesting
             ));
         }
@@ -232,14 +232,14 @@ fn is_known_function(name: &str) -> bool {
 /// Refuses a text that could exhaust the stack of the parser or of the interpreter.
 fn check_text(text: &str) -> Result<(), String> {
     if text.len() > TEXT_BYTES_MAX {
-        return Err(format!("{} bytes long, and {TEXT_BYTES_MAX} is the limit", text.len()));
+        return Err(format!("{} bytes long; the limit is {TEXT_BYTES_MAX}", text.len()));
     }
     let (tokens, nesting) = tokens_and_nesting(text);
     if nesting > NESTING_MAX {
-        return Err(format!("nested {nesting} deep, and {NESTING_MAX} is the limit"));
+        return Err(format!("nested {nesting} levels deep; the limit is {NESTING_MAX}"));
     }
     match tokens > TOKENS_MAX {
-        true => Err(format!("{tokens} tokens long, and {TOKENS_MAX} is the limit")),
+        true => Err(format!("{tokens} tokens long; the limit is {TOKENS_MAX}")),
         false => Ok(()),
     }
 }

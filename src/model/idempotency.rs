@@ -59,7 +59,7 @@ impl RememberedKeys {
             Some((version, known)) if known.call == key.call => Ok(Some(*version)),
             Some((version, _)) => Err(Refusal::argument(
                 format!(
-                    "idempotency_key {:?} was used for another call, which made version {version}",
+                    "idempotency_key {:?} belongs to another call, which created version {version}",
                     key.key
                 ),
                 "use a new key for a new call; repeat a call with exactly the same arguments",

@@ -242,7 +242,7 @@ impl Inference {
         let named: Vec<String> = named.collect();
         let verb = if named.len() > 1 { "were" } else { "was" };
         format!(
-            "{} {verb} inferred from {}; if that is wrong, open it under another name and give them",
+            "{} {verb} inferred from {}; if that is wrong, call init_state with another name and pass them",
             named.join(" and "),
             self.because
         )
@@ -328,7 +328,7 @@ mod tests {
         let found = infer(&["a report".to_owned()], &Map::new(), None, None).unwrap();
         assert_eq!(
             found.warning(),
-            "artifact_type content and content_type direct:content were inferred from \"report\" in the goals; if that is wrong, open it under another name and give them"
+            "artifact_type content and content_type direct:content were inferred from \"report\" in the goals; if that is wrong, call init_state with another name and pass them"
         );
     }
 }

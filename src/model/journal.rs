@@ -29,7 +29,7 @@ pub struct Snapshot {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
     /// The line is JSON but no entry.
-    #[error("the line is no entry: {0}")]
+    #[error("the line is not a journal entry: {0}")]
     NotAnEntry(String),
     /// The bytes are no line.
     #[error("the line of version {version} is damaged ({reason})")]
@@ -40,7 +40,7 @@ pub enum Damage {
         reason: &'static str,
     },
     /// A version is missing or there twice.
-    #[error("version {found} stands where {expected} belongs")]
+    #[error("found version {found} in place of version {expected}")]
     WrongVersion {
         /// The version that belongs there.
         expected: Version,
@@ -48,7 +48,7 @@ pub enum Damage {
         found: Version,
     },
     /// The line does not name the one before it.
-    #[error("version {0} does not follow the line before it")]
+    #[error("version {0} does not continue the line before it")]
     BrokenChain(Version),
     /// The patch does not apply.
     #[error("the patch of version {version} does not apply: {reason}")]
@@ -59,7 +59,7 @@ pub enum Damage {
         reason: String,
     },
     /// The document is not the one that the entry describes.
-    #[error("the document at version {0} is not the one that was saved")]
+    #[error("the document at version {0} does not match its digest")]
     WrongDocument(Version),
     /// A blob is missing or is not what its name says.
     #[error("the blob {blob} of version {version} is missing or damaged")]

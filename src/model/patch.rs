@@ -69,7 +69,7 @@ impl Bound {
     /// no more than what came since it was measured last.
     pub fn apply(&mut self, value: &mut Value, patch: &[PatchOperation]) -> Result<(), String> {
         if patch.len() > OPERATIONS_MAX {
-            return Err(format!("{} operations, and {OPERATIONS_MAX} is the limit", patch.len()));
+            return Err(format!("{} operations; the limit is {OPERATIONS_MAX}", patch.len()));
         }
         let bytes = if takes_from_the_value(patch) || self.shifts_at_most(patch) > SHIFTS_MAX {
             // This program writes hardly any. A copy of the value takes its operations one by one, since
@@ -168,7 +168,7 @@ fn apply_each(
         }
         if shifts > shifts_max {
             return Err(format!(
-                "operation {index}: items of lists are shifted {shifts_max} times"
+                "operation {index}: list items would be moved more than {shifts_max} times"
             ));
         }
         json_patch::patch_unsafe(value, std::slice::from_ref(one)).map_err(|e| e.to_string())?;
@@ -347,7 +347,7 @@ mod tests {
             apply_each(&mut value.clone(), &patch, 100_000)
         };
         let refused = shifted("/l/0", 100).unwrap_err();
-        assert_eq!(refused, "operation 95: items of lists are shifted 100000 times");
+        assert_eq!(refused, "operation 95: list items would be moved more than 100000 times");
         assert!(shifted("/l/0", 90).is_ok() && shifted("/l/-", 1000).is_ok());
     }
 

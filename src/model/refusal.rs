@@ -49,7 +49,7 @@ pub enum Refusal {
         message: String,
     },
     /// A value does not have the form that its schema asks for.
-    #[error("{what} does not have the form it needs: {}", summary(violations))]
+    #[error("{what} does not match its schema: {}", summary(violations))]
     SchemaViolation {
         /// What was checked.
         what: String,
@@ -57,7 +57,7 @@ pub enum Refusal {
         violations: Vec<Violation>,
     },
     /// Somebody else wrote since the caller read.
-    #[error("expected version {expected}, but version {current} is the newest")]
+    #[error("expected version {expected}, but the newest version is {current}")]
     Conflict {
         /// The version that the caller expected.
         expected: Version,
@@ -141,7 +141,7 @@ pub enum Refusal {
         at: Time,
     },
     /// Something is larger than its limit.
-    #[error("{what} is too large: {actual} {unit}, and {limit} is the limit")]
+    #[error("{what} is too large: {actual} {unit}; the limit is {limit}")]
     TooLarge {
         /// What is too large.
         what: String,
@@ -246,26 +246,26 @@ impl Refusal {
             | Self::Unsupported { hint, .. }
             | Self::NotApproved { hint, .. }
             | Self::Forbidden { hint, .. } => hint.clone(),
-            Self::AlreadyExists { .. } => "choose another name, or call load_state to go on with what exists".into(),
+            Self::AlreadyExists { .. } => "choose another name, or call load_state to continue the existing artifact".into(),
             Self::SchemaViolation { .. } => "correct the places named in violations and call again; nothing was written".into(),
             Self::Conflict { current, .. } => format!(
                 "call load_state, merge your change into version {current}, and call again with expected_version {current}"
             ),
             Self::InvalidTransition { allowed, .. } => match allowed.is_empty() {
                 true => "the loop has ended: call finalize, or init_state to begin a new cycle".into(),
-                false => format!("call load_state to see where the loop is; possible here: {}", allowed.join(", ")),
+                false => format!("call load_state to see the present phase; allowed events: {}", allowed.join(", ")),
             },
-            Self::GuardFailed { .. } => "do what each part of unmet needs, then send the event again; dry_run shows what would happen".into(),
+            Self::GuardFailed { .. } => "satisfy each part of unmet, then send the event again; dry_run shows the outcome without writing".into(),
             Self::UnknownArtifactType { known, .. } => format!("use one of: {}", known.join(", ")),
             Self::UnknownWorkflow { known, .. } => format!("use one of: {}", known.join(", ")),
             Self::ApprovalRequired { command, .. } => format!("ask your user; a person can run: {command}"),
-            Self::Cancelled { .. } => "call again to have it done; what was answered before is kept".into(),
+            Self::Cancelled { .. } => "repeat the call to finish it; results that were already returned are kept".into(),
             Self::Finalized { .. } => "call init_state with the same name to begin the next cycle".into(),
-            Self::TooLarge { .. } => "send less at once, or keep large content in files under dist/ and save their paths".into(),
-            Self::ReadOnly { .. } => "make .refiner writable for this user, or copy it to where it is".into(),
+            Self::TooLarge { .. } => "send less in one call, or keep large content in files under dist/ and save their paths".into(),
+            Self::ReadOnly { .. } => "make .refiner writable for this user, or copy it to a writable folder".into(),
             Self::StorageUnavailable { .. } => "the outcome is unknown: call again with the same idempotency_key, or load_state first to see whether it was stored".into(),
             Self::StorageCorrupt { name, .. } => format!("every byte is kept and reading still works; a person can run: refiner doctor {name}"),
-            Self::Internal(_) => "this is a bug in refiner: the server's log on stderr says more; other calls still work".into(),
+            Self::Internal(_) => "this is a bug in refiner: the server's log on stderr has details; other calls still work".into(),
         }
     }
 

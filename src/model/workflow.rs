@@ -351,7 +351,7 @@ fn check_targets(definition: &Definition) -> Vec<Violation> {
                 .iter()
                 .any(|earlier| earlier.guard.is_none() || earlier.guard == candidate.guard)
             {
-                violations.push(violation(place, "an earlier candidate always comes first"));
+                violations.push(violation(place, "an earlier candidate always matches first"));
             }
         }
     }

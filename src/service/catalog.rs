@@ -117,7 +117,7 @@ impl Catalog {
         }
         Err(Refusal::argument(
             format!(
-                "the workflow in .refiner/workflows/{name}/ calls itself {}",
+                "the workflow in .refiner/workflows/{name}/ has the id {}",
                 workflow.definition.id
             ),
             "give the folder and the workflow's id the same name",
@@ -164,7 +164,9 @@ impl Catalog {
         let mut known = self.names();
         let own = self.own_names().into_iter().map(String::from);
         let untrusted: Vec<String> = own.filter(|name| !known.contains(name)).collect();
-        known.extend(untrusted.iter().map(|name| format!("{name} (once refiner trust trusts it)")));
+        known.extend(
+            untrusted.iter().map(|name| format!("{name} (after a person runs refiner trust)")),
+        );
         Refusal::UnknownWorkflow { given: given.to_owned(), known }
     }
 
@@ -207,7 +209,7 @@ impl Catalog {
         let bundle: Bundle =
             serde_json::from_slice(stored).map_err(|error| broken(error.to_string()))?;
         if bundle.digest() != digest {
-            return Err(broken(format!("its text is not the one of {digest}")));
+            return Err(broken(format!("its text does not match the digest {digest}")));
         }
         let workflow =
             Workflow::compile(&bundle).map_err(|violations| broken(format!("{violations:?}")))?;
@@ -226,12 +228,13 @@ fn is_built_in(digest: Digest) -> bool {
 }
 
 /// What a person does about a refusal of what a project brings.
-const TRUST_HINT: &str = "ask your user: a person can run refiner trust, which shows it and asks";
+const TRUST_HINT: &str =
+    "ask your user to run refiner trust, which shows the workflow and asks for a decision";
 
 fn untrusted_folder(name: &Name) -> Refusal {
     Refusal::Forbidden {
         message: format!(
-            "the workflow {name} is the project's own, in .refiner/workflows/{name}/, and as it is there its user does not trust it"
+            "the user does not trust the project's workflow {name} as it is now in .refiner/workflows/{name}/"
         ),
         hint: TRUST_HINT.to_owned(),
     }
@@ -240,12 +243,12 @@ fn untrusted_folder(name: &Name) -> Refusal {
 fn untrusted_journal(document: &Document) -> Refusal {
     Refusal::Forbidden {
         message: format!(
-            "the journal of {} brings a workflow of its own, {} ({}…), which its user does not trust",
+            "the journal of {} contains its own workflow, {} ({}…), which the user does not trust",
             document.artifact_name,
             document.workflow,
             beginning(document.definition)
         ),
-        hint: format!("{TRUST_HINT}; load_state and history read the artifact without it"),
+        hint: format!("{TRUST_HINT}; load_state and history work without that decision"),
     }
 }
 

@@ -54,7 +54,7 @@ impl Service {
         if self.provider.volatile() {
             return Err(Refusal::Unsupported {
                 what: format!(
-                    "a checkpoint is not supported by the {} provider, which forgets with the process",
+                    "the {} provider does not support checkpoints: its data ends with the process",
                     self.provider
                 ),
                 hint: "use the filesystem provider".into(),

@@ -147,8 +147,8 @@ impl Service {
             false => Ok(staged),
             true if arguments.force && is_ours() => Ok(staged),
             true => Err(Refusal::argument(
-                format!("{} exists, and nothing was exported over it", staged.path().display()),
-                "name another place with --to; --force replaces an earlier export, and nothing else",
+                format!("{} already exists and was not overwritten", staged.path().display()),
+                "choose another folder with --to; --force replaces only an earlier export",
             )),
         }
     }
@@ -231,8 +231,8 @@ fn is_export(content: Option<Vec<u8>>) -> bool {
 
 fn unusable(arguments: &Export, error: &std::io::Error) -> Refusal {
     Refusal::argument(
-        format!("{} cannot be made: {error}", arguments.to.display()),
-        "name a folder that is not there yet, in one that is, with --to",
+        format!("{} cannot be created: {error}", arguments.to.display()),
+        "with --to, name a new folder inside an existing one",
     )
 }
 
@@ -261,7 +261,7 @@ impl Sending {
 fn unwritten(path: &str, error: &std::io::Error) -> Refusal {
     Refusal::argument(
         format!("{path} cannot be written: {error}"),
-        "nothing was exported: make room, or name another place with --to",
+        "nothing was exported: free disk space, or choose another folder with --to",
     )
 }
 

@@ -153,7 +153,7 @@ fn final_status(
                     .flat_map(|phase| workflow.events(phase))
                     .map(|(event, _)| event.to_owned())
                     .collect(),
-                message: format!("the loop has not ended: it is in {}", document.phase),
+                message: format!("the loop has not ended: the present phase is {}", document.phase),
             })
         }
         (ConvergenceStatus::Running, workflow::Finalize::Any) => {
@@ -167,7 +167,7 @@ fn check_status(given: Option<FinalStatus>, reached: ConvergenceStatus) -> Resul
     match given {
         Some(given) if ConvergenceStatus::from(given) != reached => Err(Refusal::argument(
             format!("the loop ended with {reached}, not {}", ConvergenceStatus::from(given)),
-            "leave status out, or pass the one that the loop ended with",
+            "omit status, or pass the status that the loop ended with",
         )),
         _ => Ok(()),
     }

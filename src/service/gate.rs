@@ -87,7 +87,7 @@ impl Tokens {
     fn check_approves(&self, grant: Option<&Grant>) -> Result<(), Refusal> {
         let Some(grant) = grant else {
             return Err(unproven(
-                "a person agreed, but without the token that their configuration asks for",
+                "a person agreed, but did not present the token that their configuration requires",
             ));
         };
         match self.recheck(grant)?.has(Scope::Approve) {
@@ -100,8 +100,8 @@ impl Tokens {
 /// Returns the refusal of a token by which nothing is decided.
 pub(crate) fn lacks_approve() -> Refusal {
     Refusal::Forbidden {
-        message: "only a token with the scope approve may decide this".into(),
-        hint: "nothing was written: ask your user to decide at a terminal with refiner approve, reject, transition, reset or delete; a person can make such a token with refiner token create --scope approve".into(),
+        message: "this decision needs a token with the scope approve".into(),
+        hint: "nothing was written: ask your user to decide at a terminal with refiner approve, reject, transition, reset or delete; a person can create such a token with refiner token create --scope approve".into(),
     }
 }
 

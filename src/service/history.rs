@@ -134,7 +134,7 @@ impl Service {
         if bytes > limits::ANSWER_BYTES_MAX {
             return Err(Refusal::argument(
                 format!(
-                    "the difference has {bytes} bytes, and an answer has room for {}",
+                    "the difference has {bytes} bytes; the limit of one answer is {}",
                     limits::ANSWER_BYTES_MAX
                 ),
                 "compare versions that are closer together, or load_state at each with select",

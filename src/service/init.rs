@@ -189,7 +189,7 @@ fn check_iterations(iterations: u32) -> Result<u32, Refusal> {
     match (1..=limits::ITERATIONS_MAX).contains(&iterations) {
         true => Ok(iterations),
         false => Err(Refusal::argument(
-            format!("max_iterations is {iterations}"),
+            format!("max_iterations is out of range: {iterations}"),
             format!("use 1 to {}", limits::ITERATIONS_MAX),
         )),
     }
@@ -262,7 +262,7 @@ fn complete_types(document: &mut Document) -> Result<Vec<String>, Refusal> {
     let content_type = document.content_type.as_deref().unwrap_or("not given");
     if document.test_generation && !content_type.starts_with("meta:") {
         warnings.push(format!(
-            "test_generation has no effect: content_type is {content_type}, and only meta:* is tried"
+            "test_generation has no effect: content_type is {content_type}, and only prompts (meta:*) are test-run"
         ));
     }
     Ok(warnings)

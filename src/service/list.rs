@@ -114,8 +114,8 @@ impl Service {
 fn parse_cursor(cursor: &str) -> Result<Name, Refusal> {
     Name::parse(cursor).map_err(|_| {
         Refusal::argument(
-            format!("{cursor:?} is no cursor"),
-            "pass the next_cursor of the page before, unchanged",
+            format!("{cursor:?} is not a cursor"),
+            "pass the next_cursor of the previous page unchanged",
         )
     })
 }

@@ -144,7 +144,7 @@ fn full(snapshot: &Snapshot, room: usize) -> Result<Map<String, Value>, Refusal>
 
 fn too_large(what: &str, bytes: usize, room: usize) -> Refusal {
     Refusal::argument(
-        format!("{what} has {bytes} bytes, and an answer has room for {room}"),
+        format!("{what} has {bytes} bytes; the limit of one answer is {room}"),
         "detail brief shows how large each part of data is; pass select with JSON Pointers to smaller parts, such as /data/notes/0",
     )
 }
@@ -165,7 +165,7 @@ fn selected(
         pointers.iter().find(|pointer| !pointer.is_empty() && !pointer.starts_with('/'))
     {
         return Err(Refusal::argument(
-            format!("{wrong:?} is no JSON Pointer"),
+            format!("{wrong:?} is not a JSON Pointer"),
             "a JSON Pointer begins with a slash, such as /data/notes/0",
         ));
     }
@@ -175,7 +175,7 @@ fn selected(
     let selected: Map<String, Value> = pointers.iter().map(select).collect();
     let bytes = json_bytes(&json!(selected));
     match bytes > room {
-        true => Err(too_large("what is selected", bytes, room)),
+        true => Err(too_large("the selection", bytes, room)),
         false => Ok(selected),
     }
 }

@@ -230,7 +230,7 @@ impl Service {
         let (newer, old) = (built_in.definition.version, running.definition.version);
         (newer > old).then(|| {
             format!(
-                "this cycle runs version {old} of {}; the next will run version {newer}",
+                "this cycle uses version {old} of {}; the next cycle will use version {newer}",
                 running.definition.id
             )
         })
@@ -240,16 +240,17 @@ impl Service {
 fn no_such_artifact(name: &Name) -> Refusal {
     Refusal::NotFound {
         what: format!("artifact named {name}"),
-        hint: "call init_state to make it, or list_artifacts to see what there is".into(),
+        hint: "call init_state to create it, or list_artifacts to see the existing artifacts"
+            .into(),
     }
 }
 
 fn deleted(name: &Name, tombstone: &Tombstone) -> Refusal {
     let removed = tombstone.removed;
     let hint = match removed.removal {
-        Removal::Purge => "it was purged: call init_state to make another".to_owned(),
+        Removal::Purge => "it was purged: call init_state to create a new one".to_owned(),
         Removal::Reset | Removal::Delete => format!(
-            "version {} deleted it at {}: history shows what it was; call init_state to make it anew, and restore to bring a version back",
+            "version {} deleted it at {}: history shows its versions; call init_state to create it again, then restore to bring a version back",
             removed.version, removed.at
         ),
     };
@@ -267,7 +268,7 @@ fn refusal(name: &Name, error: &storage::Error) -> Refusal {
         }
         storage::Error::NewerFormat(_) => Refusal::Unsupported {
             what: format!("the artifact {name} cannot be read: {reason}"),
-            hint: "it was written by a newer refiner: update this one; nothing was changed".into(),
+            hint: "a newer refiner wrote it: update this program; nothing was changed".into(),
         },
         storage::Error::Unavailable { .. } | storage::Error::Stopped => {
             Refusal::StorageUnavailable { reason }

@@ -240,7 +240,7 @@ fn content(arguments: WriteOutput) -> Result<Vec<u8>, Refusal> {
         (Some(text), None) => text.into_bytes(),
         (None, Some(encoded)) => BASE64.decode(encoded).map_err(|error| {
             Refusal::argument(
-                format!("content_base64 is no base64: {error}"),
+                format!("content_base64 is not base64: {error}"),
                 "pass standard base64 with padding, or content for text",
             )
         })?,

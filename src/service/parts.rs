@@ -127,7 +127,7 @@ impl Service {
             "warnings": listed.warnings,
         });
         if let Some(cursor) = listed.next_cursor {
-            let hint = format!("call list_artifacts with cursor {cursor:?} for those that follow");
+            let hint = format!("call list_artifacts with cursor {cursor:?} for the next page");
             listing["more"] = json!(hint);
         }
         Ok(text(&listing))
@@ -161,7 +161,7 @@ impl Service {
         let mut entries = fitting(limits::ANSWER_BYTES_MAX, newest_first);
         entries.reverse();
         let earlier = entries.first().filter(|first| first.version > 1).map(|first| {
-            format!("call history with after for those before version {}", first.version)
+            format!("call history with after to read the versions before {}", first.version)
         });
         Ok(json!({ "entries": entries, "earlier": earlier }))
     }
@@ -180,7 +180,7 @@ impl Service {
                     content.len(),
                     limits::RESOURCE_BYTES_MAX
                 ),
-                "read_output with offset and limit gives it in pages",
+                "call read_output with offset and limit to read it in pages",
             )),
             false => Ok(content),
         }
@@ -203,7 +203,7 @@ fn manifest(snapshot: &Snapshot) -> Option<Value> {
 fn no_manifest(name: &Name) -> Refusal {
     Refusal::NotFound {
         what: format!("manifest of {name}"),
-        hint: "a loop records it with the phase persist".into(),
+        hint: "a loop records its manifest in the phase persist".into(),
     }
 }
 

@@ -23,7 +23,7 @@ impl Service {
                     "{name} runs the workflow {}, which has no prompt {prompt}",
                     workflow.definition.id
                 ),
-                "load_state with with_prompt gives the prompt of its present phase",
+                "call load_state with with_prompt to get the prompt of the present phase",
             ));
         }
         prompt::render(&workflow, prompt, &newest.snapshot, &briefing)
@@ -66,7 +66,7 @@ fn how_to_begin(prompt: &str, name: &Name) -> String {
         "There is no artifact named `{name}` yet.\n\n\
          1. Ask your user what the result should be, unless you know.\n\
          2. Call `init_state` with `{{\"name\": \"{name}\", \"workflow\": \"{workflow}\", \"goals\": [\"…\"]}}`.\n\
-         3. Call `load_state` with `{{\"name\": \"{name}\", \"with_prompt\": true}}`: it says what to do first.\n"
+         3. Call `load_state` with `{{\"name\": \"{name}\", \"with_prompt\": true}}`: the answer says what to do first.\n"
     )
 }
 

@@ -88,7 +88,7 @@ impl Queues {
         let committed = committed.map_err(Failure::Storage)?;
         let answer = hold(&answer)
             .take()
-            .unwrap_or(Err(Refusal::Internal("an operation was not asked".into())));
+            .unwrap_or(Err(Refusal::Internal("the queue skipped an operation".into())));
         answer.map(|answer| (answer, committed)).map_err(Failure::Refused)
     }
 

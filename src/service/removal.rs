@@ -12,7 +12,7 @@ pub(super) fn check_confirmed(name: &Name, confirm: &str) -> Result<(), Refusal>
         true => Ok(()),
         false => Err(Refusal::argument(
             "confirm is not the artifact's name",
-            format!("pass \"{name}\" as confirm if it is the one you mean"),
+            format!("pass \"{name}\" as confirm if you mean this artifact"),
         )),
     }
 }
@@ -35,12 +35,12 @@ pub(super) fn check_agreed(
 
 fn what(removal: Removal, name: &Name) -> String {
     match removal {
-        Removal::Reset => format!(
-            "to reset {name}, which takes away its goals, constraints, inputs, data and files"
-        ),
-        Removal::Delete => format!("to delete {name}, which takes away its files"),
+        Removal::Reset => {
+            format!("to reset {name}, which removes its goals, constraints, inputs, data and files")
+        }
+        Removal::Delete => format!("to delete {name}, which removes its files"),
         Removal::Purge => {
-            format!("to delete {name} for good, so that nothing of it can be brought back")
+            format!("to delete {name} permanently, so that nothing of it can be restored")
         }
     }
 }

@@ -90,7 +90,9 @@ impl Service {
                     digest: file.digest,
                 }),
                 None => {
-                    warnings.push(format!("{path} was too large to be kept and stays as it is"));
+                    warnings.push(format!(
+                        "{path} was too large for the journal to keep, so restore left it unchanged"
+                    ));
                 }
             }
         }

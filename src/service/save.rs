@@ -109,7 +109,7 @@ fn change(arguments: &Save) -> Result<Change, Refusal> {
         }
         _ => Err(Refusal::argument(
             "save_state takes either patch or state",
-            "pass patch, such as {\"data\":{\"notes\":\"…\"}}, to change some of it; state to replace whole fields",
+            "pass patch, such as {\"data\":{\"notes\":\"…\"}}, to change parts; pass state to replace whole fields",
         )),
     }
 }

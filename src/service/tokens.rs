@@ -96,7 +96,7 @@ impl Tokens {
             let position = tokens.iter().position(|token| token.id == id);
             let position = position.ok_or_else(|| Refusal::NotFound {
                 what: "token with that id".into(),
-                hint: "refiner token list shows the ids of those there are".into(),
+                hint: "refiner token list shows the existing ids".into(),
             })?;
             Ok(tokens.remove(position))
         })
@@ -163,7 +163,9 @@ impl Tokens {
             serde_json::from_slice(content).map_err(|error| self.unreadable(&error))?;
         match kept.format {
             FORMAT => Ok(kept.tokens),
-            newer => Err(self.unreadable(&format!("its format is {newer}, and {FORMAT} is known"))),
+            newer => Err(self.unreadable(&format!(
+                "its format is {newer}, and this program knows format {FORMAT}"
+            ))),
         }
     }
 
@@ -171,7 +173,7 @@ impl Tokens {
         Refusal::Unsupported {
             what: format!("the list of tokens cannot be used: {problem}"),
             hint: format!(
-                "a person has to mend or remove {}; until then no token is valid",
+                "a person must repair or remove {}; until then no token is valid",
                 self.folder.path().join(FILE).display()
             ),
         }
@@ -188,7 +190,7 @@ fn check_room(tokens: &[Token]) -> Result<(), Refusal> {
     match tokens.len() {
         0..limits::TOKENS_MAX => Ok(()),
         actual => Err(Refusal::TooLarge {
-            what: "the list of tokens (revoke those that nobody uses)".into(),
+            what: "the list of tokens (revoke the unused ones)".into(),
             actual: actual + 1,
             limit: limits::TOKENS_MAX,
             unit: "tokens",
@@ -199,7 +201,7 @@ fn check_room(tokens: &[Token]) -> Result<(), Refusal> {
 fn invalid(why: Invalid) -> Refusal {
     Refusal::Forbidden {
         message: why.to_string(),
-        hint: "nothing was done: a person can make a token for this workspace with refiner token create".into(),
+        hint: "nothing was done: a person can create a token for this workspace with refiner token create".into(),
     }
 }
 

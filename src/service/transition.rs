@@ -98,7 +98,10 @@ impl Service {
         };
         let (outcome, mut warnings) = self.store_after(&name, newest.warnings, operation).await?;
         if lacks_checkpoints {
-            warnings.push("no checkpoint was made: the memory provider keeps none".to_owned());
+            warnings.push(
+                "no checkpoint was created: the memory provider does not keep checkpoints"
+                    .to_owned(),
+            );
         }
         self.transitioned(&name, outcome, warnings).await
     }

@@ -109,7 +109,7 @@ impl Watching {
         match self.provider.newest(name).await {
             Ok(newest) => Some(newest.map_or(0, |newest| newest.snapshot.version)),
             Err(error) => {
-                tracing::debug!(%name, %error, "a change was not told of");
+                tracing::debug!(%name, %error, "a change was not reported: the newest version cannot be read");
                 None
             }
         }

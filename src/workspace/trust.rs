@@ -118,7 +118,9 @@ impl Trust {
     /// Changes what is trusted, so that it is on the disk when this returns.
     pub fn change(&self, change: impl FnOnce(&mut Trusted)) -> io::Result<()> {
         let user = self.user.as_ref().ok_or_else(|| {
-            io::Error::other("neither XDG_CONFIG_HOME nor HOME says where your configuration is")
+            io::Error::other(
+                "neither XDG_CONFIG_HOME nor HOME is set, so your configuration has no place",
+            )
         })?;
         let key = self.key()?;
         user.change(PROJECTS_FILE, |content| {

@@ -16,7 +16,7 @@ pub(super) static METHOD: Method = Method {
     description: "a command exits with 0; it runs only where the user allowed it for the project",
     params: &[
         Param::required("command", Kind::Texts, "the program and its arguments, without a shell"),
-        Param::optional("timeout_seconds", Kind::Number, "how long it may take; 60 when left out"),
+        Param::optional("timeout_seconds", Kind::Number, "the time limit; 60 by default"),
     ],
     metrics: &["exit_code"],
     build,

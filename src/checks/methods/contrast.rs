@@ -12,12 +12,12 @@ pub(super) static METHOD: Method = Method {
     params: &[
         Param::required("foreground", Kind::Colour, "the colour of the text"),
         Param::required("background", Kind::Colour, "the colour behind it"),
+        Param::optional("min", Kind::Number, "the lowest ratio allowed; 4.5 by default"),
         Param::optional(
-            "min",
-            Kind::Number,
-            "the ratio that they have at least; 4.5 when left out",
+            "path",
+            Kind::Path,
+            "the files to search: each colour must occur in one of them",
         ),
-        Param::optional("path", Kind::Path, "the files in one of which each of them must occur"),
     ],
     metrics: &["ratio"],
     build,
@@ -29,7 +29,7 @@ const RATIO_DEFAULT: f64 = 4.5;
 fn build(params: &Params<'_>) -> Built {
     let colour = |name: &str| {
         let text = params.text(name).unwrap_or_default();
-        let colour = Colour::parse(text).ok_or_else(|| params.wrong(name, "is no colour"))?;
+        let colour = Colour::parse(text).ok_or_else(|| params.wrong(name, "is not a colour"))?;
         Ok::<_, Vec<_>>((text.to_owned(), colour))
     };
     Ok(Box::new(Contrast {

@@ -36,7 +36,7 @@ pub(super) fn content(path: &str, work: &mut Work<'_>) -> Result<Found, Stop> {
     };
     let found = match (bytes, blank) {
         (0, _) => Found::violated("is empty"),
-        (_, true) => Found::violated("has nothing but white space"),
+        (_, true) => Found::violated("has only white space"),
         (_, false) => Found::satisfied(format!("has {bytes} bytes")),
     };
     Ok(found.with_bytes("bytes", bytes))
@@ -62,9 +62,9 @@ mod tests {
             &[
                 (json!({"path": "a"}), "+ has 1 bytes"),
                 (json!({"path": "b"}), "- is empty"),
-                (json!({"path": "c"}), "- has nothing but white space"),
+                (json!({"path": "c"}), "- has only white space"),
                 (json!({"path": "d"}), "+ has 1 bytes"),
-                (json!({"path": "?"}), "- b: is empty; c: has nothing but white space"),
+                (json!({"path": "?"}), "- b: is empty; c: has only white space"),
             ],
         );
     }

@@ -183,7 +183,7 @@ fn candidates<'a>(
         allowed: workflow.events(phase).map(|(name, _)| name.to_owned()).collect(),
         message: match phase.is_final() {
             true => format!("the loop has ended in {}", document.phase),
-            false => format!("the phase {} knows no event {event:?}", document.phase),
+            false => format!("the phase {} has no event {event:?}", document.phase),
         },
     })
 }

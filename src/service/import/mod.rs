@@ -155,7 +155,7 @@ impl Service {
                 Refusal::Forbidden { message, .. } => format!("{message} (refiner trust)"),
                 _ => format!("there is no workflow {given:?}"),
             };
-            notes.say("state.json/workflow", format!("{why}: {PMPO} is run"));
+            notes.say("state.json/workflow", format!("{why}: the artifact uses {PMPO}"));
             self.catalog.find(&Name::parse(PMPO)?)
         })
     }
@@ -164,7 +164,7 @@ impl Service {
         let name = &plan.document.artifact_name;
         if !taken.insert(name.clone()) {
             return Err(Refusal::argument(
-                format!("two artifacts would be called {name}"),
+                format!("two artifacts would have the name {name}"),
                 "import them one by one, with --name and --as",
             ));
         }
@@ -236,7 +236,7 @@ fn chosen(arguments: &Import, names: Vec<String>) -> Result<Vec<String>, Refusal
         Some(name) => {
             return Err(Refusal::NotFound {
                 what: format!("artifact {name:?} in that folder"),
-                hint: format!("there are: {}", names.join(", ")),
+                hint: format!("the folder contains: {}", names.join(", ")),
             });
         }
     };
@@ -254,7 +254,7 @@ fn named(from: &str, rename: Option<&str>, notes: &mut Notes) -> Result<Name, Re
     let wanted = rename.map_or_else(|| mapped(from), str::to_owned);
     let name = Name::parse(&wanted)?;
     if name.as_str() != from {
-        notes.say(format!("artifacts/{from}"), format!("is called {name} here"));
+        notes.say(format!("artifacts/{from}"), format!("imported under the name {name}"));
     }
     Ok(name)
 }
@@ -270,7 +270,7 @@ fn mapped(from: &str) -> String {
 
 fn taken_already(name: &Name) -> Refusal {
     Refusal::AlreadyExists {
-        message: format!("{name} exists here, and nothing was imported over it"),
+        message: format!("{name} already exists in this project and was not overwritten"),
     }
 }
 
@@ -281,7 +281,7 @@ fn stopped_after(artifacts: &[ImportedArtifact]) -> Refusal {
         outcome: match names.as_slice() {
             [] => "nothing was imported".into(),
             names => format!(
-                "these are imported whole, and the others, which --name imports, not at all: {}",
+                "only these artifacts were imported; use --name to import each of the others: {}",
                 names.join(", ")
             ),
         },

@@ -45,7 +45,7 @@ impl Notes {
         // As deep as it will be.
         let too_deep = check_size(&json!({ "data": { "imported": { "": [{ "": value }] } } }));
         if too_deep.is_err() || self.kept_bytes + bytes > KEPT_BYTES_MAX {
-            self.say(place, "left out: it is too large or too deep to be kept");
+            self.say(place, "left out: it is too large or nests too deep");
             return false;
         }
         self.kept_bytes += bytes;

@@ -25,7 +25,7 @@ pub(super) fn constraints(
             Some(Value::Array(list)) => list,
             None => continue,
             Some(other) => {
-                notes.keep_raw(place, "constraints", other, "the constraints are no list");
+                notes.keep_raw(place, "constraints", other, "the constraints are not a list");
                 continue;
             }
         };
@@ -37,7 +37,10 @@ pub(super) fn constraints(
                 None => found.push(one),
                 Some(other) if *other == one => {}
                 Some(_) if known.contains(&one.id) => {
-                    notes.say(place, "left out: constraints.json says it otherwise");
+                    notes.say(
+                        place,
+                        "left out: constraints.json has its own text of this constraint",
+                    );
                 }
                 Some(_) => notes.say(place, format!("left out: {:?} is used twice", one.id)),
             }
@@ -67,7 +70,7 @@ fn listed(file: Option<Value>, notes: &mut Notes) -> Option<Value> {
 fn constraint(place: &str, value: Value, notes: &mut Notes) -> Option<Constraint> {
     let number = place.replace(['/', '.'], "_");
     let Value::Object(fields) = value else {
-        notes.keep_raw(place, &number, value, "it is no constraint");
+        notes.keep_raw(place, &number, value, "it is not a constraint");
         return None;
     };
     let mut given = Fields::new(place, fields);
@@ -83,7 +86,7 @@ fn constraint(place: &str, value: Value, notes: &mut Notes) -> Option<Constraint
         return None;
     };
     let severity = given.take_as::<Severity>("severity").unwrap_or_else(|| {
-        notes.say(format!("{place}/severity"), "not one of ours: blocking is assumed");
+        notes.say(format!("{place}/severity"), "unknown severity: blocking is assumed");
         Severity::Blocking
     });
     let mut constraint = Constraint {
@@ -114,7 +117,12 @@ fn measure(constraint: &mut Constraint, given: &mut Fields, notes: &mut Notes) {
         let place = given.place("validation");
         let validation = json!(constraint.validation.take());
         let field = format!("validation_{}", constraint.id);
-        notes.keep_raw(&place, &field, validation, "not a method of ours, so nothing measures it");
+        notes.keep_raw(
+            &place,
+            &field,
+            validation,
+            "unknown method: the server does not measure this constraint",
+        );
     }
 }
 
@@ -142,7 +150,7 @@ pub(super) fn iterations(value: Option<Value>, now: Time, notes: &mut Notes) -> 
         Some(Value::Array(list)) => list,
         None => return Vec::new(),
         Some(other) => {
-            notes.keep_raw(place, "iteration_history", other, "it is no list");
+            notes.keep_raw(place, "iteration_history", other, "it is not a list");
             return Vec::new();
         }
     };
@@ -157,7 +165,7 @@ pub(super) fn iterations(value: Option<Value>, now: Time, notes: &mut Notes) -> 
             Value::Object(fields) => {
                 found.extend(iteration(Fields::new(place, fields), &field, now, notes));
             }
-            other => notes.keep_raw(&place, &field, other, "it is no iteration"),
+            other => notes.keep_raw(&place, &field, other, "it is not an iteration"),
         }
     }
     found
@@ -196,7 +204,7 @@ pub(super) fn manifest(file: Option<Value>, notes: &mut Notes) -> Option<Manifes
     let place = "artifact_manifest.json";
     let original = file?;
     let Value::Object(fields) = original.clone() else {
-        notes.keep_raw(place, "manifest", original, "it is no manifest");
+        notes.keep_raw(place, "manifest", original, "it is not a manifest");
         return None;
     };
     let mut given = Fields::new(place, fields);

@@ -93,7 +93,7 @@ fn identity(document: &mut Document, given: &mut Fields, notes: &mut Notes) {
     match given.take_if("refinement_id", id) {
         Some(id) => document.refinement_id = id,
         None => {
-            notes.say("state.json/refinement_id", "there is none that fits: a new one was made");
+            notes.say("state.json/refinement_id", "there is no valid id: a new one was created");
         }
     }
     let prior = ["prior_cycle_id", "prior_refinement_id"];
@@ -135,7 +135,7 @@ fn types(document: &mut Document, given: &mut Fields, notes: &mut Notes) {
             "state.json",
             "composite",
             lost,
-            "a composite and its components go together",
+            "a composite needs components, and components need a composite",
         );
     }
 }
@@ -225,15 +225,15 @@ fn resume(document: &mut Document, completed: &[String], present: Option<&str>, 
     let next = if over { 3 } else { next };
     PHASES[next].clone_into(&mut document.phase);
     document.phases_completed = PHASES[..next].iter().map(|phase| (*phase).to_owned()).collect();
-    notes.say("state.json", format!("goes on in phase {}", document.phase));
+    notes.say("state.json", format!("the loop continues in phase {}", document.phase));
 }
 
 /// Keeps what is understood and has no place here.
 fn beside(given: &mut Fields, notes: &mut Notes) {
     for (field, why) in [
-        ("checkpoints", "they lead to versions that are not here"),
-        ("workflow_triggers", "not in force: put them into triggers.json, see README.md, Hooks"),
-        ("state_provider", "not in force"),
+        ("checkpoints", "they refer to versions that were not imported"),
+        ("workflow_triggers", "inactive: move them to triggers.json (see README.md, Hooks)"),
+        ("state_provider", "inactive"),
     ] {
         let says_something = |value: &Value| match value {
             Value::Array(list) => !list.is_empty(),

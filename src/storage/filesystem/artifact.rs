@@ -441,12 +441,12 @@ fn writable(open: &Open, damage: Option<&str>) -> Result<(), Fault> {
 
 fn lost_warning(version: Version) -> String {
     format!(
-        "the journal with version {version}, which this process knew, was removed; this is a new one"
+        "the journal that this process read up to version {version} was removed, and a new journal is in its place"
     )
 }
 
 fn damage_warning(damage: &str) -> String {
-    format!("the journal is damaged and is not written to: {damage}")
+    format!("the journal is damaged, and refiner does not write to it: {damage}")
 }
 
 fn standing_warnings(writer: &Writer, read_only: Option<&str>) -> Vec<String> {

@@ -84,8 +84,8 @@ impl Projections {
         });
         if let Err(error) = followed {
             warnings.push(match standing.snapshot {
-                Some(_) => format!("the readable copies lag behind: {error}"),
-                None => format!("not all files are taken away yet: {error}"),
+                Some(_) => format!("the readable copies are not up to date: {error}"),
+                None => format!("the removal of files is not finished: {error}"),
             });
         }
         warnings
@@ -474,7 +474,7 @@ fn keep_aside(file: &str, content: &[u8], round: &mut Round<'_>) -> io::Result<(
     round.history.fs.create_dir(&folder)?;
     fs::write_replaceable(round.history.fs, &kept, content)?;
     round.warnings.push(format!(
-        "{file} was changed by somebody else; the journal counts, {file} was made again, and the other one is kept as {kept}"
+        "another program changed {file}; refiner wrote {file} again from the journal and kept the changed copy as {kept}"
     ));
     Ok(())
 }

@@ -237,7 +237,7 @@ impl Seen {
     fn go_blind(&self, error: &notify::Error) {
         if !self.blind.swap(true, Ordering::Relaxed) {
             let seconds = POLL_EVERY.as_secs();
-            tracing::warn!(%error, "changes cannot be watched; looking for them every {seconds} s");
+            tracing::warn!(%error, "file watching is unavailable; polling for changes every {seconds} s");
         }
     }
 }

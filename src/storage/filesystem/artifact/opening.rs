@@ -78,12 +78,12 @@ impl Artifact {
 }
 
 /// Says that there is no journal since there never was one.
-const OLDER_SKILL: &str = "there is none, and state.json is one of the older PMPO skill; move its folder .refiner away, and refiner import takes it over";
+const OLDER_SKILL: &str = "there is no journal, and the older PMPO skill wrote state.json; move its .refiner folder away, then run refiner import on it";
 
 /// Says that there is no journal though there was one.
 pub(in super::super) fn missing_journal(stored: Version) -> String {
     format!(
-        "it is missing, and state.json says that version {stored} was stored; if that state.json comes from elsewhere, such as a copy made by git, remove it, or move .refiner away and let refiner import take it over"
+        "it is missing, and state.json says that version {stored} was stored; if state.json is a copy from another place, such as a git checkout, remove it, or move .refiner away and run refiner import on it"
     )
 }
 

@@ -98,7 +98,7 @@ impl Writer {
                         format!("version {next} is damaged ({}), and {stored}", bad.reason)
                     }
                     None => format!(
-                        "it ends at version {version}, and {stored}; if that state.json comes from elsewhere, remove it"
+                        "it ends at version {version}, and {stored}; if state.json is a copy from another place, remove it"
                     ),
                 })
             }
