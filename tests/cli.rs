@@ -193,7 +193,7 @@ fn init_says_where_the_artifact_is_and_what_comes_next() {
            complete → plan
            stop → stopped (a person decides)
     --- stderr
-    warning: artifact_type logo and content_type direct:svg were inferred from "logo" in the goals; if that is wrong, call init_state with another name and pass them
+    warning: artifact_type logo and content_type direct:svg were inferred from "logo" in the goals; if that is wrong, run refiner init with another name and pass them
     "#);
     insta::assert_snapshot!(said(&project, &init), @r"
     exit 0
