@@ -60,7 +60,8 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
     /// The state contains every entry that was acknowledged to any process before this call.
     async fn newest(&self, name: &Name) -> Result<Option<Newest>, Error>;
 
-    /// Returns the tombstone of a deleted artifact, or `None` when the artifact exists or never did.
+    /// Returns the tombstone of a deleted artifact, or `None` when the artifact exists or never
+    /// did.
     async fn tombstone(&self, name: &Name) -> Result<Option<Tombstone>, Error>;
 
     /// Returns at most `limit` entries after a version, oldest first, with whole patches. Large

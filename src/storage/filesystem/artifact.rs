@@ -176,35 +176,27 @@ impl Artifact {
         let mut stored = self.write(open, decide, lock.length);
         // The lock ends before the flush: another process may append meanwhile, and it rewrites and
         // flushes our unflushed lines itself, so it never depends on this flush.
-        // The lock ends before the flush: another process may append meanwhile, and it rewrites and
-        // flushes our unflushed lines itself, so it never depends on this flush.
         release(lock, open.writer.as_ref());
         if let (Ok(()), Some(writer)) = (&stored, &mut open.writer)
             && !writer.is_flushed()
             && !(reading && planted(Sabotage::AnswerUnflushed))
         {
             // A reader flushes too: its answer may depend on lines that their writer never flushed.
-            // A reader flushes too: its answer may depend on lines that their writer never flushed.
             let flushed = timed(&mut open.timings.flush, || writer.flush());
             if open.read_only.is_none() && flushed.is_err() {
-                // After a failed flush the page cache may call lost pages clean. Dropping the writer
-                // forces the next operation to read the disk again.
-                // After a failed flush the page cache may call lost pages clean. Dropping the writer
-                // forces the next operation to read the disk again.
+                // After a failed flush the page cache may call lost pages clean. Dropping the
+                // writer forces the next operation to read the disk again.
                 open.writer = open.writer.take().filter(|_| planted(Sabotage::NoPoisoning));
                 stored = flushed;
             }
         }
-        // Before the error returns: a doubtful or damaged journal must not answer from memory.
         // Before the error returns: a doubtful or damaged journal must not answer from memory.
         if open.writer.as_ref().is_none_or(|writer| writer.damage().is_some()) {
             *hold_briefly(&self.published) = None;
         }
         stored?;
         // Only after the flush: a projection vouches that its version is on the disk.
-        // Only after the flush: a projection vouches that its version is on the disk.
         let warnings = self.project(open);
-        // Before `confirm`: a later change of the file must show as a difference.
         // Before `confirm`: a later change of the file must show as a difference.
         let state_file = self.state_file(open);
         // Last: an answer must not come from a journal that was already gone.
@@ -217,10 +209,8 @@ impl Artifact {
     fn write(&self, open: &mut Open, decide: Option<Decide<'_>>, length: u64) -> Result<(), Fault> {
         let kept_up = self.keep_up(open, length)?;
         // After `keep_up`, under the lock: `confirm` compares with this version what we wrote.
-        // After `keep_up`, under the lock: `confirm` compares with this version what we wrote.
         open.locked_at = open.writer.as_ref().map_or(0, Writer::version);
         let Some(mut writer) = open.writer.take() else {
-            // Before a journal is created: version 1 must not exist twice.
             // Before a journal is created: version 1 must not exist twice.
             self.check_nothing_was_stored()?;
             let Some(decide) = decide else { return Ok(()) };
@@ -235,8 +225,6 @@ impl Artifact {
             return self.draft_and_append(open, writer, decide, KeptUp::Others);
         };
         let Some(decide) = decide else {
-            // A reader writes doubtful lines again under the lock, because only a rewritten page is
-            // dirty for certain and reaches the disk with this process's own flush.
             // A reader writes doubtful lines again under the lock, because only a rewritten page is
             // dirty for certain and reaches the disk with this process's own flush.
             let in_doubt =
@@ -298,7 +286,8 @@ impl Artifact {
     ) -> Result<(), Fault> {
         for lines in split_after_purges(staged) {
             if let Some(purged) = writer.purged().filter(|_| !lines.is_empty()) {
-                // A failed seal leaves it unknown which segment is the newest: no reuse of the writer.
+                // A failed seal leaves it unknown which segment is the newest: no reuse of the
+                // writer.
                 *poisoned = true;
                 writer.seal_purged()?;
                 *poisoned = false;
@@ -415,7 +404,6 @@ impl Artifact {
         let warnings = timed(&mut open.timings.projection, || {
             open.projections.follow(&history, home.as_ref(), &standing)
         });
-        // Only after success: otherwise the next round must see these changes again.
         // Only after success: otherwise the next round must see these changes again.
         if warnings.is_empty() {
             writer.projected();

@@ -152,7 +152,8 @@ impl Projections {
             // Another process projected or removed files.
             self.learn_removed(history)?;
         }
-        // This state is older than a finished removal: projecting it would bring removed files back.
+        // This state is older than a finished removal: projecting it would bring removed files
+        // back.
         if self.removed > standing.version && !planted(Sabotage::OlderProjection) {
             return Ok(());
         }
@@ -194,8 +195,8 @@ impl Projections {
             // Outputs below it are flushed, so its own name must be durable as well.
             fs.flush_dir(&layout::artifact(name))?;
         }
-        // The order is a promise: `state.json` comes last in `json_files`, and its version says that
-        // the archive, the outputs and the logs of that version are in place.
+        // The order is a promise: `state.json` comes last in `json_files`, and its version says
+        // that the archive, the outputs and the logs of that version are in place.
         self.archive(round)?;
         place_outputs(projected, round)?;
         for log in LogFile::ALL {
@@ -204,7 +205,8 @@ impl Projections {
         for (file, content) in projection::json_files(round.snapshot, round.journal) {
             self.project_json(file, &content, round)?;
         }
-        // Only after all files: an earlier error leaves the old version, and the next round repeats.
+        // Only after all files: an earlier error leaves the old version, and the next round
+        // repeats.
         self.version = round.snapshot.version;
         Ok(())
     }

@@ -67,8 +67,8 @@ impl Artifact {
                 let length = segment.file.stat().map_err(doing("look at", &segment.path))?.bytes;
                 return Ok(Lock { length, ..lock });
             }
-            // After locking: a segment that was replaced while we waited is not the journal any more.
-            // After locking: a segment that was replaced while we waited is not the journal any more.
+            // After locking: a segment that was replaced while we waited is not the journal any
+            // more.
             let length = segment.length_in_place(self.fs.as_ref(), next);
             if let Some(length) = length.map_err(doing("look at", &segment.path))? {
                 return Ok(Lock { length, ..lock });

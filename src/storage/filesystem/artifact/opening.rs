@@ -24,7 +24,6 @@ impl Artifact {
             return Ok(false);
         };
         // Before the segment: a write in between then makes the published state look old.
-        // Before the segment: a write in between then makes the published state look old.
         let state_file = self.fs.look(&self.state_path()).ok();
         let segment = match self.find_segment(Mode::Read) {
             Ok(Some(segment)) if segment.first <= snapshot.version => segment,

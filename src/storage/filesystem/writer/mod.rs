@@ -115,7 +115,8 @@ impl Writer {
         self.newest =
             scanned.journal.snapshot().map_err(|damage| Fault::Corrupt(damage.to_string()))?;
         self.journal = scanned.journal;
-        // Their writer may not have flushed them: they count as doubtful until a mark says otherwise.
+        // Their writer may not have flushed them: they count as doubtful until a mark says
+        // otherwise.
         self.unverified.extend_from_slice(&appended);
         let mut marked = 0;
         for line in scanned.lines {
@@ -195,8 +196,8 @@ impl Writer {
         let mut bytes = self.unverified.clone();
         staged.iter().for_each(|one| bytes.extend_from_slice(&one.line));
         if let Err(error) = self.segment.open.file.write_at(from, &bytes) {
-            // Flushed: after a power cut the torn end could otherwise look like a written line. If the
-            // clean-up fails, the content of the file is unknown.
+            // Flushed: after a power cut the torn end could otherwise look like a written line. If
+            // the clean-up fails, the content of the file is unknown.
             let undone = self
                 .segment
                 .open
