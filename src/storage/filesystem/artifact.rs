@@ -251,8 +251,6 @@ impl Artifact {
 
     /// Drafts on top of the writer's state and appends. The lock is held: no other entry can come
     /// between the state that `decide` sees and the lines.
-    /// Drafts on top of the writer's state and appends. The lock is held: no other entry can come
-    /// between the state that `decide` sees and the lines.
     fn draft_and_append(
         &self,
         open: &mut Open,
@@ -433,7 +431,6 @@ impl Artifact {
 /// The lines that keeping up with other processes found.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum KeptUp {
-    /// No new lines.
     /// No new lines.
     Nothing,
     /// Lines of other processes, or a newly opened journal.

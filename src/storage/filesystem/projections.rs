@@ -185,7 +185,7 @@ impl Projections {
     fn project(&mut self, round: &mut Round<'_>) -> io::Result<()> {
         let projected = self.projected(round)?;
         if projected.is_some_and(|projected| projected > round.snapshot.version) {
-            // Another process was faster.
+            // Another process already projected a newer version.
             return Ok(());
         }
         if projected.is_none() && round.removed > 0 {
