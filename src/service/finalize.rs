@@ -78,7 +78,8 @@ impl From<FinalStatus> for ConvergenceStatus {
 }
 
 impl Service {
-    /// Closes the cycle of an artifact whose loop has ended. Done again, it answers the same.
+    /// Closes the cycle of an artifact whose loop has ended. A repeated call returns the same
+    /// answer.
     pub async fn finalize(
         &self,
         arguments: Finalize,
@@ -124,7 +125,7 @@ impl Service {
     }
 }
 
-/// What happened when a cycle was closed.
+/// Returns the lifecycle event of a closed cycle.
 pub(super) fn completed(document: &Document) -> LifecycleEvent {
     LifecycleEvent {
         event: LifecycleKind::OnRefinementComplete,
@@ -134,7 +135,7 @@ pub(super) fn completed(document: &Document) -> LifecycleEvent {
     }
 }
 
-/// Returns the status that a cycle is closed with.
+/// Returns the final status of a cycle.
 fn final_status(
     workflow: &Workflow,
     before: &Snapshot,

@@ -7,8 +7,8 @@ use crate::model::prompt::{self, Unrenderable};
 use crate::model::{Name, Refusal};
 
 impl Service {
-    /// Renders a prompt of an artifact's workflow with its present state. Where there is no such
-    /// artifact yet, the text says how to begin.
+    /// Renders a prompt of an artifact's workflow with its present state. If the artifact does not
+    /// exist, the text says how to create it.
     pub async fn prompt(&self, prompt: &str, name: &Name) -> Result<String, Refusal> {
         let newest = match self.newest(name).await {
             Ok(newest) => newest,
@@ -42,7 +42,7 @@ impl Service {
         rendered.map(Some).map_err(|error| unrenderable(&error))
     }
 
-    /// Returns names of artifacts that begin with a text, in order, at most `limit`.
+    /// Returns at most `limit` names of artifacts with a prefix, in order.
     pub async fn complete_name(&self, prefix: &str, limit: usize) -> Result<Vec<String>, Refusal> {
         let names = self.provider.list(None, usize::MAX).await;
         let names = names.map_err(|error| listing_refusal(&error))?;

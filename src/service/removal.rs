@@ -1,12 +1,12 @@
-//! What a reset and a deletion have in common: that a person agrees, after having been shown what goes.
+//! Common to a reset and a deletion: a person agrees after seeing what will be removed.
 
 use super::{Consent, Service, refusal};
 use crate::model::journal::Snapshot;
 use crate::model::removal::Removal;
 use crate::model::{Name, Refusal, Version};
 
-/// Refuses a call that does not name its artifact twice, so that nothing happens to another one by a
-/// slip. It is no person's agreement.
+/// Refuses a call that does not repeat the artifact's name. This protects against slips; it is not
+/// a person's consent.
 pub(super) fn check_confirmed(name: &Name, confirm: &str) -> Result<(), Refusal> {
     match confirm == name.as_str() {
         true => Ok(()),
@@ -17,7 +17,7 @@ pub(super) fn check_confirmed(name: &Name, confirm: &str) -> Result<(), Refusal>
     }
 }
 
-/// Refuses what no person agreed to, or what is not any more what they saw.
+/// Refuses a removal without a person's consent, or after the artifact changed since they saw it.
 pub(super) fn check_agreed(
     before: &Snapshot,
     removal: Removal,
@@ -54,7 +54,7 @@ fn command(removal: Removal, name: &Name) -> String {
 }
 
 impl Service {
-    /// Returns where the files are that a version took away.
+    /// Returns the folder of the files that a version removed.
     pub(super) async fn kept_in(
         &self,
         name: &Name,

@@ -126,7 +126,7 @@ fn measure(constraint: &mut Constraint, given: &mut Fields, notes: &mut Notes) {
     }
 }
 
-/// Takes what was found about a constraint as somebody's word. What can be measured has to be.
+/// Imports the status of a constraint as asserted. A constraint with a method must be measured.
 fn assess(constraint: &mut Constraint, given: &mut Fields) {
     let validated = given.take_as::<bool>("validated");
     let status = given.take_as::<Status>("status").or_else(|| {
