@@ -9,12 +9,12 @@ use super::pattern::PathPattern;
 use super::search;
 use crate::model::refusal::Violation;
 
-/// A param that a method takes.
+/// A parameter of a method.
 #[derive(Clone, Copy, Debug)]
 pub struct Param {
     /// Its name.
     pub name: &'static str,
-    /// What it may be.
+    /// Its allowed values.
     pub kind: Kind,
     /// Whether it must be there.
     pub required: bool,

@@ -41,10 +41,10 @@ impl ConfigurationFile {
     /// Puts other content in its place, so that at no time there is none, and returns where the old
     /// one is kept. Owner and mode stay; a new file is for its user only. Folders are made.
     ///
-    /// Fails, and has changed nothing, with [`io::ErrorKind::ResourceBusy`] when somebody wrote to it
-    /// since it was opened, and with [`io::ErrorKind::PermissionDenied`] when it is read-only, though
-    /// the folder would let us: whoever made it so meant it. Does not promise that a program which
-    /// writes at the very same moment is seen, since those programs know no lock.
+    /// Fails without a change, with [`io::ErrorKind::ResourceBusy`] when another program wrote to
+    /// the file since it was opened, and with [`io::ErrorKind::PermissionDenied`] when the file is
+    /// read-only, even if the folder is writable: the owner intended it. A write at the very same
+    /// moment may be missed, because other programs do not lock the file.
     pub fn replace(&self, content: &[u8], now: Time) -> io::Result<Option<PathBuf>> {
         let present = regular::read(&self.target, FILE_BYTES_MAX)?;
         if present != self.content {

@@ -62,9 +62,9 @@ pub(crate) trait File: Debug + Send + Sync {
     fn flush(&self) -> io::Result<()>;
     /// Waits for the exclusive lock, which ends with [`File::unlock`] or with the process.
     ///
-    /// Fails with [`io::ErrorKind::TimedOut`] when somebody else holds it for that long.
+    /// Fails with [`io::ErrorKind::TimedOut`] when another process holds it for that long.
     fn lock(&self, timeout: Duration) -> io::Result<()>;
-    /// Gives the lock back.
+    /// Releases the lock.
     fn unlock(&self) -> io::Result<()>;
 }
 
@@ -87,11 +87,11 @@ pub(crate) enum Mode {
 pub(crate) struct Stat {
     /// Its length in bytes.
     pub(crate) bytes: u64,
-    /// What it is.
+    /// Its kind.
     pub(crate) kind: Kind,
-    /// Which file it is, whatever its name.
+    /// The id of the file, independent of its name.
     pub(crate) id: u64,
-    /// How many names it has.
+    /// The number of its names (hard links).
     pub(crate) names: u64,
     /// The id of the user that it belongs to.
     pub(crate) owner: u32,

@@ -1,5 +1,5 @@
-//! What is known of the files of an artifact when a step is taken. The model cannot look at files:
-//! somebody looks for it, and hands in what was seen.
+//! The knowledge about an artifact's files in a step. This layer cannot read files: the service
+//! reads them and passes the result in.
 
 use std::collections::BTreeMap;
 
@@ -64,7 +64,7 @@ impl Examination {
         self.violations.is_empty()
     }
 
-    /// Returns whether it still fits constraints: nobody changed how they are measured since.
+    /// Returns whether it still fits constraints: no validation has changed since.
     pub fn fits(&self, constraints: &[Constraint]) -> bool {
         let fits = |(one, measured): (&Constraint, &Constraint)| {
             one.id == measured.id && one.is_measured_like(measured)

@@ -12,7 +12,7 @@ use super::text::shortened;
 use super::workflow::Workflow;
 use super::{Digest, Document, Name, Refusal, Version, limits};
 
-/// The status of an [`Approval`](super::document::Approval) that nobody has decided yet.
+/// The status of an [`Approval`](super::document::Approval) before the decision.
 pub const OPEN: &str = "open";
 
 /// Characters of one text of a caller's that are shown.

@@ -46,7 +46,7 @@ pub struct Guide {
     pub held: Shown,
     /// Constraints that the server measures.
     pub measured: Shown,
-    /// Constraints that whoever reflects judges.
+    /// Constraints that the reflecting model judges.
     pub judged: Shown,
     /// All of them.
     pub all: Shown,
@@ -120,7 +120,7 @@ impl Guide {
     }
 }
 
-/// Returns the route of a document, or that of any text when it does not say what it is.
+/// Returns the route of a document, or the route of plain text when it has no content type.
 fn route(document: &Document) -> &'static Route {
     let given = document.content_type.as_deref().and_then(taxonomy::find);
     let usual = || document.artifact_type.as_deref().and_then(taxonomy::usual);

@@ -1,4 +1,4 @@
-//! What is to be made, read from the goals when nobody says so.
+//! Inferring the types of an artifact from its goals when the caller omits them.
 
 use serde_json::{Map, Value};
 
@@ -170,7 +170,7 @@ fn read(
     })
 }
 
-/// Finds the first file's name whose ending says what it is.
+/// Finds the first file name with a known ending.
 fn file(words: &[String], fits: &dyn Fn(&&Route) -> bool) -> Option<Found> {
     words.iter().find_map(|word| {
         let (_, content_type) = ENDINGS.iter().find(|(ending, _)| word.ends_with(ending))?;

@@ -18,7 +18,7 @@ pub struct Iteration {
     pub decision: Choice,
     /// Why.
     pub reason: String,
-    /// What was good before and is not any more.
+    /// The regressions of this iteration.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub regressions: Vec<String>,
 }

@@ -58,7 +58,7 @@ pub enum Damage {
         /// Why.
         reason: String,
     },
-    /// The document is not the one that the entry describes.
+    /// The document does not match the entry's digest.
     #[error("the document at version {0} does not match its digest")]
     WrongDocument(Version),
     /// A blob is missing or is not what its name says.

@@ -64,7 +64,7 @@ pub struct Variant {
     /// Its format, such as `svg`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
-    /// What it is.
+    /// Its description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
 }
@@ -111,7 +111,7 @@ impl Manifest {
         violations
     }
 
-    /// Makes a manifest of files that nobody described.
+    /// Makes a manifest of files without a description.
     pub fn of_files(artifact_type: Option<&str>, files: impl Iterator<Item = OutputPath>) -> Self {
         let variant = |file: OutputPath| Variant {
             name: file.to_string(),

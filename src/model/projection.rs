@@ -41,7 +41,7 @@ pub enum Origin {
     },
     /// What a power cut leaves: empty, filled with zeros, or cut short.
     PowerCut,
-    /// Somebody else wrote it.
+    /// Another program or a person wrote it.
     Edited,
 }
 

@@ -130,7 +130,7 @@ impl EvaluationMethod {
         }
     }
 
-    /// Returns what whoever evaluates is to look at.
+    /// Returns the instruction for the evaluating model.
     pub fn focus(self) -> &'static str {
         match self {
             Self::OutputInspection => "open each file and judge its actual content, not its intent",

@@ -1,8 +1,8 @@
 //! Tokens: who may do what in which workspace, and until when.
 //!
-//! A token is 256 random bits, known to its bearer only. What is kept of it is a digest, so that
-//! whoever reads the list of tokens has none of them; as its bits are random, the digest needs no
-//! salt and no slowness.
+//! A token is 256 random bits, known only to its bearer. The list of tokens stores its digest, so
+//! reading the list reveals no token. The bits are random, so the digest needs no salt and no
+//! slowness.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Digest, Name, Time};
 
-/// What every token begins with, so that whoever finds one knows what it is.
+/// The prefix of every token, which makes a leaked token recognizable.
 const PREFIX: &str = "refiner_";
 /// Characters of a token: the prefix, and 32 bytes in base64.
 const CHARACTERS: usize = PREFIX.len() + 43;
@@ -66,9 +66,9 @@ impl FromStr for Scope {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Token {
-    /// What it is called when it is revoked; no secret.
+    /// The id for revoking it; not a secret.
     pub id: String,
-    /// Whose it is, in its maker's words.
+    /// The name of its holder, given by its maker.
     pub name: Name,
     /// What it lets its bearer do.
     pub scopes: BTreeSet<Scope>,
@@ -177,7 +177,7 @@ impl Token {
     }
 }
 
-/// Finds the token that somebody presents.
+/// Finds the presented token.
 ///
 /// All of them are compared, each in the same time wherever it differs, so that how long this takes
 /// says nothing about any.

@@ -168,7 +168,7 @@ fn tail(mut output: impl Read + Send + 'static) -> Receiver<String> {
             kept.extend_from_slice(&buffer[..read]);
             kept.drain(..kept.len().saturating_sub(TAIL_BYTES));
         }
-        // Nobody listens any more when the output was held open for too long.
+        // The receiver is gone when a child process held the output open for too long.
         drop(sender.send(last_of(&kept)));
     });
     receiver

@@ -14,8 +14,7 @@ pub(super) struct Facts<'a> {
     pub(super) workflow: &'a Workflow,
     pub(super) document: &'a Document,
     pub(super) event: &'a Event,
-    /// What was seen of the files. Nobody looks for an outlook: then all of them are taken to be
-    /// there.
+    /// The examination of the files. An outlook has none, and assumes that all files exist.
     pub(super) seen: Option<&'a Examination>,
 }
 

@@ -54,7 +54,7 @@ pub struct StepContext {
     pub human: bool,
     /// Whether the storage can keep checkpoints.
     pub keeps_checkpoints: bool,
-    /// What was seen of the artifact's files, where somebody looked.
+    /// The examination of the artifact's files, if there was one.
     pub examination: Option<Arc<Examination>>,
 }
 
@@ -201,7 +201,7 @@ fn check_result(phase: &Phase, event: &Event) -> Result<(), Refusal> {
     }
 }
 
-/// Refuses a result that is not as the phase's schema asks.
+/// Refuses a result that does not match the phase's schema.
 fn check_schema(phase: &Phase, event: &Event) -> Result<(), Refusal> {
     match (&phase.meta.result_schema, &event.result) {
         (Some(schema), Some(result)) => {

@@ -1,4 +1,4 @@
-//! What is in a folder of the older PMPO skill.
+//! Reading a folder of the older PMPO skill.
 
 use std::path::Path;
 
@@ -29,7 +29,7 @@ const REGISTRY: &str = "registry.json";
 const STATE: &str = "state.json";
 const CONSTRAINTS: &str = "constraints.json";
 const MANIFEST: &str = "artifact_manifest.json";
-/// What an artifact's folder may have beside its state.
+/// The known names in an artifact's folder.
 const KNOWN: [&str; 7] =
     [STATE, CONSTRAINTS, MANIFEST, "refinement_log.md", "decisions.md", "dist", "checkpoints"];
 
@@ -39,7 +39,7 @@ pub(super) struct Skill {
     folder: UntrustedDir,
 }
 
-/// What was found of an artifact.
+/// The files of an artifact.
 #[derive(Debug)]
 pub(super) struct Old {
     pub(super) state: Map<String, Value>,
@@ -83,7 +83,7 @@ impl Skill {
         self.folder.path()
     }
 
-    /// Returns the names of the artifacts in order, and says what else there is.
+    /// Returns the names of the artifacts in order, and remarks on everything else.
     pub(super) fn artifacts(&self, notes: &mut Notes) -> Result<Vec<String>, Refusal> {
         let names = self.folder.names(ARTIFACTS);
         let mut names = names.map_err(|error| unreadable(self.path(), &error.to_string()))?;
@@ -107,7 +107,7 @@ impl Skill {
         Ok(names)
     }
 
-    /// Says what is in the folder beside its artifacts, and what the registry knows more.
+    /// Remarks on other files in the folder, and on missing artifacts of the registry.
     fn look_around(&self, artifacts: &[String], notes: &mut Notes) {
         let known = [ARTIFACTS, REGISTRY, "history", ".gitignore"];
         for name in self.names("", notes) {
@@ -270,7 +270,7 @@ impl Skill {
         }
     }
 
-    /// Returns the names in a folder, and says why there are none of one that cannot be listed.
+    /// Returns the names in a folder, and remarks on a folder that cannot be listed.
     fn names(&self, folder: &str, notes: &mut Notes) -> Vec<String> {
         self.folder.names(folder).unwrap_or_else(|error| {
             notes.say(folder, format!("not read: {error}"));

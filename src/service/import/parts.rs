@@ -13,7 +13,7 @@ use crate::service::measures::check_measures;
 /// Characters of a constraint's id.
 const ID_CHARACTERS_MAX: usize = 64;
 
-/// Returns the constraints: those of `constraints.json`, and those that only the state has.
+/// Returns the constraints of `constraints.json`, and those that only the state has.
 pub(super) fn constraints(
     state: Option<Value>,
     file: Option<Value>,
@@ -57,7 +57,7 @@ pub(super) fn constraints(
     }
 }
 
-/// Returns the list in `constraints.json`, and keeps what is beside it.
+/// Returns the list in `constraints.json`, and keeps its other fields.
 fn listed(file: Option<Value>, notes: &mut Notes) -> Option<Value> {
     let Some(Value::Object(fields)) = file else { return file };
     let mut fields = Fields::new("constraints.json", fields);
@@ -109,7 +109,7 @@ fn constraint(place: &str, value: Value, notes: &mut Notes) -> Option<Constraint
     Some(constraint)
 }
 
-/// Takes the way in which a constraint is measured, if it is one of ours.
+/// Imports the validation of a constraint, if its method is known.
 fn measure(constraint: &mut Constraint, given: &mut Fields, notes: &mut Notes) {
     let Some(validation) = given.take_as::<Map<String, Value>>("validation") else { return };
     constraint.validation = Some(validation);
@@ -143,7 +143,7 @@ fn assess(constraint: &mut Constraint, given: &mut Fields) {
     constraint.asserted = !matches!(constraint.status, Status::Unchecked | Status::Stale);
 }
 
-/// Returns the iterations that can be read, the newest hundred.
+/// Returns the newest hundred readable iterations.
 pub(super) fn iterations(value: Option<Value>, now: Time, notes: &mut Notes) -> Vec<Iteration> {
     let place = "state.json/iteration_history";
     let list = match value {
@@ -199,7 +199,7 @@ fn iteration(mut given: Fields, field: &str, now: Time, notes: &mut Notes) -> Op
     Some(iteration)
 }
 
-/// Returns the manifest, if it is one.
+/// Returns the manifest, if it is valid.
 pub(super) fn manifest(file: Option<Value>, notes: &mut Notes) -> Option<Manifest> {
     let place = "artifact_manifest.json";
     let original = file?;
@@ -249,7 +249,7 @@ fn variants(value: Option<Value>, notes: &mut Notes) -> Value {
     list.into_iter().enumerate().map(variant).collect()
 }
 
-/// Returns paths as they are from `dist/`: the skill wrote them from the project's folder.
+/// Returns paths relative to `dist/`; the skill wrote them relative to the project's folder.
 fn paths(value: Value) -> Value {
     match value {
         Value::String(path) => {

@@ -1,4 +1,4 @@
-//! Looking at everything that is stored of an artifact, for `refiner doctor`.
+//! Examining all stored data of an artifact, for `refiner doctor`.
 
 use super::super::{Finding, FindingSeverity};
 use super::artifact::missing_journal;
@@ -17,7 +17,7 @@ use crate::model::projection::{self, CONSTRAINTS_FILE, Origin, STATE_FILE};
 use crate::model::removal::{Removal, Removed};
 use crate::model::{Name, Version};
 
-/// Returns what is wrong with an artifact, worst first. Changes nothing.
+/// Returns the problems of an artifact, worst first. Changes nothing.
 pub(super) fn examine(fs: &dyn Fs, name: &Name) -> Result<Vec<Finding>, Fault> {
     let stored = read_state_file(fs, name)?.map_or(0, |state| state.version);
     let mut examination = Examination { fs, name, stored, findings: Vec::new() };
@@ -98,7 +98,7 @@ impl Examination<'_> {
         Ok(before)
     }
 
-    /// A segment has to begin with what the one before it ends with.
+    /// Checks that a segment begins with the end of the one before it.
     fn builds_on(&mut self, path: &str, before: Option<&Journal>, scanned: &Scanned) {
         let base = scanned.base;
         let Some(before) = before else { return };
@@ -235,7 +235,7 @@ impl Examination<'_> {
         self.note(FindingSeverity::Note, &place, problem, advice);
     }
 
-    /// What a removal left to be taken away.
+    /// Reports an unfinished removal.
     fn removed(&mut self, removed: Option<Removed>) -> Result<(), Fault> {
         let Some(Removed { version, .. }) = removed else { return Ok(()) };
         let marker = layout::removed(self.name);
@@ -247,7 +247,7 @@ impl Examination<'_> {
         Ok(())
     }
 
-    /// What removals took away and nobody has thrown away yet.
+    /// Reports removed files that are still in the trash.
     fn trash(&mut self) -> Result<(), Fault> {
         let list = removal::of_trash(self.fs, self.name);
         let cut = format!("{}-after-", self.name);

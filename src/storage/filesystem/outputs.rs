@@ -9,7 +9,7 @@ use crate::model::output::OutputPath;
 use crate::model::{Digest, Name, limits};
 use crate::storage::OutputFile;
 
-/// Folders that are looked into below each other.
+/// Levels of folders that are read.
 const DEPTH_MAX: usize = 8;
 
 /// Returns the files of a folder and of those below it after a path, in the order of their paths.
@@ -49,14 +49,14 @@ fn visit(
                 let path = OutputPath::parse(&path[1..]).ok();
                 found.extend(path.map(|path| OutputFile { path, bytes }));
             }
-            // A link, a pipe, or a file that is gone by now.
+            // A link, a pipe, or a file that was removed meanwhile.
             Ok(_) | Err(_) => {}
         }
     }
     Ok(())
 }
 
-/// Reads a file that is not too large.
+/// Reads a file, unless it is too large.
 pub(super) fn read(fs: &dyn Fs, path: &str) -> io::Result<Option<Vec<u8>>> {
     match fs::read(fs, path, limits::OUTPUT_BYTES_MAX as u64) {
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => Ok(None),
@@ -64,13 +64,13 @@ pub(super) fn read(fs: &dyn Fs, path: &str) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Returns whether a file is not there, or has one of these contents.
+/// Returns whether a file is absent or has one of these contents.
 pub(super) fn is_one_of(fs: &dyn Fs, path: &str, digests: &[Digest]) -> io::Result<bool> {
     Ok(read(fs, path)?.is_none_or(|there| digests.contains(&Digest::of(&there))))
 }
 
-/// Puts a blob into place below a folder, unless it is there already. Fails with `NotFound` when
-/// there is no such blob.
+/// Writes a blob to a path below a folder, unless the file has that content already. Fails with
+/// `NotFound` when there is no such blob.
 pub(super) fn place(
     fs: &dyn Fs,
     name: &Name,
@@ -94,8 +94,8 @@ pub(super) fn place(
     fs::write_durably(fs, &target, &content)
 }
 
-/// Makes a folder whose name is on the disk. One that is there may have been made a moment ago by
-/// somebody who died.
+/// Creates a folder durably. It flushes the name of an existing folder too, because a process may
+/// have died just after creating it.
 fn make_durably(fs: &dyn Fs, folder: &str) -> io::Result<()> {
     fs.create_dir(folder)?;
     fs.flush_dir(fs::parent(folder))
