@@ -199,7 +199,7 @@ pub struct Beginning {
     pub definition: Digest,
     /// The phase that it begins in.
     pub phase: String,
-    /// When.
+    /// The time of its beginning.
     pub started_at: Time,
 }
 

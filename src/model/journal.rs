@@ -1,4 +1,5 @@
-//! The journal of an artifact: entries folded into the newest state, and new ones made from it.
+//! The journal of an artifact: replays entries into the newest state, and makes new ones on top of
+//! it.
 
 use std::sync::Arc;
 
@@ -25,29 +26,29 @@ pub struct Snapshot {
     pub digest: Digest,
 }
 
-/// Why a line cannot follow the ones before it.
+/// The damage of a line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
-    /// The line is JSON but no entry.
+    /// The line is JSON but not an entry.
     #[error("the line is not a journal entry: {0}")]
     NotAnEntry(String),
-    /// The bytes are no line.
+    /// The bytes are not a line.
     #[error("the line of version {version} is damaged ({reason})")]
     BadLine {
         /// The version that belongs there; 0 for the first line of a segment.
         version: Version,
-        /// What is wrong with the bytes.
+        /// The problem of the bytes.
         reason: &'static str,
     },
-    /// A version is missing or there twice.
+    /// A version is missing or repeated.
     #[error("found version {found} in place of version {expected}")]
     WrongVersion {
-        /// The version that belongs there.
+        /// The expected version.
         expected: Version,
-        /// The version that stands there.
+        /// The found version.
         found: Version,
     },
-    /// The line does not name the one before it.
+    /// The line does not have the digest of the line before it.
     #[error("version {0} does not continue the line before it")]
     BrokenChain(Version),
     /// The patch does not apply.
@@ -55,13 +56,13 @@ pub enum Damage {
     BadPatch {
         /// The version.
         version: Version,
-        /// Why.
+        /// The cause.
         reason: String,
     },
     /// The document does not match the entry's digest.
     #[error("the document at version {0} does not match its digest")]
     WrongDocument(Version),
-    /// A blob is missing or is not what its name says.
+    /// A blob is missing or does not match its digest.
     #[error("the blob {blob} of version {version} is missing or damaged")]
     MissingBlob {
         /// The version.

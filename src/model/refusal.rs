@@ -73,7 +73,7 @@ pub enum Refusal {
         event: String,
         /// The events of the present phase.
         allowed: Vec<String>,
-        /// What is wrong.
+        /// The problem.
         message: String,
     },
     /// The event is known, but what it needs does not hold.
@@ -137,7 +137,7 @@ pub enum Refusal {
     Finalized {
         /// The artifact.
         name: String,
-        /// When.
+        /// The time of the call of `finalize`.
         at: Time,
     },
     /// Something is larger than its limit.

@@ -25,7 +25,7 @@ pub enum Family {
 /// What there is to know of a content type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Route {
-    /// Its name.
+    /// The content type's name.
     pub content_type: &'static str,
     /// The artifact type that it usually belongs to.
     pub artifact_type: &'static str,

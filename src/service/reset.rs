@@ -33,7 +33,7 @@ pub struct Reset {
 pub struct WasReset {
     /// The version that the reset made.
     pub version: Version,
-    /// Where the files went, from the project's folder; absent when there were none to keep.
+    /// Where the files went, from the project's folder; absent when there were no files to keep.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept_in: Option<String>,
     /// Where the artifact stands.

@@ -29,9 +29,9 @@ fn a_state_that_is_none_is_refused() {
     let nested = format!(r#"{{"data":{}{{}}{}}}"#, r#"{"a":"#.repeat(70), "}".repeat(70));
     let large = format!(r#"{{"goals":["{}"]}}"#, "x".repeat(5 << 20));
     for (state, said) in [
-        ("", "no JSON"),
-        ("[]", "no object"),
-        ("{\"goals\": [", "no JSON"),
+        ("", "not JSON"),
+        ("[]", "not a JSON object"),
+        ("{\"goals\": [", "not JSON"),
         (&deep, "too deep"),
         (&nested, "nesting"),
         (&large, "more than"),

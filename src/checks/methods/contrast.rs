@@ -1,4 +1,4 @@
-//! Two colours can be told apart.
+//! Two colours have enough contrast.
 
 use super::{Built, Found, Kind, Measure, Method, Param, Params, Reading, Stop, Work, whole};
 use crate::checks::colour::Colour;
@@ -23,7 +23,7 @@ pub(super) static METHOD: Method = Method {
     build,
 };
 
-/// The ratio that WCAG asks for of text of common size, level AA.
+/// The ratio that WCAG requires for text of normal size, level AA.
 const RATIO_DEFAULT: f64 = 4.5;
 
 fn build(params: &Params<'_>) -> Built {
@@ -55,7 +55,7 @@ impl Measure for Contrast {
             None => Vec::new(),
         };
         let ratio = self.foreground.1.contrast(self.background.1);
-        // Cut and not rounded, so that what is too low does not look as if it were not.
+        // Cut and not rounded, so a ratio that is just too low does not look high enough.
         let shown = (ratio * 100.0).floor() / 100.0;
         let found = match (ratio < self.least, unused.is_empty()) {
             (true, _) => Found::violated(format!("the ratio is {shown}, {} at least", self.least)),

@@ -1,4 +1,4 @@
-//! A JSON file is as a schema asks.
+//! A JSON file matches a schema.
 
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Everything that the manifest names is there.
+//! Every file of the manifest exists.
 
 use std::collections::BTreeMap;
 

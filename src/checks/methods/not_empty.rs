@@ -24,7 +24,7 @@ impl MeasureFile for NotEmpty {
     }
 }
 
-/// Finds whether a file has content. One that is too large to be read has.
+/// Measures whether a file has content. A file that is too large to read has.
 pub(super) fn content(path: &str, work: &mut Work<'_>) -> Result<Found, Stop> {
     let bytes = work.size(path).unwrap_or_default();
     let blank = match bytes > limits::CHECKED_FILE_BYTES_MAX {
