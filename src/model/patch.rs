@@ -47,7 +47,7 @@ fn replace_all(new: &Value) -> Patch {
         .expect("replacing the root is a valid RFC 6902 operation")
 }
 
-/// Returns what a patch makes of a value, or why it does not apply.
+/// Returns the patched value, or why the patch does not apply.
 pub fn apply(value: &Value, patch: &[PatchOperation]) -> Result<Value, String> {
     let mut changed = value.clone();
     json_patch::patch_unsafe(&mut changed, patch).map_err(|error| error.to_string())?;
@@ -62,7 +62,7 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// Applies a patch that a journal brought. A refused patch leaves the value as it is.
+    /// Applies a patch of a journal. A refused patch leaves the value unchanged.
     ///
     /// The value never becomes larger than two documents or deeper than one. What the patch brings is
     /// measured; the value itself is only measured when it might have become too large, which costs
@@ -106,7 +106,7 @@ fn too_large() -> String {
     format!("the document would become larger than {PATCHED_BYTES_MAX} bytes")
 }
 
-/// Returns whether a patch doubles or moves what is there already.
+/// Returns whether a patch copies or moves present values.
 fn takes_from_the_value(patch: &[PatchOperation]) -> bool {
     patch.iter().any(|one| matches!(one, PatchOperation::Copy(_) | PatchOperation::Move(_)))
 }

@@ -75,7 +75,7 @@ impl Facts<'_> {
     }
 }
 
-/// Returns what the caller reports as failed, a line each.
+/// Returns the failures that the caller reports, a line each.
 pub(super) fn failures(event: &Event) -> Vec<String> {
     let failures = event.result.as_ref().and_then(|result| result.get("failures"));
     let list = failures.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
