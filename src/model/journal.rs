@@ -99,7 +99,7 @@ pub struct Journal {
     keys: RememberedKeys,
     logs: Logs,
     removed: Option<Removed>,
-    /// The format of its first segment.
+    /// The format of the segment that it was read from.
     format: u32,
 }
 

@@ -154,7 +154,6 @@ impl Found {
             Err(damage @ Damage::NewerFormat { .. }) => return Err(Fault::NewerFormat(damage)),
             Err(damage) => return Err(Fault::Corrupt(format!("{path}: {damage}"))),
         };
-        // After the segment: `state.json` vouches for lines that this scan has seen.
         Ok(Self { bytes, scanned, state: read_state_file(fs, name)? })
     }
 }
