@@ -168,7 +168,7 @@ mod tests {
         for found in [Kind::Folder, Kind::Link, Kind::Pipe, Kind::Socket, Kind::Device] {
             let error = Distrusted::kind("a/b", found, Kind::File);
             assert!(Distrusted::of(&error).is_some());
-            assert!(error.to_string().starts_with(&format!("a/b is {found} where")), "{error}");
+            assert!(error.to_string().starts_with(&format!("a/b is {found}")), "{error}");
         }
         assert!(Distrusted::of(&io::ErrorKind::NotFound.into()).is_none());
     }
