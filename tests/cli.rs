@@ -196,7 +196,7 @@ fn init_says_where_the_artifact_is_and_what_comes_next() {
            complete → plan
            stop → stopped (a person decides)
     --- stderr
-    warning: artifact_type logo and content_type direct:svg were inferred from "logo" in the goals; if that is wrong, open it under another name and give them
+    warning: artifact_type logo and content_type direct:svg were inferred from "logo" in the goals; if that is wrong, run refiner init with another name and pass them
     "#);
     insta::assert_snapshot!(said(&project, &init), @r"
     exit 0
@@ -213,7 +213,7 @@ fn init_says_where_the_artifact_is_and_what_comes_next() {
     exit 1
     --- stderr
     error: logo exists and runs the workflow pmpo
-    hint: choose another name, or run refiner show to go on with what exists
+    hint: choose another name, or run refiner show to continue the existing artifact
     ");
 }
 
@@ -355,9 +355,9 @@ fn doctor_says_that_all_is_well_or_what_is_not() {
     insta::assert_snapshot!(said(&project, &["doctor"]), @r"
     exit 1
     error .refiner/artifacts/notes/journal/000000000001.jsonl: version 2 is damaged (checksum mismatch) at byte 1622; 1 good lines follow
-      every byte is kept and nothing more is written to this journal; bring it back from a backup, or begin a new artifact from what `refiner show` still reads
+      every byte is kept and nothing more is written to this journal; restore it from a backup, or create a new artifact from what `refiner show` can still read
     warning .refiner/artifacts/notes/state.json: it is missing
-      it is made again with the next operation
+      the next operation writes it again
     2 artifacts, 2 findings
     ");
 }

@@ -130,14 +130,14 @@ async fn what_a_person_wrote_in_place_of_a_copy_is_kept_aside_and_reported() {
         let edited = ours.replacen("violated", "satisfied", 1);
         assert_ne!(edited, ours, "{file}");
         fs::write(&path, &edited).unwrap();
-        let problem = if file.ends_with(".md") { "not what the journal says" } else { "changed" };
+        let problem = if file.ends_with(".md") { "differs from the journal" } else { "changed" };
         found(&project, "warning", file, problem);
         // The copies are looked at by whoever writes, or has to read the journal.
         let server = Server::start(project.path()).await;
         let saved = server.call("save_state", save(1)).await.unwrap();
         let warnings = saved["briefing"]["warnings"].to_string();
         assert!(
-            warnings.contains(&format!("{file} was changed by another program or a person")),
+            warnings.contains(&format!("another program or a person changed {file}")),
             "{file} {warnings}"
         );
         assert!(server.end().await.success());
@@ -159,10 +159,7 @@ async fn an_edited_state_file_does_not_change_the_state() {
     fs::write(&path, edited).unwrap();
     let (version, x, warnings) = loaded(&project).await;
     assert_eq!((version, x), (6, json!(5)));
-    assert!(
-        warnings[0].contains("state.json was changed by another program or a person"),
-        "{warnings:?}"
-    );
+    assert!(warnings[0].contains("another program or a person changed state.json"), "{warnings:?}");
     assert_eq!(project.state("a")["data"], json!({ "x": 5 }));
 }
 

@@ -146,7 +146,7 @@ async fn a_person_approves_in_either_era_after_being_shown_what_they_decide() {
         for part in [
             "logo needs your decision: the event approve",
             "leads to the phase persist",
-            "The caller says why: it is perfect",
+            "The caller's reason: it is perfect",
             "iteration 1 of 5",
             "Reflection: nearly there",
             "links (blocking): satisfied, asserted by the caller — all 3 do",

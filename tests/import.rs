@@ -173,10 +173,10 @@ fn what_is_not_understood_is_listed() {
     let (project, older) = (Project::new(), older());
     let answer = import(&project, &older, &[]);
     let artifact = &answer["artifacts"][0];
-    assert!(remark(artifact, "artifacts/Acme Logo").contains("is called acme-logo here"));
+    assert!(remark(artifact, "artifacts/Acme Logo").contains("imported under the name acme-logo"));
     assert!(remark(artifact, "scratch.txt").contains("not imported"));
     assert!(remark(artifact, "state.json").contains("phase reflect"));
-    assert!(remark(artifact, "workflow_triggers").contains("not in force"));
+    assert!(remark(artifact, "workflow_triggers").contains("inactive"));
     assert!(remark(artifact, "constraints/2/severity").contains("blocking is assumed"));
     assert!(remark(artifact, "variants/1").contains("\"background\""));
     assert!(remark(artifact, "constraints.json").contains("\"global_rules\""));
@@ -192,7 +192,7 @@ fn the_original_is_not_changed_by_an_import_nor_by_a_refused_one() {
     import(&project, &older, &[]);
     let again = refiner(project.path(), ["import", older.path().to_str().unwrap()]);
     assert_eq!(again.code, Some(1), "{again:?}");
-    assert!(again.stderr.contains("acme-logo exists here"), "{again:?}");
+    assert!(again.stderr.contains("acme-logo already exists in this project"), "{again:?}");
     let home = older.file("");
     let itself = refiner(older.path(), ["import", home.to_str().unwrap()]);
     assert_eq!(itself.code, Some(1), "{itself:?}");

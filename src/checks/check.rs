@@ -1,4 +1,4 @@
-//! A check: how one constraint is measured, read from its definition and run.
+//! A check: parses the validation of a constraint and measures it.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,7 +15,7 @@ use super::{Context, Files, methods};
 use crate::model::Digest;
 use crate::model::refusal::Violation;
 
-/// How a constraint is measured.
+/// A way to measure one constraint.
 #[derive(Debug)]
 pub struct Check {
     method: &'static Method,
@@ -24,8 +24,8 @@ pub struct Check {
 }
 
 impl Check {
-    /// Reads the `validation` and the `target_metric` of a constraint, or says what is wrong with
-    /// them. `pointer` is the place of the constraint.
+    /// Parses the `validation` and the `target_metric` of a constraint, or returns the violations.
+    /// `pointer` is the place of the constraint.
     pub fn parse(
         validation: &Map<String, Value>,
         target_metric: Option<&Map<String, Value>>,
@@ -54,15 +54,15 @@ impl Check {
         self.method
     }
 
-    /// Returns whether a file at this path, were there one, would be looked at.
+    /// Returns whether the check would read a file at this path.
     pub fn covers(&self, path: &str) -> bool {
         self.measure.covers(path)
     }
 
-    /// Measures.
+    /// Measures the constraint.
     ///
-    /// Blocks while it reads, and while a command runs. A parser that panics is reported like a
-    /// file that cannot be read: one hostile file does not keep others from being measured.
+    /// Blocks while it reads, and while a command runs. A panic of a parser is reported like an
+    /// unreadable file, so one hostile file does not stop the measurement of others.
     pub fn run(&self, files: &dyn Files, context: &Context<'_>) -> Measurement {
         let mut work = match Work::begin(files, context) {
             Ok(work) => work,
@@ -75,8 +75,8 @@ impl Check {
         finding(readings, self.target.as_ref(), work.evidence)
     }
 
-    /// Returns whether what was found is still about the present files: each is as it was, and no
-    /// other that the check looks at has come.
+    /// Returns whether a measurement still fits the present files: each is unchanged, and there is
+    /// no new file that the check would read.
     pub fn is_fresh(
         &self,
         found: &BTreeMap<String, Digest>,
@@ -119,8 +119,8 @@ fn parse_method(
     };
     let Some(method) = methods().iter().find(|method| method.name == name) else {
         let message = format!(
-            "there is no method {:?}: use one of {}, or leave validation out for what only a \
-             reader can tell",
+            "there is no method {:?}: use one of {}, or omit validation where only a \
+             reader can judge",
             named(name),
             names()
         );
@@ -187,7 +187,7 @@ fn judge(reading: &Reading, target: Option<&Target>) -> (Outcome, String) {
     }
 }
 
-/// Returns in what a number misses the target.
+/// Returns how a number misses the target, if it does.
 fn missed(found: &Found, target: Option<&Target>) -> Option<String> {
     let target = target?;
     match found.numbers.iter().find(|(name, _)| *name == target.metric) {
@@ -199,7 +199,7 @@ fn missed(found: &Found, target: Option<&Target>) -> Option<String> {
     }
 }
 
-/// One violation makes the whole violated; what is not known makes the rest unknown.
+/// One violation makes the whole violated; otherwise one unmeasured part makes it unmeasured.
 fn summary(judged: &[(Outcome, String)]) -> (Outcome, String) {
     let of = |outcome: Outcome| -> Vec<String> {
         judged
@@ -238,8 +238,8 @@ fn measured(readings: &[Reading]) -> Value {
     Value::Object(numbers)
 }
 
-/// Returns a number as it is shown: whole where it is, else cut to hundredths. It is cut and not
-/// rounded, so that a ratio that is just too low does not look as if it were high enough.
+/// Formats a number: whole if it is, else cut to hundredths. It is not rounded, so a ratio that is
+/// just too low does not look high enough.
 #[expect(clippy::cast_possible_truncation, reason = "whole numbers below 2^53")]
 fn short(number: f64) -> Value {
     match number.fract() == 0.0 && number.abs() < 9e15 {

@@ -1,4 +1,4 @@
-//! Colours, and how well two of them can be told apart, by WCAG 2.
+//! Colours and their contrast, by WCAG 2.
 
 /// A colour of 8 bits per channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

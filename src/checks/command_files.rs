@@ -1,8 +1,8 @@
-//! The files of a project that a command runs or reads, as far as they can be told from its words.
+//! The files of a project that a command is known to run or read, from its words.
 
 use std::path::{Component, Path};
 
-/// What well-known programs read in the folder that they run in.
+/// The files that well-known programs read in their working folder.
 const READ_BY: [(&str, &[&str]); 23] = [
     ("ant", &["build.xml"]),
     ("bun", &["bunfig.toml", "package.json"]),
@@ -29,12 +29,12 @@ const READ_BY: [(&str, &[&str]); 23] = [
     ("yarn", &[".yarnrc.yml", "package.json"]),
 ];
 
-/// Files that are named of one command.
+/// The limit of files of one command.
 const FILES_MAX: usize = 20;
 
-/// Returns the files in a project that a command would run or read, in the order of its words: those
-/// that a word names, and those that a well-known program reads by itself. What these lead to is not
-/// among them.
+/// Returns the files in a project that a command would run or read, in the order of its words:
+/// files that a word names, and files that a well-known program reads by itself. Files that these
+/// refer to are not included.
 pub fn files_of(command: &[String], project: &Path) -> Vec<String> {
     let mut files: Vec<String> = Vec::new();
     for word in command.iter().flat_map(|argument| words(argument)) {
@@ -48,7 +48,7 @@ pub fn files_of(command: &[String], project: &Path) -> Vec<String> {
     files
 }
 
-/// Returns an argument as a whole and the words that it is made of, as a shell or an option has them.
+/// Returns an argument and its words, split as in a shell or an option.
 fn words(argument: &str) -> impl Iterator<Item = &str> {
     let ends = |c: char| c.is_whitespace() || "\"'`;|&()<>=:,".contains(c);
     [argument].into_iter().chain(argument.split(ends)).filter(|word| !word.is_empty())
@@ -60,7 +60,7 @@ fn read_by(word: &str) -> &'static [&'static str] {
     READ_BY.iter().find(|(name, _)| *name == program).map_or(&[], |(_, files)| files)
 }
 
-/// Returns the path from the project of a file that is there.
+/// Returns the path of an existing file relative to the project.
 fn in_project(word: &str, project: &Path) -> Option<String> {
     let path = Path::new(word);
     let path = if path.is_absolute() { path.strip_prefix(project).ok()? } else { path };

@@ -1,4 +1,4 @@
-//! What a check found.
+//! The result of a check.
 
 use std::collections::BTreeMap;
 
@@ -19,31 +19,31 @@ pub enum Outcome {
     Unmeasured,
 }
 
-/// What a check found, and on which content of which files.
+/// The result of a check, and the files and contents that it is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
     /// Whether the constraint holds.
     pub outcome: Outcome,
-    /// What was measured and where it fails, in one line for people and models.
+    /// The measured values and the failing places, in one line for people and models.
     pub details: String,
     /// The numbers by name. Of several files, the least and the greatest of each.
     pub measured: Value,
-    /// Every file that was looked at, with its [`evidence`](super::evidence).
+    /// Every file that the check read, with its [`evidence`](super::evidence).
     pub files: BTreeMap<String, Digest>,
 }
 
-/// Puts what was found into one short line: paths and links come from files, and may hold anything.
+/// Puts a text into one short line: paths and links come from files and may contain anything.
 pub(super) fn one_line(text: &str) -> String {
     abridged(text, limits::FINDING_CHARACTERS_MAX)
 }
 
-/// Returns a name or a link that was found, short enough to be one of several in a line.
+/// Shortens a name or a link, so that several fit into a line.
 pub(super) fn named(text: &str) -> String {
     const CHARACTERS_MAX: usize = 80;
     abridged(text, CHARACTERS_MAX)
 }
 
-/// Joins what was found, at most some of it, and says how much more there is.
+/// Joins the first texts, and says how many more there are.
 pub(super) fn listed(found: &[String], separator: &str) -> String {
     const LISTED_MAX: usize = 8;
     let shown = found[..found.len().min(LISTED_MAX)].join(separator);

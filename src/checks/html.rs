@@ -1,8 +1,8 @@
 //! HTML: its tokens, and the mistakes in it.
 //!
-//! A browser makes something of any text, so that no HTML is wrong by itself. Here it parses when
-//! the tokenizer of the standard has nothing to report and every element is closed that has to be,
-//! in its order. There is no tree, so that nothing recurses.
+//! A browser accepts any text as HTML. Here a text parses when the standard's tokenizer reports no
+//! error and every element that needs an end tag is closed in order. There is no tree and no
+//! recursion.
 
 use html5gum::{DefaultEmitter, Token, Tokenizer};
 
@@ -14,7 +14,7 @@ const VOID: [&str; 14] = [
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
     "track", "wbr",
 ];
-/// Elements whose end tag may be left out.
+/// Elements with an optional end tag.
 const END_OPTIONAL: [&str; 18] = [
     "html", "head", "body", "p", "li", "dt", "dd", "rt", "rp", "optgroup", "option", "colgroup",
     "thead", "tbody", "tfoot", "tr", "td", "th",
@@ -57,7 +57,7 @@ const END_PARAGRAPH: [&str; 35] = [
     "table",
     "ul",
 ];
-/// Open elements, as many as browsers keep.
+/// The limit of open elements, as in browsers.
 const DEPTH_MAX: usize = 512;
 const FAULTS_MAX: usize = 100;
 
@@ -76,7 +76,7 @@ pub(super) fn name(bytes: &[u8]) -> String {
     named(&String::from_utf8_lossy(bytes))
 }
 
-/// Returns what is wrong with a text as HTML, each with its line.
+/// Returns the faults of a text as HTML, each with its line.
 pub(super) fn faults(text: &str) -> Vec<String> {
     let mut balance = Balance { lines: Lines::of(text), open: Vec::new(), faults: Vec::new() };
     for token in tokens(text) {
@@ -95,7 +95,7 @@ pub(super) fn faults(text: &str) -> Vec<String> {
     balance.finish()
 }
 
-/// Which elements are open.
+/// The open elements.
 struct Balance<'a> {
     lines: Lines<'a>,
     open: Vec<Open>,

@@ -1,34 +1,34 @@
-//! What the header of an image says.
+//! Reading the header of an image.
 
 use imagesize::{Compression, ImageType};
 
 use super::{text, xml};
 
-/// The formats that are known.
+/// The known formats.
 pub(super) const FORMATS: &[&str] = &["png", "jpeg", "gif", "webp", "avif", "heic", "svg"];
 
-/// An image as its header describes it. Whether the rest can be decoded is not looked at.
+/// An image as its header describes it. The rest of the file is not decoded.
 #[derive(Debug, PartialEq)]
 pub(super) struct Image {
     pub(super) format: &'static str,
-    /// Unknown of an SVG that fits its size to where it is shown.
+    /// `None` for an SVG without a size of its own.
     pub(super) size: Option<(u64, u64)>,
 }
 
-/// Reads the header of an image, or says why it is none.
+/// Reads the header of an image, or returns why the file is not an image.
 pub(super) fn read(bytes: &[u8]) -> Result<Image, String> {
     match imagesize::image_type(bytes) {
         Ok(kind) => {
             let size =
                 imagesize::blob_size(bytes).map_err(|_| "its header is damaged".to_owned())?;
             Ok(Image {
-                format: format(kind).ok_or("has no format that is known here")?,
+                format: format(kind).ok_or("has an unknown format")?,
                 size: Some((size.width as u64, size.height as u64)),
             })
         }
-        Err(_) if bytes.len() as u64 > xml::BYTES_MAX => Err("is no image".to_owned()),
+        Err(_) if bytes.len() as u64 > xml::BYTES_MAX => Err("is not an image".to_owned()),
         Err(_) => text::decode(bytes).ok().filter(|text| text.contains("<svg")).map_or_else(
-            || Err(format!("is no image: known are {}", FORMATS.join(", "))),
+            || Err(format!("is not an image: the known formats are {}", FORMATS.join(", "))),
             read_svg,
         ),
     }

@@ -1,4 +1,4 @@
-//! What a method is: a name, its params, and how it measures.
+//! A method: its name, its params, and its measure.
 
 use std::fmt::Debug;
 
@@ -12,37 +12,36 @@ use crate::model::refusal::Violation;
 pub struct Method {
     /// Its name, as in `validation.method`.
     pub name: &'static str,
-    /// What holds when it finds nothing wrong, in one line.
+    /// The condition that it measures, in one line.
     pub description: &'static str,
-    /// The params that it takes.
+    /// Its params.
     pub params: &'static [Param],
-    /// The numbers that it measures, which a target may be about.
+    /// The numbers that it measures, for targets.
     pub metrics: &'static [&'static str],
     pub(super) build: fn(&Params<'_>) -> Built,
 }
 
-/// A measure that was made of params, or what is wrong with them.
+/// A measure built from params, or their violations.
 pub(super) type Built = Result<Box<dyn Measure>, Vec<Violation>>;
 
 /// A method with its params, ready to measure.
 pub(super) trait Measure: Debug + Send + Sync {
-    /// Measures, and returns what it found of each thing that it looked at: one reading for each
-    /// file, or a single one without a path.
+    /// Measures, and returns one reading for each file, or a single one without a path.
     fn measure(&self, work: &mut Work<'_>) -> Result<Vec<Reading>, Stop>;
 
-    /// Returns whether a file, were there one at this path, would be looked at.
+    /// Returns whether it would read a file at this path.
     fn covers(&self, path: &str) -> bool;
 }
 
-/// What was found of one file, or of the whole.
+/// The result for one file, or for the whole.
 #[derive(Debug)]
 pub(super) struct Reading {
-    /// The file, where a glob may name several.
+    /// The file, if the path is a glob.
     pub(super) path: Option<String>,
     pub(super) found: Result<Found, Stop>,
 }
 
-/// What was measured.
+/// The measured outcome, details and numbers.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) holds: bool,
@@ -64,7 +63,7 @@ impl Found {
         self.with_bytes(name, count as u64)
     }
 
-    /// Adds a count that is not one of things in memory.
+    /// Adds a count that may exceed `usize`.
     #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
     pub(super) fn with_bytes(self, name: &'static str, count: u64) -> Self {
         self.with_number(name, count as f64)
@@ -77,9 +76,9 @@ impl Found {
     }
 }
 
-/// How a method measures one file.
+/// The measure of one file.
 pub(super) trait MeasureFile: Debug + Send + Sync + 'static {
-    /// Measures a file that is there.
+    /// Measures an existing file.
     fn measure_file(&self, path: &str, work: &mut Work<'_>) -> Result<Found, Stop>;
 }
 
@@ -90,7 +89,7 @@ struct EachFile<M> {
     measure: M,
 }
 
-/// Makes the measure of each file by itself that the param `path` names.
+/// Makes a measure of each file that the param `path` names.
 pub(super) fn each_file<M: MeasureFile>(params: &Params<'_>, measure: M) -> Built {
     Ok(Box::new(EachFile { files: params.path("path")?, measure }))
 }

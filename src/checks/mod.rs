@@ -1,13 +1,13 @@
 //! The checks that measure constraints.
 //!
-//! A constraint may say how it is measured: `validation: {"method": "word_count", "params": {…}}`,
-//! and `target_metric: {"metric": "words", "operator": "at_most", "value": 80}`. [`Check::parse`]
-//! reads both when the constraint is written, so that a mistake shows then and not when the check
-//! runs; [`Check::run`] measures. This layer knows the model only: the files come in through
-//! [`Files`], and whether a program may be run through [`Context`].
+//! A constraint can define its check: `validation: {"method": "word_count", "params": {…}}`, and
+//! `target_metric: {"metric": "words", "operator": "at_most", "value": 80}`. [`Check::parse`] reads
+//! both when the constraint is saved, so a mistake shows before the check runs; [`Check::run`]
+//! measures. This layer depends only on the model: it reads files through [`Files`], and
+//! [`Context`] says which commands may run.
 //!
-//! Everything that is read may be hostile. Sizes are bounded, no parser recurses with the depth
-//! of a file, and regular expressions run in linear time.
+//! Every file may be hostile. Sizes are bounded, no parser recurses with the depth of a file, and
+//! regular expressions run in linear time.
 #![warn(missing_docs)]
 
 mod check;
@@ -46,12 +46,12 @@ pub use policy::{CommandPolicy, check_commands};
 pub use target::{Operator, Target};
 pub use work::evidence;
 
-/// Where the work is: the files of an artifact's `dist/`.
+/// The files of an artifact's `dist/`.
 pub trait Files {
     /// Returns every file, in any order.
     fn list(&self) -> io::Result<Vec<FileInfo>>;
 
-    /// Returns the content of a file, or `None` where there is none.
+    /// Returns the content of a file, or `None` when it does not exist.
     ///
     /// Only called for files that [`Files::list`] named with a size within the limit.
     fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>>;
@@ -60,17 +60,17 @@ pub trait Files {
 /// A file of `dist/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileInfo {
-    /// Where it is, relative to `dist/`, with `/` between the parts.
+    /// Its path relative to `dist/`, with `/` between the parts.
     pub path: String,
     /// Its size.
     pub bytes: u64,
 }
 
-/// What a check may need beside the files.
+/// The inputs of a check beside the files.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Context<'a> {
-    /// The manifest of the artifact, where it has one.
+    /// The manifest of the artifact, if any.
     pub manifest: Option<&'a Value>,
-    /// Which commands the user allows. None where that cannot be known, and so none may run.
+    /// The commands that the user allows. `None` if unknown: then no command may run.
     pub commands: Option<&'a CommandPolicy>,
 }

@@ -1,4 +1,4 @@
-//! The params of a method: what each may be, and reading those that a constraint gives.
+//! The params of a method: their kinds, and reading the values of a constraint.
 
 use std::fmt;
 
@@ -9,20 +9,20 @@ use super::pattern::PathPattern;
 use super::search;
 use crate::model::refusal::Violation;
 
-/// A param that a method takes.
+/// A parameter of a method.
 #[derive(Clone, Copy, Debug)]
 pub struct Param {
     /// Its name.
     pub name: &'static str,
-    /// What it may be.
+    /// Its allowed values.
     pub kind: Kind,
-    /// Whether it must be there.
+    /// Whether it is required.
     pub required: bool,
-    /// What it says.
+    /// Its meaning.
     pub description: &'static str,
 }
 
-/// What a param may be.
+/// The kind of a param.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A path within `dist/`, or a glob.
@@ -48,7 +48,7 @@ pub enum Kind {
 }
 
 impl Param {
-    /// Makes a param that must be there.
+    /// Makes a required param.
     pub(super) const fn required(
         name: &'static str,
         kind: Kind,
@@ -57,7 +57,7 @@ impl Param {
         Self { name, kind, required: true, description }
     }
 
-    /// Makes a param that may be left out.
+    /// Makes an optional param.
     pub(super) const fn optional(
         name: &'static str,
         kind: Kind,
@@ -85,7 +85,7 @@ impl fmt::Display for Kind {
 }
 
 impl Kind {
-    /// Returns what is wrong with a value, or `None`.
+    /// Returns the fault of a value, or `None`.
     fn fault(self, value: &Value) -> Option<String> {
         let text = || value.as_str().filter(|text| !text.is_empty());
         let fits = match self {
@@ -125,17 +125,17 @@ fn is_list_of_texts(list: &[Value]) -> bool {
     (1..=TEXTS_MAX).contains(&list.len()) && list.iter().all(is_text)
 }
 
-/// Params whose names and types were checked against what the method takes.
+/// Params with checked names and kinds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Params<'a> {
     given: &'a Map<String, Value>,
     pointer: &'a str,
-    /// Whether a target says what the measured number must be, so that bounds may be left out.
+    /// Whether there is a target, so that bounds are optional.
     pub(super) has_target: bool,
 }
 
 impl<'a> Params<'a> {
-    /// Checks every param, or says which are missing, not known or not what they must be.
+    /// Checks every param, or returns a violation for each missing, unknown or invalid one.
     pub(super) fn check(
         known: &[Param],
         given: &'a Map<String, Value>,
@@ -167,13 +167,13 @@ impl<'a> Params<'a> {
         vec![Violation { pointer: below(self.pointer, name), message: message.into() }]
     }
 
-    /// Returns a path or glob that must be there.
+    /// Returns a required path or glob.
     pub(super) fn path(&self, name: &str) -> Result<PathPattern, Vec<Violation>> {
         PathPattern::parse(self.text(name).unwrap_or_default())
             .map_err(|message| self.wrong(name, message))
     }
 
-    /// Returns a text, a word or a path as it was given.
+    /// Returns a text, a word or a path.
     pub(super) fn text(&self, name: &str) -> Option<&'a str> {
         self.given.get(name).and_then(Value::as_str)
     }
@@ -194,17 +194,17 @@ impl<'a> Params<'a> {
         self.given.get(name).and_then(Value::as_f64)
     }
 
-    /// Returns whether something was asked for.
+    /// Returns a flag.
     pub(super) fn flag(&self, name: &str) -> bool {
         self.given.get(name).and_then(Value::as_bool).unwrap_or(false)
     }
 
-    /// Returns an object or anything else as it was given.
+    /// Returns a value of any kind.
     pub(super) fn value(&self, name: &str) -> Option<&'a Value> {
         self.given.get(name)
     }
 
-    /// Returns the bounds by the names of a least and a greatest number.
+    /// Returns the bounds of two params, a least and a greatest number.
     pub(super) fn bounds(&self, least: &str, greatest: &str) -> Result<Bounds, Vec<Violation>> {
         let bounds = Bounds { least: self.whole(least), greatest: self.whole(greatest) };
         match (bounds.least, bounds.greatest) {
@@ -215,7 +215,7 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// Returns the bounds `min` and `max`, of which one must be there unless a target is.
+    /// Returns the bounds `min` and `max`. One of them is required unless there is a target.
     pub(super) fn needed_bounds(&self) -> Result<Bounds, Vec<Violation>> {
         let bounds = self.bounds("min", "max")?;
         match bounds.least.is_none() && bounds.greatest.is_none() && !self.has_target {
@@ -225,7 +225,7 @@ impl<'a> Params<'a> {
     }
 }
 
-/// A least and a greatest number, where there are any.
+/// A least and a greatest number, each optional.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     pub(super) least: Option<u64>,
@@ -233,7 +233,7 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// Returns the bound that a number does not keep, in words.
+    /// Returns the broken bound of a number, in words.
     pub(super) fn broken_by(&self, number: u64) -> Option<String> {
         let low =
             self.least.filter(|least| number < *least).map(|least| format!("{least} at least"));

@@ -1,4 +1,4 @@
-//! Which files a check looks at: a path, or a glob for several.
+//! The files of a check: a path, or a glob for several.
 
 use globset::{GlobBuilder, GlobMatcher};
 
@@ -6,12 +6,12 @@ use globset::{GlobBuilder, GlobMatcher};
 #[derive(Clone, Debug)]
 pub(super) struct PathPattern {
     text: String,
-    /// Compiled where the text has characters that mean something in a glob.
+    /// Compiled if the text has special characters of a glob.
     glob: Option<GlobMatcher>,
 }
 
 impl PathPattern {
-    /// Parses a path or a glob, or says what is wrong with it.
+    /// Parses a path or a glob, or returns the problem.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         const CHARACTERS_MAX: usize = 400;
         let text = text.strip_prefix("./").unwrap_or(text);
@@ -33,17 +33,17 @@ impl PathPattern {
         Ok(Self { text: text.to_owned(), glob })
     }
 
-    /// Returns whether a file is meant. A file whose name is the text itself always is.
+    /// Returns whether a file matches. A file whose name is the text itself always does.
     pub(super) fn matches(&self, path: &str) -> bool {
         self.text == path || self.glob.as_ref().is_some_and(|glob| glob.is_match(path))
     }
 
-    /// Returns whether several files may be meant.
+    /// Returns whether several files may match.
     pub(super) fn is_glob(&self) -> bool {
         self.glob.is_some()
     }
 
-    /// Returns what is meant, as it was written.
+    /// Returns the text of the pattern.
     pub(super) fn as_str(&self) -> &str {
         &self.text
     }
@@ -51,7 +51,7 @@ impl PathPattern {
 
 fn compile(text: &str) -> Result<GlobMatcher, String> {
     let glob = GlobBuilder::new(text).literal_separator(true).build();
-    glob.map(|glob| glob.compile_matcher()).map_err(|error| format!("no glob: {}", error.kind()))
+    glob.map(|glob| glob.compile_matcher()).map_err(|error| format!("not a glob: {}", error.kind()))
 }
 
 #[cfg(test)]

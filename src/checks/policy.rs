@@ -1,29 +1,28 @@
-//! Which commands a check may run.
+//! The commands that checks may run.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long a command may take when the configuration does not say.
+/// The default time limit of a command.
 const SECONDS_DEFAULT: u64 = 60;
-/// The most that it may say.
+/// The greatest time limit.
 const SECONDS_MAX: u64 = 3600;
 
-/// The commands that the user allows in one project: by their own configuration, or at a terminal.
-/// It is made of nothing else: not of what a tool call carries, and not of what a project brings
-/// along before its user trusted it.
+/// The commands that the user allows in one project, in their own configuration or at a terminal.
+/// No tool call and no untrusted file of the project can add to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandPolicy {
-    /// The commands, each a program and its arguments, that may run exactly as they are written.
+    /// The allowed commands, each a program and its exact arguments.
     pub allowed: Vec<Vec<String>>,
     /// The folder that they run in.
     pub directory: PathBuf,
-    /// How long one may take, whatever its check says.
+    /// The time limit of a command. A check can only lower it.
     pub timeout: Duration,
 }
 
 impl CommandPolicy {
-    /// Makes one of what the user's configuration lists, or says what is wrong with it: what is
-    /// understood in part allows nothing.
+    /// Makes a policy from the user's configuration, or returns the problem. A partly invalid
+    /// configuration allows nothing.
     pub fn new(
         allowed: Vec<Vec<String>>,
         timeout_seconds: Option<u64>,
@@ -32,9 +31,7 @@ impl CommandPolicy {
         check_commands(&allowed, "commands")?;
         let seconds = timeout_seconds.unwrap_or(SECONDS_DEFAULT);
         if !(1..=SECONDS_MAX).contains(&seconds) {
-            return Err(format!(
-                "command_timeout_seconds is {seconds}, and 1 to {SECONDS_MAX} is possible"
-            ));
+            return Err(format!("command_timeout_seconds is {seconds}; use 1 to {SECONDS_MAX}"));
         }
         Ok(Self { allowed, directory, timeout: Duration::from_secs(seconds) })
     }
@@ -52,7 +49,7 @@ impl CommandPolicy {
     }
 }
 
-/// Refuses a list with a command that names no program. `place` is where the list stands.
+/// Refuses a list with a command without a program. `place` is the place of the list.
 pub fn check_commands(commands: &[Vec<String>], place: &str) -> Result<(), String> {
     let has_program =
         |command: &Vec<String>| command.first().is_some_and(|program| !program.is_empty());

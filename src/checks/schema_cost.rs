@@ -1,8 +1,8 @@
-//! What a JSON Schema costs at most to validate with.
+//! The upper bound of the cost of validating with a JSON Schema.
 //!
-//! A schema can refer to itself: `{"$ref": "#"}` would recurse until the stack ends, and a few
-//! references that each lead to two others take time without end. Neither shows in its size, so
-//! the visits are counted before it is used.
+//! A schema can refer to itself: `{"$ref": "#"}` would overflow the stack, and a few references
+//! that each lead to two others take exponential time. The size does not show this, so the visits
+//! are counted before the schema is used.
 
 use std::collections::BTreeMap;
 
@@ -48,13 +48,12 @@ pub(super) struct Parts {
 struct Part {
     in_place: Vec<usize>,
     within: Vec<usize>,
-    /// How often what is in place may be looked at: what was not evaluated is found by evaluating
-    /// once more.
+    /// The visits of parts in place: an `unevaluated…` word evaluates them once more.
     times: u64,
 }
 
 impl Parts {
-    /// Reads a schema, or says why it cannot be used.
+    /// Reads a schema, or returns why it cannot be used.
     pub(super) fn of(schema: &Value) -> Result<Self, String> {
         let mut reader = Reader {
             schema,
@@ -67,20 +66,20 @@ impl Parts {
         while let Some(pointer) = reader.pointers.get(parts.len()).cloned() {
             parts.push(reader.read(&pointer)?);
         }
-        let order = order(&parts).ok_or("refers to itself without going into the value")?;
+        let order = order(&parts).ok_or("refers to itself without descending into the value")?;
         let parts = Self { parts, order };
         match parts.visits(1) > VISITS_MAX {
-            true => Err("takes too long to validate with: it refers to too much".to_owned()),
+            true => Err("takes too long to validate: it has too many references".to_owned()),
             false => Ok(parts),
         }
     }
 
-    /// Returns whether a value of this many parts that nests this deep is validated soon.
+    /// Returns whether validating a value with so many parts and levels stays within the limit.
     pub(super) fn can_validate(&self, parts: u64, depth: usize) -> bool {
         self.visits(depth).saturating_mul(parts) <= VISITS_MAX
     }
 
-    /// Returns how often parts of the schema are visited on the way into a value.
+    /// Returns the number of visits of the schema's parts on the way into a value.
     fn visits(&self, depth: usize) -> u64 {
         let mut deeper = vec![0_u64; self.parts.len()];
         for _ in 0..=depth {
@@ -100,8 +99,7 @@ impl Parts {
     }
 }
 
-/// Returns the parts with those that they lead to in place before them, or `None` when that is a
-/// circle.
+/// Returns the parts in dependency order, or `None` for a circle.
 fn order(parts: &[Part]) -> Option<Vec<usize>> {
     let mut leading_here = vec![Vec::new(); parts.len()];
     let mut missing: Vec<usize> = parts.iter().map(|part| part.in_place.len()).collect();

@@ -1,4 +1,4 @@
-//! Regular expressions, bounded in what they cost.
+//! Regular expressions with bounded cost.
 
 use regex::{Regex, RegexBuilder};
 
@@ -6,13 +6,13 @@ use regex::{Regex, RegexBuilder};
 const PATTERN_CHARACTERS_MAX: usize = 1000;
 /// Bytes of a compiled regular expression. Time grows with it and with the text.
 pub(super) const COMPILED_BYTES_MAX: usize = 256 << 10;
-/// Matches that are counted. Each may have to look at the rest of the text once more.
+/// The limit of counted matches. Each may scan the rest of the text again.
 const MATCHES_MAX: usize = 500;
 /// Bytes of a text that is searched.
 pub(super) const SEARCHED_BYTES_MAX: u64 = 1 << 20;
 
-/// Compiles a regular expression, in which `^` and `$` stand for the ends of a line, or says what
-/// is wrong with it.
+/// Compiles a regular expression, in which `^` and `$` are the ends of a line, or returns the
+/// problem.
 pub(super) fn compile(pattern: &str, ignore_case: bool) -> Result<Regex, String> {
     if pattern.chars().count() > PATTERN_CHARACTERS_MAX {
         return Err(format!("has more than {PATTERN_CHARACTERS_MAX} characters"));
@@ -32,19 +32,19 @@ pub(super) fn compile(pattern: &str, ignore_case: bool) -> Result<Regex, String>
         })
 }
 
-/// The last line of the crate's message says what is wrong; those before it draw an arrow.
+/// Returns the last line of the crate's message, which has the problem; the others draw an arrow.
 fn last_line(message: &str) -> String {
     let last = message.lines().last().unwrap_or_default();
     let reason = last.strip_prefix("error: ").unwrap_or(last);
-    format!("is no regular expression as this program knows them (no look-around): {reason}")
+    format!("is not a supported regular expression (no look-around): {reason}")
 }
 
-/// Where a regular expression was found.
+/// The matches of a regular expression.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Matches {
-    /// How many there are, at most [`MATCHES_MAX`].
+    /// Their number, at most [`MATCHES_MAX`].
     pub(super) count: usize,
-    /// The lines of the first ones, each once.
+    /// The lines of the first matches, each once.
     pub(super) lines: Vec<usize>,
 }
 

@@ -1,10 +1,10 @@
-//! A target: what a number that a check measures must be.
+//! A target: the required value of a measured number.
 
 use serde_json::{Map, Value};
 
 use crate::model::refusal::Violation;
 
-/// How a measured number is compared.
+/// The comparison of a measured number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operator {
     /// `<` or `less_than`
@@ -21,7 +21,7 @@ pub enum Operator {
     NotEqual,
 }
 
-/// The operators, and how each may be written. The first word is the one in messages.
+/// The operators and their spellings. Messages use the first.
 const OPERATORS: [(Operator, &[&str]); 6] = [
     (Operator::Less, &["less than", "<", "less_than", "below"]),
     (Operator::AtMost, &["at most", "<=", "at_most", "max", "≤"]),
@@ -36,18 +36,18 @@ const OPERATORS: [(Operator, &[&str]); 6] = [
 pub struct Target {
     /// The name of the number.
     pub metric: String,
-    /// How it is compared.
+    /// The comparison.
     pub operator: Operator,
-    /// With what.
+    /// The required value.
     pub value: f64,
 }
 
 impl Target {
-    /// Parses the target of a constraint, or says what is wrong with it. `pointer` is the place of
-    /// the constraint.
+    /// Parses the target of a constraint, or returns the violations. `pointer` is the place of the
+    /// constraint.
     ///
-    /// Without a validation method the server measures nothing, and a target is only a statement;
-    /// its form is checked all the same.
+    /// Without a validation method the server measures nothing, and a target is only a statement.
+    /// Its form is checked nevertheless.
     pub fn parse(given: &Map<String, Value>, pointer: &str) -> Result<Self, Vec<Violation>> {
         let mut wrong = Wrong { pointer: format!("{pointer}/target_metric"), found: Vec::new() };
         for name in given.keys().filter(|name| !["metric", "operator", "value"].contains(&&***name))
@@ -74,7 +74,7 @@ impl Target {
         }
     }
 
-    /// Returns whether a number is as it should be.
+    /// Returns whether a number meets the target.
     pub fn holds(&self, number: f64) -> bool {
         match self.operator {
             Operator::Less => number < self.value,

@@ -1,6 +1,6 @@
-//! Texts: bytes read as one, the numbers of lines, and words.
+//! Texts: decoding bytes, line numbers and words.
 
-/// Reads bytes as text without a byte order mark, or says where they are none.
+/// Decodes bytes as text without a byte order mark, or returns the invalid place.
 pub(super) fn decode(bytes: &[u8]) -> Result<&str, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     std::str::from_utf8(bytes).map_err(|error| {
@@ -13,7 +13,7 @@ fn newlines(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte == b'\n').count()
 }
 
-/// The numbers of lines, for places that are asked for from the beginning to the end.
+/// Line numbers of offsets in ascending order.
 #[derive(Debug)]
 pub(super) struct Lines<'a> {
     text: &'a str,
@@ -26,7 +26,8 @@ impl<'a> Lines<'a> {
         Self { text, at: 0, line: 1 }
     }
 
-    /// Returns the line of a place, from 1. A place before the one asked for last counts as that.
+    /// Returns the line of an offset, from 1. An offset before the previous one counts as the
+    /// previous one.
     pub(super) fn line_at(&mut self, place: usize) -> usize {
         if let Some(between) = self.text.as_bytes().get(self.at..place) {
             self.line += newlines(between);
@@ -36,7 +37,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Counts words: what stands between white space.
+/// Counts words, which white space separates.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Words {
     pub(super) count: usize,
@@ -44,7 +45,7 @@ pub(super) struct Words {
 }
 
 impl Words {
-    /// Takes more of a text. A word may go on from what came before.
+    /// Adds a part of a text. A word may continue from the part before.
     pub(super) fn add(&mut self, text: &str) {
         for c in text.chars() {
             let within = !c.is_whitespace();

@@ -1,4 +1,4 @@
-//! One run of a check: the files it sees, and the evidence of which it looked at.
+//! One run of a check: its files, and the evidence of what it read.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,26 +10,26 @@ use crate::model::{Digest, limits};
 /// Why a check ends before it has measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// It does not hold, since what it needs is not there or is not what it should be.
+    /// The constraint does not hold, because a required file is missing or invalid.
     Violated(String),
-    /// Whether it holds is not known.
+    /// It is unknown whether the constraint holds.
     Unmeasured(String),
 }
 
-/// The files as one run of a check sees them.
+/// The files of one run of a check.
 pub(super) struct Work<'a> {
     pub(super) context: &'a Context<'a>,
     files: &'a dyn Files,
     listing: BTreeMap<String, u64>,
-    /// What was looked at so far.
+    /// The files read so far.
     pub(super) evidence: BTreeMap<String, Digest>,
     bytes_read: u64,
 }
 
-/// Returns what stands for the content of a file in the evidence of a check: its digest.
+/// Returns the evidence of a file: the digest of its content.
 ///
-/// Of a file that is too large to be read it is the digest of its length in words, which no
-/// content within the limit is taken for.
+/// For a file that is too large to read it is the digest of a text with its length, which no
+/// content within the limit equals.
 pub fn evidence(files: &dyn Files, file: &FileInfo) -> io::Result<Option<Digest>> {
     if file.bytes > limits::CHECKED_FILE_BYTES_MAX {
         return Ok(Some(of_length(file.bytes)));
@@ -48,7 +48,7 @@ impl<'a> Work<'a> {
         Ok(Self { context, files, listing, evidence: BTreeMap::new(), bytes_read: 0 })
     }
 
-    /// Returns the paths of the files that are meant, of which there is at least one.
+    /// Returns the paths of the matching files, at least one.
     pub(super) fn matching(&self, pattern: &PathPattern) -> Result<Vec<String>, Stop> {
         let paths: Vec<String> =
             self.listing.keys().filter(|path| pattern.matches(path)).cloned().collect();
@@ -75,7 +75,7 @@ impl<'a> Work<'a> {
         from.next().map(|(path, _)| path).filter(|path| path.starts_with(&prefix)).cloned()
     }
 
-    /// Takes a file as looked at, whatever its size.
+    /// Adds a file of any size to the evidence.
     pub(super) fn look_at(&mut self, path: &str) -> Result<(), Stop> {
         match self.size(path) {
             _ if self.evidence.contains_key(path) => Ok(()),
@@ -101,7 +101,7 @@ impl<'a> Work<'a> {
         if self.bytes_read + bytes > limits::CHECKED_BYTES_MAX {
             let limit = shown_bytes(limits::CHECKED_BYTES_MAX);
             return Err(Stop::Unmeasured(format!(
-                "there is more than {limit} to read: name fewer"
+                "the files have more than {limit} in total: name fewer"
             )));
         }
         let content = self.files.read(path).map_err(|error| unreadable(path, &error))?;
@@ -121,7 +121,7 @@ impl<'a> Work<'a> {
         text::decode(&content).map(str::to_owned).map_err(Stop::Violated)
     }
 
-    /// Takes everything in `dist/` as looked at.
+    /// Adds every file of `dist/` to the evidence.
     pub(super) fn look_at_everything(&mut self) -> Result<(), Stop> {
         let paths: Vec<String> = self.listing.keys().cloned().collect();
         if paths.len() > limits::CHECKED_FILES_MAX {
@@ -131,14 +131,14 @@ impl<'a> Work<'a> {
     }
 }
 
-/// The error's own text may name places outside the workspace, so that only its kind is told.
+/// Reports only the kind of an error: its text may contain paths outside the workspace.
 fn unreadable(path: &str, error: &io::Error) -> Stop {
     Stop::Unmeasured(format!("{path} cannot be read: {}", error.kind()))
 }
 
 fn too_large(bytes: u64, bytes_max: u64) -> Stop {
     let (actual, limit) = (shown_bytes(bytes), shown_bytes(bytes_max));
-    Stop::Unmeasured(format!("has {actual}, and {limit} is the most that is read for this"))
+    Stop::Unmeasured(format!("has {actual}; the limit for this check is {limit}"))
 }
 
 fn shown_bytes(bytes: u64) -> String {

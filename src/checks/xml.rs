@@ -5,16 +5,16 @@ use roxmltree::{Document, Node, ParsingOptions};
 /// Bytes of an XML file that is parsed.
 pub(super) const BYTES_MAX: u64 = 4 << 20;
 const NODES_MAX: u32 = 500_000;
-/// Attributes of one element. The parser compares each with all.
+/// Attributes of one element. The parser compares each with all others.
 const ATTRIBUTES_MAX: usize = 1000;
-/// Declarations of name spaces in a file. The parser hands all of them on to what is within.
+/// Name space declarations of a file. The parser passes all of them on to inner elements.
 const NAMESPACES_MAX: usize = 500;
 const SVG_NAMESPACE: &str = "http://www.w3.org/2000/svg";
 
-/// Parses a text as XML, or says where it is none.
+/// Parses a text as XML, or returns the fault.
 ///
-/// A document type may be named, since drawing programs do so. What it declares within the file is
-/// not read: a few entities grow into gigabytes.
+/// A document type is allowed, because drawing programs write one, but not with declarations in the
+/// file: a few entities can grow into gigabytes.
 pub(super) fn parse(text: &str) -> Result<Document<'_>, String> {
     guard(text)?;
     let options =
@@ -22,7 +22,7 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>, String> {
     Document::parse_with_options(text, options).map_err(|error| format!("is not XML: {error}"))
 }
 
-/// Returns the root of an SVG, or says why it is none.
+/// Returns the root of an SVG, or the reason why it is not an SVG.
 pub(super) fn svg_root<'a, 'input>(
     document: &'a Document<'input>,
 ) -> Result<Node<'a, 'input>, String> {
@@ -34,10 +34,10 @@ pub(super) fn svg_root<'a, 'input>(
     }
 }
 
-/// Refuses what the parser would take too long for.
+/// Refuses a text that would take the parser too long.
 ///
-/// This goes from tag to tag as the parser does. Where the two could differ the text is not
-/// well-formed, and the parser ends there.
+/// This walks from tag to tag as the parser does. They can differ only where the text is not
+/// well-formed, and there the parser stops.
 fn guard(text: &str) -> Result<(), String> {
     let mut rest = text;
     let mut namespaces = 0;
@@ -50,7 +50,7 @@ fn guard(text: &str) -> Result<(), String> {
         }
         let tag = Tag::of(rest);
         if tag.has_declarations && rest.starts_with("<!DOCTYPE") {
-            return Err("has a document type that declares something: that is not read".to_owned());
+            return Err("has a document type with declarations, which is not supported".to_owned());
         }
         if tag.values > ATTRIBUTES_MAX {
             return Err(format!("has an element with more than {ATTRIBUTES_MAX} attributes"));
@@ -64,7 +64,7 @@ fn guard(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// What stands between a `<` and its `>`.
+/// The content between `<` and `>`.
 struct Tag {
     length: usize,
     /// Texts in quotes.
@@ -120,7 +120,7 @@ mod tests {
             "c".repeat(99)
         );
         for (text, says) in [
-            (hidden, "has a document type that declares something"),
+            (hidden, "has a document type with declarations"),
             (format!("<a{}/>", attributes(1001)), "has an element with more than 1000"),
             (format!("<![CDATA['\"]]><a{}/>", attributes(1001)), "has an element"),
             (nested(501), "declares more than 500"),

@@ -15,7 +15,7 @@ const LINKS_MAX: usize = 16;
 
 /// A configuration file of another program as it was when it was opened.
 ///
-/// A link is followed: where a dotfile points into a folder of dotfiles, it goes on doing so.
+/// A link is followed and stays: a dotfile may point into a folder of dotfiles.
 #[derive(Debug)]
 pub struct ConfigurationFile {
     path: PathBuf,
@@ -26,7 +26,7 @@ pub struct ConfigurationFile {
 impl ConfigurationFile {
     /// Reads a file, which need not exist.
     ///
-    /// Fails with [`io::ErrorKind::InvalidData`] when it is too large or no regular file.
+    /// Fails with [`io::ErrorKind::InvalidData`] when it is too large or not a regular file.
     pub fn open(path: PathBuf) -> io::Result<Self> {
         let target = target(&path)?;
         let content = regular::read(&target, FILE_BYTES_MAX)?;
@@ -38,13 +38,13 @@ impl ConfigurationFile {
         self.content.as_deref()
     }
 
-    /// Puts other content in its place, so that at no time there is none, and returns where the old
-    /// one is kept. Owner and mode stay; a new file is for its user only. Folders are made.
+    /// Replaces the content atomically, and returns the path of the backup. Owner and mode stay;
+    /// only its user can read a new file. Missing folders are created.
     ///
-    /// Fails, and has changed nothing, with [`io::ErrorKind::ResourceBusy`] when somebody wrote to it
-    /// since it was opened, and with [`io::ErrorKind::PermissionDenied`] when it is read-only, though
-    /// the folder would let us: whoever made it so meant it. Does not promise that a program which
-    /// writes at the very same moment is seen, since those programs know no lock.
+    /// Fails without a change, with [`io::ErrorKind::ResourceBusy`] when another program wrote to
+    /// the file since it was opened, and with [`io::ErrorKind::PermissionDenied`] when the file is
+    /// read-only, even if the folder is writable: the owner intended it. A write at the very same
+    /// moment may be missed, because other programs do not lock the file.
     pub fn replace(&self, content: &[u8], now: Time) -> io::Result<Option<PathBuf>> {
         let present = regular::read(&self.target, FILE_BYTES_MAX)?;
         if present != self.content {
@@ -67,7 +67,7 @@ impl ConfigurationFile {
         Ok(backup)
     }
 
-    /// Keeps the old content beside the name by which people know the file.
+    /// Keeps the old content in a backup beside the file.
     fn keep(&self, old: &[u8], like: &Metadata, stamp: &str) -> io::Result<PathBuf> {
         let (folder, name) = parts(&self.path)?;
         let backup = folder.join(format!("{name}.refiner-backup-{stamp}"));
@@ -76,7 +76,7 @@ impl ConfigurationFile {
     }
 }
 
-/// Returns where a row of links leads, be something there or not.
+/// Returns the target of a chain of links, which need not exist.
 fn target(path: &Path) -> io::Result<PathBuf> {
     let mut target = path.to_owned();
     for _ in 0..LINKS_MAX {
@@ -85,7 +85,7 @@ fn target(path: &Path) -> io::Result<PathBuf> {
             _ => return Ok(target),
         }
     }
-    Err(io::Error::new(io::ErrorKind::InvalidData, "its links lead nowhere"))
+    Err(io::Error::new(io::ErrorKind::InvalidData, "its links lead to no file"))
 }
 
 /// Returns the folder of a file, and its name in there.
@@ -94,7 +94,7 @@ fn parts(path: &Path) -> io::Result<(&Path, &str)> {
     path.parent().zip(name).ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
-/// Makes a new file, durably but for its name. When it fails there is none.
+/// Creates a new file and flushes its content, but not its name. Leaves no file after a failure.
 fn put(path: &Path, content: &[u8], like: Option<&Metadata>) -> io::Result<()> {
     let mut file = regular::create_new(path)?;
     let written = file.write_all(content);

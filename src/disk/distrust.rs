@@ -1,13 +1,14 @@
-//! What the door lets through: regular files and folders of the user's own, and nothing else.
+//! The files that refiner opens in a workspace: regular files and folders of the user, nothing
+//! else.
 //!
-//! A workspace may come from a stranger, as a clone or an archive. So no link is followed, nothing but
-//! regular files is opened, and what belongs to another user is refused, as git does with its
+//! A workspace may come from a stranger, as a clone or an archive. So refiner follows no link,
+//! opens only regular files, and refuses the files of another user, as git does with
 //! `safe.directory`.
 
 use std::fmt;
 use std::io;
 
-/// What is at a path.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A regular file.
@@ -37,18 +38,18 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Whose files are opened.
+/// The users whose files are opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owners {
-    /// The ids of the users whose files are opened; `None` where any user's are.
+    /// The ids of the users; `None` for all users.
     users: Option<Vec<u32>>,
 }
 
 impl Owners {
-    /// Any user's: the user named the workspace, or the system has no owners.
+    /// All users: the user named the workspace, or the system has no owners.
     pub const ANY: Self = Self { users: None };
 
-    /// The user who runs the program, and behind `sudo` the one who called it.
+    /// The user who runs the program, and with `sudo` the user who called it.
     #[cfg(unix)]
     pub fn user() -> Self {
         let user = rustix::process::geteuid().as_raw();
@@ -57,13 +58,13 @@ impl Owners {
         Self { users: Some(std::iter::once(user).chain(caller).collect()) }
     }
 
-    /// The user who runs the program. This system is not asked who owns a file.
+    /// The user who runs the program. This system does not report owners.
     #[cfg(not(unix))]
     pub fn user() -> Self {
         Self::ANY
     }
 
-    /// Another user too, whom the user trusts.
+    /// Adds another user, whom the user trusts.
     #[must_use]
     pub fn and(mut self, user: u32) -> Self {
         self.users.iter_mut().for_each(|users| users.push(user));
@@ -81,7 +82,7 @@ impl Owners {
         self.users.as_ref().is_none_or(|users| users.contains(&user))
     }
 
-    /// Refuses what belongs to another user.
+    /// Refuses an entry of another user.
     pub(crate) fn check(&self, path: &str, user: u32) -> io::Result<()> {
         if self.admits(user) {
             return Ok(());
@@ -95,7 +96,7 @@ impl Owners {
     }
 }
 
-/// Why something in the workspace is not opened. Nothing was done.
+/// The refusal to open an entry of the workspace. Nothing was done.
 #[derive(Debug, thiserror::Error)]
 #[error("{path} {reason}")]
 pub(crate) struct Distrusted {
@@ -110,21 +111,21 @@ impl Distrusted {
         io::Error::other(Self { path, reason, hint })
     }
 
-    /// Refuses what is of another kind than what belongs at a path.
+    /// Refuses an entry of an unexpected kind.
     pub(crate) fn kind(path: &str, found: Kind, expected: Kind) -> io::Error {
         let reason = match found {
-            Kind::Link => "is a link, and links are not followed".to_owned(),
-            _ => format!("is {found}, and {expected} belongs there"),
+            Kind::Link => "is a link, and refiner does not follow links".to_owned(),
+            _ => format!("is {found} where {expected} is expected"),
         };
-        Self::error(path, reason, "look at where it comes from, and remove it")
+        Self::error(path, reason, "find out where it comes from, then remove it")
     }
 
-    /// Refuses to write into a file that has other names too.
+    /// Refuses to write into a file with several names.
     pub(crate) fn names(path: &str, names: u64) -> io::Error {
         Self::error(
             path,
-            format!("has {names} names (hard links), and writing to it would change them all"),
-            "copy it, and put the copy in its place",
+            format!("has {names} hard links, and writing to it would change all of them"),
+            "replace it with a copy of itself",
         )
     }
 
@@ -132,12 +133,12 @@ impl Distrusted {
     pub(crate) fn size(path: &str, bytes: u64, bytes_max: u64) -> io::Error {
         Self::error(
             path,
-            format!("has {bytes} bytes, and {bytes_max} is the limit"),
-            "look at where it comes from, and remove it",
+            format!("has {bytes} bytes; the limit is {bytes_max}"),
+            "find out where it comes from, then remove it",
         )
     }
 
-    /// Returns why something was not opened, if that is what an error says.
+    /// Returns the refusal in an error, if it has one.
     pub(crate) fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
@@ -167,7 +168,7 @@ mod tests {
         for found in [Kind::Folder, Kind::Link, Kind::Pipe, Kind::Socket, Kind::Device] {
             let error = Distrusted::kind("a/b", found, Kind::File);
             assert!(Distrusted::of(&error).is_some());
-            assert!(error.to_string().starts_with(&format!("a/b is {found}, and")), "{error}");
+            assert!(error.to_string().starts_with(&format!("a/b is {found}")), "{error}");
         }
         assert!(Distrusted::of(&io::ErrorKind::NotFound.into()).is_none());
     }

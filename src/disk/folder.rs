@@ -1,8 +1,8 @@
 //! A folder of the real disk, held by its handle.
 //!
-//! Every name is opened relative to the handle of its own folder, one component at a time, and no link
-//! is followed on the way: `openat2` does so in one call where there is one, and `O_NOFOLLOW` for each
-//! component does elsewhere. A handle leads to the same folder whatever becomes of its path.
+//! Every name is opened relative to the handle of its own folder, one component at a time, without
+//! following a link: with `openat2` in one call where the system has it, else with `O_NOFOLLOW` for
+//! each component. A handle stays on the same folder even if its path changes.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -25,10 +25,10 @@ const ON_THE_WAY: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlag
 #[derive(Debug)]
 pub(crate) struct Folder {
     handle: OwnedFd,
-    /// Where it was when it was opened, for messages.
+    /// Its path when it was opened, for messages.
     path: String,
     owners: Owners,
-    /// Who gets what root makes, where that is another user's folder.
+    /// The owner of files that root creates in another user's folder.
     heir: Option<(Uid, Gid)>,
 }
 
@@ -52,7 +52,7 @@ impl Folder {
         Ok(Self { handle, path, owners, heir })
     }
 
-    /// Lets root keep what it makes, unless it goes to one of these users.
+    /// Gives files that root creates to one of these users, if the folder belongs to one.
     pub(crate) fn leaving_to(mut self, owners: &Owners) -> Self {
         self.heir = self.heir.filter(|(user, _)| owners.admits(user.as_raw()));
         self
@@ -85,7 +85,8 @@ impl Folder {
         opened.map_err(|error| self.explained(path, error))
     }
 
-    /// Says what is in the way, where that is no folder. A file on the way means that nothing is there.
+    /// Explains an error of a path whose parent is not a folder. A file as a parent means that the
+    /// path does not exist.
     fn explained(&self, path: &str, error: rustix::io::Errno) -> io::Error {
         use rustix::io::Errno;
         let in_the_way = || {
@@ -106,7 +107,7 @@ impl Folder {
         }
     }
 
-    /// Gives what root made to the user whose folder it is in.
+    /// Gives a file that root created to the user of its folder.
     fn hand_over(&self, made: BorrowedFd<'_>) -> io::Result<()> {
         match self.heir {
             Some((user, group)) => Ok(rustix::fs::fchown(made, Some(user), Some(group))?),
@@ -151,7 +152,7 @@ impl Fs for Folder {
             Mode::CreateNew => return self.create(path),
             Mode::Create => return self.open_or_create(path),
         };
-        // Non-blocking, so that a pipe that nothing writes to is opened, looked at and refused.
+        // Non-blocking: a pipe without a writer is opened, recognized and refused.
         let handle = self.open_file(path, flags | OFlags::NONBLOCK | OFlags::NOCTTY)?;
         self.admit(path, mode, &stat_of(&rustix::fs::fstat(&handle)?))?;
         Ok(Box::new(OpenFile::new(handle.into())))
@@ -219,7 +220,7 @@ impl Fs for Folder {
     fn rename_new(&self, from: &str, to: &str) -> io::Result<()> {
         let ((from_folder, from), (to_folder, to)) = (self.parent(from)?, self.parent(to)?);
         flagged_rename(&from_folder, from, &to_folder, to, Flag::NoReplace).unwrap_or_else(|| {
-            // Without such a call, what appears between the two is replaced.
+            // Without such a call, a file that appears between the look and the rename is replaced.
             match rustix::fs::statat(&to_folder, to, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
                 Err(_) => Ok(rustix::fs::renameat(&from_folder, from, &to_folder, to)?),
@@ -266,7 +267,7 @@ impl Folder {
     fn open_or_create(&self, path: &str) -> io::Result<Box<dyn fs::File>> {
         match self.open(path, Mode::Write) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => match self.create(path) {
-                // Another process was faster.
+                // Another process created it first.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     self.open(path, Mode::Write)
                 }
@@ -276,7 +277,7 @@ impl Folder {
         }
     }
 
-    /// Says why a file was not opened. What is no file may say so in many ways.
+    /// Explains why a file was not opened. An entry that is not a file gives various errors.
     fn not_opened(&self, path: &str, error: rustix::io::Errno) -> io::Error {
         use rustix::io::Errno;
         match error {
@@ -292,7 +293,7 @@ impl Folder {
     }
 }
 
-/// Returns what is at a path, which is not opened. Only the last component is not followed.
+/// Returns the status of a path without opening it. Follows links except in the last component.
 pub(crate) fn look_at(path: &Path) -> io::Result<Stat> {
     Ok(stat_of(&rustix::fs::statat(rustix::fs::CWD, path, AtFlags::SYMLINK_NOFOLLOW)?))
 }
@@ -320,7 +321,7 @@ fn way_flags() -> OFlags {
     ON_THE_WAY
 }
 
-/// Opens a folder below another in one call. `None` where the system has no such call, or a sandbox
+/// Opens a folder below another in one call. `None` if the system has no such call or a sandbox
 /// refuses it.
 #[cfg(target_os = "linux")]
 fn beneath(root: &OwnedFd, path: &str, flags: OFlags) -> Option<rustix::io::Result<OwnedFd>> {
@@ -351,14 +352,14 @@ fn step_by_step(root: &OwnedFd, path: &str, flags: OFlags) -> rustix::io::Result
     folder.ok_or(rustix::io::Errno::INVAL)
 }
 
-/// What a rename does beside giving a name.
+/// The mode of a rename.
 #[derive(Clone, Copy)]
 enum Flag {
     NoReplace,
     Exchange,
 }
 
-/// Renames in a way that not every file system has; `None` where it is missing.
+/// Renames in a mode that some file systems lack; `None` if it is missing.
 #[cfg(target_os = "linux")]
 fn flagged_rename(
     from_folder: &Handle<'_>,

@@ -1,8 +1,8 @@
 //! A folder of the real disk, held by its handle, where the system is not a unix.
 //!
-//! Each component of a path is looked at before it is opened, and what is no folder on the way, or no
-//! file at its end, is refused. Between the look and the opening another process may exchange it: `cap-std`
-//! then still keeps the path within the folder.
+//! Each component of a path is examined before it is opened; every parent must be a folder, and the
+//! last component a file. Another process may replace a component between the two steps: `cap-std`
+//! still keeps the path within the folder.
 
 use std::io;
 use std::path::Path;
@@ -19,7 +19,7 @@ use super::open_file::OpenFile;
 #[derive(Debug)]
 pub(crate) struct Folder {
     handle: Dir,
-    /// Where it was when it was opened, for messages.
+    /// Its path when it was opened, for messages.
     path: String,
 }
 
@@ -47,7 +47,8 @@ impl Folder {
         }
     }
 
-    /// Refuses a path whose folders are not all folders. A file on the way means that nothing is there.
+    /// Refuses a path with a parent that is not a folder. A file as a parent means that the path
+    /// does not exist.
     fn way<'a>(&self, path: &'a str) -> io::Result<&'a str> {
         let is_name = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\\');
         if !path.split('/').all(is_name) {
@@ -139,7 +140,7 @@ impl Fs for Folder {
         self.handle.rename(self.way(from)?, &self.handle, self.way(to)?)
     }
 
-    /// What appears between the look and the renaming is replaced.
+    /// A file that appears between the look and the rename is replaced.
     fn rename_new(&self, from: &str, to: &str) -> io::Result<()> {
         match self.stat(to) {
             Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
@@ -164,7 +165,7 @@ impl Fs for Folder {
     }
 }
 
-/// Returns what is at a path, which is not opened. Only the last component is not followed.
+/// Returns the status of a path without opening it. Follows links except in the last component.
 pub(crate) fn look_at(path: &Path) -> io::Result<Stat> {
     Ok(stat_of(&Metadata::from_just_metadata(std::fs::symlink_metadata(path)?)))
 }
@@ -189,7 +190,7 @@ fn kind_of(metadata: &Metadata) -> Kind {
     }
 }
 
-/// Without a file id a file that was replaced is told by when it was made.
+/// Without a file id, the creation time identifies a file.
 pub(crate) fn stat_of(metadata: &Metadata) -> Stat {
     let nanoseconds = |time: io::Result<cap_std::time::SystemTime>| {
         let time = time.ok().map(cap_std::time::SystemTime::into_std);

@@ -1,4 +1,4 @@
-//! The disk, as the provider sees it: the one door to files.
+//! The provider's interface to the disk.
 //!
 //! There are two implementations: [`super::real::Disk`], the real one, and the simulated disk of
 //! the crash tests. The store's code is the same on both.
@@ -12,59 +12,58 @@ use std::sync::Arc;
 use super::distrust::{Distrusted, Kind};
 use super::sabotage::{Sabotage, planted};
 
-/// A folder. Paths are relative to it, with `/` between their parts, and the empty path is the folder
-/// itself. No link on any of them is followed, nothing but regular files is opened, and only those of
-/// users who are trusted: anything else fails with [`Distrusted`].
+/// A folder. Paths are relative to it, with `/` between their parts, and the empty path is the
+/// folder itself. No path follows a link, and only regular files of trusted users are opened:
+/// anything else fails with [`Distrusted`].
 pub(crate) trait Fs: Debug + Send + Sync {
-    /// Opens a file. To read a pipe or a device fails at once.
+    /// Opens a file. Fails at once for a pipe or a device.
     fn open(&self, path: &str, mode: Mode) -> io::Result<Box<dyn File>>;
-    /// Returns what there is to know of a file, folder or link without opening it.
+    /// Returns the status of a file, folder or link without opening it.
     fn stat(&self, path: &str) -> io::Result<Stat>;
-    /// Returns what a path leads to now, whatever handles are held. It may lead through a link: what
-    /// is returned is good for nothing but a comparison with an open file.
+    /// Returns the status of the entry that is at a path now, independent of open handles. The path
+    /// may lead through a link, so the result is only good for a comparison with an open file.
     fn look(&self, path: &str) -> io::Result<Stat>;
-    /// Opens a folder below. What is done with it is done in that very folder, whatever becomes of its
-    /// path.
+    /// Opens a folder below. Its operations stay in that very folder, even if its path changes.
     fn folder(&self, path: &str) -> io::Result<Arc<dyn Fs>>;
     /// Returns the names in a folder, in any order.
     fn list(&self, path: &str) -> io::Result<Vec<String>>;
-    /// Makes a folder whose parent exists. One that exists already is left as it is.
+    /// Creates a folder whose parent exists. An existing folder stays unchanged.
     fn create_dir(&self, path: &str) -> io::Result<()>;
-    /// Makes the names in a folder durable.
+    /// Flushes the names in a folder.
     fn flush_dir(&self, path: &str) -> io::Result<()>;
-    /// Gives a file another name in place of whatever had it, so that at no time there is none.
+    /// Renames a file and atomically replaces the target.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
-    /// Gives a file a name that nothing has, else fails with [`io::ErrorKind::AlreadyExists`].
+    /// Renames a file to a free name, else fails with [`io::ErrorKind::AlreadyExists`].
     fn rename_new(&self, from: &str, to: &str) -> io::Result<()>;
     /// Swaps the names of two files, where the system can; else [`io::ErrorKind::Unsupported`].
     fn exchange(&self, one: &str, other: &str) -> io::Result<()>;
     /// Removes a file's name, or a link's. Fails for a folder.
     fn remove(&self, path: &str) -> io::Result<()>;
-    /// Removes a folder with everything below it. Links are removed and not followed. After an error
-    /// some of it may be gone.
+    /// Removes a folder with everything below it. Links are removed and not followed. An error may
+    /// leave a part of it.
     fn remove_folder(&self, path: &str) -> io::Result<()>;
-    /// Returns a number that no other call returns, here or on any other machine.
+    /// Returns a globally unique number.
     fn new_id(&self) -> io::Result<u128>;
 }
 
 /// An open file.
 pub(crate) trait File: Debug + Send + Sync {
-    /// Returns what there is to know of it.
+    /// Returns its status.
     fn stat(&self) -> io::Result<Stat>;
-    /// Reads that many bytes from a place, or as many as there are.
+    /// Reads so many bytes from an offset, or fewer at the end of the file.
     fn read_at(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>>;
-    /// Writes all of the bytes at a place. After an error some of them may be there.
+    /// Writes all of the bytes at an offset. An error may leave a part of them.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
     /// Cuts the file.
     fn truncate(&self, bytes: u64) -> io::Result<()>;
-    /// Makes content and length durable. After an error nothing is known of what was written since
-    /// the last success, and trying again proves nothing.
+    /// Flushes content and length. After an error everything written since the last success is in
+    /// doubt, and a repeated flush proves nothing.
     fn flush(&self) -> io::Result<()>;
     /// Waits for the exclusive lock, which ends with [`File::unlock`] or with the process.
     ///
-    /// Fails with [`io::ErrorKind::TimedOut`] when somebody else holds it for that long.
+    /// Fails with [`io::ErrorKind::TimedOut`] when another process holds it for that long.
     fn lock(&self, timeout: Duration) -> io::Result<()>;
-    /// Gives the lock back.
+    /// Releases the lock.
     fn unlock(&self) -> io::Result<()>;
 }
 
@@ -81,21 +80,21 @@ pub(crate) enum Mode {
     Create,
 }
 
-/// What there is to know of a file without reading it. Two that are equal are the same file with
-/// the same content, as far as a look can tell.
+/// The status of a file. Two equal values mean the same file with the same content, as far as a
+/// status can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
     /// Its length in bytes.
     pub(crate) bytes: u64,
-    /// What it is.
+    /// Its kind.
     pub(crate) kind: Kind,
-    /// Which file it is, whatever its name.
+    /// The id of the file, independent of its name.
     pub(crate) id: u64,
-    /// How many names it has.
+    /// The number of its names (hard links).
     pub(crate) names: u64,
     /// The id of the user that it belongs to.
     pub(crate) owner: u32,
-    /// When it was last written, on a clock of the disk's.
+    /// The time of its last change, by the disk's clock.
     pub(crate) modified: u128,
 }
 
@@ -108,7 +107,7 @@ pub(crate) fn exists(fs: &dyn Fs, path: &str) -> io::Result<bool> {
     }
 }
 
-/// Returns whether an error says that there is nothing by that path.
+/// Returns whether an error means that the path does not exist.
 pub(crate) fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
@@ -136,7 +135,7 @@ pub(crate) fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
-/// Removes whatever has a path, if anything does.
+/// Removes the entry at a path, if it exists.
 pub(crate) fn remove_all(fs: &dyn Fs, path: &str) -> io::Result<()> {
     match fs.remove(path) {
         Err(error) if is_absent(&error) => Ok(()),
@@ -156,10 +155,10 @@ pub(crate) fn names(fs: &dyn Fs, path: &str) -> io::Result<Vec<String>> {
     }
 }
 
-/// Makes a file with that content appear under a path at once and for good: when this returns, a
-/// power cut leaves the whole file there; when it fails, whatever had the name still has it.
+/// Writes a file atomically and durably: when this returns, the whole file survives a power cut;
+/// when it fails, the old file is still in place.
 ///
-/// The flush of the folder belongs to this, so that no caller can forget it.
+/// It includes the flush of the folder, so no caller can forget it.
 pub(crate) fn write_durably(fs: &dyn Fs, path: &str, content: &[u8]) -> io::Result<()> {
     let temporary = format!("{path}{TEMPORARY_SUFFIX}");
     let file = create_temporary(fs, &temporary)?;
@@ -175,8 +174,8 @@ pub(crate) fn write_durably(fs: &dyn Fs, path: &str, content: &[u8]) -> io::Resu
     fs.flush_dir(parent(path))
 }
 
-/// Makes a file with that content appear under a path at once, but not for good: for what can be
-/// made again. Returns how it looks.
+/// Writes a file atomically but without a flush, for files that can be written again. Returns its
+/// status.
 ///
 /// A rename over an existing file forces a flush on ext4 (135 µs measured), and exchanging the two
 /// and removing the old one does not (25 µs).
@@ -185,16 +184,16 @@ pub(crate) fn write_replaceable(fs: &dyn Fs, path: &str, content: &[u8]) -> io::
     let file = create_temporary(fs, &temporary)?;
     file.write_at(0, content)?;
     match fs.exchange(&temporary, path) {
-        // What was there may be a folder or a link, put there to stop this.
+        // The old entry may be a folder or a link that a stranger put there to block this.
         Ok(()) => remove_all(fs, &temporary)?,
         Err(_) => fs.rename(&temporary, path)?,
     }
     file.stat()
 }
 
-/// Makes a new file, in place of what a process left that was killed, or of what a stranger put there.
-/// Only for the holder of the lock that protects the file. A file that is opened and cut instead would
-/// be written out by ext4 once it is closed (`auto_da_alloc`, 140 µs measured).
+/// Creates a temporary file, and replaces a leftover of a killed process or an entry of a stranger.
+/// The caller holds the lock that protects the file. Truncating an existing file instead would make
+/// ext4 write it out at its close (`auto_da_alloc`, 140 µs measured).
 fn create_temporary(fs: &dyn Fs, path: &str) -> io::Result<Box<dyn File>> {
     match fs.open(path, Mode::CreateNew) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -205,5 +204,5 @@ fn create_temporary(fs: &dyn Fs, path: &str) -> io::Result<Box<dyn File>> {
     }
 }
 
-/// What the names of files end with that are not finished.
+/// The suffix of unfinished files.
 pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";

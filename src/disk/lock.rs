@@ -1,8 +1,8 @@
 //! Locks between processes, each on an open file.
 //!
-//! A lock belongs to a file and not to its name, and people remove and copy files while programs run.
-//! So once the lock on the file at a path is there, that file is compared with the one at the path, and
-//! where that is another one, it is locked instead.
+//! A lock belongs to a file and not to its name, and people remove and copy files while programs
+//! run. So after locking the file of a path, the process compares it with the file that is there
+//! now, and if they differ, it locks the new one instead.
 
 use std::io;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::fs::{File, Fs, Mode};
 
-/// How often another file may be at the path once the lock is there.
+/// How often another file may replace the locked one before the process gives up.
 const EXCHANGES_MAX: usize = 16;
 
 /// A lock, held until it is dropped or the process dies.
@@ -18,14 +18,14 @@ const EXCHANGES_MAX: usize = 16;
 pub(crate) struct HeldLock(Arc<dyn File>);
 
 impl HeldLock {
-    /// Waits for the lock on an open file. Fails with [`io::ErrorKind::TimedOut`] when another process
-    /// holds it for that long.
+    /// Waits for the lock on an open file. Fails with [`io::ErrorKind::TimedOut`] when another
+    /// process holds it for longer than `timeout`.
     pub(crate) fn on(file: &Arc<dyn File>, timeout: Duration) -> io::Result<Self> {
         file.lock(timeout)?;
         Ok(Self(Arc::clone(file)))
     }
 
-    /// Waits for the lock on the file at a path, which is made if need be.
+    /// Waits for the lock on the file at a path, and creates the file if necessary.
     pub(crate) fn at(fs: &dyn Fs, path: &str, timeout: Duration) -> io::Result<Self> {
         LockFile::default().lock(fs, path, timeout)
     }
@@ -38,17 +38,17 @@ impl HeldLock {
 
 impl Drop for HeldLock {
     fn drop(&mut self) {
-        // An error here means that the file is gone, and the lock with it.
+        // An error here means that the file no longer exists, and neither does the lock.
         drop(self.0.unlock());
     }
 }
 
-/// The file at a path, kept open to be locked often.
+/// A lock file that stays open between locks.
 #[derive(Debug, Default)]
 pub(crate) struct LockFile(Option<(Arc<dyn File>, u64)>);
 
 impl LockFile {
-    /// Waits for the lock on the file at a path. Takes two system calls where it is the same as before.
+    /// Waits for the lock on the file at a path. Takes two system calls if the file is unchanged.
     pub(crate) fn lock(
         &mut self,
         fs: &dyn Fs,
@@ -63,7 +63,7 @@ impl LockFile {
             }
             self.0 = None;
         }
-        Err(io::Error::other(format!("{path} is replaced again and again")))
+        Err(io::Error::other(format!("{path} is replaced repeatedly, so it cannot be locked")))
     }
 
     fn opened(&mut self, fs: &dyn Fs, path: &str) -> io::Result<(Arc<dyn File>, u64)> {

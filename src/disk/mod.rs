@@ -1,4 +1,4 @@
-//! Layer 1: the doors to the disk. Nothing else in the program opens a file.
+//! Layer 1: access to the disk. No other part of the program opens a file.
 //!
 //! - `fs::Fs` is the door to a workspace: `real::Disk` on a real disk, and a simulated
 //!   disk in the crash tests.

@@ -129,11 +129,11 @@ pub(crate) fn lock(path: &Path, timeout: Duration) -> io::Result<File> {
     }
 }
 
-/// The flag with which opening a FIFO or a device waits for nobody.
+/// The flag with which opening a FIFO or a device does not wait.
 #[cfg(unix)]
 const WITHOUT_WAITING: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
 
-/// The flags with which a link is not followed either.
+/// The same, and without following a link.
 #[cfg(unix)]
 pub(crate) const WITHOUT_LINKS: i32 =
     rustix::fs::OFlags::NONBLOCK.union(rustix::fs::OFlags::NOFOLLOW).bits().cast_signed();
@@ -141,11 +141,11 @@ pub(crate) const WITHOUT_LINKS: i32 =
 fn check(metadata: &Metadata) -> io::Result<()> {
     match kind(metadata) {
         None => Ok(()),
-        Some(kind) => Err(bad(format!("it is no file but a {kind}"))),
+        Some(kind) => Err(bad(format!("it is a {kind}, not a file"))),
     }
 }
 
-/// Returns what something is that is no regular file.
+/// Returns the kind of an entry that is not a regular file.
 fn kind(metadata: &Metadata) -> Option<&'static str> {
     let kind = metadata.file_type();
     #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! A folder that is made for others: outside of every workspace, and there whole or not at all.
+//! A staged directory: an export outside of every workspace, which appears whole or not at all.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,8 +11,8 @@ use super::{fs, untrusted_dir};
 /// Bytes of a file of an earlier folder that is looked into.
 const PRESENT_BYTES_MAX: u64 = 1 << 20;
 
-/// A folder on its way to its place. Until it is [sent](StagedDir::send) it has another name beside it,
-/// and dropping it takes it away; only a kill leaves it behind.
+/// A directory under a temporary name beside its place, until [`StagedDir::send`] moves it.
+/// Dropping it removes it; only a killed process leaves it behind.
 #[derive(Debug)]
 pub struct StagedDir {
     parent: Dir,
@@ -23,17 +23,17 @@ pub struct StagedDir {
 }
 
 impl StagedDir {
-    /// Begins a folder, whose parent must exist.
+    /// Begins a directory, whose parent must exist.
     pub fn begin(path: &Path) -> io::Result<Self> {
         let absolute = std::path::absolute(path)?;
         let name = absolute.file_name().and_then(|name| name.to_str());
         let (Some(parent), Some(name)) = (absolute.parent(), name) else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no name of a folder"));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a folder name"));
         };
         let parent_path = parent.canonicalize()?;
         let parent = Dir::open_ambient_dir(&parent_path, ambient_authority())?;
         let temporary = format!(".{name}.{}{}", std::process::id(), fs::TEMPORARY_SUFFIX);
-        // One that is there is of a process that had the same id and was killed.
+        // A leftover belongs to a killed process with the same id.
         remove(&parent, &temporary)?;
         parent.create_dir(&temporary)?;
         let contents = parent.open_dir(&temporary)?;
@@ -41,18 +41,18 @@ impl StagedDir {
         Ok(Self { parent, name: name.to_owned(), path, temporary, contents })
     }
 
-    /// Returns where it will be, without links on the way.
+    /// Returns its final path, without links.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Returns a file of what is there now, or `None` when there is no such file. Fails when it is a link,
-    /// no regular file, or larger than 1 MiB.
+    /// Returns a file of the present directory at its place, or `None` when it does not exist.
+    /// Fails when it is a link, not a regular file, or larger than 1 MiB.
     pub fn present(&self, file: &str) -> io::Result<Option<Vec<u8>>> {
         untrusted_dir::read_file(&self.parent, &format!("{}/{file}", self.name), PRESENT_BYTES_MAX)
     }
 
-    /// Returns whether anything is at its place.
+    /// Returns whether its place is taken.
     pub fn is_taken(&self) -> io::Result<bool> {
         match self.parent.symlink_metadata(&self.name) {
             Err(error) if fs::is_absent(&error) => Ok(false),
@@ -60,7 +60,7 @@ impl StagedDir {
         }
     }
 
-    /// Adds to the end of a file, making it and the folders that it is in.
+    /// Appends to a file, and creates it and its folders if necessary.
     pub fn add(&self, path: &str, content: &[u8]) -> io::Result<()> {
         let folder = fs::parent(path);
         if !folder.is_empty() {
@@ -72,7 +72,7 @@ impl StagedDir {
         file.sync_data()
     }
 
-    /// Puts it into its place, instead of what is there now.
+    /// Moves it to its place and replaces what is there.
     pub fn send(self) -> io::Result<()> {
         let replaced = format!("{}.replaced", self.temporary);
         let is_taken = self.is_taken()?;
@@ -91,7 +91,7 @@ impl StagedDir {
 
 impl Drop for StagedDir {
     fn drop(&mut self) {
-        // It was sent, or nobody can be told.
+        // After a move there is nothing to remove; otherwise no caller remains to receive an error.
         drop(remove(&self.parent, &self.temporary));
     }
 }

@@ -1,4 +1,4 @@
-//! A folder that somebody else wrote: read with care, and never written.
+//! An untrusted directory: refiner reads it with care and never writes to it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,18 +8,18 @@ use cap_std::fs::{Dir, OpenOptions};
 
 use super::{fs, regular};
 
-/// Names of one folder that are looked at.
+/// The limit of names in one folder.
 const NAMES_MAX: usize = 10_000;
 
-/// A folder that is only read. No link in it is followed, not even to a place within it, and nothing
-/// but files and folders is opened.
+/// A read-only view of a folder. It follows no link, not even to a place within the folder, and
+/// opens only files and folders.
 #[derive(Debug)]
 pub struct UntrustedDir {
     root: Dir,
     path: PathBuf,
 }
 
-/// What is at a path.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A file, and its length.
@@ -37,12 +37,13 @@ impl UntrustedDir {
         Ok(Self { root: Dir::open_ambient_dir(&path, ambient_authority())?, path })
     }
 
-    /// Returns where it is, without links.
+    /// Returns its path without links.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Returns what is at a path, or `None` when nothing is. What lies behind a link is not there.
+    /// Returns the kind of an entry, or `None` when it does not exist. A path through a link does
+    /// not exist.
     pub fn kind(&self, path: &str) -> io::Result<Option<Kind>> {
         let parents = path.match_indices('/').map(|(end, _)| &path[..end]);
         for parent in parents {
@@ -65,20 +66,20 @@ impl UntrustedDir {
         }))
     }
 
-    /// Reads a file, or returns `None` when nothing is there. Fails when it is no file, or larger
-    /// than that.
+    /// Reads a file, or returns `None` when it does not exist. Fails when it is not a file, or
+    /// larger than `bytes_max`.
     pub fn read(&self, path: &str, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
         match self.kind(path)? {
             None => Ok(None),
             Some(Kind::Folder) => Err(io::Error::other("it is a folder")),
             Some(Kind::Other) => Err(io::Error::other(NOT_FOLLOWED)),
-            // It may have become another one meanwhile.
+            // `read_file` checks again: the entry may have changed meanwhile.
             Some(Kind::File(_)) => read_file(&self.root, path, bytes_max),
         }
     }
 
-    /// Returns the names in a folder, in order; none when it is no folder. Names that are no Unicode
-    /// come with what is wrong in them replaced, and lead nowhere.
+    /// Returns the names in a folder, in order; none when it is not a folder. A name that is not
+    /// Unicode is returned with replacement characters, and such a path does not exist.
     pub fn names(&self, folder: &str) -> io::Result<Vec<String>> {
         if !folder.is_empty() && self.kind(folder)? != Some(Kind::Folder) {
             return Ok(Vec::new());
@@ -95,8 +96,8 @@ impl UntrustedDir {
     }
 }
 
-/// Reads a file below a folder, or returns `None` when nothing is there. Fails, without waiting, when it
-/// is a link or no regular file, or larger than that.
+/// Reads a file below a folder, or returns `None` when it does not exist. Fails, without waiting,
+/// when it is a link, not a regular file, or larger than `bytes_max`.
 pub(crate) fn read_file(root: &Dir, path: &str, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
@@ -107,8 +108,8 @@ pub(crate) fn read_file(root: &Dir, path: &str, bytes_max: u64) -> io::Result<Op
     }
 }
 
-/// Why what is no file is not read.
-pub const NOT_FOLLOWED: &str = "it is a link or no file, and is not followed";
+/// The reason for not reading an entry that is not a file.
+pub const NOT_FOLLOWED: &str = "it is a link or not a regular file, and refiner does not follow it";
 
 #[cfg(test)]
 mod tests {

@@ -23,7 +23,7 @@ impl UserFolder {
         Self { path }
     }
 
-    /// Returns where it is.
+    /// Returns its path.
     pub fn path(&self) -> &Path {
         &self.path
     }

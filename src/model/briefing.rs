@@ -177,8 +177,8 @@ fn repair(document: &Document) -> String {
         .iter()
         .map(|one| format!("the manifest is wrong at {}: {}", one.pointer, one.message));
     let failures =
-        repair.failures.iter().map(|failure| format!("{failure} (once more, then skip it)"));
+        repair.failures.iter().map(|failure| format!("{failure} (try once more, then skip it)"));
     let lines: Vec<String> = missing.chain(violations).chain(failures).take(SHOWN_MAX).collect();
     let lines: String = lines.join("; ").chars().take(600).collect();
-    format!("Mend this first, the rest of the plan is done: {lines}. ")
+    format!("Repair this first; the rest of the plan is done: {lines}. ")
 }

@@ -4,15 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{Time, Version};
 
-/// A version that somebody wants to find again.
+/// A version with a name.
 ///
-/// The id holds the version, so that a checkpoint leads to its version even after the document has
-/// stopped listing it.
+/// The id contains the version, so it stays usable after the document no longer lists the
+/// checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// `cp-<version>`.
     pub id: String,
-    /// What the caller called it, or the phase whose completion made it.
+    /// The caller's label, or the completed phase.
     pub label: String,
     /// The version.
     pub version: Version,
@@ -29,7 +29,7 @@ pub fn checkpoint_id(version: Version) -> String {
     format!("cp-{version}")
 }
 
-/// Returns the version that a caller means by a number or by a checkpoint's id.
+/// Parses a version number or a checkpoint id.
 pub fn version_of(reference: &str) -> Option<Version> {
     reference.strip_prefix("cp-").unwrap_or(reference).parse().ok()
 }

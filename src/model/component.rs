@@ -12,17 +12,17 @@ use super::{limits, schema, taxonomy};
 pub struct Component {
     /// Its name, unique in the artifact.
     pub name: String,
-    /// What it is, such as `direct:svg`.
+    /// Its content type, such as `direct:svg`.
     pub content_type: String,
-    /// How much it counts when components disagree, beside 1 for one that says nothing.
+    /// Its weight when components disagree; 1 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<f64>,
-    /// What it is for.
+    /// Its purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
 }
 
-/// Parses components as a caller gives them, or says where each one is wrong.
+/// Parses the caller's components, or returns all violations.
 pub fn parse(list: &[Map<String, Value>], pointer: &str) -> Result<Vec<Component>, Refusal> {
     if list.len() > limits::COMPONENTS_MAX {
         return Err(Refusal::TooLarge {
@@ -50,7 +50,7 @@ pub fn parse(list: &[Map<String, Value>], pointer: &str) -> Result<Vec<Component
     }
 }
 
-/// Refuses a composite without components, and components of anything else.
+/// Refuses a composite without components, and components of another content type.
 pub fn check(content_type: Option<&str>, components: &[Component]) -> Result<(), Refusal> {
     let composite = content_type == Some(taxonomy::COMPOSITE);
     match (composite, components.is_empty()) {
@@ -71,7 +71,7 @@ fn broken(pointer: &str, error: &serde_json::Error) -> Refusal {
     Refusal::SchemaViolation { what: "components".into(), violations: vec![violation] }
 }
 
-/// Finds names that are used twice.
+/// Returns a violation for each repeated name.
 fn repeated(components: &[Component], pointer: &str) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (index, one) in components.iter().enumerate() {

@@ -27,7 +27,7 @@ pub enum Severity {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Nobody looked yet. Counts as violated.
+    /// Not checked yet. Counts as violated.
     #[default]
     Unchecked,
     /// It holds.
@@ -36,7 +36,7 @@ pub enum Status {
     Violated,
     /// It holds in part. Counts as violated.
     PartiallySatisfied,
-    /// It held, but the files have changed since somebody looked. Counts as violated.
+    /// It held, but the files have changed since the check. Counts as violated.
     Stale,
 }
 
@@ -65,10 +65,10 @@ pub struct Constraint {
     /// Whether it holds.
     #[serde(default)]
     pub status: Status,
-    /// True when it was found to hold.
+    /// True when it holds.
     #[serde(default)]
     pub validated: bool,
-    /// When somebody looked last.
+    /// The time of the last check.
     #[serde(default)]
     pub last_checked: Option<Time>,
     /// What was found.
@@ -128,22 +128,22 @@ fn parse_definition(value: &Value) -> Result<Constraint, String> {
     let id_characters = constraint.id.chars().count();
     match id_characters {
         1..=64 => Ok(constraint),
-        _ => Err("id has 1 to 64 characters".into()),
+        _ => Err("id must have 1 to 64 characters".into()),
     }
 }
 
 impl Constraint {
-    /// Returns whether it holds. What is partial, unchecked or stale does not.
+    /// Returns whether it holds. A partial, unchecked or stale status counts as violated.
     pub fn holds(&self) -> bool {
         self.status == Status::Satisfied
     }
 
-    /// Returns whether it is measured in the very way of another one.
+    /// Returns whether both constraints have the same validation.
     pub fn is_measured_like(&self, other: &Self) -> bool {
         (&self.validation, &self.target_metric) == (&other.validation, &other.target_metric)
     }
 
-    /// Returns whether the server measures it. What it measures, nobody can assert.
+    /// Returns whether the server measures it. A measured status cannot be asserted.
     pub fn is_measured(&self) -> bool {
         self.validation.is_some()
     }
@@ -158,7 +158,7 @@ impl Constraint {
         self.details = details;
     }
 
-    /// Returns this definition with what the server knows of an older one by the same id.
+    /// Returns this definition with the server's fields of an older one with the same id.
     #[must_use]
     pub fn with_findings_of(mut self, older: Option<&Self>) -> Self {
         if let Some(older) = older {
@@ -173,10 +173,10 @@ impl Constraint {
     }
 }
 
-/// Ways of loosening that are named one by one. The rest is counted.
+/// Ways of loosening that a text lists. It counts the rest.
 const NAMED_MAX: usize = 20;
 
-/// Characters of a new wording that are named.
+/// Characters of a new wording in a text.
 const WORDING_CHARACTERS_MAX: usize = 120;
 
 /// Returns in which ways a new list of definitions loosens an older one, the weightiest constraints
@@ -207,7 +207,7 @@ fn ways_of_loosening(old: &Constraint, newer: &[Constraint]) -> Vec<String> {
     if is_measured_otherwise(old, new) {
         ways.push(format!("changing how the constraint {id:?} is measured"));
     }
-    // Where nothing measures it, its words are all that there is to hold.
+    // Without a method its description is the whole definition.
     if new.description != old.description {
         let wording: String = new.description.chars().take(WORDING_CHARACTERS_MAX).collect();
         ways.push(format!("rewording the constraint {id:?} to {wording:?}"));
@@ -215,7 +215,7 @@ fn ways_of_loosening(old: &Constraint, newer: &[Constraint]) -> Vec<String> {
     ways
 }
 
-/// Returns whether a measure was taken away or replaced. To measure what was only asserted tightens.
+/// Returns whether a validation was removed or replaced. Adding one tightens the constraint.
 fn is_measured_otherwise(old: &Constraint, new: &Constraint) -> bool {
     let replaced = |old: &Option<Map<String, Value>>, new: &Option<Map<String, Value>>| {
         old.is_some() && old != new

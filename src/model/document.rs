@@ -48,9 +48,9 @@ pub struct Document {
     pub max_iterations: u32,
     /// How the cycle stands or ended.
     pub convergence_status: ConvergenceStatus,
-    /// What the work is for.
+    /// The goals of the work.
     pub goals: Vec<String>,
-    /// What must hold.
+    /// The conditions for the end of the loop.
     pub constraints: Vec<Constraint>,
     /// The phases completed in the present iteration.
     pub phases_completed: Vec<String>,
@@ -58,42 +58,42 @@ pub struct Document {
     pub iteration_history: Vec<Iteration>,
     /// The last checkpoints, oldest first.
     pub checkpoints: Vec<Checkpoint>,
-    /// What answers lifecycle events.
+    /// The hooks of lifecycle events.
     pub workflow_triggers: Vec<Value>,
     /// The id of the cycle before this one.
     pub prior_cycle_id: Option<String>,
-    /// What the work has cost.
+    /// The cost of the work.
     pub metrics: Metrics,
-    /// What the caller gave at the beginning.
+    /// The caller's inputs at the beginning.
     pub inputs: Map<String, Value>,
-    /// What the phases produced, by the place that the workflow gives each.
+    /// The results of the phases, by the key that the workflow gives each.
     pub results: Map<String, Value>,
     /// Whether a person has to approve before an iteration is persisted.
     pub requires_approval: bool,
     /// The open or the last decision of a person.
     pub approval: Option<Approval>,
-    /// Who works on the artifact.
+    /// The holder of the artifact's lease.
     pub lease: Option<Value>,
     /// The last transition, by which its repetition is recognized.
     pub last_transition: Option<LastTransition>,
     /// The caller's own state.
     pub data: Map<String, Value>,
-    /// Which files are the result, as last recorded.
+    /// The files of the result, as last recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Manifest>,
-    /// What measuring found about each constraint, by its id.
+    /// The evidence of each measured constraint, by its id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub evidence: BTreeMap<String, Evidence>,
     /// The digest of the files that the last reflection was about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reflected_files: Option<Digest>,
-    /// The phases from which the present iteration went back once to mend something.
+    /// The phases from which the present iteration was sent back once for a repair.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recoveries: Vec<String>,
-    /// What has to be mended.
+    /// The pending repair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repair: Option<Repair>,
-    /// Whether a prompt is tried in every iteration, and judged by what it makes.
+    /// Whether every iteration test-runs the prompt and judges its result.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub test_generation: bool,
     /// The parts of a composite, each evaluated by its own content type.
@@ -101,29 +101,29 @@ pub struct Document {
     pub components: Vec<Component>,
 }
 
-/// Something that a person decides. It is opened once and decided once.
+/// A decision of a person. It is opened once and decided once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
     /// Its id: the version that opened it.
     pub id: String,
-    /// The digest of what there is to decide on.
+    /// The digest of what the person sees.
     pub shown: Digest,
-    /// What became of it: `open`, or the event that decided it.
+    /// `open`, or the event that decided it.
     pub status: String,
-    /// When that was.
+    /// The time of that status.
     pub at: Time,
-    /// What the person said about it.
+    /// The person's comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// What has to be mended before the loop goes on.
+/// A repair that the loop needs before it continues.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repair {
     /// Files of the manifest that are not there, or are empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing_files: Vec<OutputPath>,
-    /// What is wrong with the manifest that was handed in.
+    /// The violations of the passed manifest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub manifest_violations: Vec<Violation>,
     /// What failed, in the caller's words.
@@ -157,12 +157,12 @@ impl std::fmt::Display for ConvergenceStatus {
     }
 }
 
-/// What the work has cost so far, as reported with transitions.
+/// The cost so far, as reported with transitions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
-    /// In whatever currency the caller counts.
+    /// The cost, in the caller's currency.
     pub cumulative_cost: f64,
-    /// In seconds.
+    /// The time in seconds.
     pub cumulative_time_seconds: f64,
 }
 
@@ -173,7 +173,7 @@ pub struct LastTransition {
     pub from: String,
     /// The event.
     pub event: String,
-    /// The digest of what came with it.
+    /// The digest of its result.
     pub result: Digest,
     /// The version that it made.
     pub version: Version,
@@ -186,7 +186,7 @@ pub const WRITABLE: [&str; 4] = ["constraints", "data", "goals", "inputs"];
 /// caller's either.
 const DERIVED: [&str; 4] = ["history", "iteration", "updated_at", "version"];
 
-/// What a cycle of an artifact is, before anything is known of it.
+/// The values that begin a cycle.
 #[derive(Clone, Debug)]
 pub struct Beginning {
     /// The id of the cycle.
@@ -199,7 +199,7 @@ pub struct Beginning {
     pub definition: Digest,
     /// The phase that it begins in.
     pub phase: String,
-    /// When.
+    /// The time of its beginning.
     pub started_at: Time,
 }
 
@@ -293,7 +293,7 @@ fn definition_of(constraint: &Constraint) -> Value {
     definition
 }
 
-/// Refuses what a caller must not write: the server's fields by name, and unknown ones.
+/// Refuses the server's fields and unknown fields.
 pub fn check_writable(fields: &Map<String, Value>, argument: &str) -> Result<(), Refusal> {
     let Some(field) = fields.keys().find(|field| !WRITABLE.contains(&field.as_str())) else {
         return Ok(());
@@ -348,7 +348,7 @@ const SERVER_OWNED: [&str; 31] = [
     "components",
 ];
 
-/// Refuses a document that is too large or too deep to be read back.
+/// Refuses a document that is too large or nests too deep.
 pub fn check_size(value: &Value) -> Result<(), Refusal> {
     if depth_exceeds(value, limits::DOCUMENT_DEPTH_MAX) {
         return Err(Refusal::TooLarge {

@@ -1,7 +1,7 @@
-//! Domain adapters and templates: what there is to know of each kind of artifact, by phase, and
-//! files to start from.
+//! Domain adapters and templates: guidance for each artifact type by phase, and files to start
+//! from.
 
-/// What there is to know of a kind of artifact.
+/// The adapter of an artifact type.
 #[derive(Clone, Copy, Debug)]
 pub struct Domain {
     /// The kind.
@@ -17,7 +17,7 @@ pub struct Template {
     pub file: &'static str,
     /// The kind of artifact that it is for.
     pub artifact_type: &'static str,
-    /// Its text, in which what is to be replaced is written `[[LIKE_THIS]]`.
+    /// Its text, with placeholders `[[LIKE_THIS]]`.
     pub text: &'static str,
 }
 
@@ -75,7 +75,7 @@ pub fn template(file: &str) -> Option<&'static Template> {
 }
 
 impl Domain {
-    /// Returns what there is to know in a phase: the section of that name, without its heading.
+    /// Returns the guidance for a phase: the section of that name, without its heading.
     pub fn section(&self, phase: &str) -> Option<&'static str> {
         let sections = self.text.split("\n## ").skip(1);
         let mut named = sections.filter_map(|section| section.split_once('\n'));
@@ -94,7 +94,7 @@ mod tests {
     use super::super::taxonomy::ARTIFACT_TYPES;
     use super::*;
 
-    /// What a section may take, so that a prompt stays short.
+    /// The limit of a section, which keeps prompts short.
     const SECTION_BYTES_MAX: usize = 1700;
 
     const PHASES: [&str; 5] = ["specify", "plan", "execute", "reflect", "persist"];

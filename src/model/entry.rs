@@ -1,5 +1,5 @@
-//! Entries: what a line of a journal says. Their JSON form is the format on disk, version
-//! [`FORMAT`]; `tests/data` holds workspaces of each version that every later program must read.
+//! Entries: the lines of a journal. Their JSON form is the format on disk, version [`FORMAT`];
+//! `tests/data` has workspaces of each format, which every later program must read.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ use super::{Digest, Document, JournalId, Name, Time, Version};
 
 /// The version of the format on disk that this program writes.
 ///
-/// What 2 has more than 1 are [removals](Removal), which a program of format 1 would overlook. What 3
-/// has more than 2 are an id for each journal, and the lock, which is on the segment itself. A segment
-/// holds entries of its own format only: one of an older format is closed before the first entry of
-/// this program, and from then on an older program refuses the journal.
+/// Format 2 adds [removals](Removal), which a program of format 1 would overlook. Format 3 adds an
+/// id for each journal, and moves the lock to the segment itself. A segment has entries of one
+/// format only: this program closes a segment of an older format before its first entry, and from
+/// then on older programs refuse the journal.
 ///
-/// 3 is open until a release freezes it: CONTRIBUTING.md says what that means.
+/// Format 3 may change until a release freezes it (see CONTRIBUTING.md).
 pub const FORMAT: u32 = 3;
 
 /// One accepted operation, as the journal keeps it.
@@ -30,16 +30,17 @@ pub struct Entry {
     pub version: Version,
     /// The digest of the line before it.
     pub previous: Digest,
-    /// The highest version that its writer knew to be on the disk. What is damaged at or below a
-    /// later entry's mark was acknowledged; what is damaged above all of them was not.
+    /// The highest version that was on the disk for certain when its writer wrote it. A damaged
+    /// line at or below the mark of a later entry was acknowledged; a damaged line above all marks
+    /// was not.
     pub flushed: Version,
-    /// When it was accepted. Nothing is ordered by this: clocks step back.
+    /// The time of acceptance. It orders nothing: clocks step back.
     pub at: Time,
     /// The client's name and version.
     pub actor: String,
     /// The operation, by the name of its tool.
     pub operation: String,
-    /// What of the operation's arguments and outcome is worth knowing later.
+    /// The parts of the arguments and the outcome that later readers need.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub summary: Map<String, Value>,
     /// The phase after it.
@@ -47,29 +48,29 @@ pub struct Entry {
     /// The caller's idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<IdempotencyKey>,
-    /// What it changed.
+    /// The change of the document.
     pub patch: Payload<Patch>,
-    /// What it adds to the readable logs.
+    /// The text that it adds to the readable logs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sections: Vec<Section>,
-    /// The blobs that it brought, on the disk before the entry was.
+    /// The blobs that it needs. They are on the disk before the entry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blobs: Vec<Digest>,
-    /// The outputs that it put into place; their contents are among its blobs.
+    /// The outputs that it writes; their contents are among its blobs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<Output>,
-    /// What happened that others may want to answer.
+    /// The lifecycle events for hooks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<LifecycleEvent>,
-    /// What it takes away of what was there before it.
+    /// The removal of earlier data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removal: Option<Removal>,
     /// The digest of the document after it; that of `null` after a deletion.
     pub document: Digest,
 }
 
-/// The first line of a segment: everything that its first entry builds on, so that opening an
-/// artifact reads one segment at most.
+/// The first line of a segment: the state before its first entry, so opening an artifact reads at
+/// most one segment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Base {
     /// The version of the format on disk.
@@ -85,11 +86,11 @@ pub struct Base {
     pub previous: Digest,
     /// When that version was accepted.
     pub at: Time,
-    /// The keys that are still remembered.
+    /// The remembered idempotency keys.
     pub keys: RememberedKeys,
-    /// How long the readable logs are.
+    /// The extents of the readable logs.
     pub logs: Logs,
-    /// The last entry up to there that took files away.
+    /// The last removal up to that version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<Removed>,
     /// The document; `null` in the first segment, and after a deletion.
@@ -132,10 +133,10 @@ pub struct Section {
 /// The readable logs of an artifact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LogFile {
-    /// What each iteration did.
+    /// The results of each iteration.
     #[serde(rename = "refinement_log.md")]
     RefinementLog,
-    /// What was decided after each, and by whom.
+    /// The decision after each iteration, and who made it.
     #[serde(rename = "decisions.md")]
     Decisions,
 }
@@ -153,8 +154,8 @@ impl LogFile {
     }
 }
 
-/// How long each readable log of the present cycle is, and what it holds, so that a log that was
-/// edited, cut or lost is noticed without reading the journal.
+/// The length and the checksum of each readable log of the present cycle. They reveal an edited,
+/// cut or lost log without reading the journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Logs {
     /// The version that began the cycle.
@@ -177,8 +178,7 @@ impl Logs {
         self.extents.get(&log).copied().unwrap_or_default()
     }
 
-    /// Takes account of an entry. The one that opens a cycle begins the logs anew, and one that
-    /// deletes the artifact leaves none.
+    /// Adds an entry. An entry that opens a cycle begins new logs, and a deletion leaves none.
     pub fn take_in(&mut self, entry: &Entry) {
         if entry.opens_cycle() || entry.ends_life() {
             *self = Self { since: entry.version, extents: BTreeMap::new() };
@@ -202,38 +202,38 @@ impl LogExtent {
     }
 }
 
-/// An operation that was decided but not yet stored.
+/// A decided operation that is not stored yet.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// When.
+    /// The time of the operation.
     pub at: Time,
     /// The client's name and version.
     pub actor: String,
     /// The operation.
     pub operation: &'static str,
-    /// What is worth knowing later.
+    /// The parts of the arguments and the outcome that later readers need.
     pub summary: Map<String, Value>,
     /// The caller's idempotency key.
     pub idempotency: Option<IdempotencyKey>,
     /// The document after it.
     pub document: Document,
-    /// What it adds to the readable logs.
+    /// The text that it adds to the readable logs.
     pub sections: Vec<Section>,
-    /// Contents that must be on the disk before the entry is.
+    /// Contents that must be on the disk before the entry.
     pub blobs: Vec<Vec<u8>>,
-    /// Outputs to put into place once it is stored. Their contents are blobs of this entry, or of
-    /// an earlier one.
+    /// Outputs to write after the entry is stored. Their contents are blobs of this entry or of an
+    /// earlier one.
     pub outputs: Vec<Output>,
-    /// What happened that others may want to answer.
+    /// The lifecycle events for hooks.
     pub events: Vec<LifecycleEvent>,
-    /// What it takes away of what was there before it.
+    /// The removal of earlier data.
     pub removal: Option<Removal>,
 }
 
 /// The operation whose entries open a cycle.
 pub const OPENING_OPERATION: &str = "init_state";
 
-/// The operation whose entry takes over what an older program kept: an artifact's first one.
+/// The operation whose entry imports an artifact of an older program. It is the artifact's first.
 pub const IMPORTING_OPERATION: &str = "import";
 
 impl Entry {
@@ -243,7 +243,7 @@ impl Entry {
             || self.removal == Some(Removal::Reset)
     }
 
-    /// Returns whether there is no artifact any more after this entry.
+    /// Returns whether this entry deletes the artifact.
     pub fn ends_life(&self) -> bool {
         self.removal.is_some_and(Removal::ends_life)
     }
@@ -256,8 +256,8 @@ impl Entry {
             .map(|section| section.text.as_str())
     }
 
-    /// Returns the places of the document that the entry touches, two levels deep. Empty when its
-    /// patch is stored as a blob that was not loaded.
+    /// Returns the changed places of the document, two levels deep. Empty when the patch is a blob
+    /// that was not loaded.
     pub fn changed_places(&self) -> Vec<String> {
         match &self.patch {
             Payload::Inline(patch) => changed_places(patch),

@@ -1,5 +1,5 @@
-//! What is known of the files of an artifact when a step is taken. The model cannot look at files:
-//! somebody looks for it, and hands in what was seen.
+//! The knowledge about an artifact's files in a step. This layer cannot read files: the service
+//! reads them and passes the result in.
 
 use std::collections::BTreeMap;
 
@@ -12,59 +12,59 @@ use super::output::OutputPath;
 use super::refusal::Violation;
 use super::{Digest, Time};
 
-/// What measuring a constraint found, bound to the content that was measured.
+/// The result of measuring a constraint, bound to the measured content.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// How it was measured.
     pub method: String,
     /// Whether the constraint holds.
     pub status: Status,
-    /// What was found, for people and models.
+    /// The result in words, for people and models.
     pub details: String,
-    /// Numbers that were measured, by name.
+    /// The measured numbers, by name.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub measured: Map<String, Value>,
-    /// The files that were looked at, each with the digest of its content.
+    /// The files that the check read, each with the digest of its content.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, Digest>,
-    /// When.
+    /// The time of the measurement.
     pub at: Time,
 }
 
 impl Evidence {
-    /// Returns whether it says the same as another, whenever that was.
+    /// Returns whether both results are the same apart from the time.
     pub fn says_the_same_as(&self, other: &Self) -> bool {
         Self { at: other.at, ..self.clone() } == *other
     }
 }
 
-/// What was seen of an artifact's files, and what measuring its constraints found.
+/// The examination of an artifact's files, and the evidence of its constraints.
 #[derive(Clone, Debug, Default)]
 pub struct Examination {
-    /// What was found about each constraint that can be measured, by its id.
+    /// The evidence of each measured constraint, by its id.
     pub evidence: BTreeMap<String, Evidence>,
-    /// The manifest that counts: the one handed in, else the one before, else one made of the files
-    /// that are there.
+    /// The effective manifest: the passed one, else the previous one, else one made from the
+    /// existing files.
     pub manifest: Manifest,
-    /// What is wrong with the manifest that was handed in; the one before counts then.
+    /// The violations of the passed manifest; with any, the previous manifest stays in effect.
     pub violations: Vec<Violation>,
-    /// Files of the manifest that are there, as they are.
+    /// The existing files of the manifest, as recorded now.
     pub files: BTreeMap<OutputPath, Recorded>,
-    /// Files of the manifest that are not there, and such as are empty.
+    /// Missing files of the manifest, including empty ones.
     pub missing: Vec<OutputPath>,
-    /// Those of the missing ones that are there but empty.
+    /// The empty ones among them.
     pub empty: Vec<OutputPath>,
-    /// The definitions of the constraints that were measured.
+    /// The definitions of the measured constraints.
     pub measured: Vec<Constraint>,
 }
 
 impl Examination {
-    /// Returns whether the manifest that was handed in can be used.
+    /// Returns whether the passed manifest is valid.
     pub fn manifest_valid(&self) -> bool {
         self.violations.is_empty()
     }
 
-    /// Returns whether it still fits constraints: nobody changed how they are measured since.
+    /// Returns whether it still fits constraints: no validation has changed since.
     pub fn fits(&self, constraints: &[Constraint]) -> bool {
         let fits = |(one, measured): (&Constraint, &Constraint)| {
             one.id == measured.id && one.is_measured_like(measured)

@@ -1,12 +1,12 @@
-//! How a line of a journal is framed, so that every kind of damage can be told apart.
+//! The frame of a journal line, which distinguishes every kind of damage.
 //!
 //! ```text
 //! {"crc":"1c291ca3","len":     412,"version":12,"previous":"…", … }\n
 //! ```
 //!
-//! A line is a JSON object by itself, so `jq` reads a journal. `crc` covers every byte after it,
-//! the newline included; `len` counts the whole line. The length matters: without it a flipped
-//! newline joins two lines and looks like a torn tail, and the second of them would be cut.
+//! A line is a JSON object, so `jq` reads a journal. `crc` covers every byte after it, including
+//! the newline; `len` counts the whole line. The length is necessary: without it, a flipped newline
+//! joins two lines and looks like a torn tail, and the second line would be cut.
 
 use super::Digest;
 
@@ -16,17 +16,17 @@ const CHECKSUM_END: usize = 18;
 const HEAD_BYTES: usize = CHECKSUM_END + 15;
 const START: &[u8] = b"{\"crc\":\"";
 
-/// The longest line that can be framed, newline included.
+/// The longest line, including the newline.
 pub const LINE_BYTES_MAX: usize = 99_999_999;
 
-/// What stands at a place of a journal.
+/// The content at an offset of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scan<'a> {
     /// A whole line with a good checksum.
     Line(&'a [u8]),
     /// The end.
     End,
-    /// Bytes that are no good line, and why.
+    /// Bytes that are not an intact line, and the reason.
     Bad(&'static str),
 }
 
@@ -35,7 +35,7 @@ pub enum Scan<'a> {
 /// # Panics
 ///
 /// When the text is not an object with at least one field, or is too long for a line. Both are
-/// bugs: lines are made of entries, and what is large goes into blobs.
+/// bugs: lines are made from entries, and large parts go into blobs.
 pub fn encode(object: &str) -> Vec<u8> {
     let fields = object.strip_prefix('{').expect("a line is made of a JSON object");
     assert!(fields.len() > 1 && !object.contains('\n'), "a line has fields and no newline");
@@ -51,7 +51,7 @@ pub fn encode(object: &str) -> Vec<u8> {
     line
 }
 
-/// Returns what stands at the beginning of some bytes.
+/// Returns the content at the beginning of some bytes.
 pub fn scan(bytes: &[u8]) -> Scan<'_> {
     if bytes.is_empty() {
         return Scan::End;
@@ -69,7 +69,7 @@ pub fn scan(bytes: &[u8]) -> Scan<'_> {
     }
 }
 
-/// Returns the place of the first good line at or after the first byte, and the line.
+/// Returns the offset of the first intact line, and the line.
 pub fn resume(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let starts = bytes.windows(START.len()).enumerate().filter(|(_, window)| *window == START);
     starts.map(|(at, _)| at).find_map(|at| match scan(&bytes[at..]) {
@@ -78,7 +78,7 @@ pub fn resume(bytes: &[u8]) -> Option<(usize, &[u8])> {
     })
 }
 
-/// Returns the last line, when the bytes end with a good one that begins within them.
+/// Returns the last line, if it is intact and begins within the bytes.
 pub fn last_line(bytes: &[u8]) -> Option<&[u8]> {
     let start = bytes.len().checked_sub(1)?;
     let start = bytes[..start].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
@@ -88,7 +88,7 @@ pub fn last_line(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Returns the format that the first bytes of a segment say it has.
+/// Returns the format of a segment from its first bytes.
 pub fn format(head: &[u8]) -> Option<u32> {
     let fields = head.get(HEAD_BYTES..)?.strip_prefix(b"\"format\":")?;
     let digits = fields.split(|byte| !byte.is_ascii_digit()).next()?;

@@ -1,5 +1,5 @@
-//! The human gate: what a person is asked before something happens that only a person may decide,
-//! and by what their answer is bound to what they saw.
+//! The human gate: the question to a person about a decision that only a person may make, and the
+//! binding of their answer to what they saw.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,47 +12,47 @@ use super::text::shortened;
 use super::workflow::Workflow;
 use super::{Digest, Document, Name, Refusal, Version, limits};
 
-/// The status of an [`Approval`](super::document::Approval) that nobody has decided yet.
+/// The status of an [`Approval`](super::document::Approval) before the decision.
 pub const OPEN: &str = "open";
 
-/// Characters of one text of a caller's that are shown.
+/// Shown characters of one text of the caller.
 const TEXT_CHARACTERS_MAX: usize = 600;
-/// Characters of what is decided that are shown. Every way of loosening that is named fits.
+/// Shown characters of the decision. Every listed way of loosening fits.
 const WHAT_CHARACTERS_MAX: usize = 6000;
-/// Constraints and files that are shown. The rest is counted.
+/// Shown constraints and files. A count stands for the rest.
 const LINES_MAX: usize = 40;
 
-/// What a person is told when the caller changed files after having reflected on them.
+/// The warning to a person when the files changed after the reflection.
 const CHANGED: &str =
-    "The files have CHANGED since the reflection: what you see now is not what was reflected on.";
+    "The files have CHANGED since the reflection: the reflection did not judge what you see now.";
 
-/// What a person saw when they decided. Their decision holds for that and for nothing else.
+/// What a person saw when they decided. The decision is valid for nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ApprovalBinding {
-    /// An open gate. It stays the same while the caller saves what the person does not decide on.
+    /// An open gate. It does not change when the caller saves other parts of the document.
     Gate {
         /// Its id, used once in an artifact.
         id: String,
-        /// The digest of what there was to decide on.
+        /// The digest of what the person saw.
         shown: Digest,
-        /// The version at which it was looked at.
+        /// The version that the person saw.
         version: Version,
     },
-    /// The artifact at one version, for what has no gate.
+    /// The artifact at one version, for decisions without a gate.
     Version {
         /// The id of the cycle.
         cycle: String,
         /// The version.
         version: Version,
     },
-    /// Whatever there is. Nothing but a test sees that much.
+    /// Anything. Only tests use it.
     #[cfg(test)]
     Anything,
 }
 
 impl ApprovalBinding {
-    /// Refuses a decision about something else than there is now.
+    /// Refuses a decision about anything but the present state.
     pub fn check(&self, document: &Document, current: Version) -> Result<(), Refusal> {
         let (same, expected) = match self {
             Self::Gate { id, shown, version } => {
@@ -72,8 +72,8 @@ impl ApprovalBinding {
     }
 }
 
-/// Returns the digest of what there is to decide on at a gate: everything that a person is shown,
-/// whole, and the cycle, so that no two gates are the same.
+/// Returns the digest of what a person decides on at a gate: everything that the question shows,
+/// and the cycle, so that no two gates have the same digest.
 pub fn decided_on(document: &Document) -> Digest {
     Digest::of_json(&json!([
         document.refinement_id,
@@ -96,47 +96,47 @@ fn open_gate(document: &Document) -> Option<&String> {
     document.approval.as_ref().filter(|one| one.status == OPEN).map(|one| &one.id)
 }
 
-/// What a person is asked.
+/// A question to a person.
 #[derive(Clone, Debug)]
 pub struct Question {
     /// The artifact.
     pub artifact: Name,
-    /// The call that asks for it, in a few words.
+    /// The requested call, in a few words.
     pub what: String,
-    /// The events of which the person chooses one. None where it is yes or no.
+    /// The events to choose from. Empty for a yes-or-no question.
     pub choices: Vec<Choice>,
-    /// What they are shown, beside that.
+    /// The other lines of the question.
     pub lines: Vec<String>,
-    /// What their answer is bound to.
+    /// The binding of the answer.
     pub binding: ApprovalBinding,
 }
 
-/// A call that a person is asked about.
+/// A call that needs a person's decision.
 #[derive(Clone, Copy, Debug)]
 pub struct Asking<'a> {
-    /// What it would do, in a few words.
+    /// Its effect, in a few words.
     pub what: &'a str,
-    /// The event that it sends, if it sends one.
+    /// The event that it sends, if any.
     pub event: Option<&'a str>,
-    /// What its caller says about it.
+    /// The caller's reason.
     pub why: Option<&'a str>,
 }
 
-/// The files of an artifact at the moment at which a person is asked.
+/// The files of an artifact at the time of the question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FilesNow {
-    /// Those of the result, and others after them.
+    /// The files of the result, then the other files.
     pub list: Vec<FileNow>,
-    /// Whether those of the result are others than those that were reflected on.
+    /// Whether the files of the result changed since the reflection.
     pub changed: bool,
 }
 
-/// One of them.
+/// A file of an artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileNow {
-    /// Where it is, or should be.
+    /// Its path.
     pub path: OutputPath,
-    /// Its length. None where it is part of the result but not there.
+    /// Its length; `None` for a missing file of the result.
     pub bytes: Option<u64>,
 }
 
@@ -150,7 +150,7 @@ pub struct Choice {
 }
 
 impl Question {
-    /// Makes the question that a refused call leads to.
+    /// Makes the question for a refused call.
     pub fn of(
         workflow: &Workflow,
         snapshot: &Snapshot,
@@ -174,7 +174,7 @@ impl Question {
         };
         let sent = ahead.iter().find(|choice| Some(choice.event.as_str()) == event);
         let effect = sent.map(|choice| format!("It leads to the phase {}.", choice.to));
-        let why = why.map(|why| format!("The caller says why: {}", plain(why)));
+        let why = why.map(|why| format!("The caller's reason: {}", plain(why)));
         let lines = effect
             .into_iter()
             .chain(why)
@@ -197,7 +197,7 @@ impl std::fmt::Display for Question {
     }
 }
 
-/// The events that only a person may send, as things stand.
+/// Returns the events that only a person may send now.
 fn choices(workflow: &Workflow, document: &Document) -> Vec<Choice> {
     let Some(phase) = workflow.phase(&document.phase) else {
         return Vec::new();
@@ -214,7 +214,8 @@ fn choices(workflow: &Workflow, document: &Document) -> Vec<Choice> {
         .collect()
 }
 
-/// How an artifact stands, for a person: the iteration, the reflection, the constraints and the files.
+/// Describes an artifact for a person: the iteration, the reflection, the constraints and the
+/// files.
 fn standing(document: &Document, version: Version, files: &FilesNow) -> Vec<String> {
     let (current, max) = (document.current_iteration, document.max_iterations);
     let phase = &document.phase;
@@ -274,7 +275,7 @@ fn status_word(status: Status) -> &'static str {
         Status::Unchecked => "unchecked",
         Status::Satisfied => "satisfied",
         Status::Violated => "VIOLATED",
-        Status::PartiallySatisfied => "satisfied in part only",
+        Status::PartiallySatisfied => "partially satisfied",
         Status::Stale => "stale, the files have changed since",
     }
 }
@@ -293,9 +294,9 @@ fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Returns a caller's text as it may be shown to a person: on one line, and without characters that
-/// steer a terminal or turn what is read around. It comes from a model, which may want to be
-/// approved.
+/// Returns a caller's text for display to a person: on one line, without control characters of a
+/// terminal and without characters that change the reading direction. The text comes from a model,
+/// which may try to influence the decision.
 pub fn plain(text: &str) -> String {
     shortened(&one_line(text), TEXT_CHARACTERS_MAX)
 }

@@ -1,10 +1,10 @@
-//! Guards: conditions in CEL on which transitions depend.
+//! Guards: conditions of transitions, in CEL.
 //!
-//! CEL always ends but has no budget, and its parser and interpreter recurse. So a part of a guard is
-//! limited in text, in tokens, in nesting and in how deep its macros nest, the lists that it sees are
-//! limited in length, and evaluating it is limited in steps and in bytes (see `meter`). A guard that
-//! needs more does not hold. Measured: an unlimited nested `all` of 27 million steps ran 11.8 s, and
-//! nesting 90 deep overflowed a stack of 512 KB.
+//! CEL always terminates but has no budget, and its parser and interpreter recurse. So the text,
+//! the tokens, the nesting and the macro nesting of a guard's part are limited, and so are the
+//! lists that it reads, and the steps and bytes of its evaluation (see `meter`). A guard that
+//! exceeds a limit does not hold. Measured: an unlimited nested `all` of 27 million steps ran 11.8
+//! s, and 90 levels of nesting overflowed a stack of 512 KB.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -28,7 +28,7 @@ const TEXT_BYTES_MAX: usize = 4096;
 const TOKENS_MAX: usize = 160;
 const NESTING_MAX: usize = 32;
 const MACRO_NESTING_MAX: usize = 2;
-/// Bytes of an error of CEL, which may tell of a whole value.
+/// Bytes of an error of CEL, which may contain a whole value.
 const ERROR_BYTES_MAX: usize = 1000;
 
 /// The functions that a guard may call. Operators have names of their own and are always allowed.
@@ -48,8 +48,7 @@ const FUNCTIONS: [&str; 13] = [
     "uint",
 ];
 
-/// A condition: every part has to hold. Parts are kept apart so that a refusal can name the one
-/// that does not.
+/// A condition. Every part must hold; a refusal names the parts that do not.
 #[derive(Debug)]
 pub struct Guard {
     name: String,
@@ -59,16 +58,17 @@ pub struct Guard {
 #[derive(Debug)]
 struct Part {
     text: String,
-    /// The condition, which counts what it does.
+    /// The metered condition.
     expression: IdedExpr,
     variables: BTreeMap<String, Parts>,
 }
 
-/// What a guard sees: the value of a name that it uses.
+/// The facts of a guard: returns the value of a name.
 pub type Facts<'a> = &'a dyn Fn(&str) -> Option<Value>;
 
 impl Guard {
-    /// Compiles a guard, or says which part is wrong and why. `known` are the names it may use.
+    /// Compiles a guard, or returns the index and the problem of a part. `known` are the allowed
+    /// names.
     pub fn compile(
         name: &str,
         parts: &[String],
@@ -95,7 +95,7 @@ impl Part {
         seen.visit(program.expression(), 0);
         if seen.macro_nesting > MACRO_NESTING_MAX {
             return Err(format!(
-                "macros nest {} deep, and {MACRO_NESTING_MAX} is the limit",
+                "macros nest {} levels deep; the limit is {MACRO_NESTING_MAX}",
                 seen.macro_nesting
             ));
         }
@@ -135,7 +135,7 @@ impl Part {
             context.add_variable_as_val(name.as_str(), seen);
         }
         let result = CelValue::resolve_val(&self.expression, &context);
-        // CEL may pass over an error, such as one beside a true part of an `||`.
+        // CEL may ignore an error, such as one beside a true part of an `||`.
         meter.check()?;
         let result = result.map_err(|error| brief(&error))?;
         let holds = result.downcast_ref::<CelBool>().map(|holds| *holds.inner());
@@ -193,7 +193,7 @@ impl Seen {
         }
     }
 
-    /// Notes a part of a variable.
+    /// Records a part of a variable.
     fn see(&mut self, name: &str, path: &[String]) {
         if !self.locals.iter().any(|local| local == name) {
             self.variables.entry(name.to_owned()).or_default().add(path);
@@ -232,19 +232,19 @@ fn is_known_function(name: &str) -> bool {
 /// Refuses a text that could exhaust the stack of the parser or of the interpreter.
 fn check_text(text: &str) -> Result<(), String> {
     if text.len() > TEXT_BYTES_MAX {
-        return Err(format!("{} bytes long, and {TEXT_BYTES_MAX} is the limit", text.len()));
+        return Err(format!("{} bytes long; the limit is {TEXT_BYTES_MAX}", text.len()));
     }
     let (tokens, nesting) = tokens_and_nesting(text);
     if nesting > NESTING_MAX {
-        return Err(format!("nested {nesting} deep, and {NESTING_MAX} is the limit"));
+        return Err(format!("nested {nesting} levels deep; the limit is {NESTING_MAX}"));
     }
     match tokens > TOKENS_MAX {
-        true => Err(format!("{tokens} tokens long, and {TOKENS_MAX} is the limit")),
+        true => Err(format!("{tokens} tokens long; the limit is {TOKENS_MAX}")),
         false => Ok(()),
     }
 }
 
-/// Counts words, texts and signs, and how deep brackets nest.
+/// Counts words, texts and signs, and the nesting of brackets.
 fn tokens_and_nesting(text: &str) -> (usize, usize) {
     let (mut tokens, mut nesting, mut deepest) = (0, 0_usize, 0);
     let mut quote: Option<char> = None;
@@ -297,7 +297,7 @@ fn brief(error: &dyn std::fmt::Display) -> String {
         }
     }
     let mut beginning = Beginning(String::new());
-    // It fails where it is long enough.
+    // The write fails at the limit, which is intended.
     _ = write!(beginning, "{error}");
     shortened(&first_line(&beginning.0), ERROR_BYTES_MAX)
 }
@@ -313,7 +313,7 @@ mod tests {
         true
     }
 
-    /// What does not hold of a guard that sees the fields of an object.
+    /// Returns the unmet parts of a guard over the fields of an object.
     fn unmet(guard: &Guard, facts: &Value) -> Vec<Unmet> {
         guard.unmet(&|name| facts.get(name).cloned())
     }
@@ -356,7 +356,7 @@ mod tests {
             compile("l.all(a, l.all(b, l.all(c, a == b && b == c)))")
                 .unwrap_err()
                 .1
-                .contains("nest 3 deep")
+                .contains("nest 3 levels deep")
         );
         let long_list = json!({"l": vec![1; LIST_ITEMS_MAX + 1]});
         assert!(
@@ -388,7 +388,7 @@ mod tests {
             "data.l.map(x, [data, data]).size() == 0".to_owned(),
             "data.l.map(x, data.l.exists(y, y == 1) ? data.s + 'a' : 'b') == []".to_owned(),
             "data.l.all(x, data.l.map(y, [data.l, data.l]).size() == 1000)".to_owned(),
-            // An error beside what is true is passed over, the budget is not.
+            // CEL ignores an error beside a true part, but the budget still counts.
             "data.l.map(x, data.l.map(y, data.s + data.s)) == [] || true".to_owned(),
             "data.l.exists(x, data.l.map(y, data.s + 'y') == []) || true".to_owned(),
             "data.l.map(x, [data.l]).map(x, [x, x]) == []".to_owned(),

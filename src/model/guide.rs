@@ -1,6 +1,5 @@
-//! What a prompt shows beside the document: the domain adapter of the phase, how the work is
-//! evaluated, and what is open, the worst first. Everything here is short, however large the
-//! document is.
+//! The guide of a prompt: the domain adapter of the phase, the evaluation, and the open
+//! constraints, worst first. It stays short for any size of the document.
 
 use serde::Serialize;
 
@@ -11,32 +10,32 @@ use super::domain;
 use super::taxonomy::{self, EvaluationMethod, Family, Route};
 use super::text::one_line;
 
-/// Constraints that a prompt shows one by one.
+/// Constraints that a prompt lists.
 const SHOWN_MAX: usize = 24;
 
 /// Characters of a caller's text in one line.
 const LINE_CHARACTERS_MAX: usize = 200;
 
-/// What a prompt shows beside the document.
+/// The values that a prompt shows beside the document.
 #[derive(Debug, Serialize)]
 pub struct Guide {
-    /// What there is to know of the artifact's kind in this phase.
+    /// The guidance for the artifact type in this phase.
     pub adapter: Option<&'static str>,
-    /// Whether a prompt is made and not the work itself.
+    /// Whether the artifact is a prompt.
     pub is_meta: bool,
-    /// Whether a prompt is tried in every iteration.
+    /// Whether every iteration test-runs the prompt.
     pub test_generation: bool,
-    /// How the work is evaluated.
+    /// The evaluation of the work.
     pub evaluation: Evaluated,
     /// The parts of a composite.
     pub components: Vec<Part>,
     /// The artifact type that a manifest names.
     pub artifact_type: &'static str,
-    /// What the main file may be called.
+    /// A name for the main file.
     pub main_file: &'static str,
-    /// How the main file's format is called.
+    /// The name of the main file's format.
     pub format: &'static str,
-    /// The folder of `dist/` for what is made beside the work.
+    /// The folder of `dist/` for previews and test outputs.
     pub folder: &'static str,
     /// A file to start from.
     pub template: Option<&'static str>,
@@ -46,18 +45,18 @@ pub struct Guide {
     pub held: Shown,
     /// Constraints that the server measures.
     pub measured: Shown,
-    /// Constraints that whoever reflects judges.
+    /// Constraints that the reflecting model judges.
     pub judged: Shown,
     /// All of them.
     pub all: Shown,
 }
 
-/// How something is evaluated.
+/// An evaluation.
 #[derive(Debug, Serialize)]
 pub struct Evaluated {
-    /// The name of the way.
+    /// The name of the strategy.
     pub strategy: &'static str,
-    /// What to look at.
+    /// The instruction.
     pub focus: &'static str,
 }
 
@@ -76,7 +75,7 @@ pub struct Part {
 pub struct Shown {
     /// The first ones.
     pub list: Vec<Line>,
-    /// How many more there are.
+    /// The number of the others.
     pub more: usize,
 }
 
@@ -93,7 +92,7 @@ pub struct Line {
 }
 
 impl Guide {
-    /// Returns what a prompt shows of a document. A prompt is about the phase that it is named after.
+    /// Returns the guide for a document. The name of the prompt is the name of its phase.
     pub fn of(document: &Document, prompt: &str) -> Self {
         let route = route(document);
         let artifact_type = document.artifact_type.as_deref();
@@ -120,7 +119,7 @@ impl Guide {
     }
 }
 
-/// Returns the route of a document, or that of any text when it does not say what it is.
+/// Returns the route of a document, or the route of plain text when it has no content type.
 fn route(document: &Document) -> &'static Route {
     let given = document.content_type.as_deref().and_then(taxonomy::find);
     let usual = || document.artifact_type.as_deref().and_then(taxonomy::usual);
@@ -144,7 +143,7 @@ fn part(document: &Document, component: &Component) -> Part {
     }
 }
 
-/// Returns how the server measures a constraint, if it does.
+/// Returns the method of a constraint, if it has one.
 fn method(constraint: &Constraint) -> Option<&str> {
     constraint.validation.as_ref()?.get("method")?.as_str()
 }
@@ -178,8 +177,8 @@ impl Line {
     }
 }
 
-/// Returns a caller's text as a part of one line, so that it can neither forge headings of a prompt
-/// nor fill it.
+/// Returns a caller's text on one line, shortened, so it can neither forge headings of a prompt nor
+/// fill it.
 fn short(text: &str) -> String {
     one_line(text, LINE_CHARACTERS_MAX)
 }

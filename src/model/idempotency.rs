@@ -1,4 +1,4 @@
-//! Idempotency keys: how a repeated call is recognized.
+//! Idempotency keys, which identify repeated calls.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Digest, Refusal, Version, limits};
 
-/// A caller's key with a digest of the call that it stands for.
+/// A caller's key with the digest of its call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdempotencyKey {
     /// The key, as the caller gave it.
@@ -16,7 +16,7 @@ pub struct IdempotencyKey {
 }
 
 impl IdempotencyKey {
-    /// Returns the key, or why it cannot be one.
+    /// Returns the key, or refuses it.
     pub fn new(key: String, call: Digest) -> Result<Self, Refusal> {
         match key.chars().count() {
             1..=limits::IDEMPOTENCY_KEY_CHARACTERS_MAX => Ok(Self { key, call }),
@@ -30,19 +30,18 @@ impl IdempotencyKey {
 
 /// The keys of an artifact's last operations.
 ///
-/// Those of the last 1,024 versions are found; older ones are forgotten, so that the table does not
-/// grow with history.
+/// The table has the keys of the last 1,024 versions, so it does not grow with the history.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RememberedKeys(BTreeMap<Version, IdempotencyKey>);
 
 impl RememberedKeys {
-    /// Remembers the key of a version, and forgets what is too old.
+    /// Adds the key of a version, and drops keys that are too old.
     pub fn remember(&mut self, version: Version, key: IdempotencyKey) {
         self.0.insert(version, key);
     }
 
-    /// Forgets what is too old when a version is the newest.
+    /// Drops the keys that are too old for the given newest version.
     pub fn forget_before(&mut self, newest: Version) {
         let oldest = newest.saturating_sub(limits::IDEMPOTENCY_KEYS_REMEMBERED - 1);
         if self.0.first_key_value().is_some_and(|(version, _)| *version < oldest) {
@@ -50,8 +49,8 @@ impl RememberedKeys {
         }
     }
 
-    /// Returns the version that a call by this key made, `None` when the key is new, or a refusal
-    /// when it stood for another call.
+    /// Returns the version that a call with this key created, `None` for a new key, or a refusal
+    /// when the key belongs to another call.
     pub fn find(&self, key: &IdempotencyKey) -> Result<Option<Version>, Refusal> {
         let known = self.0.iter().rev().find(|(_, known)| known.key == key.key);
         match known {
@@ -59,7 +58,7 @@ impl RememberedKeys {
             Some((version, known)) if known.call == key.call => Ok(Some(*version)),
             Some((version, _)) => Err(Refusal::argument(
                 format!(
-                    "idempotency_key {:?} was used for another call, which made version {version}",
+                    "idempotency_key {:?} belongs to another call, which created version {version}",
                     key.key
                 ),
                 "use a new key for a new call; repeat a call with exactly the same arguments",

@@ -1,22 +1,22 @@
-//! What is to be made, read from the goals when nobody says so.
+//! Inferring the types of an artifact from its goals when the caller omits them.
 
 use serde_json::{Map, Value};
 
 use super::taxonomy::{self, Route};
 
-/// What was read from the goals or the inputs.
+/// The inferred types.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inference {
-    /// The artifact type, where it was not given.
+    /// The artifact type, if the caller omitted it.
     pub artifact_type: Option<&'static str>,
-    /// The content type, where it was not given.
+    /// The content type, if the caller omitted it.
     pub content_type: Option<&'static str>,
-    /// What it was read from, such as `"report" in the goals`.
+    /// The source, such as `"report" in the goals`.
     pub because: String,
 }
 
-/// Words that name what is to be made, with the content type that they stand for. Of those that
-/// occur, the earliest counts, and of two at the same place the longer one.
+/// Words with the content type that they mean. The earliest word in the goals counts, and of two at
+/// the same place the longer one.
 const WORDS: [(&str, &str); 54] = [
     ("image prompt", "meta:image-prompt"),
     ("video prompt", "meta:video-prompt"),
@@ -74,8 +74,8 @@ const WORDS: [(&str, &str); 54] = [
     ("refactor", "direct:code"),
 ];
 
-/// How files end, with the content type that they stand for; the longer ones first. Absent is what
-/// stands for several, such as `json`, or is a part of names, as in Node.js.
+/// File endings with the content type that they mean, the longer ones first. Ambiguous endings such
+/// as `json`, and endings that occur in names, as in Node.js, are absent.
 const ENDINGS: [(&str, &str); 32] = [
     (".a2ui.json", "direct:a2ui"),
     (".a2ui.jsonl", "direct:a2ui"),
@@ -111,7 +111,7 @@ const ENDINGS: [(&str, &str); 32] = [
     (".cs", "direct:code"),
 ];
 
-/// What a prompt is for, when the goals say only that it is one.
+/// The kind of a prompt, when the goals contain only the word prompt.
 const PROMPTS_FOR: [(&str, &str); 10] = [
     ("video", "meta:video-prompt"),
     ("clip", "meta:video-prompt"),
@@ -125,9 +125,8 @@ const PROMPTS_FOR: [(&str, &str); 10] = [
     ("diffusion", "meta:image-prompt"),
 ];
 
-/// Reads what was not given from what was: from a file or a word in the goals, then from a file in
-/// the inputs. A content type that is given decides the artifact type, and the other way round
-/// only content types of that artifact type are taken.
+/// Infers the omitted types from a file or a word in the goals, then from a file in the inputs. A
+/// given content type decides the artifact type; a given artifact type limits the content types.
 pub fn infer(
     goals: &[String],
     inputs: &Map<String, Value>,
@@ -170,7 +169,7 @@ fn read(
     })
 }
 
-/// Finds the first file's name whose ending says what it is.
+/// Finds the first file name with a known ending.
 fn file(words: &[String], fits: &dyn Fn(&&Route) -> bool) -> Option<Found> {
     words.iter().find_map(|word| {
         let (_, content_type) = ENDINGS.iter().find(|(ending, _)| word.ends_with(ending))?;
@@ -179,7 +178,7 @@ fn file(words: &[String], fits: &dyn Fn(&&Route) -> bool) -> Option<Found> {
     })
 }
 
-/// Finds the earliest word that says what is to be made.
+/// Finds the earliest word with a known meaning.
 fn word(words: &[String], fits: &dyn Fn(&&Route) -> bool) -> Option<Found> {
     (0..words.len()).find_map(|start| {
         let here = WORDS.iter().filter_map(|(phrase, content_type)| {
@@ -201,7 +200,7 @@ fn purpose(words: &[String]) -> Option<&'static str> {
     PROMPTS_FOR.iter().find(|(word, _)| named(word)).map(|(_, content_type)| *content_type)
 }
 
-/// Returns how many words a phrase takes that a text begins with.
+/// Returns the number of words of a phrase at the beginning of a text, if it matches.
 fn match_length(words: &[String], phrase: &str) -> Option<usize> {
     let length = phrase.split(' ').count();
     let matches = words.len() >= length
@@ -216,7 +215,7 @@ fn is(word: &str, expected: &str) -> bool {
         || word.strip_suffix("ies").is_some_and(|stem| expected.strip_suffix('y') == Some(stem))
 }
 
-/// Splits a text into words in lower case. What belongs to a file's name stays together.
+/// Splits a text into lower-case words. A file name stays one word.
 fn words(text: &str) -> Vec<String> {
     const WORDS_MAX: usize = 2000;
     let inside = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | '+' | '#');
@@ -224,7 +223,7 @@ fn words(text: &str) -> Vec<String> {
     words.filter(|word| !word.is_empty()).take(WORDS_MAX).map(str::to_lowercase).collect()
 }
 
-/// Returns the words of an input, if it may be a path: a text of one line that is not long.
+/// Returns the words of an input, if it may be a path: a short text of one line.
 fn words_of_path(text: &str) -> Vec<String> {
     const PATH_BYTES_MAX: usize = 300;
     match text.len() <= PATH_BYTES_MAX && !text.contains('\n') {
@@ -234,7 +233,7 @@ fn words_of_path(text: &str) -> Vec<String> {
 }
 
 impl Inference {
-    /// Returns what to tell the caller.
+    /// Returns the warning for the caller.
     pub fn warning(&self) -> String {
         let types = [("artifact_type", self.artifact_type), ("content_type", self.content_type)];
         let named =
@@ -242,7 +241,7 @@ impl Inference {
         let named: Vec<String> = named.collect();
         let verb = if named.len() > 1 { "were" } else { "was" };
         format!(
-            "{} {verb} inferred from {}; if that is wrong, open it under another name and give them",
+            "{} {verb} inferred from {}; if that is wrong, call init_state with another name and pass them",
             named.join(" and "),
             self.because
         )
@@ -328,7 +327,7 @@ mod tests {
         let found = infer(&["a report".to_owned()], &Map::new(), None, None).unwrap();
         assert_eq!(
             found.warning(),
-            "artifact_type content and content_type direct:content were inferred from \"report\" in the goals; if that is wrong, open it under another name and give them"
+            "artifact_type content and content_type direct:content were inferred from \"report\" in the goals; if that is wrong, call init_state with another name and pass them"
         );
     }
 }

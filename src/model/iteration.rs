@@ -1,4 +1,4 @@
-//! Iterations: what is remembered of each pass of a loop.
+//! Iterations: the record of each pass of a loop.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,13 +12,13 @@ pub struct Iteration {
     pub iteration: u32,
     /// When it was recorded.
     pub at: Time,
-    /// How the constraints stood.
+    /// The counts of the constraints.
     pub constraints: Counts,
     /// `continue` or `terminate`.
     pub decision: Choice,
-    /// Why.
+    /// The reason of the decision.
     pub reason: String,
-    /// What was good before and is not any more.
+    /// The regressions of this iteration.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub regressions: Vec<String>,
 }
@@ -43,7 +43,7 @@ impl std::fmt::Display for Choice {
     }
 }
 
-/// How many constraints hold.
+/// The numbers of constraints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// All of them.

@@ -1,4 +1,5 @@
-//! The journal of an artifact: entries folded into the newest state, and new ones made from it.
+//! The journal of an artifact: replays entries into the newest state, and makes new ones on top of
+//! it.
 
 use std::sync::Arc;
 
@@ -25,43 +26,43 @@ pub struct Snapshot {
     pub digest: Digest,
 }
 
-/// Why a line cannot follow the ones before it.
+/// The damage of a line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
-    /// The line is JSON but no entry.
-    #[error("the line is no entry: {0}")]
+    /// The line is JSON but not an entry.
+    #[error("the line is not a journal entry: {0}")]
     NotAnEntry(String),
-    /// The bytes are no line.
+    /// The bytes are not a line.
     #[error("the line of version {version} is damaged ({reason})")]
     BadLine {
         /// The version that belongs there; 0 for the first line of a segment.
         version: Version,
-        /// What is wrong with the bytes.
+        /// The problem of the bytes.
         reason: &'static str,
     },
-    /// A version is missing or there twice.
-    #[error("version {found} stands where {expected} belongs")]
+    /// A version is missing or repeated.
+    #[error("found version {found} in place of version {expected}")]
     WrongVersion {
-        /// The version that belongs there.
+        /// The expected version.
         expected: Version,
-        /// The version that stands there.
+        /// The found version.
         found: Version,
     },
-    /// The line does not name the one before it.
-    #[error("version {0} does not follow the line before it")]
+    /// The line does not have the digest of the line before it.
+    #[error("version {0} does not continue the line before it")]
     BrokenChain(Version),
     /// The patch does not apply.
     #[error("the patch of version {version} does not apply: {reason}")]
     BadPatch {
         /// The version.
         version: Version,
-        /// Why.
+        /// The cause.
         reason: String,
     },
-    /// The document is not the one that the entry describes.
-    #[error("the document at version {0} is not the one that was saved")]
+    /// The document does not match the entry's digest.
+    #[error("the document at version {0} does not match its digest")]
     WrongDocument(Version),
-    /// A blob is missing or is not what its name says.
+    /// A blob is missing or does not match its digest.
     #[error("the blob {blob} of version {version} is missing or damaged")]
     MissingBlob {
         /// The version.
@@ -74,15 +75,15 @@ pub enum Damage {
         "it goes on from version {base}, and its name says that version {first} comes first: it is a copy of another segment; move it out of the folder"
     )]
     Misnamed {
-        /// The version that its name says.
+        /// The first version, as the name of the segment says.
         first: Version,
-        /// The version that it goes on from.
+        /// The version before the first entry of the segment.
         base: Version,
     },
-    /// Written by a newer program.
+    /// A newer program wrote it.
     #[error("the journal has format {found}, and this program knows up to {FORMAT}")]
     NewerFormat {
-        /// The format found.
+        /// The found format.
         found: u32,
     },
     /// The segment belongs to another artifact.
@@ -93,7 +94,7 @@ pub enum Damage {
 /// Loads a blob by its digest, checked against it.
 pub type LoadBlob<'a> = &'a dyn Fn(Digest) -> Option<Vec<u8>>;
 
-/// The fold of an artifact's entries: all that is needed to accept the next one.
+/// The replayed entries of an artifact, with everything that the next entry needs.
 #[derive(Clone, Debug)]
 pub struct Journal {
     name: Name,
@@ -102,18 +103,18 @@ pub struct Journal {
     line: Digest,
     at: Time,
     value: Value,
-    /// How large `value` is at most.
+    /// The upper bound of the size of `value`.
     bound: patch::Bound,
     digest: Digest,
     keys: RememberedKeys,
     logs: Logs,
     removed: Option<Removed>,
-    /// The format of the segment that it was begun from.
+    /// The format of the segment that it was read from.
     format: u32,
 }
 
 impl Journal {
-    /// Returns the journal of an artifact that has no entry yet.
+    /// Returns an empty journal.
     pub fn new(name: Name) -> Self {
         Self {
             name,
@@ -175,10 +176,10 @@ impl Journal {
         })
     }
 
-    /// Takes the next line in, or says why it cannot be the next. Returns its entry.
+    /// Replays the next line and returns its entry, or returns the damage.
     ///
-    /// The document's digest is not compared here, since that would cost the whole document for
-    /// every line; [`Journal::check_document`] does it once at the end.
+    /// It does not check the document's digest, because that costs a pass over the document for
+    /// each line; [`Journal::check_document`] checks it once at the end.
     pub fn replay(&mut self, line: &[u8], blobs: LoadBlob<'_>) -> Result<Entry, Damage> {
         let mut entry: Entry =
             serde_json::from_slice(line).map_err(|e| Damage::NotAnEntry(e.to_string()))?;
@@ -196,7 +197,7 @@ impl Journal {
         Ok(entry)
     }
 
-    /// Fails when the document is not the one whose digest the last entry has.
+    /// Fails when the document does not match the digest of the last entry.
     pub fn check_document(&self) -> Result<(), Damage> {
         match Digest::of_json(&self.value) == self.digest {
             true => Ok(()),
@@ -210,7 +211,7 @@ impl Journal {
         self.at = entry.at;
         self.digest = entry.document;
         if entry.ends_life() {
-            // Who takes the name again begins anew, with whatever keys the one before had.
+            // A new artifact of the name may use the keys of the deleted one again.
             self.keys = RememberedKeys::default();
         }
         if let Some(key) = &entry.idempotency {
@@ -233,7 +234,7 @@ impl Journal {
         self.id
     }
 
-    /// Gives an id to a journal that has none. It is on the disk with the next segment.
+    /// Gives an id to a journal without one. The next segment stores it.
     pub fn identify(&mut self, id: JournalId) {
         self.id.get_or_insert(id);
     }
@@ -253,12 +254,12 @@ impl Journal {
         self.digest
     }
 
-    /// Returns how long the readable logs are.
+    /// Returns the extents of the readable logs.
     pub fn logs(&self) -> &Logs {
         &self.logs
     }
 
-    /// Returns the last entry that took something away.
+    /// Returns the last removal.
     pub fn removed(&self) -> Option<Removed> {
         self.removed
     }
@@ -273,8 +274,7 @@ impl Journal {
         self.format
     }
 
-    /// Returns the state at the newest version, or `None` when there is no entry yet and when the
-    /// newest one deleted the artifact.
+    /// Returns the newest state, or `None` for an empty journal and after a deletion.
     pub fn snapshot(&self) -> Result<Option<Arc<Snapshot>>, Damage> {
         if self.version == 0 || self.tombstone().is_some() {
             return Ok(None);
@@ -290,8 +290,7 @@ impl Journal {
         })))
     }
 
-    /// Returns the first line of a segment that goes on from here, with its document as a blob if
-    /// that is large.
+    /// Returns the first line of the next segment, and its document as a blob if it is large.
     pub fn to_base(&self) -> (Vec<u8>, Option<Vec<u8>>) {
         let (document, blob) = stored(self.value.clone());
         let base = Base {
@@ -311,10 +310,10 @@ impl Journal {
     }
 }
 
-/// A transaction: sees the newest state and drafts what comes next, entry by entry.
+/// A transaction: reads the newest state and drafts entries on top of it.
 ///
-/// A provider makes one under whatever protects its compare-and-append, hands it to the deciders,
-/// and stores its lines as one unit. Until then nothing has happened: dropping a transaction forgets it.
+/// A provider begins it under the lock of its compare-and-append, passes it to the deciding
+/// operations, and stores its lines as one unit. Dropping a transaction discards its drafts.
 #[derive(Debug)]
 pub struct Transaction<'a> {
     journal: &'a Journal,
@@ -323,20 +322,20 @@ pub struct Transaction<'a> {
     staged: Vec<Staged>,
 }
 
-/// An entry that was drafted, as it will be stored.
+/// A drafted entry in its stored form.
 #[derive(Debug)]
 pub struct Staged {
     /// The entry.
     pub entry: Entry,
     /// Its line.
     pub line: Vec<u8>,
-    /// What must be on the disk before the line is.
+    /// The blobs that must be on the disk before the line.
     pub blobs: Vec<Vec<u8>>,
-    /// The state after it; `None` when it deleted the artifact.
+    /// The state after it; `None` after a deletion.
     pub snapshot: Option<Arc<Snapshot>>,
 }
 
-/// A place in a transaction.
+/// A mark in a transaction.
 #[derive(Debug)]
 pub struct Mark {
     newest: Option<Arc<Snapshot>>,
@@ -350,18 +349,19 @@ impl<'a> Transaction<'a> {
         Self { journal, flushed, newest, staged: Vec::new() }
     }
 
-    /// Returns the newest state, drafts of this transaction included. `None` when there is no artifact, be it
-    /// that there never was one or that it was deleted.
+    /// Returns the newest state, including the drafts of this transaction. `None` if the artifact
+    /// never existed or was deleted.
     pub fn newest(&self) -> Option<&Arc<Snapshot>> {
         self.newest.as_ref()
     }
 
-    /// Returns the number that the next entry will have.
+    /// Returns the version of the next entry.
     pub fn next_version(&self) -> Version {
         self.journal.version + self.staged.len() as Version + 1
     }
 
-    /// Returns the version that a call with this key made, drafts of this transaction included.
+    /// Returns the version that a call with this key created, including the drafts of this
+    /// transaction.
     pub fn find_key(&self, key: &IdempotencyKey) -> Result<Option<Version>, Refusal> {
         let ended = self.staged.iter().rposition(|staged| staged.entry.ends_life());
         let mut drafted = RememberedKeys::default();
@@ -376,7 +376,7 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Drafts the next entry. Refuses a document that could not be read back.
+    /// Drafts the next entry. Refuses a document that is too large or nests too deep.
     pub fn append(&mut self, draft: Draft) -> Result<Arc<Snapshot>, Refusal> {
         let value = draft.document.to_value();
         document::check_size(&value)?;
@@ -392,8 +392,8 @@ impl<'a> Transaction<'a> {
         Ok(snapshot)
     }
 
-    /// Drafts the entry that deletes the artifact. Of the draft's document, which is the last one,
-    /// only the phase is kept. Returns the version.
+    /// Drafts the deletion of the artifact, and returns its version. It keeps only the phase of the
+    /// draft's document.
     pub fn end(&mut self, draft: Draft) -> Version {
         debug_assert!(draft.removal.is_some_and(Removal::ends_life));
         let (entry, blobs, _) = self.entry(draft, &Value::Null);
@@ -402,7 +402,7 @@ impl<'a> Transaction<'a> {
         version
     }
 
-    /// Makes the entry of a draft, after which the document has that value.
+    /// Makes the entry of a draft. `value` is the document after it.
     fn entry(&self, draft: Draft, value: &Value) -> (Entry, Vec<Vec<u8>>, Document) {
         let old = self.newest.as_ref().map_or(&Value::Null, |newest| &newest.value);
         let (patch, patch_blob) = stored(patch::diff(old, value));
@@ -440,12 +440,12 @@ impl<'a> Transaction<'a> {
         self.staged.last().map_or(self.journal.line, |staged| frame::digest(&staged.line))
     }
 
-    /// Returns where the transaction stands, to come back to by [`Transaction::rewind`].
+    /// Returns a mark for [`Transaction::rewind`].
     pub fn mark(&self) -> Mark {
         Mark { newest: self.newest.clone(), staged: self.staged.len() }
     }
 
-    /// Forgets what was drafted since a mark.
+    /// Discards the drafts since a mark.
     pub fn rewind(&mut self, mark: Mark) {
         self.newest = mark.newest;
         self.staged.truncate(mark.staged);
@@ -457,14 +457,14 @@ impl<'a> Transaction<'a> {
         drafted.find(|entry| !entry.events.is_empty()).map(|entry| entry.version)
     }
 
-    /// Ends the transaction and returns what it drafted.
+    /// Ends the transaction and returns its drafts.
     pub fn into_staged(self) -> Vec<Staged> {
         self.staged
     }
 }
 
 impl Journal {
-    /// Takes entries in that were stored just now.
+    /// Adds entries that were just stored.
     pub fn accept(&mut self, staged: &[Staged]) {
         for one in staged {
             self.advance(&one.entry, frame::digest(&one.line));
@@ -481,7 +481,7 @@ fn encode<T: serde::Serialize>(line: &T) -> Vec<u8> {
     frame::encode(&serde_json::to_string(line).expect("a line is made of what JSON can hold"))
 }
 
-/// Returns a payload as it is stored: in the line, or as a blob when it is large.
+/// Returns the stored form of a payload: inline, or a blob if it is large.
 fn stored<T: serde::Serialize>(value: T) -> (Payload<T>, Option<Vec<u8>>) {
     let bytes = serde_json::to_vec(&value).expect("a payload is made of what JSON can hold");
     if bytes.len() <= limits::INLINE_PAYLOAD_BYTES_MAX {
@@ -491,7 +491,7 @@ fn stored<T: serde::Serialize>(value: T) -> (Payload<T>, Option<Vec<u8>>) {
     (Payload::Blob(reference), Some(bytes))
 }
 
-/// Returns a payload as it was before it was stored.
+/// Returns the value of a stored payload.
 fn loaded<T: serde::de::DeserializeOwned>(
     payload: Payload<T>,
     version: Version,
@@ -531,7 +531,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// A draft that takes something away.
+    /// A draft of a removal.
     pub(crate) fn removing(name: &str, removal: Removal) -> Draft {
         Draft { operation: "remove", removal: Some(removal), ..draft(name, &Value::Null) }
     }

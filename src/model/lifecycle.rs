@@ -1,5 +1,5 @@
-//! Lifecycle events: what happened to a loop that others may want to answer. They are part of the
-//! entry that caused them, so none is lost and none happens twice.
+//! Lifecycle events of a loop, for hooks. They are part of the entry that caused them, so none is
+//! lost or repeated.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -34,7 +34,7 @@ pub enum LifecycleKind {
     OnRegression,
     /// A person is waited for.
     OnApprovalRequired,
-    /// The loop went back to mend what was missing or broken.
+    /// The loop was sent back for a repair.
     OnRecovery,
 }
 

@@ -42,7 +42,7 @@ pub const COMPONENTS_MAX: usize = 20;
 /// What `max_iterations` may be set to.
 pub const ITERATIONS_MAX: u32 = 1000;
 
-/// Iterations of a loop when nobody says otherwise.
+/// Default number of iterations of a loop.
 pub const ITERATIONS_DEFAULT: u32 = 5;
 
 /// Checkpoints and iterations that a document lists. Older ones are in the journal, and a

@@ -14,7 +14,7 @@ use super::{Digest, Time, schema};
 const VARIANTS_MAX: usize = 200;
 /// Characters that the name of a format may have.
 const FORMAT_CHARACTERS_MAX: usize = 40;
-/// What only the server writes into a manifest, and what stands in its file on the disk beside it.
+/// The fields of a manifest that only the server writes, and those of its file on the disk.
 const SERVERS: [&str; 6] =
     ["$schema", "artifact_name", "digest", "files", "generation_timestamp", "seal"];
 
@@ -64,12 +64,12 @@ pub struct Variant {
     /// Its format, such as `svg`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
-    /// What it is.
+    /// Its description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
 }
 
-/// A file of a manifest as it was when it was recorded.
+/// A file of a manifest at the time of recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
     /// Its length.
@@ -79,8 +79,8 @@ pub struct Recorded {
 }
 
 impl Manifest {
-    /// Reads a manifest as a caller hands it in, or says what is wrong with it. What the server
-    /// records itself is ignored, so that a manifest that was read can be handed in again.
+    /// Parses a caller's manifest, or returns the violations. It ignores the server's own fields,
+    /// so a caller can pass a manifest that it has read.
     pub fn parse(given: &Value, pointer: &str) -> Result<Self, Vec<Violation>> {
         let mut given = given.clone();
         if let Some(fields) = given.as_object_mut() {
@@ -97,7 +97,7 @@ impl Manifest {
         if violations.is_empty() { Ok(manifest) } else { Err(violations) }
     }
 
-    /// Finds what its schema cannot say.
+    /// Checks the rules that the schema cannot express.
     fn violations(&self, pointer: &str) -> Vec<Violation> {
         let mut violations = Vec::new();
         for (index, variant) in self.variants.iter().enumerate() {
@@ -111,7 +111,7 @@ impl Manifest {
         violations
     }
 
-    /// Makes a manifest of files that nobody described.
+    /// Makes a manifest of files without a description.
     pub fn of_files(artifact_type: Option<&str>, files: impl Iterator<Item = OutputPath>) -> Self {
         let variant = |file: OutputPath| Variant {
             name: file.to_string(),

@@ -50,27 +50,27 @@ impl OutputPath {
 
 fn broken_rule(path: &str) -> Option<&'static str> {
     if path.is_empty() || path.len() > LENGTH_MAX {
-        return Some("it has 1 to 240 bytes");
+        return Some("it must have 1 to 240 bytes");
     }
     let parts: Vec<&str> = path.split('/').collect();
     if parts.len() > DEPTH_MAX {
-        return Some("it is more than 8 folders deep");
+        return Some("it must be at most 8 folders deep");
     }
     if path.chars().any(|c| c.is_control() || FORBIDDEN.contains(&c)) {
-        return Some("it has a character that not every system allows");
+        return Some("it contains a character that some systems forbid");
     }
     parts.into_iter().find_map(broken_rule_of_part)
 }
 
 fn broken_rule_of_part(part: &str) -> Option<&'static str> {
     if part.is_empty() {
-        return Some("it is relative, with one slash between its parts");
+        return Some("it must be relative, with one slash between its parts");
     }
     if part == "." || part == ".." {
-        return Some("it stays below dist/");
+        return Some("it must stay below dist/");
     }
     if part.ends_with('.') || part.ends_with(' ') || part.starts_with(' ') {
-        return Some("no part of it begins with a blank or ends with a blank or a dot");
+        return Some("no part may begin with a blank or end with a blank or a dot");
     }
     super::name::is_reserved(&part.to_ascii_lowercase())
         .then_some("Windows reserves a part of it for a device")

@@ -47,7 +47,7 @@ fn replace_all(new: &Value) -> Patch {
         .expect("replacing the root is a valid RFC 6902 operation")
 }
 
-/// Returns what a patch makes of a value, or why it does not apply.
+/// Returns the patched value, or why the patch does not apply.
 pub fn apply(value: &Value, patch: &[PatchOperation]) -> Result<Value, String> {
     let mut changed = value.clone();
     json_patch::patch_unsafe(&mut changed, patch).map_err(|error| error.to_string())?;
@@ -62,14 +62,14 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// Applies a patch that a journal brought. A refused patch leaves the value as it is.
+    /// Applies a patch of a journal. A refused patch leaves the value unchanged.
     ///
     /// The value never becomes larger than two documents or deeper than one. What the patch brings is
     /// measured; the value itself is only measured when it might have become too large, which costs
     /// no more than what came since it was measured last.
     pub fn apply(&mut self, value: &mut Value, patch: &[PatchOperation]) -> Result<(), String> {
         if patch.len() > OPERATIONS_MAX {
-            return Err(format!("{} operations, and {OPERATIONS_MAX} is the limit", patch.len()));
+            return Err(format!("{} operations; the limit is {OPERATIONS_MAX}", patch.len()));
         }
         let bytes = if takes_from_the_value(patch) || self.shifts_at_most(patch) > SHIFTS_MAX {
             // This program writes hardly any. A copy of the value takes its operations one by one, since
@@ -106,7 +106,7 @@ fn too_large() -> String {
     format!("the document would become larger than {PATCHED_BYTES_MAX} bytes")
 }
 
-/// Returns whether a patch doubles or moves what is there already.
+/// Returns whether a patch copies or moves present values.
 fn takes_from_the_value(patch: &[PatchOperation]) -> bool {
     patch.iter().any(|one| matches!(one, PatchOperation::Copy(_) | PatchOperation::Move(_)))
 }
@@ -168,7 +168,7 @@ fn apply_each(
         }
         if shifts > shifts_max {
             return Err(format!(
-                "operation {index}: items of lists are shifted {shifts_max} times"
+                "operation {index}: list items would be moved more than {shifts_max} times"
             ));
         }
         json_patch::patch_unsafe(value, std::slice::from_ref(one)).map_err(|e| e.to_string())?;
@@ -347,7 +347,7 @@ mod tests {
             apply_each(&mut value.clone(), &patch, 100_000)
         };
         let refused = shifted("/l/0", 100).unwrap_err();
-        assert_eq!(refused, "operation 95: items of lists are shifted 100000 times");
+        assert_eq!(refused, "operation 95: list items would be moved more than 100000 times");
         assert!(shifted("/l/0", 90).is_ok() && shifted("/l/-", 1000).is_ok());
     }
 

@@ -1,4 +1,4 @@
-//! Projections: files made from the state for people and other programs.
+//! Projections: files with the state for people and other programs.
 //!
 //! They are derived and can always be made again. Each JSON projection carries the digest of its
 //! own content, by which a file that a person edited is told from one that this program wrote at
@@ -10,7 +10,7 @@ use super::journal::Snapshot;
 use super::manifest::Manifest;
 use super::{Digest, Document, JournalId, Version};
 
-/// The copy of the document. Written after all others: its version says how far they all are.
+/// The copy of the document. It is written last, so its version vouches for all projections.
 pub const STATE_FILE: &str = "state.json";
 
 /// The constraints by themselves.
@@ -41,7 +41,7 @@ pub enum Origin {
     },
     /// What a power cut leaves: empty, filled with zeros, or cut short.
     PowerCut,
-    /// Somebody else wrote it.
+    /// Another program or a person wrote it.
     Edited,
 }
 
@@ -88,14 +88,14 @@ fn seal(content: &Value) -> String {
     Digest::of_json(&beside).to_hex()[..16].to_owned()
 }
 
-/// Returns whether a `state.json` is one of the older PMPO skill, which had no journal.
+/// Returns whether the older PMPO skill, which had no journal, wrote a `state.json`.
 pub fn is_of_older_skill(bytes: &[u8]) -> bool {
     let Ok(content) = serde_json::from_slice::<Map<String, Value>>(bytes) else { return false };
     let has = |field| content.get(field).is_some_and(Value::is_string);
     has("refinement_id") && has("convergence_status") && !content.contains_key("seal")
 }
 
-/// Returns what a JSON projection on the disk turns out to be.
+/// Returns the origin of a JSON projection on the disk.
 pub fn origin(bytes: &[u8]) -> Origin {
     match serde_json::from_slice::<Map<String, Value>>(bytes) {
         Ok(content) => origin_of_content(content),

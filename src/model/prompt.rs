@@ -32,7 +32,7 @@ Long parts of the state are cut here. To see one whole, call `load_state` with `
 pub struct Unrenderable {
     /// The prompt.
     pub prompt: String,
-    /// Why.
+    /// The cause.
     pub reason: String,
 }
 

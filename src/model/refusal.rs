@@ -1,4 +1,4 @@
-//! Why an operation was not done, in a form that tells a person or a model what to do next.
+//! Refusals: why an operation was refused, and what a person or a model can do next.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -6,22 +6,22 @@ use serde_json::{Value, json};
 use super::text::shortened;
 use super::{Time, Version};
 
-/// Characters of one text of a refusal. What a caller sent may be in it, however long that was.
+/// Characters of one text of a refusal, which may quote the caller's input of any length.
 const TEXT_CHARACTERS_MAX: usize = 600;
-/// Places of a value that one refusal names.
+/// Violations that one refusal lists.
 const VIOLATIONS_MAX: usize = 20;
 
-/// A reason for which an operation was refused. Nothing was written.
+/// The reason for refusing an operation. Nothing was written.
 ///
-/// Every variant is a situation that a caller may want to handle by itself; its code does not
-/// change. Each answers three questions: which situation ([`Refusal::code`]), what was wrong
-/// ([`std::fmt::Display`]) and what to do next ([`Refusal::hint`]).
+/// Each variant is a situation that a caller can handle, with a stable code. It has three parts:
+/// the situation ([`Refusal::code`]), the problem ([`std::fmt::Display`]) and the next step
+/// ([`Refusal::hint`]).
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refusal {
-    /// The name cannot be an artifact's name.
+    /// The text is not a valid artifact name.
     #[error("{given:?} cannot be a name: {rule}")]
     InvalidName {
-        /// What was given, cut to 80 characters.
+        /// The text, cut to 80 characters.
         given: String,
         /// The rule that it breaks.
         rule: String,
@@ -29,51 +29,51 @@ pub enum Refusal {
     /// An argument is missing, unknown, of the wrong type or out of bounds.
     #[error("{message}")]
     InvalidArgument {
-        /// What is wrong, naming the argument.
+        /// The problem, naming the argument.
         message: String,
-        /// What to pass instead.
+        /// The value to pass instead.
         hint: String,
     },
-    /// There is no such thing in this workspace.
+    /// The workspace does not have it.
     #[error("there is no {what}")]
     NotFound {
-        /// The kind and the name of what was asked for.
+        /// The kind and the name of the missing thing.
         what: String,
         /// Where to look instead.
         hint: String,
     },
-    /// The artifact exists and is another than the one asked for.
+    /// The name belongs to another existing artifact.
     #[error("{message}")]
     AlreadyExists {
-        /// What exists already.
+        /// A text that names the existing artifact.
         message: String,
     },
-    /// A value does not have the form that its schema asks for.
-    #[error("{what} does not have the form it needs: {}", summary(violations))]
+    /// A value does not match its schema.
+    #[error("{what} does not match its schema: {}", summary(violations))]
     SchemaViolation {
-        /// What was checked.
+        /// The name of the checked value.
         what: String,
-        /// Every place that is wrong.
+        /// All violations.
         violations: Vec<Violation>,
     },
-    /// Somebody else wrote since the caller read.
-    #[error("expected version {expected}, but version {current} is the newest")]
+    /// Another caller wrote since this caller read.
+    #[error("expected version {expected}, but the newest version is {current}")]
     Conflict {
         /// The version that the caller expected.
         expected: Version,
         /// The newest version.
         current: Version,
     },
-    /// The present phase does not know the event, or is not the phase that the caller believes.
+    /// The present phase has no such event, or is not the phase that the caller named.
     #[error("{message}")]
     InvalidTransition {
         /// The present phase.
         from: String,
-        /// The event that was sent.
+        /// The sent event.
         event: String,
-        /// The events that the present phase knows.
+        /// The events of the present phase.
         allowed: Vec<String>,
-        /// What is wrong.
+        /// The problem.
         message: String,
     },
     /// The event is known, but what it needs does not hold.
@@ -81,55 +81,55 @@ pub enum Refusal {
     GuardFailed {
         /// The present phase.
         from: String,
-        /// The event that was sent.
+        /// The sent event.
         event: String,
         /// Every part of a guard that did not hold.
         unmet: Vec<Unmet>,
     },
-    /// No domain goes by that name.
+    /// There is no domain of that name.
     #[error("Unknown artifact_type: {given}")]
     UnknownArtifactType {
-        /// What was given.
+        /// The caller's text.
         given: String,
-        /// The types there are.
+        /// The existing types.
         known: Vec<String>,
     },
-    /// No workflow goes by that name.
+    /// There is no workflow of that name.
     #[error("unknown workflow: {given}")]
     UnknownWorkflow {
-        /// What was given.
+        /// The caller's text.
         given: String,
-        /// The workflows there are.
+        /// The existing workflows.
         known: Vec<String>,
     },
     /// Only a person may do this.
     #[error("{what} needs a person's decision")]
     ApprovalRequired {
-        /// What was asked for.
+        /// The requested operation.
         what: String,
         /// The command that a person can run.
         command: String,
     },
-    /// A person was asked and did not agree, or could not be asked.
+    /// The person refused, or the server could not ask them.
     #[error("{message}")]
     NotApproved {
-        /// What came of asking.
+        /// The result of asking.
         message: String,
-        /// What to do instead.
+        /// The next step.
         hint: String,
     },
-    /// Something claims a right that it does not have.
+    /// The caller lacks a right.
     #[error("{message}")]
     Forbidden {
-        /// What is wrong with the claim.
+        /// The missing right.
         message: String,
-        /// How the right would be had.
+        /// How to get the right.
         hint: String,
     },
-    /// Whoever called wants the answer no more.
+    /// The caller cancelled the call.
     #[error("the call was cancelled: {outcome}")]
     Cancelled {
-        /// What came of it.
+        /// What the call has written.
         outcome: String,
     },
     /// The cycle is closed.
@@ -137,60 +137,60 @@ pub enum Refusal {
     Finalized {
         /// The artifact.
         name: String,
-        /// When.
+        /// The time of the call of `finalize`.
         at: Time,
     },
     /// Something is larger than its limit.
-    #[error("{what} is too large: {actual} {unit}, and {limit} is the limit")]
+    #[error("{what} is too large: {actual} {unit}; the limit is {limit}")]
     TooLarge {
-        /// What is too large.
+        /// The name of the value.
         what: String,
         /// Its size.
         actual: usize,
         /// The limit.
         limit: usize,
-        /// What is counted.
+        /// The unit of the size.
         unit: &'static str,
     },
-    /// This program or this storage cannot do that by its nature.
+    /// This program or this provider does not support the operation.
     #[error("{what}")]
     Unsupported {
-        /// What cannot be done, and by whom.
+        /// The operation, and the part that does not support it.
         what: String,
-        /// What can.
+        /// The alternative.
         hint: String,
     },
-    /// The workspace can be read but not written.
+    /// The workspace is read-only.
     #[error("the workspace is read-only: {reason}")]
     ReadOnly {
-        /// Why.
+        /// The cause.
         reason: String,
     },
-    /// The storage did not do what it was asked to. Whether the operation was stored is unknown.
+    /// The storage failed. The operation may or may not be stored.
     #[error("the storage is unavailable: {reason}")]
     StorageUnavailable {
-        /// What failed.
+        /// The failure.
         reason: String,
     },
-    /// The journal is damaged. It is kept as it is, and nothing is written to it.
+    /// The journal is damaged. The server keeps it unchanged and does not write to it.
     #[error("the journal of {name} is damaged: {damage}")]
     StorageCorrupt {
         /// The artifact.
         name: String,
-        /// Where, and in what way.
+        /// The place and the kind of the damage.
         damage: String,
     },
-    /// A bug of ours.
+    /// A bug in refiner.
     #[error("internal error: {0}")]
     Internal(String),
 }
 
-/// One place of a value that is not as its schema asks.
+/// One place where a value violates its schema.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
-    /// The place, as a JSON Pointer.
+    /// The JSON Pointer of the place.
     pub pointer: String,
-    /// What was expected there.
+    /// The problem.
     pub message: String,
 }
 
@@ -206,7 +206,7 @@ pub struct Unmet {
 }
 
 impl Refusal {
-    /// Returns a refusal of one argument.
+    /// Returns the refusal of an argument.
     pub fn argument(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::InvalidArgument { message: message.into(), hint: hint.into() }
     }
@@ -237,7 +237,7 @@ impl Refusal {
         }
     }
 
-    /// Returns what to do next.
+    /// Returns the next step.
     pub fn hint(&self) -> String {
         match self {
             Self::InvalidName { .. } => "use 1 to 64 of a-z 0-9 . _ - , beginning with a letter or a digit, such as \"my-logo\"".into(),
@@ -246,31 +246,31 @@ impl Refusal {
             | Self::Unsupported { hint, .. }
             | Self::NotApproved { hint, .. }
             | Self::Forbidden { hint, .. } => hint.clone(),
-            Self::AlreadyExists { .. } => "choose another name, or call load_state to go on with what exists".into(),
+            Self::AlreadyExists { .. } => "choose another name, or call load_state to continue the existing artifact".into(),
             Self::SchemaViolation { .. } => "correct the places named in violations and call again; nothing was written".into(),
             Self::Conflict { current, .. } => format!(
                 "call load_state, merge your change into version {current}, and call again with expected_version {current}"
             ),
             Self::InvalidTransition { allowed, .. } => match allowed.is_empty() {
                 true => "the loop has ended: call finalize, or init_state to begin a new cycle".into(),
-                false => format!("call load_state to see where the loop is; possible here: {}", allowed.join(", ")),
+                false => format!("call load_state to see the present phase; allowed events: {}", allowed.join(", ")),
             },
-            Self::GuardFailed { .. } => "do what each part of unmet needs, then send the event again; dry_run shows what would happen".into(),
+            Self::GuardFailed { .. } => "satisfy each part of unmet, then send the event again; dry_run shows the outcome without writing".into(),
             Self::UnknownArtifactType { known, .. } => format!("use one of: {}", known.join(", ")),
             Self::UnknownWorkflow { known, .. } => format!("use one of: {}", known.join(", ")),
             Self::ApprovalRequired { command, .. } => format!("ask your user; a person can run: {command}"),
-            Self::Cancelled { .. } => "call again to have it done; what was answered before is kept".into(),
+            Self::Cancelled { .. } => "repeat the call to finish it; results that were already returned are kept".into(),
             Self::Finalized { .. } => "call init_state with the same name to begin the next cycle".into(),
-            Self::TooLarge { .. } => "send less at once, or keep large content in files under dist/ and save their paths".into(),
-            Self::ReadOnly { .. } => "make .refiner writable for this user, or copy it to where it is".into(),
+            Self::TooLarge { .. } => "send less in one call, or keep large content in files under dist/ and save their paths".into(),
+            Self::ReadOnly { .. } => "make .refiner writable for this user, or copy it to a writable folder".into(),
             Self::StorageUnavailable { .. } => "the outcome is unknown: call again with the same idempotency_key, or load_state first to see whether it was stored".into(),
             Self::StorageCorrupt { name, .. } => format!("every byte is kept and reading still works; a person can run: refiner doctor {name}"),
-            Self::Internal(_) => "this is a bug in refiner: the server's log on stderr says more; other calls still work".into(),
+            Self::Internal(_) => "this is a bug in refiner: the server's log on stderr has details; other calls still work".into(),
         }
     }
 
-    /// Returns the refusal as the object that CONTRACT.md fixes: code, message, hint, and what
-    /// belongs to the situation.
+    /// Returns the refusal as the JSON object of CONTRACT.md: code, message, hint, and the details
+    /// of the situation.
     pub fn to_json(&self) -> Value {
         let mut object = json!({
             "code": self.code(),
@@ -310,7 +310,7 @@ impl Violation {
     }
 }
 
-/// Returns a text as a refusal repeats it.
+/// Shortens a text for a refusal.
 fn short(text: &str) -> String {
     shortened(text, TEXT_CHARACTERS_MAX)
 }

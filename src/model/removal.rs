@@ -1,4 +1,4 @@
-//! Removals: entries that take away what was there before them.
+//! Removals: entries that remove earlier data.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,16 +8,16 @@ use super::{Time, Version};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Removal {
-    /// Everything that the artifact was about: a cycle begins with nothing in it.
+    /// All content of the artifact: an empty cycle begins.
     Reset,
-    /// The artifact. Its versions can still be read, and go on if the name is taken again.
+    /// The artifact. Its versions stay readable, and a new artifact of its name continues them.
     Delete,
-    /// The artifact, and everything that was ever stored of it. Only the count goes on.
+    /// The artifact and all its stored data, except the version count.
     Purge,
 }
 
 impl Removal {
-    /// Returns whether there is no artifact any more after it.
+    /// Returns whether it deletes the artifact.
     pub fn ends_life(self) -> bool {
         self != Self::Reset
     }

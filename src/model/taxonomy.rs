@@ -25,7 +25,7 @@ pub enum Family {
 /// What there is to know of a content type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Route {
-    /// Its name.
+    /// The content type's name.
     pub content_type: &'static str,
     /// The artifact type that it usually belongs to.
     pub artifact_type: &'static str,
@@ -130,18 +130,18 @@ impl EvaluationMethod {
         }
     }
 
-    /// Returns what whoever evaluates is to look at.
+    /// Returns the instruction for the evaluating model.
     pub fn focus(self) -> &'static str {
         match self {
-            Self::OutputInspection => "open each file and judge its content, not its intention",
+            Self::OutputInspection => "open each file and judge its actual content, not its intent",
             Self::PromptQuality => {
-                "read the prompt as the model that gets it and nothing else: is each instruction clear, specific, free of contradiction, and possible on the target platform?"
+                "read the prompt as a model that receives only this prompt: is each instruction clear, specific, free of contradiction, and possible on the target platform?"
             }
             Self::TestExecution => {
-                "run the prompt on a realistic input, keep what comes out under test-outputs/, and judge the prompt and what it made"
+                "run the prompt on a realistic input, save the result under test-outputs/, and judge both the prompt and the result"
             }
             Self::PerComponent => {
-                "judge each component by its own evaluation, then whether they fit together; one decision for the whole"
+                "judge each component by its own evaluation, then judge whether they fit together; make one decision for the whole"
             }
         }
     }

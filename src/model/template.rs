@@ -82,7 +82,7 @@ impl Sandbox {
 /// Returns an error with its cause, and a word on the budget where that is the cause.
 fn told(error: &Error) -> String {
     match error.kind() {
-        ErrorKind::OutOfFuel => format!("it takes more steps than a template may: {error:#}"),
+        ErrorKind::OutOfFuel => format!("the template takes too many steps: {error:#}"),
         _ => format!("{error:#}"),
     }
 }
@@ -103,7 +103,10 @@ impl Budget {
     /// Fails when too many bytes were counted.
     fn check(&self) -> Result<(), String> {
         if self.bytes.load(Ordering::Relaxed) > BYTES_MAX {
-            return Err(format!("it reads and makes more than {} MiB", BYTES_MAX >> 20));
+            return Err(format!(
+                "the template reads and produces more than {} MiB",
+                BYTES_MAX >> 20
+            ));
         }
         Ok(())
     }

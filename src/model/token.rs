@@ -1,8 +1,8 @@
-//! Tokens: who may do what in which workspace, and until when.
+//! Tokens: the rights of a bearer in a workspace, with an optional expiry.
 //!
-//! A token is 256 random bits, known to its bearer only. What is kept of it is a digest, so that
-//! whoever reads the list of tokens has none of them; as its bits are random, the digest needs no
-//! salt and no slowness.
+//! A token is 256 random bits, known only to its bearer. The list of tokens stores its digest, so
+//! reading the list reveals no token. The bits are random, so the digest needs no salt and no
+//! slowness.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,22 +14,22 @@ use serde::{Deserialize, Serialize};
 
 use super::{Digest, Name, Time};
 
-/// What every token begins with, so that whoever finds one knows what it is.
+/// The prefix of every token, which makes a leaked token recognizable.
 const PREFIX: &str = "refiner_";
 /// Characters of a token: the prefix, and 32 bytes in base64.
 const CHARACTERS: usize = PREFIX.len() + 43;
-/// Keeps these digests apart from any other of the same bytes.
+/// Separates these digests from other digests of the same bytes.
 const CONTEXT: &str = "refiner 1 bearer token";
 
 /// What a token lets its bearer do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
-    /// See what there is.
+    /// Read.
     Read,
     /// Change it, as an agent does.
     Write,
-    /// Decide what only a person may decide.
+    /// Make decisions that only a person may make.
     Approve,
 }
 
@@ -62,13 +62,13 @@ impl FromStr for Scope {
     }
 }
 
-/// A token as it is kept. It leads back to no [`Secret`].
+/// A stored token. It does not reveal the [`Secret`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Token {
-    /// What it is called when it is revoked; no secret.
+    /// The id for revoking it; not a secret.
     pub id: String,
-    /// Whose it is, in its maker's words.
+    /// The name of its holder, given by its maker.
     pub name: Name,
     /// What it lets its bearer do.
     pub scopes: BTreeSet<Scope>,
@@ -82,7 +82,7 @@ pub struct Token {
     pub digest: Digest,
 }
 
-/// A token as its bearer has it.
+/// The secret of a token's bearer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -137,7 +137,7 @@ impl Grant {
         &self.name
     }
 
-    /// Returns whether it lets its bearer do this.
+    /// Returns whether it includes a scope.
     pub fn has(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
     }
@@ -146,19 +146,19 @@ impl Grant {
 /// Why a token gives no right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
-    /// It is none of those that are kept: made up, mistyped or revoked.
+    /// It is not in the list: invented, mistyped or revoked.
     #[error("the token is unknown: it was never made, or it was revoked")]
     Unknown,
     /// It is over.
     #[error("the token has expired")]
     Expired,
-    /// It is good for another workspace.
+    /// It belongs to another workspace.
     #[error("the token belongs to another workspace")]
     Elsewhere,
 }
 
 impl Token {
-    /// Returns whether it is over.
+    /// Returns whether it has expired.
     pub fn has_expired(&self, now: Time) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
     }
@@ -177,10 +177,9 @@ impl Token {
     }
 }
 
-/// Finds the token that somebody presents.
+/// Finds the presented token.
 ///
-/// All of them are compared, each in the same time wherever it differs, so that how long this takes
-/// says nothing about any.
+/// It compares all of them, each in constant time, so the duration reveals nothing about any.
 pub fn find<'a>(tokens: &'a [Token], presented: &str) -> Result<&'a Token, Invalid> {
     let digest = Secret::parse(presented).ok_or(Invalid::Unknown)?.digest();
     let found =

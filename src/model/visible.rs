@@ -16,7 +16,8 @@ pub enum Form {
     Json,
 }
 
-/// Returns whether a terminal obeys a character: a control other than newline and tab, or a change of
+/// Returns whether a character controls a terminal: a control other than newline and tab, or a
+/// change of
 /// direction.
 pub fn is_obeyed(character: char) -> bool {
     match character {

@@ -52,9 +52,9 @@ pub struct Definition {
     pub id: Name,
     /// Raised with every change.
     pub version: u32,
-    /// A few words.
+    /// A short title.
     pub title: String,
-    /// What it is for.
+    /// Its purpose.
     #[serde(default)]
     pub description: String,
     /// The phase that a cycle begins in.
@@ -84,9 +84,9 @@ pub struct Definition {
 /// What a host shows of a prompt before it is rendered.
 #[derive(Clone, Debug, Deserialize)]
 pub struct PromptTitle {
-    /// A few words.
+    /// A short title.
     pub title: String,
-    /// What it is for.
+    /// Its purpose.
     pub description: String,
 }
 
@@ -351,7 +351,7 @@ fn check_targets(definition: &Definition) -> Vec<Violation> {
                 .iter()
                 .any(|earlier| earlier.guard.is_none() || earlier.guard == candidate.guard)
             {
-                violations.push(violation(place, "an earlier candidate always comes first"));
+                violations.push(violation(place, "an earlier candidate always matches first"));
             }
         }
     }

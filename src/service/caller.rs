@@ -1,4 +1,4 @@
-//! Who calls.
+//! The caller of an operation.
 
 use super::{Consent, Progress, Service};
 #[cfg(test)]
@@ -6,10 +6,10 @@ use crate::model::gate::ApprovalBinding;
 use crate::model::token::Grant;
 use crate::model::{Refusal, limits};
 
-/// Who calls.
+/// The caller of an operation: a client, its rights, and a person's consent if there is one.
 ///
-/// Whether a person agreed to the call is nobody's to look at but `Service::consent`'s, so that no
-/// operation takes an agreement for good that was not proven as the user wants it.
+/// The consent is private: only `Service::consent` reads it, so no operation can accept an unproven
+/// consent.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// The client's name and version, for the journal.
@@ -19,35 +19,35 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Makes a caller of a client's name and version. Nothing is decided by them.
+    /// Makes a caller from a client's name and version. No decision depends on them.
     pub fn new(actor: &str) -> Self {
         let printable = actor.chars().filter(|c| !c.is_control());
         let actor = printable.take(limits::ACTOR_CHARACTERS_MAX).collect();
         Self { actor, consent: None, progress: Progress::default() }
     }
 
-    /// Returns the caller with somebody who hears how far the call comes, and may cancel it.
+    /// Returns the caller with a progress listener, which may also cancel the call.
     #[must_use]
     pub fn attended_by(self, progress: Progress) -> Self {
         Self { progress, ..self }
     }
 
-    /// Returns the caller with the token that it called with, for the journal: first, since the
-    /// rest is what the client says of itself.
+    /// Returns the caller with its token. The journal names the token first, because the rest is
+    /// the client's own statement.
     #[must_use]
     pub fn bearing(self, grant: &Grant) -> Self {
         let actor = format!("token {} ({}): {}", grant.name(), grant.id(), self.actor);
         Self { actor: Self::new(&actor).actor, ..self }
     }
 
-    /// Returns the caller after a person confirmed the call in a way that a model cannot. It holds
-    /// for what they saw; no argument of a call comes near it.
+    /// Returns the caller with a person's consent, given in a way that a model cannot use. The
+    /// consent covers only what the person saw, and no argument of a call can set it.
     #[must_use]
     pub fn confirmed_for(self, consent: Consent) -> Self {
         Self { consent: Some(consent), ..self }
     }
 
-    /// Returns a caller who may do whatever a person may.
+    /// Returns a caller with every right of a person.
     #[cfg(test)]
     pub(crate) fn confirmed(self) -> Self {
         self.confirmed_for(Consent::new(ApprovalBinding::Anything, None))
@@ -55,10 +55,10 @@ impl Caller {
 }
 
 impl Service {
-    /// Returns a person's agreement to a call, if there is one.
+    /// Returns a person's consent to a call, if there is one.
     ///
-    /// Refuses one that is not proven as the user's configuration wants it, whatever face it came
-    /// through. See [`Service::check_proven`].
+    /// Refuses a consent without the proof that the user's configuration requires, for every
+    /// interface. See [`Service::check_proven`].
     pub(super) fn consent(&self, caller: &Caller) -> Result<Option<Consent>, Refusal> {
         let Some(consent) = &caller.consent else { return Ok(None) };
         self.check_proven(consent.grant.as_ref())?;

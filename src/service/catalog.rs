@@ -16,10 +16,10 @@ use crate::model::workflow::Bundle;
 use crate::model::{Digest, Document, Name, Refusal, Workflow};
 use crate::workspace::{Trust, Workspace};
 
-/// Definitions of running cycles that are kept compiled.
+/// Compiled definitions of running cycles in memory.
 const COMPILED_MAX: usize = 64;
 
-/// The project's own workflows that are looked at. A folder may bring any number.
+/// The limit of the project's own workflows. A folder may contain any number.
 const OWN_MAX: usize = 100;
 
 /// The built-in workflows: name, definition, prompts. A new one is a folder under `prompts/` and a
@@ -50,12 +50,12 @@ struct BuiltIn {
     prompts: &'static [(&'static str, &'static str)],
 }
 
-/// A workflow with the bundle that it was made of.
+/// A workflow and its bundle.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
-    /// What is stored with a cycle.
+    /// The source, which the journal stores with a cycle.
     pub(super) bundle: Bundle,
-    /// The same, compiled.
+    /// The compiled workflow.
     pub(super) workflow: Arc<Workflow>,
 }
 
@@ -78,13 +78,13 @@ fn compile_built_in(built_in: &BuiltIn) -> Known {
 #[derive(Debug)]
 pub(super) struct Catalog {
     workspace: Option<Workspace>,
-    /// What the user trusts. Without it nothing that the project brings is used.
+    /// The user's trust. Without it the catalog uses no workflow of the project.
     trust: Option<Trust>,
     by_digest: Mutex<HashMap<Digest, Arc<Workflow>>>,
 }
 
 impl Catalog {
-    /// Makes a catalog of the built-in workflows and of the project's own.
+    /// Makes a catalog of the built-in workflows and the project's own.
     pub(super) fn new(workspace: Option<Workspace>, trust: Option<Trust>) -> Self {
         Self { workspace, trust, by_digest: Mutex::default() }
     }
@@ -94,13 +94,13 @@ impl Catalog {
         self.workspace.as_ref()
     }
 
-    /// Returns what the user trusts of the project, if that is known.
+    /// Returns the user's trust in the project, if it is known.
     pub(super) fn trust(&self) -> Option<&Trust> {
         self.trust.as_ref()
     }
 
-    /// Returns the workflow by a name, or why it cannot be used. A project's own cannot take the name
-    /// of a built-in one, and is refused while its user does not trust it as it is.
+    /// Returns a workflow by name, or the reason why it cannot be used. A project's own workflow
+    /// cannot replace a built-in one, and is refused until the user trusts its present content.
     pub(super) fn find(&self, name: &Name) -> Result<Known, Refusal> {
         if let Some(known) = COMPILED_BUILT_IN.get(name.as_str()) {
             return Ok(known.clone());
@@ -117,14 +117,14 @@ impl Catalog {
         }
         Err(Refusal::argument(
             format!(
-                "the workflow in .refiner/workflows/{name}/ calls itself {}",
+                "the workflow in .refiner/workflows/{name}/ has the id {}",
                 workflow.definition.id
             ),
             "give the folder and the workflow's id the same name",
         ))
     }
 
-    /// Reads one of the project's own workflows, whether or not it is trusted.
+    /// Reads one of the project's own workflows, trusted or not.
     pub(super) fn read_own(&self, name: &Name) -> Result<Option<Bundle>, Refusal> {
         let Some(workspace) = &self.workspace else { return Ok(None) };
         workspace.read_workflow(name).map_err(|error| {
@@ -144,8 +144,8 @@ impl Catalog {
         names
     }
 
-    /// Returns the names of the workflows that can be used, in order: what the project brings is
-    /// among them once it is trusted.
+    /// Returns the names of all usable workflows, in order. Those of the project are included once
+    /// the user trusts them.
     pub(super) fn names(&self) -> Vec<String> {
         let is_trusted = |name: &Name| {
             let bundle = self.read_own(name).ok().flatten();
@@ -158,13 +158,15 @@ impl Catalog {
         names
     }
 
-    /// Returns the refusal of a name that no workflow has. What is there and not trusted is named
-    /// with that.
+    /// Returns the refusal of an unknown workflow name. It marks existing workflows that the user
+    /// does not trust yet.
     pub(super) fn unknown(&self, given: &str) -> Refusal {
         let mut known = self.names();
         let own = self.own_names().into_iter().map(String::from);
         let untrusted: Vec<String> = own.filter(|name| !known.contains(name)).collect();
-        known.extend(untrusted.iter().map(|name| format!("{name} (once refiner trust trusts it)")));
+        known.extend(
+            untrusted.iter().map(|name| format!("{name} (after a person runs refiner trust)")),
+        );
         Refusal::UnknownWorkflow { given: given.to_owned(), known }
     }
 
@@ -173,12 +175,12 @@ impl Catalog {
         trust.is_some_and(|trust| trust.current().workflows.contains_key(&digest))
     }
 
-    /// Returns whether a definition that a journal brings may be used.
+    /// Returns whether a definition from a journal may be used.
     pub(super) fn is_usable(&self, digest: Digest) -> bool {
         is_built_in(digest) || earlier::is_earlier(digest) || self.trusts(digest)
     }
 
-    /// Refuses to use the definition that a cycle began with when it is not known to be good.
+    /// Refuses the definition of a cycle unless it is built in or trusted.
     pub(super) fn check_usable(&self, document: &Document) -> Result<(), Refusal> {
         if self.is_usable(document.definition) {
             return Ok(());
@@ -186,8 +188,8 @@ impl Catalog {
         Err(untrusted_journal(document))
     }
 
-    /// Returns the workflow with a digest, if it is built in or was compiled before. Whether it may
-    /// be used is for [`Catalog::check_usable`] to say.
+    /// Returns the workflow with a digest, if it is built in or already compiled. The caller must
+    /// ask [`Catalog::check_usable`] whether it may be used.
     pub(super) fn by_digest(&self, digest: Digest) -> Option<Arc<Workflow>> {
         let built_in = COMPILED_BUILT_IN.values().find(|known| known.workflow.digest == digest);
         if let Some(known) = built_in {
@@ -196,8 +198,8 @@ impl Catalog {
         self.by_digest.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned()
     }
 
-    /// Compiles a workflow that a cycle began with, and keeps it. Its text has to be the one that the
-    /// digest names, since that is what was trusted.
+    /// Compiles the workflow of a cycle and keeps it. Its text must match the digest, because the
+    /// user trusts the digest.
     pub(super) fn compile(&self, digest: Digest, stored: &[u8]) -> Result<Arc<Workflow>, Refusal> {
         let broken = |reason: String| {
             Refusal::Internal(format!(
@@ -207,7 +209,7 @@ impl Catalog {
         let bundle: Bundle =
             serde_json::from_slice(stored).map_err(|error| broken(error.to_string()))?;
         if bundle.digest() != digest {
-            return Err(broken(format!("its text is not the one of {digest}")));
+            return Err(broken(format!("its text does not match the digest {digest}")));
         }
         let workflow =
             Workflow::compile(&bundle).map_err(|violations| broken(format!("{violations:?}")))?;
@@ -225,13 +227,14 @@ fn is_built_in(digest: Digest) -> bool {
     COMPILED_BUILT_IN.values().any(|known| known.workflow.digest == digest)
 }
 
-/// What a person does about a refusal of what a project brings.
-const TRUST_HINT: &str = "ask your user: a person can run refiner trust, which shows it and asks";
+/// The hint of a refusal of an untrusted workflow.
+const TRUST_HINT: &str =
+    "ask your user to run refiner trust, which shows the workflow and asks for a decision";
 
 fn untrusted_folder(name: &Name) -> Refusal {
     Refusal::Forbidden {
         message: format!(
-            "the workflow {name} is the project's own, in .refiner/workflows/{name}/, and as it is there its user does not trust it"
+            "the user does not trust the project's workflow {name} as it is now in .refiner/workflows/{name}/"
         ),
         hint: TRUST_HINT.to_owned(),
     }
@@ -240,16 +243,16 @@ fn untrusted_folder(name: &Name) -> Refusal {
 fn untrusted_journal(document: &Document) -> Refusal {
     Refusal::Forbidden {
         message: format!(
-            "the journal of {} brings a workflow of its own, {} ({}…), which its user does not trust",
+            "the journal of {} contains its own workflow, {} ({}…), which the user does not trust",
             document.artifact_name,
             document.workflow,
             beginning(document.definition)
         ),
-        hint: format!("{TRUST_HINT}; load_state and history read the artifact without it"),
+        hint: format!("{TRUST_HINT}; load_state and history work without that decision"),
     }
 }
 
-/// Returns as much of a digest as tells it from others.
+/// Returns the first digits of a digest, enough to distinguish it.
 pub(super) fn beginning(digest: Digest) -> String {
     let mut hex = digest.to_hex();
     hex.truncate(12);
@@ -262,7 +265,7 @@ impl Service {
         self.catalog.names()
     }
 
-    /// Returns the definition of a workflow, or why it cannot be used.
+    /// Returns the definition of a workflow, or the reason why it cannot be used.
     pub fn workflow(&self, name: &Name) -> Result<Value, Refusal> {
         self.catalog.find(name).map(|known| known.bundle.workflow)
     }
@@ -273,7 +276,7 @@ pub(super) fn built_in(name: &Name) -> Option<Arc<Workflow>> {
     COMPILED_BUILT_IN.get(name.as_str()).map(|known| Arc::clone(&known.workflow))
 }
 
-/// Returns a workflow where any will do.
+/// Returns an arbitrary built-in workflow.
 pub(super) fn any_built_in() -> Arc<Workflow> {
     Arc::clone(&COMPILED_BUILT_IN[BUILT_IN[0].name].workflow)
 }

@@ -42,8 +42,8 @@ pub struct Checkpointed {
 }
 
 impl Service {
-    /// Names the present state. Every version can be restored without it; a name makes it easy to
-    /// find.
+    /// Gives the present version a name. Every version can be restored without one; a name makes it
+    /// easy to find.
     pub async fn checkpoint(
         &self,
         arguments: Checkpoint,
@@ -54,7 +54,7 @@ impl Service {
         if self.provider.volatile() {
             return Err(Refusal::Unsupported {
                 what: format!(
-                    "a checkpoint is not supported by the {} provider, which forgets with the process",
+                    "the {} provider does not support checkpoints: its data ends with the process",
                     self.provider
                 ),
                 hint: "use the filesystem provider".into(),
@@ -94,7 +94,7 @@ impl Service {
         })
     }
 
-    /// Returns the phase and the iteration of a checkpoint that a repeated call made.
+    /// Returns the phase and the iteration of a checkpoint from the first call of a repeated one.
     async fn made_before(&self, name: &Name, version: Version) -> Result<(String, u32), Refusal> {
         let entry = self.entry(name, version).await?;
         let iteration =

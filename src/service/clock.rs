@@ -1,10 +1,10 @@
-//! Time and ids: the one place where the program gets them from outside.
+//! Time and ids: the only place where the program reads them from the system.
 
 use std::fmt::Debug;
 
 use crate::model::Time;
 
-/// Where time and new ids come from.
+/// The source of time and new ids.
 pub trait Clock: Debug + Send + Sync + 'static {
     /// Returns the present time.
     fn now(&self) -> Time;
@@ -35,7 +35,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A clock that goes on by a second with every look.
+    /// A clock that advances one second at each reading.
     #[derive(Debug, Default)]
     pub(crate) struct ManualClock(AtomicI64);
 

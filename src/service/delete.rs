@@ -1,4 +1,4 @@
-//! `delete_artifact`: takes an artifact away.
+//! `delete_artifact`: removes an artifact.
 
 use std::sync::Arc;
 
@@ -43,9 +43,9 @@ pub struct Deleted {
 }
 
 impl Service {
-    /// Takes an artifact away. It does not exist any more, but for `history`; whoever takes its name
-    /// again goes on counting, and can restore its versions. With `purge` everything that was ever
-    /// stored of it is destroyed, but for the count.
+    /// Removes an artifact. Only `history` still reads it; a new artifact of its name continues the
+    /// version numbers and can restore its versions. `purge` destroys all stored data except the
+    /// version count.
     ///
     /// Only a person may do this, whether the cycle is open or closed.
     pub async fn delete(&self, arguments: Delete, caller: &Caller) -> Result<Deleted, Refusal> {
@@ -72,7 +72,7 @@ impl Service {
         };
         let stored = self.store_anew(&name, operation).await;
         let (version, mut warnings) = match stored {
-            // Deleted by another call, which is worth saying.
+            // Another call deleted it: the answer says so.
             Err(Refusal::NotFound { .. }) => return Err(self.absent(&name).await?),
             stored => stored?,
         };

@@ -1,4 +1,4 @@
-//! `refiner doctor`: looks at everything that is stored.
+//! `refiner doctor`: examines all stored data.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub struct Diagnosis {
 }
 
 impl Service {
-    /// Looks at everything that is stored. Changes nothing.
+    /// Examines all stored data. Changes nothing.
     pub async fn doctor(&self, arguments: Doctor, caller: &Caller) -> Result<Diagnosis, Refusal> {
         let mut diagnosis = Diagnosis { artifacts: 0, healthy: true, findings: Vec::new() };
         diagnosis.findings.extend(self.hooks.iter().flat_map(Hooks::findings));
@@ -46,7 +46,8 @@ impl Service {
         Ok(diagnosis)
     }
 
-    /// Returns whom to look at, deleted artifacts included. Nobody is opened, since that would already mend something.
+    /// Returns the artifacts to examine, including deleted ones. It opens none of them, because
+    /// opening already repairs some damage.
     async fn patients(&self, name: Option<Name>) -> Result<Vec<Name>, Refusal> {
         let there = self.provider.list(None, usize::MAX).await;
         let deleted = self.provider.deleted(None, usize::MAX).await;
@@ -61,7 +62,8 @@ impl Service {
     }
 }
 
-/// Says why an artifact could not be looked at. The others are looked at all the same.
+/// Returns the finding for an artifact that could not be examined. The examination of the others
+/// goes on.
 fn unexamined(name: &Name, error: &storage::Error) -> Finding {
     let refusal = refusal(name, error);
     Finding {

@@ -1,4 +1,4 @@
-//! Looking at the files of an artifact: which of them are the result, and what measuring them finds.
+//! Examining the files of an artifact: which files are the result, and what the checks measure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,20 +14,20 @@ use crate::model::refusal::Violation;
 use crate::model::{Digest, Document, Name, Refusal, limits, step};
 use crate::storage::OutputFile;
 
-/// Bytes of contents that one iteration keeps.
+/// Bytes of file contents that the journal keeps for one iteration.
 const KEPT_BYTES_MAX: usize = 64 << 20;
 
-/// What was seen of an artifact's files.
+/// The result of examining an artifact's files.
 #[derive(Clone, Debug)]
 pub(super) struct Examined {
     pub(super) examination: Arc<Examination>,
-    /// The contents of the manifest's files that no earlier entry brought.
+    /// The contents of the manifest's files that no earlier entry stored.
     pub(super) contents: Vec<Vec<u8>>,
 }
 
 impl Service {
-    /// Looks at the files of an artifact, and measures. `handed_in` is the manifest of the present
-    /// call, if it has one. A call that is cancelled meanwhile looks at no further file and is refused.
+    /// Examines the files of an artifact and runs the checks. `handed_in` is the manifest of the
+    /// present call, if any. A cancelled call stops before the next file and is refused.
     pub(super) async fn examine_files(
         &self,
         document: &Document,
@@ -44,8 +44,8 @@ impl Service {
         Ok(Examined { examination: Arc::new(examination), contents })
     }
 
-    /// Returns the files of an artifact as a person is shown them. Whether they have changed is looked
-    /// for where a gate is open.
+    /// Returns the files of an artifact for a person's decision. While an approval is open, it also
+    /// compares them with the reflection.
     pub(super) async fn files_now(&self, document: &Document) -> Result<FilesNow, Refusal> {
         let there = self.outputs_of(document).await?;
         let mut examination = unexamined(document, None, &there);
@@ -63,7 +63,7 @@ impl Service {
         outputs.map_err(|error| refusal(name, &error))
     }
 
-    /// Notes which files of the manifest are there, and returns the contents that are new.
+    /// Records which files of the manifest exist, and returns the new contents.
     async fn look_at(
         &self,
         document: &Document,
@@ -94,7 +94,7 @@ impl Service {
         Ok(contents)
     }
 
-    /// Reads a file. One that is too large to be kept is not read.
+    /// Reads a file, unless it is too large for the journal.
     async fn content(
         &self,
         name: &Name,
@@ -108,14 +108,14 @@ impl Service {
     }
 }
 
-/// Returns an examination of which nothing was looked at yet.
+/// Returns an examination before any file is read.
 fn unexamined(document: &Document, handed_in: Option<&Value>, there: &[OutputFile]) -> Examination {
     let (manifest, violations) = manifest(document, handed_in, there);
     let measured = document.constraints.clone();
     Examination { manifest, violations, measured, ..Examination::default() }
 }
 
-/// Returns the manifest that counts, and what is wrong with the one that was handed in.
+/// Returns the valid manifest, and the violations of the one that the call passed.
 fn manifest(
     document: &Document,
     handed_in: Option<&Value>,
@@ -139,7 +139,7 @@ fn manifest(
     }
 }
 
-/// Returns the files of the result as they are, and what else is in `dist/` after them.
+/// Returns the present files of the manifest, then the other files in `dist/`.
 fn listed(manifest: &Manifest, there: &[OutputFile]) -> Vec<FileNow> {
     let mut others: BTreeMap<&OutputPath, u64> =
         there.iter().map(|file| (&file.path, file.bytes)).collect();
@@ -149,7 +149,7 @@ fn listed(manifest: &Manifest, there: &[OutputFile]) -> Vec<FileNow> {
     files.into_iter().map(|(path, bytes)| FileNow { path: path.clone(), bytes }).collect()
 }
 
-/// The digests of contents that earlier entries of the cycle brought.
+/// The digests of contents that earlier entries of the cycle stored.
 fn kept_before(document: &Document) -> BTreeSet<Digest> {
     let files = document.manifest.iter().flat_map(|manifest| manifest.files.values());
     files.map(|file| file.digest).collect()

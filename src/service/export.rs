@@ -1,4 +1,4 @@
-//! `export`: an artifact as a folder that other people and programs can read.
+//! `export`: writes an artifact to a folder for other people and programs.
 
 use std::path::PathBuf;
 
@@ -17,13 +17,13 @@ use crate::model::projection;
 use crate::model::{Digest, Name, Refusal, Time, Version};
 use crate::storage::OutputFile;
 
-/// Entries that are read at once.
+/// Entries of one read.
 const ENTRIES: usize = 256;
-/// Files that are listed at once.
+/// Files of one listing.
 const FILES: usize = 10_000;
-/// The file that says what an export is of. Only a folder that has one is ever replaced.
+/// The file that marks an export. `--force` replaces only a folder with this file.
 const EXPORT_FILE: &str = "export.json";
-/// Every version, a line each.
+/// The history, one version in each line.
 const HISTORY_FILE: &str = "history.jsonl";
 
 /// The arguments of `export`.
@@ -31,28 +31,28 @@ const HISTORY_FILE: &str = "history.jsonl";
 pub struct Export {
     /// The artifact.
     pub name: Name,
-    /// The folder to make, whose parent exists.
+    /// The new folder. Its parent must exist.
     pub to: PathBuf,
-    /// Whether every version goes with it.
+    /// Whether to export every version.
     pub history: bool,
     /// Whether an earlier export may be replaced.
     pub force: bool,
 }
 
-/// What was exported.
+/// The result of an export.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Exported {
-    /// The folder that was made.
+    /// The created folder.
     pub folder: String,
     /// The artifact.
     pub name: String,
-    /// The version that it was at.
+    /// The exported version.
     pub version: Version,
-    /// When.
+    /// The time of the export.
     pub at: Time,
-    /// How many files of `dist/` went with it.
+    /// The number of exported files of `dist/`.
     pub files: usize,
-    /// How many versions went with it: none unless they were asked for.
+    /// The number of exported versions: 0 without `history`.
     pub versions: usize,
     /// What of `dist/` did not go with it: what is no regular file, or has a name that not every system has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -77,10 +77,9 @@ struct Line<'a> {
 }
 
 impl Service {
-    /// Makes a folder of an artifact: its document, its readable logs, its files, and if wanted every
-    /// version. `import` takes it over elsewhere. It is there whole or not at all, also when the call
-    /// is cancelled; what was there before is never written over, except an earlier export if
-    /// `force` says so.
+    /// Writes a folder with an artifact's document, readable logs, files and, on request, every
+    /// version, which `import` can read. The folder appears whole or not at all, also when the call
+    /// is cancelled. It replaces nothing except an earlier export, and that only with `force`.
     pub async fn export(&self, arguments: Export, caller: &Caller) -> Result<Exported, Refusal> {
         let newest = self.newest(&arguments.name).await?;
         let snapshot = newest.snapshot;
@@ -96,7 +95,7 @@ impl Service {
             let content = self.provider.output(&arguments.name, &file.path).await;
             let content = content.map_err(|error| refusal(&arguments.name, &error))?;
             let place = place(&arguments.name, &format!("dist/{}", file.path));
-            // One that was taken away meanwhile was not there.
+            // A file that was removed meanwhile counts as absent.
             if let Some(content) = content {
                 staged = staged.with(place, content).await?;
                 files += 1;
@@ -121,7 +120,7 @@ impl Service {
         Ok(exported)
     }
 
-    /// Returns every file of an artifact, however many there are.
+    /// Returns every file of an artifact.
     async fn all_outputs(&self, name: &Name) -> Result<Vec<OutputFile>, Refusal> {
         let mut all: Vec<OutputFile> = Vec::new();
         loop {
@@ -135,7 +134,7 @@ impl Service {
         }
     }
 
-    /// Begins the folder, where there is a place for it.
+    /// Begins the staged folder, if its place is free.
     fn staged(&self, arguments: &Export) -> Result<StagedDir, Refusal> {
         let staged =
             StagedDir::begin(&arguments.to).map_err(|error| unusable(arguments, &error))?;
@@ -153,13 +152,13 @@ impl Service {
             false => Ok(staged),
             true if arguments.force && is_ours() => Ok(staged),
             true => Err(Refusal::argument(
-                format!("{} exists, and nothing was exported over it", staged.path().display()),
-                "name another place with --to; --force replaces an earlier export, and nothing else",
+                format!("{} already exists and was not overwritten", staged.path().display()),
+                "choose another folder with --to; --force replaces only an earlier export",
             )),
         }
     }
 
-    /// Adds what the journal has: the logs of the present cycle, and every version if wanted.
+    /// Adds the logs of the present cycle and, on request, every version.
     async fn with_versions(
         &self,
         mut staged: Sending,
@@ -173,7 +172,7 @@ impl Service {
             caller.progress.check()?;
             let entries = self.provider.read(name, after, ENTRIES).await;
             let mut entries = entries.map_err(|error| refusal(name, &error))?;
-            // What was written meanwhile is of no version that is exported.
+            // Entries after the exported version are not part of the export.
             entries.retain(|entry| entry.version <= snapshot.version);
             let Some(last) = entries.last() else { break };
             after = last.version;
@@ -190,7 +189,7 @@ impl Service {
     }
 }
 
-/// Returns where a file of an artifact is: as in a workspace, so that it can be imported.
+/// Returns the path of an artifact's file, as in a workspace, so `import` finds it.
 fn place(name: &Name, file: &str) -> String {
     format!("artifacts/{name}/{file}")
 }
@@ -237,12 +236,12 @@ fn is_export(content: Option<Vec<u8>>) -> bool {
 
 fn unusable(arguments: &Export, error: &std::io::Error) -> Refusal {
     Refusal::argument(
-        format!("{} cannot be made: {error}", arguments.to.display()),
-        "name a folder that is not there yet, in one that is, with --to",
+        format!("{} cannot be created: {error}", arguments.to.display()),
+        "with --to, name a new folder inside an existing one",
     )
 }
 
-/// A folder that is being written, in threads where that keeps nobody waiting.
+/// A staged folder that blocking threads write, so no other task waits.
 struct Sending(StagedDir);
 
 impl Sending {
@@ -253,7 +252,7 @@ impl Sending {
         added.await.map_err(|error| Refusal::Internal(error.to_string()))?
     }
 
-    /// Puts the folder into its place, unless the call was cancelled.
+    /// Moves the folder to its place, unless the call was cancelled.
     async fn sent(self, caller: &Caller) -> Result<(), Refusal> {
         caller.progress.check()?;
         let sent = tokio::task::spawn_blocking(move || {
@@ -267,7 +266,7 @@ impl Sending {
 fn unwritten(path: &str, error: &std::io::Error) -> Refusal {
     Refusal::argument(
         format!("{path} cannot be written: {error}"),
-        "nothing was exported: make room, or name another place with --to",
+        "nothing was exported: free disk space, or choose another folder with --to",
     )
 }
 

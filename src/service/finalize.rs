@@ -78,7 +78,8 @@ impl From<FinalStatus> for ConvergenceStatus {
 }
 
 impl Service {
-    /// Closes the cycle of an artifact whose loop has ended. Done again, it answers the same.
+    /// Closes the cycle of an artifact whose loop has ended. A repeated call returns the same
+    /// answer.
     pub async fn finalize(
         &self,
         arguments: Finalize,
@@ -124,7 +125,7 @@ impl Service {
     }
 }
 
-/// What happened when a cycle was closed.
+/// Returns the lifecycle event of a closed cycle.
 pub(super) fn completed(document: &Document) -> LifecycleEvent {
     LifecycleEvent {
         event: LifecycleKind::OnRefinementComplete,
@@ -134,7 +135,7 @@ pub(super) fn completed(document: &Document) -> LifecycleEvent {
     }
 }
 
-/// Returns the status that a cycle is closed with.
+/// Returns the final status of a cycle.
 fn final_status(
     workflow: &Workflow,
     before: &Snapshot,
@@ -153,7 +154,7 @@ fn final_status(
                     .flat_map(|phase| workflow.events(phase))
                     .map(|(event, _)| event.to_owned())
                     .collect(),
-                message: format!("the loop has not ended: it is in {}", document.phase),
+                message: format!("the loop has not ended: the present phase is {}", document.phase),
             })
         }
         (ConvergenceStatus::Running, workflow::Finalize::Any) => {
@@ -167,7 +168,7 @@ fn check_status(given: Option<FinalStatus>, reached: ConvergenceStatus) -> Resul
     match given {
         Some(given) if ConvergenceStatus::from(given) != reached => Err(Refusal::argument(
             format!("the loop ended with {reached}, not {}", ConvergenceStatus::from(given)),
-            "leave status out, or pass the one that the loop ended with",
+            "omit status, or pass the status that the loop ended with",
         )),
         _ => Ok(()),
     }

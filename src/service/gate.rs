@@ -1,23 +1,23 @@
-//! What a person is asked where only a person may decide, and what they agreed to.
+//! Questions to a person where only a person may decide, and the consent that they give.
 
 use super::{Service, Tokens, catalog};
 use crate::model::gate::{ApprovalBinding, Asking, Question};
 use crate::model::token::{Grant, Scope};
 use crate::model::{Name, Refusal, Time, limits};
 
-/// What proves that it is a person who decides.
+/// The required proof that a person decides.
 #[derive(Clone, Debug)]
 pub enum Approvals {
-    /// That they answer where a model cannot: at a terminal, or through their client.
+    /// An answer at a terminal or through the client, where a model cannot answer.
     Person,
-    /// Beside that, a token with the scope approve.
+    /// In addition, a token with the scope approve.
     Token(Tokens),
 }
 
-/// A person's agreement to a call.
+/// A person's consent to a call.
 ///
-/// Faces make it of what a person did: typed at a terminal, or answered through their client. It is
-/// bound to what they saw, and refused for anything else.
+/// An interface makes it from a person's answer at a terminal or through the client. It is bound to
+/// what the person saw, and is refused for anything else.
 #[derive(Clone, Debug)]
 pub struct Consent {
     pub(super) binding: ApprovalBinding,
@@ -27,14 +27,14 @@ pub struct Consent {
 }
 
 impl Consent {
-    /// Makes one of what a person saw and what they said about it.
+    /// Makes a consent from what a person saw and said.
     pub fn new(binding: ApprovalBinding, words: Option<&str>) -> Self {
         let words = words.map(str::trim).filter(|words| !words.is_empty());
         let cut = |words: &str| words.chars().take(limits::TEXT_CHARACTERS_MAX).collect();
         Self { binding, words: words.map(cut), grant: None }
     }
 
-    /// Returns it with the token that proves it.
+    /// Returns the consent with the token that proves it.
     #[must_use]
     pub fn proven_by(self, grant: Grant) -> Self {
         Self { grant: Some(grant), ..self }
@@ -42,32 +42,32 @@ impl Consent {
 }
 
 impl Service {
-    /// Returns what to ask a person when a call of an artifact was refused because it needs one.
+    /// Returns the question for a person after a refusal that needs their decision.
     ///
-    /// What is shown and what the answer is bound to are of one version; the files are those that
-    /// are there at the moment.
+    /// The shown text and the binding of the answer belong to one version; the files are the
+    /// present ones.
     pub async fn question(&self, name: &Name, asking: Asking<'_>) -> Result<Question, Refusal> {
         let newest = self.newest(name).await?;
         let document = &newest.snapshot.document;
         let workflow = match asking.event {
             Some(_) => self.workflow_of(document).await?,
-            // Only the events that lie ahead are read from it, and a removal or a save sends none: so
-            // what brings an untrusted workflow can be taken away.
+            // Only its events matter, and a removal or a save sends none. So a person can remove an
+            // artifact whose workflow is not trusted.
             None => catalog::any_built_in(),
         };
         let files = self.files_now(document).await?;
         Ok(Question::of(&workflow, &newest.snapshot, asking, &files))
     }
 
-    /// Returns whether a person's word has to be proven by a token.
+    /// Returns whether a person's decision needs a token.
     pub fn wants_a_token(&self) -> bool {
         matches!(self.approvals, Approvals::Token(_))
     }
 
-    /// Refuses what does not prove that a person decides, as the user's configuration wants it.
+    /// Refuses a decision without the proof that the user's configuration requires.
     ///
-    /// With [`Approvals::Token`] a person's word alone decides nothing. The token is looked up anew,
-    /// since it may have been revoked while a person took their time.
+    /// With [`Approvals::Token`] an answer alone decides nothing. The token is checked again,
+    /// because it may have been revoked while the person was deciding.
     pub fn check_proven(&self, grant: Option<&Grant>) -> Result<(), Refusal> {
         match &self.approvals {
             Approvals::Person => Ok(()),
@@ -75,19 +75,18 @@ impl Service {
         }
     }
 
-    /// Returns the present time, for what a face lets expire.
+    /// Returns the present time, for questions that expire.
     pub(crate) fn now(&self) -> Time {
         self.clock.now()
     }
 }
 
 impl Tokens {
-    /// Refuses what does not prove that a person decides: no token, one that is not good any more, or
-    /// one that may not approve.
+    /// Refuses a missing token, an expired or revoked one, and one without the scope approve.
     fn check_approves(&self, grant: Option<&Grant>) -> Result<(), Refusal> {
         let Some(grant) = grant else {
             return Err(unproven(
-                "a person agreed, but without the token that their configuration asks for",
+                "a person agreed, but did not present the token that their configuration requires",
             ));
         };
         match self.recheck(grant)?.has(Scope::Approve) {
@@ -97,15 +96,15 @@ impl Tokens {
     }
 }
 
-/// Returns the refusal of a token by which nothing is decided.
+/// Returns the refusal of a token without the scope approve.
 pub(crate) fn lacks_approve() -> Refusal {
     Refusal::Forbidden {
-        message: "only a token with the scope approve may decide this".into(),
-        hint: "nothing was written: ask your user to decide at a terminal with refiner approve, reject, transition, reset or delete; a person can make such a token with refiner token create --scope approve".into(),
+        message: "this decision needs a token with the scope approve".into(),
+        hint: "nothing was written: ask your user to decide at a terminal with refiner approve, reject, transition, reset or delete; a person can create such a token with refiner token create --scope approve".into(),
     }
 }
 
-/// Returns the refusal of a decision that was not proven.
+/// Returns the refusal of an unproven decision.
 pub(crate) fn unproven(why: &str) -> Refusal {
     Refusal::NotApproved {
         message: format!("{why} (approvals: token)"),

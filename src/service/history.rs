@@ -1,4 +1,4 @@
-//! `history`: what was done to an artifact, or what two versions differ in.
+//! `history`: the operations on an artifact, or the difference between two versions.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,9 +11,9 @@ use crate::model::document::json_bytes;
 use crate::model::entry::Entry;
 use crate::model::{Name, Refusal, Version, limits, patch};
 
-/// Entries of a page when nobody says otherwise.
+/// Default number of entries of a page.
 const LIMIT_DEFAULT: usize = 20;
-/// Places of one entry that are named.
+/// Changed places that one entry lists.
 const PLACES_MAX: usize = 20;
 
 /// The arguments of `history`.
@@ -73,8 +73,8 @@ pub struct HistoryEntry {
 }
 
 impl Service {
-    /// Returns a page of what was done, or the difference between two versions; also of an artifact
-    /// that was deleted.
+    /// Returns a page of entries, or the difference between two versions, also for a deleted
+    /// artifact.
     pub async fn history(&self, arguments: History) -> Result<Recorded, Refusal> {
         let (version, recorded) = self.recorded(&arguments.name).await?;
         match arguments.diff.as_deref() {
@@ -91,7 +91,7 @@ impl Service {
                 let after = arguments.after.unwrap_or(0);
                 let entries = self.provider.read(&arguments.name, after, limit).await;
                 let entries = entries.map_err(|error| refusal(&arguments.name, &error))?;
-                // Notes may be long.
+                // Notes may be long: the page has as many entries as fit.
                 let entries =
                     fitting(limits::ANSWER_BYTES_MAX, entries.into_iter().map(history_entry));
                 let last = entries.last().map(|entry| entry.version);
@@ -101,7 +101,7 @@ impl Service {
         }
     }
 
-    /// Returns the newest version, and an answer that says how the artifact stands and nothing else yet.
+    /// Returns the newest version, and an answer with only the standing of the artifact.
     async fn recorded(&self, name: &Name) -> Result<(Version, Recorded), Refusal> {
         let blank = Recorded {
             entries: None,
@@ -134,7 +134,7 @@ impl Service {
         if bytes > limits::ANSWER_BYTES_MAX {
             return Err(Refusal::argument(
                 format!(
-                    "the difference has {bytes} bytes, and an answer has room for {}",
+                    "the difference has {bytes} bytes; the limit of one answer is {}",
                     limits::ANSWER_BYTES_MAX
                 ),
                 "compare versions that are closer together, or load_state at each with select",

@@ -1,4 +1,4 @@
-//! `init_state`: opens an artifact, or finds where it was left.
+//! `init_state`: creates an artifact, or resumes it.
 
 use std::sync::Arc;
 
@@ -87,7 +87,7 @@ pub enum Opened {
     NewCycle,
 }
 
-/// What a caller asked for, checked.
+/// The checked request of a caller.
 #[derive(Clone, Debug)]
 struct Wish {
     name: Name,
@@ -104,9 +104,9 @@ struct Wish {
     components: Option<Vec<Component>>,
 }
 
-/// What opening decided, before it is stored.
+/// The decision of opening, before it is stored.
 struct Opening {
-    /// `None` for a repeated call, whose first outcome is in the journal.
+    /// `None` for a repeated call; the journal has its first outcome.
     outcome: Option<Opened>,
     version: Version,
     snapshot: Arc<Snapshot>,
@@ -114,7 +114,7 @@ struct Opening {
 }
 
 impl Service {
-    /// Opens an artifact: makes it, resumes it, or begins its next cycle, seeded from the last one.
+    /// Opens an artifact: creates it, resumes it, or begins its next cycle from the last one.
     pub async fn init(&self, arguments: Init, caller: &Caller) -> Result<Initialized, Refusal> {
         let writing = Writing::new("init_state", &arguments, arguments.expected_version, caller)?;
         let wish = self.wish(arguments)?;
@@ -140,7 +140,7 @@ impl Service {
         })
     }
 
-    /// Returns the outcome that a repeated call had the first time.
+    /// Returns the first outcome of a repeated call.
     async fn first_outcome(&self, name: &Name, version: Version) -> Result<Opened, Refusal> {
         let entry = self.entry(name, version).await?;
         let outcome = json!(summary_text(&entry.summary, "outcome"));
@@ -189,7 +189,7 @@ fn check_iterations(iterations: u32) -> Result<u32, Refusal> {
     match (1..=limits::ITERATIONS_MAX).contains(&iterations) {
         true => Ok(iterations),
         false => Err(Refusal::argument(
-            format!("max_iterations is {iterations}"),
+            format!("max_iterations is out of range: {iterations}"),
             format!("use 1 to {}", limits::ITERATIONS_MAX),
         )),
     }
@@ -239,10 +239,11 @@ fn open(
     Ok(Opening { outcome: Some(outcome), version: snapshot.version, snapshot, warnings })
 }
 
-/// The workflow whose prompts depend on what is made.
+/// The workflow whose prompts depend on the content type.
 const REFINING: &str = "pmpo";
 
-/// Infers what the caller does not say of what is made, and says so. Refuses what cannot go together.
+/// Infers the types that the caller omitted, and returns a warning about them. Refuses types that
+/// contradict each other.
 fn complete_types(document: &mut Document) -> Result<Vec<String>, Refusal> {
     let inference = inference::infer(
         &document.goals,
@@ -262,18 +263,18 @@ fn complete_types(document: &mut Document) -> Result<Vec<String>, Refusal> {
     let content_type = document.content_type.as_deref().unwrap_or("not given");
     if document.test_generation && !content_type.starts_with("meta:") {
         warnings.push(format!(
-            "test_generation has no effect: content_type is {content_type}, and only meta:* is tried"
+            "test_generation has no effect: content_type is {content_type}, and only prompts (meta:*) are test-run"
         ));
     }
     Ok(warnings)
 }
 
-/// Returns whether the loop has come to its end, finalized or not.
+/// Returns whether the loop has ended, finalized or not.
 fn has_ended(document: &Document) -> bool {
     document.is_finalized() || document.convergence_status != ConvergenceStatus::Running
 }
 
-/// The entry that finalizes a cycle that ended but was not finalized.
+/// Drafts the entry that finalizes an ended cycle.
 fn closing(writing: &Writing, snapshot: &Snapshot, now: Time) -> Draft {
     let document = Document { finalized_at: Some(now), ..snapshot.document.clone() };
     let summary = json!({ "cycle": document.cycle, "status": document.convergence_status, "by": "init_state" });
@@ -302,7 +303,7 @@ fn resume(wish: &Wish, snapshot: &Arc<Snapshot>) -> Result<Opening, Refusal> {
     })
 }
 
-/// The document that a cycle begins with. What the caller does not say comes from the cycle before.
+/// Returns the first document of a cycle. Omitted values come from the cycle before.
 fn first_document(wish: &Wish, before: Option<&Snapshot>, now: Time, id: String) -> Document {
     let before = before.map(|before| &before.document);
     let workflow = &wish.known.workflow;
@@ -332,7 +333,7 @@ fn first_document(wish: &Wish, before: Option<&Snapshot>, now: Time, id: String)
     }
 }
 
-/// Takes over what the next cycle inherits, whatever its caller says.
+/// Adds what every next cycle inherits.
 fn seeded(blank: Document, before: &Document) -> Document {
     Document {
         artifact_type: before.artifact_type.clone(),
@@ -349,8 +350,8 @@ fn seeded(blank: Document, before: &Document) -> Document {
     }
 }
 
-/// The content type that a cycle begins with. That of the cycle before is kept unless the artifact is
-/// another kind of thing now.
+/// Returns the first content type of a cycle: that of the cycle before, unless the artifact type
+/// changes.
 fn content_type(wish: &Wish, before: Option<&Document>) -> Option<String> {
     let same = |before: &&Document| {
         wish.artifact_type.is_none() || wish.artifact_type == before.artifact_type
@@ -359,7 +360,7 @@ fn content_type(wish: &Wish, before: Option<&Document>) -> Option<String> {
     wish.content_type.clone().or_else(inherited)
 }
 
-/// The components that a cycle begins with. Those of the cycle before are kept for a composite only.
+/// Returns the first components of a cycle. Only a composite keeps those of the cycle before.
 fn components(wish: &Wish, before: Option<&Document>) -> Vec<Component> {
     let composite = content_type(wish, before).as_deref() == Some(taxonomy::COMPOSITE);
     let inherited = || before.filter(|_| composite).map(|before| before.components.clone());

@@ -1,4 +1,4 @@
-//! `list_artifacts`: what there is in the workspace.
+//! `list_artifacts`: the artifacts of the workspace.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,9 +8,9 @@ use crate::model::document::ConvergenceStatus;
 use crate::model::journal::Snapshot;
 use crate::model::{Name, Refusal, Version, limits};
 
-/// Artifacts of a page when nobody says otherwise.
+/// Default number of artifacts of a page.
 const LIMIT_DEFAULT: usize = 50;
-/// Names that are fetched at once.
+/// Names of one read.
 const CHUNK: usize = 256;
 
 /// The arguments of `list_artifacts`.
@@ -95,7 +95,7 @@ impl Service {
         }
     }
 
-    /// Returns an artifact at a glance, unless it is not asked for.
+    /// Returns the summary of an artifact, unless the filters exclude it.
     async fn summary(&self, name: &Name, arguments: &List) -> Result<Option<Summary>, Refusal> {
         let newest = self.provider.newest(name).await.map_err(|error| refusal(name, &error))?;
         let wanted = |snapshot: &Snapshot| {
@@ -114,8 +114,8 @@ impl Service {
 fn parse_cursor(cursor: &str) -> Result<Name, Refusal> {
     Name::parse(cursor).map_err(|_| {
         Refusal::argument(
-            format!("{cursor:?} is no cursor"),
-            "pass the next_cursor of the page before, unchanged",
+            format!("{cursor:?} is not a cursor"),
+            "pass the next_cursor of the previous page unchanged",
         )
     })
 }

@@ -1,4 +1,4 @@
-//! `load_state`: where an artifact stands, and as much of its document as is asked for.
+//! `load_state`: the standing of an artifact, and the requested parts of its document.
 
 use std::collections::BTreeMap;
 
@@ -63,7 +63,7 @@ pub struct Loaded {
 }
 
 impl Service {
-    /// Returns where an artifact stands. Changes nothing.
+    /// Returns the standing of an artifact. Changes nothing.
     pub async fn load(&self, arguments: Load) -> Result<Loaded, Refusal> {
         let name = &arguments.name;
         let newest = self.newest(name).await?;
@@ -109,7 +109,7 @@ impl Service {
     }
 }
 
-/// Returns the version that a caller means.
+/// Parses a version or a checkpoint id.
 pub(super) fn parse_reference(reference: &str) -> Result<Version, Refusal> {
     checkpoint::version_of(reference).ok_or_else(|| {
         Refusal::argument(
@@ -130,7 +130,7 @@ fn document(
     }
 }
 
-/// The whole document, if it fits into an answer.
+/// Returns the whole document, if it fits into an answer.
 fn full(snapshot: &Snapshot, room: usize) -> Result<Map<String, Value>, Refusal> {
     let bytes = json_bytes(&snapshot.value);
     if bytes > room {
@@ -144,7 +144,7 @@ fn full(snapshot: &Snapshot, room: usize) -> Result<Map<String, Value>, Refusal>
 
 fn too_large(what: &str, bytes: usize, room: usize) -> Refusal {
     Refusal::argument(
-        format!("{what} has {bytes} bytes, and an answer has room for {room}"),
+        format!("{what} has {bytes} bytes; the limit of one answer is {room}"),
         "detail brief shows how large each part of data is; pass select with JSON Pointers to smaller parts, such as /data/notes/0",
     )
 }
@@ -165,7 +165,7 @@ fn selected(
         pointers.iter().find(|pointer| !pointer.is_empty() && !pointer.starts_with('/'))
     {
         return Err(Refusal::argument(
-            format!("{wrong:?} is no JSON Pointer"),
+            format!("{wrong:?} is not a JSON Pointer"),
             "a JSON Pointer begins with a slash, such as /data/notes/0",
         ));
     }
@@ -175,12 +175,12 @@ fn selected(
     let selected: Map<String, Value> = pointers.iter().map(select).collect();
     let bytes = json_bytes(&json!(selected));
     match bytes > room {
-        true => Err(too_large("what is selected", bytes, room)),
+        true => Err(too_large("the selection", bytes, room)),
         false => Ok(selected),
     }
 }
 
-/// What a model needs to go on after it lost its memory, in well under 2 KB.
+/// Returns what a model needs to continue after it lost its context, in less than 2 KB.
 fn outline(document: &Document) -> Map<String, Value> {
     const GOALS_BYTES: usize = 300;
     const OPEN_BYTES: usize = 250;
@@ -222,7 +222,7 @@ fn outline(document: &Document) -> Map<String, Value> {
     fields
 }
 
-/// Returns the first items, as many as fit into so many bytes of JSON.
+/// Returns as many of the first items as fit into `bytes_max` of JSON.
 pub(super) fn fitting<T: Serialize>(bytes_max: usize, items: impl Iterator<Item = T>) -> Vec<T> {
     let mut room = bytes_max;
     let fits = |item: &T| {
@@ -233,7 +233,7 @@ pub(super) fn fitting<T: Serialize>(bytes_max: usize, items: impl Iterator<Item 
     items.take_while(fits).collect()
 }
 
-/// Says what a part is and how large, instead of the part.
+/// Describes the type and the size of a part.
 fn size(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("list of {}", items.len()),

@@ -16,7 +16,7 @@ use crate::model::refusal::Violation;
 use crate::model::{Document, Name, Refusal, Time};
 use crate::storage::{OutputFile, Provider};
 
-/// Refuses constraints whose measures cannot be read. Those of before are not looked at again.
+/// Refuses constraints with an invalid validation. Unchanged constraints are not checked again.
 pub(super) fn check_measures(before: &[Constraint], after: &[Constraint]) -> Result<(), Refusal> {
     let known = |one: &Constraint| before.iter().any(|old| old.is_measured_like(one));
     let mut violations = Vec::new();
@@ -32,14 +32,14 @@ pub(super) fn check_measures(before: &[Constraint], after: &[Constraint]) -> Res
     }
 }
 
-/// Reads how a constraint is measured, if it is.
+/// Parses the check of a constraint, if it has one.
 fn check_of(one: &Constraint, pointer: &str) -> Option<Result<Check, Vec<Violation>>> {
     let validation = one.validation.as_ref()?;
     Some(Check::parse(validation, one.target_metric.as_ref(), pointer))
 }
 
 impl Service {
-    /// Measures what can be measured, and returns what was found by the constraints' ids.
+    /// Runs all checks and returns the evidence by constraint id.
     pub(super) async fn measure(
         &self,
         document: &Document,
@@ -64,7 +64,7 @@ impl Service {
     }
 }
 
-/// What measuring needs, in a thread where it keeps no other task waiting.
+/// The inputs of the checks, which run on a blocking thread.
 struct Measuring {
     files: Files,
     manifest: Value,
@@ -74,7 +74,7 @@ struct Measuring {
 }
 
 impl Measuring {
-    /// Measures one after the other, and stops between two of them when the call is cancelled.
+    /// Runs one check after the other, and stops between two of them when the call is cancelled.
     fn run(self, constraints: &[Constraint]) -> Result<BTreeMap<String, Evidence>, Refusal> {
         let mut found = BTreeMap::new();
         for one in constraints {
@@ -111,7 +111,7 @@ impl Measuring {
     }
 }
 
-/// An artifact's outputs as the checks see them.
+/// An artifact's outputs for the checks.
 struct Files {
     provider: Arc<dyn Provider>,
     name: Name,

@@ -1,7 +1,7 @@
-//! Layer 4: the one place that decides what is done.
+//! Layer 4: the operations.
 //!
-//! One file for each operation. An operation reads, decides by calling the model, and writes
-//! through the queue; the faces only translate its arguments and its answer.
+//! Each operation has one file. It reads the state, calls the model to decide, and writes through
+//! the queue. The interfaces only translate its arguments and its answer.
 
 mod caller;
 mod catalog;
@@ -82,15 +82,15 @@ pub struct Service {
     clock: Arc<dyn Clock>,
     catalog: Arc<Catalog>,
     queues: Arc<Queues>,
-    /// The commands that checks may run by the user's configuration.
+    /// The commands that the user's configuration allows checks to run.
     commands: Option<Arc<CommandPolicy>>,
     hooks: Option<Hooks>,
-    /// What proves that a person decides.
+    /// The required proof that a person decides.
     approvals: Approvals,
 }
 
 impl Service {
-    /// Serves what is stored by a provider, with the built-in workflows.
+    /// Makes a service over a provider, with the built-in workflows.
     pub fn new(provider: Arc<dyn Provider>, clock: Arc<dyn Clock>) -> Self {
         let queues = Arc::new(Queues::new(Arc::clone(&provider)));
         Self {
@@ -104,51 +104,51 @@ impl Service {
         }
     }
 
-    /// Uses the workflows of a project's own folder, once [`Service::with_trust`] says that its user trusts
-    /// them.
+    /// Adds the workflows of a project's own folder, as far as [`Service::with_trust`] says that
+    /// the user trusts them.
     #[must_use]
     pub fn with_workspace(self, workspace: Workspace) -> Self {
         let catalog = Catalog::new(Some(workspace), self.catalog.trust().cloned());
         Self { catalog: Arc::new(catalog), ..self }
     }
 
-    /// Lets checks run the commands that the user's own configuration allows, and those that they
-    /// trust. `None` allows neither: what the configuration says is not known.
+    /// Lets checks run the commands that the user's configuration allows or that the user trusts.
+    /// `None` allows no command, because the configuration is unknown.
     #[must_use]
     pub fn with_commands(self, commands: Option<CommandPolicy>) -> Self {
         Self { commands: commands.map(Arc::new), ..self }
     }
 
-    /// Uses what the project brings as far as its user trusts it.
+    /// Uses the workflows and commands of the project that the user trusts.
     #[must_use]
     pub fn with_trust(self, trust: Trust) -> Self {
         let catalog = Catalog::new(self.catalog.workspace().cloned(), Some(trust));
         Self { catalog: Arc::new(catalog), ..self }
     }
 
-    /// Lets hooks know what happens.
+    /// Reports lifecycle events to hooks.
     #[must_use]
     pub fn with_hooks(self, hooks: Hooks) -> Self {
         Self { hooks: Some(hooks), ..self }
     }
 
-    /// Wants this as the proof that a person decides.
+    /// Sets the required proof that a person decides.
     #[must_use]
     pub fn with_approvals(self, approvals: Approvals) -> Self {
         Self { approvals, ..self }
     }
 
-    /// Delivers events to hooks in the background from now on.
+    /// Starts to deliver events to hooks in the background.
     pub fn deliver_in_background(&self) {
         self.hooks.iter().for_each(Hooks::start);
     }
 
-    /// Returns what tells people where things are stored.
+    /// Returns the provider, whose display text names the storage.
     pub fn provider(&self) -> &dyn Provider {
         self.provider.as_ref()
     }
 
-    /// Completes what was put off. To be called before the process ends.
+    /// Finishes deferred work. The process must call this before it ends.
     pub async fn settle(&self) {
         self.provider.settle().await;
         if let Some(hooks) = &self.hooks {
@@ -156,7 +156,7 @@ impl Service {
         }
     }
 
-    /// Returns the newest state of an artifact that has to exist.
+    /// Returns the newest state of an artifact, or refuses if it does not exist.
     async fn newest(&self, name: &Name) -> Result<Newest, Refusal> {
         let newest = self.provider.newest(name).await.map_err(|error| refusal(name, &error))?;
         let Some(newest) = newest else { return Err(self.absent(name).await?) };
@@ -172,13 +172,13 @@ impl Service {
         })
     }
 
-    /// Returns what is known of an artifact that was deleted.
+    /// Returns the tombstone of a deleted artifact.
     async fn tombstone(&self, name: &Name) -> Result<Option<Tombstone>, Refusal> {
         self.provider.tombstone(name).await.map_err(|error| refusal(name, &error))
     }
 
-    /// Returns the workflow that an artifact's present cycle began with, unless its journal brings
-    /// one that the user does not trust.
+    /// Returns the workflow of an artifact's present cycle. Refuses one that the user does not
+    /// trust.
     async fn workflow_of(&self, document: &Document) -> Result<Arc<Workflow>, Refusal> {
         self.catalog.check_usable(document)?;
         if let Some(workflow) = self.catalog.by_digest(document.definition) {
@@ -188,7 +188,7 @@ impl Service {
         self.catalog.compile(document.definition, &stored)
     }
 
-    /// Returns the text of the workflow that an artifact's present cycle began with.
+    /// Returns the stored text of the present cycle's workflow.
     async fn stored_definition(&self, document: &Document) -> Result<Vec<u8>, Refusal> {
         let name = &document.artifact_name;
         let stored = self
@@ -205,8 +205,8 @@ impl Service {
         })
     }
 
-    /// Returns where an artifact stands. Of a workflow that is not trusted nothing is in it: no guard
-    /// is decided and no text told.
+    /// Returns the briefing of an artifact. For an untrusted workflow it evaluates no guard and
+    /// includes no text of the workflow.
     async fn brief(
         &self,
         snapshot: &Snapshot,
@@ -224,13 +224,13 @@ impl Service {
         Ok(briefing::briefing(&workflow, snapshot, warnings))
     }
 
-    /// Says that a newer definition of the workflow exists than the one that the cycle runs.
+    /// Returns a warning if a newer definition of the cycle's workflow exists.
     fn newer_definition(&self, snapshot: &Snapshot, running: &Workflow) -> Option<String> {
         let built_in = catalog::built_in(&snapshot.document.workflow)?;
         let (newer, old) = (built_in.definition.version, running.definition.version);
         (newer > old).then(|| {
             format!(
-                "this cycle runs version {old} of {}; the next will run version {newer}",
+                "this cycle uses version {old} of {}; the next cycle will use version {newer}",
                 running.definition.id
             )
         })
@@ -240,23 +240,24 @@ impl Service {
 fn no_such_artifact(name: &Name) -> Refusal {
     Refusal::NotFound {
         what: format!("artifact named {name}"),
-        hint: "call init_state to make it, or list_artifacts to see what there is".into(),
+        hint: "call init_state to create it, or list_artifacts to see the existing artifacts"
+            .into(),
     }
 }
 
 fn deleted(name: &Name, tombstone: &Tombstone) -> Refusal {
     let removed = tombstone.removed;
     let hint = match removed.removal {
-        Removal::Purge => "it was purged: call init_state to make another".to_owned(),
+        Removal::Purge => "it was purged: call init_state to create a new one".to_owned(),
         Removal::Reset | Removal::Delete => format!(
-            "version {} deleted it at {}: history shows what it was; call init_state to make it anew, and restore to bring a version back",
+            "version {} deleted it at {}: history shows its versions; call init_state to create it again, then restore to bring a version back",
             removed.version, removed.at
         ),
     };
     Refusal::NotFound { what: format!("artifact named {name} any more"), hint }
 }
 
-/// Tells a caller why the storage did not do what it was asked to.
+/// Turns an error of the storage into a refusal.
 fn refusal(name: &Name, error: &storage::Error) -> Refusal {
     let reason = chain(error);
     match error {
@@ -267,7 +268,7 @@ fn refusal(name: &Name, error: &storage::Error) -> Refusal {
         }
         storage::Error::NewerFormat(_) => Refusal::Unsupported {
             what: format!("the artifact {name} cannot be read: {reason}"),
-            hint: "it was written by a newer refiner: update this one; nothing was changed".into(),
+            hint: "a newer refiner wrote it: update this program; nothing was changed".into(),
         },
         storage::Error::Unavailable { .. } | storage::Error::Stopped => {
             Refusal::StorageUnavailable { reason }
@@ -275,7 +276,7 @@ fn refusal(name: &Name, error: &storage::Error) -> Refusal {
     }
 }
 
-/// Tells a caller why the workspace could not be listed.
+/// Turns an error of listing the workspace into a refusal.
 fn listing_refusal(error: &storage::Error) -> Refusal {
     match error {
         storage::Error::Distrusted { reason, hint } => distrusted(reason.clone(), hint),

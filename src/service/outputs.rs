@@ -104,7 +104,7 @@ pub struct ListedOutput {
 }
 
 impl Service {
-    /// Writes an output. One that is there already in that form is left as it is.
+    /// Writes an output. An output with the same content stays unchanged.
     pub async fn write_output(
         &self,
         arguments: WriteOutput,
@@ -203,7 +203,7 @@ impl Service {
     }
 }
 
-/// An output on its way into place.
+/// An output before it is stored.
 struct Placing {
     output: Output,
     content: Vec<u8>,
@@ -233,9 +233,9 @@ impl Placing {
     }
 }
 
-/// Returns a page of a content. Text is not cut within a character.
+/// Returns a page of the content. It never splits a character of a text.
 fn page(content: &[u8], offset: usize, limit: Option<usize>) -> std::ops::Range<usize> {
-    // Base64 takes a third more.
+    // Base64 needs a third more bytes.
     const PAGE_BYTES_MAX: usize = limits::ANSWER_BYTES_MAX / 4 * 3;
     let limit = limit.unwrap_or(PAGE_BYTES_MAX).clamp(4, PAGE_BYTES_MAX);
     let start = offset.min(content.len());
@@ -250,7 +250,7 @@ fn content(arguments: WriteOutput) -> Result<Vec<u8>, Refusal> {
         (Some(text), None) => text.into_bytes(),
         (None, Some(encoded)) => BASE64.decode(encoded).map_err(|error| {
             Refusal::argument(
-                format!("content_base64 is no base64: {error}"),
+                format!("content_base64 is not base64: {error}"),
                 "pass standard base64 with padding, or content for text",
             )
         })?,

@@ -1,4 +1,4 @@
-//! The parts of an artifact that hosts read by themselves, each as one text or file.
+//! The parts of an artifact that hosts read as resources, each as one text or file.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::model::manifest::Manifest;
 use crate::model::output::OutputPath;
 use crate::model::{Name, Refusal, Time, limits};
 
-/// Bytes of a log's newest sections that are read at once.
+/// Bytes of a log's newest sections in one answer.
 const LOG_BYTES_MAX: usize = 256 << 10;
 
 /// A part of an artifact.
@@ -20,30 +20,26 @@ const LOG_BYTES_MAX: usize = 256 << 10;
 pub enum Part {
     /// The document with its version.
     State,
-    /// The constraints with what was found of them.
+    /// The constraints with their evidence.
     Constraints,
-    /// What the work consists of; not there before a loop has recorded one.
+    /// The manifest; absent until a loop records one.
     Manifest,
     /// A readable log of the present cycle, its newest sections if it is long.
     Log(LogFile),
-    /// What was done last.
+    /// The newest entries.
     History,
-    /// A file that the work produced.
+    /// A file in `dist/`.
     Output(OutputPath),
 }
 
 /// An artifact with the sizes of its parts.
 #[derive(Clone, Debug)]
 pub struct ArtifactParts {
-    /// Its name.
     pub name: Name,
-    /// Its workflow.
     pub workflow: Name,
-    /// Its phase.
     pub phase: String,
-    /// When it was last written.
     pub updated_at: Time,
-    /// The parts that are there with their lengths, where they are known without being read.
+    /// The existing parts, with their lengths where these are known without reading.
     pub parts: Vec<(Part, Option<u64>)>,
 }
 
@@ -66,7 +62,7 @@ impl Service {
 
     /// Returns artifacts after a name with the sizes of their parts, and the last name if there are
     /// more.
-    /// Those that cannot be read are left out.
+    /// Unreadable artifacts are omitted.
     pub async fn artifact_parts(
         &self,
         after: Option<&Name>,
@@ -108,8 +104,8 @@ impl Service {
         })
     }
 
-    /// Returns the listing as one text: what tells that it changed is told of with
-    /// [`super::News`], so what every version changes is not in it.
+    /// Returns the listing as one text. [`super::News`] reports its changes, so it contains nothing
+    /// that changes with every version.
     pub async fn listing(&self) -> Result<Vec<u8>, Refusal> {
         let listed = self.list(List { limit: Some(limits::PAGE_MAX), ..List::default() }).await?;
         let artifacts = listed.artifacts.into_iter().map(|one| {
@@ -127,7 +123,7 @@ impl Service {
             "warnings": listed.warnings,
         });
         if let Some(cursor) = listed.next_cursor {
-            let hint = format!("call list_artifacts with cursor {cursor:?} for those that follow");
+            let hint = format!("call list_artifacts with cursor {cursor:?} for the next page");
             listing["more"] = json!(hint);
         }
         Ok(text(&listing))
@@ -156,12 +152,12 @@ impl Service {
             after = last.version;
             entries.extend(page.into_iter().map(history_entry));
         }
-        // Notes may be long: the newest entries that fit.
+        // Notes may be long: the answer has the newest entries that fit.
         let newest_first = entries.into_iter().rev();
         let mut entries = fitting(limits::ANSWER_BYTES_MAX, newest_first);
         entries.reverse();
         let earlier = entries.first().filter(|first| first.version > 1).map(|first| {
-            format!("call history with after for those before version {}", first.version)
+            format!("call history with after to read the versions before {}", first.version)
         });
         Ok(json!({ "entries": entries, "earlier": earlier }))
     }
@@ -180,7 +176,7 @@ impl Service {
                     content.len(),
                     limits::RESOURCE_BYTES_MAX
                 ),
-                "read_output with offset and limit gives it in pages",
+                "call read_output with offset and limit to read it in pages",
             )),
             false => Ok(content),
         }
@@ -203,11 +199,11 @@ fn manifest(snapshot: &Snapshot) -> Option<Value> {
 fn no_manifest(name: &Name) -> Refusal {
     Refusal::NotFound {
         what: format!("manifest of {name}"),
-        hint: "a loop records it with the phase persist".into(),
+        hint: "a loop records its manifest in the phase persist".into(),
     }
 }
 
-/// Returns the last sections of a log that fit, and says what was left out.
+/// Returns the last sections of a log that fit, and says how much it omits.
 fn end_of(log: &str, bytes_max: usize) -> String {
     if log.len() <= bytes_max {
         return log.to_owned();

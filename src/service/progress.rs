@@ -1,4 +1,4 @@
-//! How far a call has come, and whether anybody still waits for it.
+//! The progress of a call, and its cancellation.
 
 use std::fmt::{self, Display};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,25 +8,25 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::Refusal;
 
-/// The least time between two steps that are told.
+/// The least time between two reported steps.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A step of a call that takes several.
+/// A step of a long call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// How many are done, this one among them.
+    /// The number of finished steps, including this one.
     pub done: u64,
-    /// How many there are, as far as is known.
+    /// The number of known steps.
     pub total: u64,
-    /// What was done.
+    /// The finished work.
     pub message: String,
 }
 
-/// Goes along with a call: tells its steps to whoever wants to hear of them, and tells the call
-/// whether anybody still waits for it. Clones are of the same call.
+/// Reports the steps of a call to its listener, and tells the call whether its client still waits.
+/// Clones belong to the same call.
 ///
-/// The first step and the last one are told, and of those between at most ten a second, each further
-/// than the one before. The one that is nobody's costs an operation nothing but a look.
+/// It reports the first and the last step, and at most ten steps a second in between, each with a
+/// higher count than the one before. Without a listener a step costs only a comparison.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
     telling: Option<Arc<Telling>>,
@@ -36,7 +36,7 @@ pub struct Progress {
 struct Telling {
     listener: Box<dyn Fn(Step) + Send + Sync>,
     pause: Duration,
-    /// Held while a step is told, so that none overtakes another.
+    /// Held while a step is reported, so that steps arrive in order.
     state: Mutex<State>,
 }
 
@@ -48,18 +48,18 @@ struct State {
 }
 
 impl Progress {
-    /// Makes the progress of a call that nobody waits for any more once the token is cancelled.
+    /// Makes the progress of a call that `cancelled` ends.
     pub fn until(cancelled: CancellationToken) -> Self {
         Self { telling: None, cancelled }
     }
 
-    /// Tells the steps to a listener, which must not block.
+    /// Reports the steps to a listener, which must not block.
     #[must_use]
     pub fn told_to(self, listener: impl Fn(Step) + Send + Sync + 'static) -> Self {
         self.told_every(PAUSE, listener)
     }
 
-    /// Tells every step, however fast they come.
+    /// Reports every step without a pause.
     #[cfg(test)]
     pub(super) fn told_at_once(self, listener: impl Fn(Step) + Send + Sync + 'static) -> Self {
         self.told_every(Duration::ZERO, listener)
@@ -70,8 +70,7 @@ impl Progress {
         Self { telling: Some(Arc::new(telling)), ..self }
     }
 
-    /// Announces steps, on top of those that were announced before. Refuses to begin them when the
-    /// call was cancelled.
+    /// Adds steps to the total. Refuses when the call was cancelled.
     pub(super) fn begin(&self, steps: usize) -> Result<(), Refusal> {
         if let Some(telling) = &self.telling {
             telling.state.lock().unwrap_or_else(PoisonError::into_inner).total += steps as u64;
@@ -79,14 +78,14 @@ impl Progress {
         self.check()
     }
 
-    /// Tells that a step is done, unless the call was cancelled.
+    /// Reports a finished step, unless the call was cancelled.
     pub(super) fn step(&self, what: impl Display) {
         if let Some(telling) = self.telling.as_ref().filter(|_| !self.cancelled.is_cancelled()) {
             telling.step(&what);
         }
     }
 
-    /// Refuses to go on when the call was cancelled.
+    /// Refuses when the call was cancelled.
     pub(super) fn check(&self) -> Result<(), Refusal> {
         match self.cancelled.is_cancelled() {
             true => Err(Refusal::Cancelled { outcome: "nothing was written".into() }),
@@ -99,7 +98,7 @@ impl Telling {
     fn step(&self, what: &dyn Display) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.done += 1;
-        // Never more than there are, whoever announced too few.
+        // The count never exceeds the total, even if an operation announced too few steps.
         state.total = state.total.max(state.done);
         let now = Instant::now();
         let is_due = state.told_at.is_none_or(|told_at| now - told_at >= self.pause);
@@ -121,7 +120,7 @@ impl fmt::Debug for Telling {
 mod tests {
     use super::*;
 
-    /// A progress that is told every so often, and what was told.
+    /// A progress with a pause, and its reported steps.
     fn told(pause: Duration) -> (Progress, Arc<Mutex<Vec<Step>>>) {
         let steps = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&steps);
@@ -141,12 +140,12 @@ mod tests {
         progress.begin(1).unwrap();
         progress.step("two");
         progress.clone().step("three");
-        progress.step("one that nobody announced");
+        progress.step("an unannounced step");
         let expected = [
             step(1, 2, "one"),
             step(2, 3, "two"),
             step(3, 3, "three"),
-            step(4, 4, "one that nobody announced"),
+            step(4, 4, "an unannounced step"),
         ];
         assert_eq!(*steps.lock().unwrap(), expected);
     }

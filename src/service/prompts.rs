@@ -7,8 +7,8 @@ use crate::model::prompt::{self, Unrenderable};
 use crate::model::{Name, Refusal};
 
 impl Service {
-    /// Renders a prompt of an artifact's workflow with its present state. Where there is no such
-    /// artifact yet, the text says how to begin.
+    /// Renders a prompt of an artifact's workflow with its present state. If the artifact does not
+    /// exist, the text says how to create it.
     pub async fn prompt(&self, prompt: &str, name: &Name) -> Result<String, Refusal> {
         let newest = match self.newest(name).await {
             Ok(newest) => newest,
@@ -23,7 +23,7 @@ impl Service {
                     "{name} runs the workflow {}, which has no prompt {prompt}",
                     workflow.definition.id
                 ),
-                "load_state with with_prompt gives the prompt of its present phase",
+                "call load_state with with_prompt to get the prompt of the present phase",
             ));
         }
         prompt::render(&workflow, prompt, &newest.snapshot, &briefing)
@@ -42,7 +42,7 @@ impl Service {
         rendered.map(Some).map_err(|error| unrenderable(&error))
     }
 
-    /// Returns names of artifacts that begin with a text, in order, at most `limit`.
+    /// Returns at most `limit` names of artifacts with a prefix, in order.
     pub async fn complete_name(&self, prefix: &str, limit: usize) -> Result<Vec<String>, Refusal> {
         let names = self.provider.list(None, usize::MAX).await;
         let names = names.map_err(|error| listing_refusal(&error))?;
@@ -66,7 +66,7 @@ fn how_to_begin(prompt: &str, name: &Name) -> String {
         "There is no artifact named `{name}` yet.\n\n\
          1. Ask your user what the result should be, unless you know.\n\
          2. Call `init_state` with `{{\"name\": \"{name}\", \"workflow\": \"{workflow}\", \"goals\": [\"…\"]}}`.\n\
-         3. Call `load_state` with `{{\"name\": \"{name}\", \"with_prompt\": true}}`: it says what to do first.\n"
+         3. Call `load_state` with `{{\"name\": \"{name}\", \"with_prompt\": true}}`: the answer says what to do first.\n"
     )
 }
 

@@ -1,9 +1,9 @@
-//! The queue in front of the storage: operations on one artifact that come while another is being
-//! stored wait, and are stored together with one flush.
+//! The queue in front of the storage. Operations that arrive while another operation on the same
+//! artifact is being stored wait, and one flush then stores all of them.
 //!
-//! The first to come leads: it takes what waits, stores it, answers all, and goes on until nothing
-//! waits any more. It runs as a task of its own, so that an operation is finished even if its
-//! caller goes away.
+//! The first operation starts a leader: it stores all waiting operations, answers them, and repeats
+//! this until none waits. The leader is a task of its own, so an operation finishes even if its
+//! caller disconnects.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,36 +16,35 @@ use crate::model::journal::Transaction;
 use crate::model::{Name, Refusal};
 use crate::storage::{Error, Newest, Provider, Timings};
 
-/// Operations that are stored with one flush.
+/// Operations of one flush.
 const BATCH_MAX: usize = 256;
 /// Operations that may wait for one artifact.
 const WAITING_MAX: usize = 4096;
 
-/// The queues of all artifacts that are being written to.
+/// The queues of all artifacts with waiting operations.
 #[derive(Debug)]
 pub(super) struct Queues {
     provider: Arc<dyn Provider>,
     by_name: Arc<Mutex<HashMap<Name, Vec<Job>>>>,
 }
 
-/// An operation that waits.
+/// A waiting operation.
 struct Job {
     operation: Box<dyn FnMut(&mut Transaction<'_>) + Send>,
     entered: Instant,
     done: oneshot::Sender<Result<Committed, Arc<Error>>>,
 }
 
-/// How an operation was stored, beside what it answers.
+/// How an operation was stored.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Committed {
-    /// What the caller should know.
+    /// Warnings for the caller.
     pub(super) warnings: Vec<String>,
     /// How long it waited in the queue.
     pub(super) waited: Duration,
-    /// Where the time of storing went: that of all that were stored together, since none of them was
-    /// stored before the others.
+    /// The times of the shared transaction: no operation of a batch is stored before the others.
     pub(super) timings: Timings,
-    /// How many were stored together, this one among them.
+    /// The number of operations in the batch, including this one.
     pub(super) together: usize,
 }
 
@@ -55,13 +54,13 @@ impl std::fmt::Debug for Job {
     }
 }
 
-/// What came of an operation, and how it was stored.
+/// The answer of an operation, and how it was stored.
 pub(super) type Stored<T> = Result<(T, Committed), Failure>;
 
-/// Why an operation was not done.
+/// Why an operation failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// It was refused.
+    /// The operation was refused.
     Refused(Refusal),
     /// The storage failed.
     Storage(Arc<Error>),
@@ -72,9 +71,9 @@ impl Queues {
         Self { provider, by_name: Arc::default() }
     }
 
-    /// Lets an operation decide on top of the newest state and stores what it drafts. Its answer is
-    /// given back once everything that it saw is durable. An operation may be asked more than once;
-    /// its last answer counts. What a refused one drafted is forgotten.
+    /// Runs an operation on the newest state and stores its drafts. Returns its answer once
+    /// everything that it saw is durable. The queue may run an operation more than once; its last
+    /// answer counts. The drafts of a refused operation are dropped.
     pub(super) async fn store<T: Send + 'static>(
         &self,
         name: &Name,
@@ -88,11 +87,11 @@ impl Queues {
         let committed = committed.map_err(Failure::Storage)?;
         let answer = hold(&answer)
             .take()
-            .unwrap_or(Err(Refusal::Internal("an operation was not asked".into())));
+            .unwrap_or(Err(Refusal::Internal("the queue skipped an operation".into())));
         answer.map(|answer| (answer, committed)).map_err(Failure::Refused)
     }
 
-    /// Adds a job to an artifact's queue, and leads it if nobody does.
+    /// Adds a job to an artifact's queue, and starts a leader if there is none.
     fn enter(&self, name: &Name, job: Job) -> Result<(), Failure> {
         let mut queues = hold(&self.by_name);
         if let Some(waiting) = queues.get_mut(name) {
@@ -122,7 +121,7 @@ impl Queues {
     }
 }
 
-/// Stores what waits in an artifact's queue. While it exists, the queue does too.
+/// The leader of an artifact's queue. The queue exists as long as its leader.
 struct Leader {
     provider: Arc<dyn Provider>,
     by_name: Arc<Mutex<HashMap<Name, Vec<Job>>>>,
@@ -145,14 +144,14 @@ impl Leader {
             let result = result.map(|newest| stored_together(newest, together)).map_err(Arc::new);
             for (done, waited) in waiting {
                 let result = result.clone().map(|committed| Committed { waited, ..committed });
-                // A caller that went away needs no answer.
+                // A disconnected caller needs no answer.
                 drop(done.send(result));
             }
         }
         self.ended = true;
     }
 
-    /// Takes what waits; ends the queue when nothing does.
+    /// Takes the waiting jobs, or ends the queue when there are none.
     fn next_batch(&self) -> Option<Vec<Job>> {
         let mut queues = hold(&self.by_name);
         let waiting = queues.get_mut(&self.name)?;
@@ -166,8 +165,8 @@ impl Leader {
 }
 
 impl Drop for Leader {
-    /// Ends the queue if leading panicked, so that those who wait hear of it and the next to come
-    /// leads again.
+    /// Ends the queue if the leader panicked: waiting callers get an error, and the next job starts
+    /// a new leader.
     fn drop(&mut self) {
         if !self.ended {
             hold(&self.by_name).remove(&self.name);
@@ -184,7 +183,7 @@ fn stored_together(newest: Option<Newest>, together: usize) -> Committed {
     }
 }
 
-/// Makes an operation leave its answer somewhere, and keeps a panic of one from the others.
+/// Wraps an operation so that it stores its answer, and so that its panic does not affect others.
 fn guarded<T: Send + 'static>(
     mut operation: impl FnMut(&mut Transaction<'_>) -> Result<T, Refusal> + Send + 'static,
     answer: Arc<Mutex<Option<Result<T, Refusal>>>>,

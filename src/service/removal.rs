@@ -1,23 +1,23 @@
-//! What a reset and a deletion have in common: that a person agrees, after having been shown what goes.
+//! Common to a reset and a deletion: a person agrees after seeing what will be removed.
 
 use super::{Consent, Service, refusal};
 use crate::model::journal::Snapshot;
 use crate::model::removal::Removal;
 use crate::model::{Name, Refusal, Version};
 
-/// Refuses a call that does not name its artifact twice, so that nothing happens to another one by a
-/// slip. It is no person's agreement.
+/// Refuses a call that does not repeat the artifact's name. This protects against slips; it is not
+/// a person's consent.
 pub(super) fn check_confirmed(name: &Name, confirm: &str) -> Result<(), Refusal> {
     match confirm == name.as_str() {
         true => Ok(()),
         false => Err(Refusal::argument(
             "confirm is not the artifact's name",
-            format!("pass \"{name}\" as confirm if it is the one you mean"),
+            format!("pass \"{name}\" as confirm if you mean this artifact"),
         )),
     }
 }
 
-/// Refuses what no person agreed to, or what is not any more what they saw.
+/// Refuses a removal without a person's consent, or after the artifact changed since they saw it.
 pub(super) fn check_agreed(
     before: &Snapshot,
     removal: Removal,
@@ -35,12 +35,12 @@ pub(super) fn check_agreed(
 
 fn what(removal: Removal, name: &Name) -> String {
     match removal {
-        Removal::Reset => format!(
-            "to reset {name}, which takes away its goals, constraints, inputs, data and files"
-        ),
-        Removal::Delete => format!("to delete {name}, which takes away its files"),
+        Removal::Reset => {
+            format!("to reset {name}, which removes its goals, constraints, inputs, data and files")
+        }
+        Removal::Delete => format!("to delete {name}, which removes its files"),
         Removal::Purge => {
-            format!("to delete {name} for good, so that nothing of it can be brought back")
+            format!("to delete {name} permanently, so that nothing of it can be restored")
         }
     }
 }
@@ -54,7 +54,7 @@ fn command(removal: Removal, name: &Name) -> String {
 }
 
 impl Service {
-    /// Returns where the files are that a version took away.
+    /// Returns the folder of the files that a version removed.
     pub(super) async fn kept_in(
         &self,
         name: &Name,

@@ -1,4 +1,4 @@
-//! `reset_artifact`: begins an artifact anew, with nothing of what it was about.
+//! `reset_artifact`: empties an artifact and begins a new cycle.
 
 use std::sync::Arc;
 
@@ -33,26 +33,25 @@ pub struct Reset {
 pub struct WasReset {
     /// The version that the reset made.
     pub version: Version,
-    /// Where the files went, from the project's folder; absent when there were none to keep.
+    /// Where the files went, from the project's folder; absent when there were no files to keep.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept_in: Option<String>,
     /// Where the artifact stands.
     pub briefing: Briefing,
 }
 
-/// The workflow that a reset begins with, and its definition if that has to be kept.
+/// The workflow of a reset artifact, and its definition if the journal must store it.
 struct Start {
     workflow: Arc<Workflow>,
     definition: Vec<Vec<u8>>,
 }
 
 impl Service {
-    /// Begins the next cycle of an artifact with nothing in it: goals, constraints, inputs, data,
-    /// results and files are taken away. What kind of work it is stays: its workflow, its types, how
-    /// many iterations it has, and whether a person approves them.
+    /// Begins an empty cycle: removes goals, constraints, inputs, data, results and files. Keeps
+    /// the workflow, the types, the number of iterations and the approval setting.
     ///
-    /// Versions go on, and every earlier one can be read; `restore` brings its data, goals and files
-    /// back. Only a person may do this, whether the cycle is open or closed.
+    /// The version numbers continue, and every earlier version stays readable; `restore` brings its
+    /// data, goals and files back. Only a person may do this, whether the cycle is open or closed.
     pub async fn reset(&self, arguments: Reset, caller: &Caller) -> Result<WasReset, Refusal> {
         let writing =
             Writing::new("reset_artifact", &arguments, arguments.expected_version, caller)?;
@@ -84,8 +83,8 @@ impl Service {
         })
     }
 
-    /// Returns the workflow of an artifact as a new cycle begins with it. One that is not known any
-    /// more, or is broken, goes on as it was stored.
+    /// Returns the workflow for a new cycle. If the present definition is missing or broken, the
+    /// stored one is used.
     async fn start(&self, document: &Document) -> Result<Start, Refusal> {
         match self.catalog.find(&document.workflow) {
             Ok(known) => {
@@ -98,7 +97,7 @@ impl Service {
     }
 }
 
-/// Fails when somebody gave the artifact another workflow since it was looked up.
+/// Refuses when another call changed the artifact's workflow since the lookup.
 fn check_workflow(before: &Snapshot, workflow: &Workflow) -> Result<(), Refusal> {
     let version = before.version;
     match before.document.workflow == workflow.definition.id {
@@ -131,7 +130,7 @@ fn drafted(
     }
 }
 
-/// The document that a reset begins with: what kind of work it is, and nothing of the work.
+/// Returns the document of a reset artifact: its settings, without any content.
 fn emptied(before: &Document, workflow: &Workflow, now: Time, id: String) -> Document {
     let blank = Document::begin(Beginning {
         refinement_id: id,

@@ -38,10 +38,9 @@ pub struct Restored {
 }
 
 impl Service {
-    /// Brings data, goals and files of an earlier version back: the files of its manifest, as they
-    /// were when its iteration was persisted. Files that came later stay. Phase, iteration, history, approval and
-    /// metrics never go back, and constraints, which only tighten, do not either: restoring does
-    /// not undo what was decided.
+    /// Restores data, goals and files of an earlier version. The files are those of its manifest at
+    /// the end of its iteration; later files stay. Phase, iteration, history, approval, metrics and
+    /// constraints do not change: a restore undoes no decision.
     pub async fn restore(&self, arguments: Restore, caller: &Caller) -> Result<Restored, Refusal> {
         let writing = Writing::new("restore", &arguments, arguments.expected_version, caller)?;
         let (name, clock) = (arguments.name, Arc::clone(&self.clock));
@@ -74,7 +73,7 @@ impl Service {
         Ok(Restored { version, restored_from, briefing: self.brief(&snapshot, warnings).await? })
     }
 
-    /// Returns the files of a version that can be brought back, and a warning for the others.
+    /// Returns the files of a version that the journal kept, and a warning for each other one.
     async fn kept_outputs(
         &self,
         earlier: &Document,
@@ -90,7 +89,9 @@ impl Service {
                     digest: file.digest,
                 }),
                 None => {
-                    warnings.push(format!("{path} was too large to be kept and stays as it is"));
+                    warnings.push(format!(
+                        "{path} was too large for the journal to keep, so restore left it unchanged"
+                    ));
                 }
             }
         }

@@ -50,7 +50,7 @@ pub struct Saved {
     pub briefing: Briefing,
 }
 
-/// What a save asks for.
+/// The requested change.
 #[derive(Clone, Debug)]
 enum Change {
     Merge(Value),
@@ -58,7 +58,7 @@ enum Change {
 }
 
 impl Service {
-    /// Saves the caller's part of the document. One that changes nothing writes nothing.
+    /// Saves the caller's part of the document. Writes nothing if nothing changes.
     pub async fn save(&self, arguments: Save, caller: &Caller) -> Result<Saved, Refusal> {
         let writing = Writing::new("save_state", &arguments, arguments.expected_version, caller)?;
         let change = change(&arguments)?;
@@ -109,12 +109,12 @@ fn change(arguments: &Save) -> Result<Change, Refusal> {
         }
         _ => Err(Refusal::argument(
             "save_state takes either patch or state",
-            "pass patch, such as {\"data\":{\"notes\":\"…\"}}, to change some of it; state to replace whole fields",
+            "pass patch, such as {\"data\":{\"notes\":\"…\"}}, to change parts; pass state to replace whole fields",
         )),
     }
 }
 
-/// Returns the document with a change.
+/// Returns the changed document.
 fn changed(before: &Snapshot, change: &Change) -> Result<Document, Refusal> {
     let mut part = before.document.writable_part();
     match change {
@@ -125,7 +125,7 @@ fn changed(before: &Snapshot, change: &Change) -> Result<Document, Refusal> {
             part = Value::Object(replaced.collect());
         }
     }
-    // Checked before it is taken apart, since what is too deep cannot be compared cheaply either.
+    // Before any comparison: comparing a value that nests too deep is expensive.
     document::check_size(&part)?;
     let mut after = before.document.clone();
     after.data = object(&part, "data")?;
@@ -169,7 +169,7 @@ fn wrong_type(field: &str, expected: &str) -> Refusal {
     }
 }
 
-/// Returns in which ways a change loosens the constraints. While they are being specified it may.
+/// Returns how a change loosens the constraints. In the first phase it may.
 fn loosening(before: &Snapshot, after: &Document, workflow: &Workflow) -> Vec<String> {
     match workflow.definition.initial == before.document.phase {
         true => Vec::new(),
@@ -193,7 +193,7 @@ fn check_agreed(
     }
 }
 
-/// What a person's loosening adds to the readable logs.
+/// Returns the sections of a person's loosening for the readable logs.
 fn logged(
     document: &Document,
     ways: &[String],

@@ -18,7 +18,7 @@ fn service() -> Service {
     Service::new(Arc::new(Memory::default()), Arc::new(ManualClock::default()))
 }
 
-/// A service on disk, with what has to live as long.
+/// A service on disk, and the folder that must live as long.
 fn on_disk() -> (tempfile::TempDir, Service) {
     let folder = tempfile::tempdir().unwrap();
     let workspace = Workspace::open(folder.path()).unwrap();
@@ -38,7 +38,7 @@ fn name() -> Name {
     Name::parse("report").unwrap()
 }
 
-/// Arguments, as a caller writes them.
+/// Arguments from the caller's JSON.
 fn arguments<T: serde::de::DeserializeOwned>(mut fields: Value) -> T {
     fields["name"] = json!("report");
     serde_json::from_value(fields).unwrap()
@@ -72,7 +72,8 @@ fn constraint(id: &str, severity: &str) -> Value {
     json!({"id": id, "description": "d", "severity": severity})
 }
 
-/// Goes once through a loop, from `plan` to after `persist`, with the blocking constraint as given.
+/// Runs one iteration, from `plan` through `persist`, with the given status of the blocking
+/// constraint.
 async fn iterate(service: &Service, status: &str) -> Transitioned {
     let mut last = None;
     for phase in ["plan", "execute", "reflect", "persist"] {

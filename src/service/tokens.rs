@@ -1,4 +1,4 @@
-//! The tokens of a user, kept in one file of their own folder, outside of every workspace.
+//! The tokens of a user, in one file of the user's folder, outside of every workspace.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,14 +13,14 @@ use crate::model::{Name, Refusal, Time, limits};
 
 /// The file, in the user's folder.
 const FILE: &str = "tokens.json";
-/// The form of the file. One that is newer may say of a token what this program would not heed.
+/// The format of the file. A newer format may restrict a token in a way that this program ignores.
 const FORMAT: u32 = 1;
 
-/// The user's tokens, as one workspace sees them.
+/// The user's tokens for one workspace.
 ///
-/// The file is read at every check, so what another process changes counts at once: a look at the
-/// file's times would miss two changes within one tick of the disk's clock. A check was measured at
-/// 15 µs of processor time, with up to 100 tokens. The file is parsed again when it differs.
+/// Every check reads the file, so a change by another process counts at once. The file's times are
+/// not enough: they miss two changes within one tick of the disk's clock. A check takes 15 µs of
+/// processor time with up to 100 tokens. The file is parsed only when its bytes changed.
 #[derive(Clone, Debug)]
 pub struct Tokens {
     folder: UserFolder,
@@ -29,7 +29,7 @@ pub struct Tokens {
     known: Arc<Mutex<Known>>,
 }
 
-/// What the file said when it was read last.
+/// The last content of the file, parsed.
 #[derive(Debug)]
 struct Known {
     content: Option<Vec<u8>>,
@@ -44,29 +44,29 @@ struct Kept {
     tokens: Vec<Token>,
 }
 
-/// What a token is to be.
+/// The properties of a new token.
 #[derive(Clone, Debug)]
 pub struct NewToken {
-    /// Whose it is.
+    /// The name of its holder.
     pub name: Name,
-    /// What it lets its bearer do.
+    /// The rights of its bearer.
     pub scopes: BTreeSet<Scope>,
-    /// How long it is good for; `None` for ever.
+    /// Its lifetime; `None` for no limit.
     pub lives_millis: Option<i64>,
 }
 
 impl Tokens {
-    /// Looks into a user's folder for the tokens of a workspace. Others are of no use there.
+    /// Reads the tokens of one workspace from a user's folder.
     pub fn new(folder: UserFolder, workspace: String, clock: Arc<dyn Clock>) -> Self {
         let known = Known { content: None, tokens: Arc::new([]) };
         Self { folder, workspace, clock, known: Arc::new(Mutex::new(known)) }
     }
 
-    /// Makes a token for the workspace. Its secret is kept nowhere.
+    /// Creates a token for the workspace. Its secret is not stored.
     pub fn create(&self, wanted: NewToken) -> Result<(Token, Secret), Refusal> {
         let mut scopes = wanted.scopes;
         if scopes.contains(&Scope::Write) {
-            // The answer to a write says what there is.
+            // The answer of a write includes the state, so writing implies reading.
             scopes.insert(Scope::Read);
         }
         let (secret, created) = (Secret::of(random()), self.clock.now());
@@ -90,19 +90,19 @@ impl Tokens {
         Ok((token, secret))
     }
 
-    /// Takes a token back. Whoever presents it from now on is refused.
+    /// Revokes a token. Every later call with it is refused.
     pub fn revoke(&self, id: &str) -> Result<Token, Refusal> {
         self.change(|tokens| {
             let position = tokens.iter().position(|token| token.id == id);
             let position = position.ok_or_else(|| Refusal::NotFound {
                 what: "token with that id".into(),
-                hint: "refiner token list shows the ids of those there are".into(),
+                hint: "refiner token list shows the existing ids".into(),
             })?;
             Ok(tokens.remove(position))
         })
     }
 
-    /// Returns the user's tokens, of whatever workspace, oldest first.
+    /// Returns the user's tokens of all workspaces, oldest first.
     pub fn list(&self) -> Result<Arc<[Token]>, Refusal> {
         let content = self.folder.read(FILE).map_err(|error| self.unreadable(&error))?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,7 +113,7 @@ impl Tokens {
         Ok(Arc::clone(&known.tokens))
     }
 
-    /// Returns the right that a presented token gives in this workspace now.
+    /// Returns the grant of a presented token in this workspace now.
     pub fn check(&self, presented: &str) -> Result<Grant, Refusal> {
         let tokens = self.list()?;
         let granted = token::find(&tokens, presented)
@@ -121,8 +121,8 @@ impl Tokens {
         granted.map_err(invalid)
     }
 
-    /// Returns the right that a token which was presented before still gives: it may have been
-    /// revoked, or be over, since.
+    /// Returns the present grant of an earlier token, which may have been revoked or have expired
+    /// since.
     pub fn recheck(&self, grant: &Grant) -> Result<Grant, Refusal> {
         let tokens = self.list()?;
         let token = tokens.iter().find(|token| token.id == grant.id());
@@ -132,7 +132,7 @@ impl Tokens {
         granted.map_err(invalid)
     }
 
-    /// Changes the list under the lock that all processes of the user take.
+    /// Changes the list under the lock of all processes of the user.
     fn change<T>(
         &self,
         change: impl FnOnce(&mut Vec<Token>) -> Result<T, Refusal>,
@@ -163,7 +163,9 @@ impl Tokens {
             serde_json::from_slice(content).map_err(|error| self.unreadable(&error))?;
         match kept.format {
             FORMAT => Ok(kept.tokens),
-            newer => Err(self.unreadable(&format!("its format is {newer}, and {FORMAT} is known"))),
+            newer => Err(self.unreadable(&format!(
+                "its format is {newer}, and this program knows format {FORMAT}"
+            ))),
         }
     }
 
@@ -171,7 +173,7 @@ impl Tokens {
         Refusal::Unsupported {
             what: format!("the list of tokens cannot be used: {problem}"),
             hint: format!(
-                "a person has to mend or remove {}; until then no token is valid",
+                "a person must repair or remove {}; until then no token is valid",
                 self.folder.path().join(FILE).display()
             ),
         }
@@ -188,7 +190,7 @@ fn check_room(tokens: &[Token]) -> Result<(), Refusal> {
     match tokens.len() {
         0..limits::TOKENS_MAX => Ok(()),
         actual => Err(Refusal::TooLarge {
-            what: "the list of tokens (revoke unused ones)".into(),
+            what: "the list of tokens (revoke the unused ones)".into(),
             actual: actual + 1,
             limit: limits::TOKENS_MAX,
             unit: "tokens",
@@ -199,7 +201,7 @@ fn check_room(tokens: &[Token]) -> Result<(), Refusal> {
 fn invalid(why: Invalid) -> Refusal {
     Refusal::Forbidden {
         message: why.to_string(),
-        hint: "nothing was done: a person can make a token for this workspace with refiner token create".into(),
+        hint: "nothing was done: a person can create a token for this workspace with refiner token create".into(),
     }
 }
 

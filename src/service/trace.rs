@@ -1,9 +1,9 @@
-//! One span for each call, whichever face it comes through: what was called on which artifact, which
-//! version it left, how it ended, and where its time went.
+//! One span for each call of every interface: the operation, the artifact, the new version, the
+//! outcome and the times.
 //!
-//! A face makes the span ([`span`]) and lets the call run in it ([`traced`]); operations say what they
-//! meet (`saw`, `stored`). Where nobody listens the span is disabled, and all of it is a look at
-//! two words of memory.
+//! An interface makes the span ([`span`]) and runs the call in it ([`traced`]); operations record
+//! what they read and store (`saw`, `stored`). Without a subscriber the span is disabled, and all
+//! of this costs a comparison of two words of memory.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -17,7 +17,7 @@ use crate::model::{Name, Version};
 use crate::storage::{Newest, Timings};
 
 tokio::task_local! {
-    /// What the present call has met so far.
+    /// The records of the present call so far.
     static CALL: RefCell<Met>;
 }
 
@@ -41,8 +41,7 @@ pub enum Ending {
     Refused(&'static str),
 }
 
-/// Makes the span of a call. `method` is what the face calls it, `tool` one of the names that the
-/// program knows.
+/// Makes the span of a call. `method` is the interface's name of it, `tool` a known tool name.
 pub fn span(method: &'static str, tool: &str) -> Span {
     tracing::info_span!(
         "call",
@@ -60,8 +59,8 @@ pub fn span(method: &'static str, tool: &str) -> Span {
     )
 }
 
-/// Lets a call run in its span, and records what it met once it has ended. A call whose client went
-/// away before that has no outcome.
+/// Runs a call in its span, and records its results at the end. A call whose client disconnects
+/// before that has no outcome.
 pub async fn traced<T>(
     span: Span,
     call: impl Future<Output = T>,
@@ -88,7 +87,7 @@ fn record_ending(span: &Span, ending: Ending) {
     };
 }
 
-/// Notes that a call looked at an artifact.
+/// Records that a call read an artifact.
 pub(super) fn saw(name: &Name, newest: &Newest) {
     note(|met| {
         met.artifact = Some(name.clone());
@@ -97,7 +96,7 @@ pub(super) fn saw(name: &Name, newest: &Newest) {
     });
 }
 
-/// Notes that a call asked for something to be stored, and the version after it.
+/// Records that a call stored something, and the version after it.
 pub(super) fn stored(name: &Name, version: Version, committed: &Committed) {
     note(|met| {
         met.artifact = Some(name.clone());
@@ -108,7 +107,7 @@ pub(super) fn stored(name: &Name, version: Version, committed: &Committed) {
     });
 }
 
-/// Outside of a call, and in one that nobody traces, nothing is noted.
+/// Records something, unless there is no call or its span is disabled.
 fn note(note: impl FnOnce(&mut Met)) {
     CALL.try_with(|met| note(&mut met.borrow_mut())).ok();
 }

@@ -62,14 +62,14 @@ pub struct Transitioned {
     pub briefing: Briefing,
 }
 
-/// What came of an event, before the answer is made.
+/// The result of an event, before the answer.
 enum Transitioning {
     Stepped(Box<Step>, Version, Arc<Snapshot>),
     Repeated(Version, Arc<Snapshot>),
 }
 
 impl Service {
-    /// Sends an event. The server decides where it leads; a phase cannot be skipped.
+    /// Sends an event. The server decides the next phase, and no caller can skip one.
     pub async fn transition(
         &self,
         arguments: Transition,
@@ -98,12 +98,15 @@ impl Service {
         };
         let (outcome, mut warnings) = self.store_after(&name, newest.warnings, operation).await?;
         if lacks_checkpoints {
-            warnings.push("no checkpoint was made: the memory provider keeps none".to_owned());
+            warnings.push(
+                "no checkpoint was created: the memory provider does not keep checkpoints"
+                    .to_owned(),
+            );
         }
         self.transitioned(&name, outcome, warnings).await
     }
 
-    /// Looks at the artifact's files, if the event depends on them.
+    /// Examines the artifact's files, if the event depends on them.
     async fn examined(
         &self,
         sending: Sending,
@@ -191,7 +194,7 @@ fn event(arguments: &Transition, consent: Option<&Consent>) -> Result<Event, Ref
     })
 }
 
-/// An event on its way.
+/// An event before it is stored.
 struct Sending {
     workflow: Arc<Workflow>,
     event: Event,
@@ -235,8 +238,8 @@ impl Sending {
         Ok(Transitioning::Stepped(Box::new(step), snapshot.version, snapshot))
     }
 
-    /// Returns the version of the last transition if this is the same one again: sent from where the
-    /// caller believed to be, with the same event and result.
+    /// Returns the version of the last transition if this call repeats it: same phase, same event
+    /// and same result.
     fn repeats(&self, last: Option<&LastTransition>, present: &str) -> Option<Version> {
         let (last, phase) = (last?, self.phase.as_deref()?);
         let same = last.from == phase
@@ -251,13 +254,13 @@ impl Sending {
             consent.binding.check(document, before.version)?;
         }
         if document.definition != self.workflow.digest {
-            // Somebody began a new cycle since the workflow was looked up.
+            // Another call began a new cycle since the lookup of the workflow.
             return Err(Refusal::Conflict { expected: version - 1, current: before.version });
         }
         self.check_phase(&document.phase)?;
         let examination = self.examined.as_ref().map(|examined| Arc::clone(&examined.examination));
         if examination.as_ref().is_some_and(|seen| !seen.fits(&document.constraints)) {
-            // Somebody changed how something is measured since it was.
+            // Another call changed a validation since the measurement.
             return Err(Refusal::Conflict { expected: version - 1, current: before.version });
         }
         let context = StepContext {
@@ -272,7 +275,7 @@ impl Sending {
         Ok(step)
     }
 
-    /// Returns the contents of the files that the step recorded, for the entry to keep.
+    /// Returns the contents of the recorded files, for the journal to keep.
     fn contents(&self, before: &Document, after: &Document) -> Vec<Vec<u8>> {
         match &self.examined {
             Some(examined) if after.manifest != before.manifest => examined.contents.clone(),

@@ -1,5 +1,5 @@
-//! What waits until the user trusts it: workflows that the project or its journals bring, and commands
-//! that its constraints want to run.
+//! What waits for the user's trust: workflows of the project or its journals, and commands of its
+//! constraints.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,54 +14,49 @@ use crate::model::journal::Snapshot;
 use crate::model::workflow::Bundle;
 use crate::model::{Digest, Name, Refusal};
 
-/// Names that are fetched at once.
+/// Names of one read.
 const CHUNK: usize = 256;
 
-/// What waits until the user trusts it.
+/// What waits for the user's trust.
 #[derive(Debug, Default, Serialize)]
 pub struct Waiting {
     /// The workflows, by name.
     pub workflows: Vec<OwnWorkflow>,
     /// The commands, in the order of the artifacts.
     pub commands: Vec<WantedCommand>,
-    /// What could not be read, and so cannot be trusted.
+    /// Sources that could not be read.
     pub warnings: Vec<String>,
 }
 
-/// A workflow that the project brings. Its texts may be hostile: a face escapes them.
+/// A workflow of the project. Its texts may be hostile: an interface must escape them.
 #[derive(Debug, Serialize)]
 pub struct OwnWorkflow {
-    /// Its name.
     pub name: String,
-    /// The digest of the definition with its prompts: what is trusted.
+    /// The digest of the definition and its prompts, which the user trusts.
     pub digest: Digest,
-    /// What it calls itself.
+    /// The title that its definition gives.
     pub title: String,
-    /// Its phases.
     pub phases: Vec<String>,
-    /// Its prompts.
     pub prompts: Vec<PromptSize>,
-    /// Where it can be read, from the project's folder.
+    /// Its files, relative to the project's folder.
     pub places: Vec<String>,
 }
 
 /// A prompt of a workflow.
 #[derive(Debug, Serialize)]
 pub struct PromptSize {
-    /// Its name.
     pub name: String,
-    /// How long it is.
     pub bytes: usize,
 }
 
-/// A command that a check would run.
+/// A command of a check.
 #[derive(Debug, Serialize)]
 pub struct WantedCommand {
     /// The program and its arguments.
     pub command: Vec<String>,
-    /// The constraints that want it, each as `artifact/id`.
+    /// The constraints with this command, each as `artifact/id`.
     pub wanted_by: Vec<String>,
-    /// The files of the project that it would run or read, as far as they can be told.
+    /// The files of the project that it is known to run or read.
     pub files: Vec<String>,
 }
 
@@ -72,7 +67,7 @@ impl Waiting {
     }
 }
 
-/// What was found while all artifacts are looked at.
+/// The results of reading all artifacts so far.
 #[derive(Default)]
 struct Found {
     workflows: BTreeMap<Digest, OwnWorkflow>,
@@ -81,8 +76,8 @@ struct Found {
 }
 
 impl Service {
-    /// Returns what the project brings, in folders and journals, that the user does not trust yet.
-    /// Nothing of it is compiled or run.
+    /// Returns the workflows and commands of the project's folders and journals that the user does
+    /// not trust yet. Compiles and runs none of them.
     pub async fn waiting(&self) -> Result<Waiting, Refusal> {
         let mut found = Found::default();
         self.look_at_folders(&mut found);
@@ -151,8 +146,8 @@ impl Service {
         }
     }
 
-    /// Returns the commands that may run at the moment: those of the user's configuration, and those
-    /// that they allowed at a terminal, which a server that runs heeds at once.
+    /// Returns the commands that may run now: those of the user's configuration, and those that the
+    /// user allowed at a terminal. A running server sees the latter at once.
     pub(super) fn allowed_commands(&self) -> Option<Arc<CommandPolicy>> {
         let configured = self.commands.as_ref()?;
         let trusted = self.catalog.trust().map(|trust| trust.current());
@@ -179,7 +174,7 @@ impl Found {
 }
 
 impl OwnWorkflow {
-    /// Returns as much of its digest as tells it from others.
+    /// Returns the first digits of its digest, enough to distinguish it.
     pub fn short_digest(&self) -> String {
         catalog::beginning(self.digest)
     }

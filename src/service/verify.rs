@@ -16,7 +16,7 @@ use crate::model::journal::{Snapshot, Transaction};
 use crate::model::refusal::Violation;
 use crate::model::{Document, Name, Refusal, Time, Version, step};
 
-/// Bytes of details that an answer has room for; what does not fit is in the document.
+/// Bytes of details in one answer; the document has the rest.
 const DETAILS_BYTES_MAX: usize = 24 << 10;
 
 /// The arguments of `verify`.
@@ -62,8 +62,8 @@ pub struct ConstraintStanding {
 }
 
 impl Service {
-    /// Measures constraints. What was found becomes part of the document if it is new. A call that is
-    /// cancelled before everything is measured writes nothing.
+    /// Measures constraints, and stores new evidence in the document. A call that is cancelled
+    /// during the measurement writes nothing.
     pub async fn verify(&self, arguments: Verify, caller: &Caller) -> Result<Verified, Refusal> {
         let writing = Writing::new("verify", &arguments, None, caller)?;
         let name = arguments.name.clone();
@@ -79,7 +79,7 @@ impl Service {
         };
         let mut found = snapshot.document.clone();
         if found.is_finalized() {
-            // What is closed is looked at, and stays as it is.
+            // A closed cycle is measured but not changed.
             step::take_evidence(&mut found, &seen, self.clock.now());
         }
         Ok(Verified {
@@ -132,7 +132,7 @@ fn check_ids(ids: Option<&[String]>, constraints: &[Constraint]) -> Result<(), R
 
 fn with_evidence(before: &Snapshot, seen: &Examination, now: Time) -> Result<Document, Refusal> {
     if !seen.fits(&before.document.constraints) {
-        // Somebody changed how something is measured since it was.
+        // Another call changed a validation since the measurement.
         let current = before.version;
         return Err(Refusal::Conflict { expected: current.saturating_sub(1), current });
     }
@@ -141,7 +141,7 @@ fn with_evidence(before: &Snapshot, seen: &Examination, now: Time) -> Result<Doc
     Ok(document)
 }
 
-/// Returns whether nothing but times is different.
+/// Returns whether the documents differ only in times.
 fn says_the_same(after: &Document, before: &Document) -> bool {
     let statuses = |document: &Document| -> Vec<(Status, Option<String>)> {
         document.constraints.iter().map(|one| (one.status, one.details.clone())).collect()

@@ -1,4 +1,4 @@
-//! Watching: telling of what is new, whoever wrote it.
+//! Watching: notifications of new versions by this process and by others.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,35 +7,35 @@ use super::{Service, listing_refusal};
 use crate::model::{Digest, Name, Refusal, Version};
 use crate::storage::{Change, Provider, Watch};
 
-/// Tells of what is new in the artifacts that somebody follows, and in the listing. It watches until
-/// it is dropped, and so are all who follow.
+/// Reports new versions of followed artifacts, and changes of the listing. The watch ends when this
+/// value and all its followers are dropped.
 #[derive(Debug)]
 pub struct Watching {
     provider: Arc<dyn Provider>,
     watch: Box<dyn Watch>,
-    /// The newest version that was told of each artifact that is followed; 0 when there is none.
+    /// The last reported version of each followed artifact; 0 for an absent artifact.
     told: Mutex<HashMap<Name, Version>>,
-    /// The digest of the names that were told of last.
+    /// The digest of the last reported names.
     names: Mutex<Option<Digest>>,
 }
 
-/// Something new.
+/// A change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
-    /// A version of an artifact that is followed. It is on the disk.
+    /// A new version of a followed artifact. It is on the disk.
     Version {
         /// The artifact.
         name: Name,
         /// Its newest version.
         version: Version,
     },
-    /// Artifacts came or went.
+    /// Artifacts were created or removed.
     Names,
-    /// Artifacts are in other phases.
+    /// Artifacts changed their phases.
     Phases,
 }
 
-/// Follows an artifact until it is dropped.
+/// Follows an artifact until dropped.
 #[derive(Debug)]
 pub struct Followed {
     watching: Arc<Watching>,
@@ -56,8 +56,8 @@ impl Service {
 }
 
 impl Watching {
-    /// Follows an artifact, which need not exist: every version that is stored after this returned
-    /// is told of, by itself or with later ones.
+    /// Follows an artifact, which need not exist: every version that is stored after this returns
+    /// is reported, alone or together with later ones.
     pub async fn follow(self: &Arc<Self>, name: &Name) -> Followed {
         self.watch.follow(name).await;
         let followed = Followed { watching: Arc::clone(self), name: name.clone() };
@@ -67,8 +67,8 @@ impl Watching {
         followed
     }
 
-    /// Waits for something new. Nothing is lost when the future is dropped while it waits. For one
-    /// caller at a time.
+    /// Waits for a change. Dropping the waiting future loses no change. Only one caller may wait at
+    /// a time.
     pub async fn next(&self) -> News {
         loop {
             let news = match self.watch.next().await {
@@ -81,15 +81,14 @@ impl Watching {
         }
     }
 
-    /// Looks for a version that was not told of. An artifact that is gone has version 0, and is told
-    /// of too.
+    /// Returns an unreported version. A removed artifact has version 0, which is reported too.
     async fn version_news(&self, name: Name) -> Option<News> {
         let version = self.version(&name).await?;
         let before = hold(&self.told).insert(name.clone(), version);
         (before != Some(version)).then_some(News::Version { name, version })
     }
 
-    /// Looks whether the names are others. Where they cannot be listed, they may be.
+    /// Checks whether the names changed. If they cannot be listed, they count as changed.
     async fn listing_news(&self) -> News {
         let names = self.provider.list(None, usize::MAX).await.ok();
         let digest = names.map(|names| {
@@ -109,7 +108,7 @@ impl Watching {
         match self.provider.newest(name).await {
             Ok(newest) => Some(newest.map_or(0, |newest| newest.snapshot.version)),
             Err(error) => {
-                tracing::debug!(%name, %error, "a change was not told of");
+                tracing::debug!(%name, %error, "a change was not reported: the newest version cannot be read");
                 None
             }
         }
@@ -178,7 +177,7 @@ mod tests {
         drop(other);
         save(&service, 6).await;
         open(&service, "b").await;
-        assert_eq!(watching.next().await, News::Names, "nobody follows the artifact any more");
+        assert_eq!(watching.next().await, News::Names, "the artifact has no follower any more");
         assert!(hold(&watching.told).is_empty());
     }
 

@@ -79,7 +79,7 @@ impl Writing {
 
 impl Service {
     /// Lets an operation decide on top of the newest state of an artifact and stores what it drafts.
-    /// Refuses to go on with a cycle whose workflow its user does not trust.
+    /// Refuses to continue a cycle whose workflow the user does not trust.
     pub(super) async fn store<T: Send + 'static>(
         &self,
         name: &Name,

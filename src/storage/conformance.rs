@@ -1,7 +1,7 @@
-//! The contract of [`Provider`] as checks that every provider is run through.
+//! The contract of [`Provider`] as checks that run on every provider.
 //!
-//! One test is made for each check and provider by [`conformance`]. A check that is not in its list
-//! is dead code, which the compiler reports, so none can be forgotten.
+//! [`conformance`] makes one test for each check and provider. The compiler reports a check that
+//! is missing from the list as dead code.
 
 mod changes;
 mod removals;
@@ -19,8 +19,8 @@ use crate::model::journal::tests::draft;
 use crate::model::output::{Output, OutputPath};
 use crate::model::{Digest, Draft, Name, Refusal, Version, limits};
 
-/// Makes a test of every check for a provider. `$made` is an expression that makes a fresh one,
-/// along with whatever has to live as long.
+/// Makes a test of every check for a provider. `$made` returns a new provider and the values that
+/// must live as long.
 macro_rules! conformance {
     ($provider:ident, $made:expr) => {
         conformance!(@each $provider, $made,

@@ -1,5 +1,5 @@
-//! The memory provider: journals in the process, gone with it. For tests, and for hosts that want
-//! nothing on disk; never chosen by itself.
+//! The memory provider: its journals end with the process. For tests, and for hosts that keep
+//! nothing on disk; never a default.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -15,20 +15,20 @@ use crate::model::output::OutputPath;
 use crate::model::removal::Removal;
 use crate::model::{Digest, Name, Version};
 
-/// Journals in the process.
+/// Journals in the memory of the process.
 #[derive(Debug, Default)]
 pub struct Memory {
     artifacts: Mutex<BTreeMap<Name, Artifact>>,
     watches: Mutex<Vec<Weak<Signals>>>,
 }
 
-/// Tells of what this provider stores.
+/// Reports what this provider stores.
 #[derive(Debug)]
 struct MemoryWatch(Arc<Signals>);
 
 #[derive(Debug)]
 struct Artifact {
-    /// What the lines build on.
+    /// The journal before the first line.
     base: Journal,
     journal: Journal,
     lines: Vec<Vec<u8>>,
@@ -49,7 +49,7 @@ impl Artifact {
         }
     }
 
-    /// Takes an entry in that is stored from now on.
+    /// Stores an entry.
     fn take_in(&mut self, one: Staged) {
         let removal = one.entry.removal;
         if removal.is_some() {
@@ -68,7 +68,7 @@ impl Artifact {
         }
     }
 
-    /// Folds the first lines again.
+    /// Replays the first lines.
     fn replay(&self, up_to: Version) -> Result<(Journal, Vec<Entry>), Error> {
         let mut journal = self.base.clone();
         let blobs = |digest: Digest| self.blobs.get(&digest).cloned();
@@ -81,8 +81,8 @@ impl Artifact {
 }
 
 impl Memory {
-    /// Locks for a short section without any I/O. A panic of `decide` leaves nothing half done,
-    /// since a transaction touches the artifact only after it, so a poisoned lock is sound.
+    /// Locks for a short section without I/O. A poisoned lock is sound: a transaction changes the
+    /// artifact only after `decide` returns, so a panic of `decide` leaves nothing half done.
     fn artifacts(&self) -> MutexGuard<'_, BTreeMap<Name, Artifact>> {
         self.artifacts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,7 +99,7 @@ impl Memory {
         wanted.take(limit).collect()
     }
 
-    /// Tells all who watch of a new version. There is no state after one that deleted the artifact.
+    /// Reports a new version to all watchers. `newest` is `None` after a deletion.
     fn tell(&self, name: &Name, before: Option<&Snapshot>, newest: Option<&Snapshot>) {
         let place = |snapshot: &Snapshot| {
             let document = &snapshot.document;
@@ -261,7 +261,7 @@ impl Provider for Memory {
         Ok(self.names(after, limit, |artifact| artifact.newest.is_none()))
     }
 
-    /// There are no files: versions keep what outputs they brought.
+    /// Always `None`: this provider has no files.
     async fn kept_in(&self, _name: &Name, _removal: Version) -> Result<Option<String>, Error> {
         Ok(None)
     }

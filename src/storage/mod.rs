@@ -1,4 +1,4 @@
-//! Layer 2: where entries are kept, so that an acknowledged one cannot be lost.
+//! Layer 2: the storage of journal entries. An acknowledged entry is never lost.
 #![warn(missing_docs)]
 
 #[cfg(test)]
@@ -21,62 +21,62 @@ use crate::model::output::OutputPath;
 use crate::model::removal::Removed;
 use crate::model::{Digest, Name, Version};
 
-/// A place where the journals of artifacts are kept.
+/// A store of journals.
 ///
 /// # Contract
 ///
-/// The minimum that a store of journals has to do. Every sentence below has a check in
-/// `storage/conformance.rs` that runs on every provider. Conveniences are functions over
-/// `&dyn Provider` and not default methods, so that no provider gets one wrong by silence.
+/// These are the duties of every provider. `storage/conformance.rs` checks each sentence below on
+/// every provider. Convenience functions take `&dyn Provider` and are not default methods, so no
+/// provider inherits a wrong one.
 ///
-/// - Entries of one artifact are numbered from 1 without gaps, whoever writes them and from however
-///   many processes.
-/// - What a call returned is durable, unless the provider is [volatile](Provider::volatile): no
-///   answer, and no refusal that was decided in a transaction, depends on an entry that could still be
-///   lost.
+/// - The entries of one artifact are numbered from 1 without gaps, also with several writers and
+///   several processes.
+/// - The result of a call is durable, unless the provider is [volatile](Provider::volatile): no
+///   answer, and no refusal from inside a transaction, depends on an entry that can still be lost.
 /// - Artifacts do not affect each other.
-/// - A deleted artifact does not exist: it has no state, no outputs, and is not listed. Its versions
-///   are kept, and whoever makes one of its name goes on counting where it ended. A purged one has no
-///   versions either, and nothing of it is left but the count.
-/// - After a reset there are no outputs of before it.
+/// - A deleted artifact does not exist: it has no state and no outputs, and is not listed. Its
+///   versions are kept, and a new artifact of its name continues its version numbers. A purge also
+///   destroys the versions; only their count remains.
+/// - A reset removes all outputs before it.
 ///
-/// Providers are shared by all tasks of a process.
+/// All tasks of a process share one provider.
 #[async_trait]
 pub trait Provider: Debug + Display + Send + Sync + 'static {
-    /// Lets `decide` draft entries on top of the newest state, and appends what it drafted.
+    /// Calls `decide` to draft entries on top of the newest state, and appends them.
     ///
-    /// This is the compare-and-append: between the state that `decide` sees and its entries nobody
-    /// else's come. The entries become durable before this returns, all of them or, after an
-    /// error, possibly none; after [`Error::Unavailable`] which of the two is unknown. `decide` may
-    /// be called more than once; only its last call counts. When it drafts nothing, nothing is
-    /// written, and an artifact that does not exist is not made. Outputs that an entry names are
-    /// put into place after it is stored; what cannot be put there yet is a warning, and is put
-    /// there with the next entry. Where something else than a file is, it stays, with a warning.
+    /// This is the compare-and-append: no other entry comes between the state that `decide` sees
+    /// and its own entries. The entries are durable when this returns. After an error either all or
+    /// none of them are stored; after [`Error::Unavailable`] the caller cannot know which. The
+    /// provider may call `decide` more than once; only the last call counts. Without drafts it
+    /// writes nothing and creates no artifact. After storing an entry, the provider writes the
+    /// outputs that the entry names; an output that fails becomes a warning, and the next entry
+    /// writes it. A folder or a link at the path of an output stays, with a warning.
     ///
     /// Returns the newest state, or `None` when the artifact does not exist.
     async fn append(&self, name: &Name, decide: Decide) -> Result<Option<Newest>, Error>;
 
     /// Returns the newest state, or `None` when the artifact does not exist.
     ///
-    /// It holds everything that any process was told to be stored before this was called.
+    /// The state contains every entry that was acknowledged to any process before this call.
     async fn newest(&self, name: &Name) -> Result<Option<Newest>, Error>;
 
-    /// Returns what is known of an artifact that was deleted, or `None` when it exists or never did.
+    /// Returns the tombstone of a deleted artifact, or `None` when the artifact exists or never
+    /// did.
     async fn tombstone(&self, name: &Name) -> Result<Option<Tombstone>, Error>;
 
-    /// Returns the entries after a version, oldest first, at most `limit`, and fewer where they are
-    /// large. Their patches are whole. Empty at the end, and for an artifact that never existed.
+    /// Returns at most `limit` entries after a version, oldest first, with whole patches. Large
+    /// entries make the page shorter. Empty at the end, and for an artifact that never existed.
     async fn read(&self, name: &Name, after: Version, limit: usize) -> Result<Vec<Entry>, Error>;
 
     /// Returns the state at a version, or `None` when there is no such version.
     async fn at(&self, name: &Name, version: Version) -> Result<Option<Snapshot>, Error>;
 
-    /// Returns a blob that an entry of the artifact brought, or `None`.
+    /// Returns a blob that an entry of the artifact refers to, or `None`.
     async fn blob(&self, name: &Name, digest: Digest) -> Result<Option<Vec<u8>>, Error>;
 
-    /// Returns the outputs of an artifact after a path, at most `limit`: the files of its `dist/`
-    /// folder, whoever put them there, in the order of their paths. Files whose names are no
-    /// [`OutputPath`] are left out.
+    /// Returns at most `limit` outputs of an artifact after a path, in the order of their paths.
+    /// Outputs are all files of the `dist/` folder, also those of other programs. A file whose
+    /// name is not an [`OutputPath`] is omitted.
     async fn outputs(
         &self,
         name: &Name,
@@ -95,8 +95,8 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
     /// Returns the content of an output, or `None` when there is no such file.
     async fn output(&self, name: &Name, path: &OutputPath) -> Result<Option<Vec<u8>>, Error>;
 
-    /// Returns a readable log: what the entries of the present cycle added to it. Empty when they
-    /// added nothing, and for an artifact that does not exist.
+    /// Returns the readable log of the present cycle. Empty when no entry added to it, and for an
+    /// artifact that does not exist.
     async fn log(&self, name: &Name, log: LogFile) -> Result<String, Error>;
 
     /// Returns the names of existing artifacts after a name, in order, at most `limit`.
@@ -105,20 +105,20 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
     /// Returns the names of deleted artifacts after a name, in order, at most `limit`.
     async fn deleted(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error>;
 
-    /// Returns the folder, from the project's, with the files that a version took away; `None` when
-    /// none are kept. Removals that were stored together share one.
+    /// Returns the folder with the files that a version removed, relative to the project's folder;
+    /// `None` when no files are kept. Removals of one transaction share a folder.
     async fn kept_in(&self, name: &Name, removal: Version) -> Result<Option<String>, Error>;
 
-    /// Looks at everything that is stored of an artifact, and returns what is wrong with it.
+    /// Examines all stored data of an artifact and returns the problems.
     async fn examine(&self, name: &Name) -> Result<Vec<Finding>, Error>;
 
-    /// Begins to watch for changes, whoever makes them.
+    /// Begins to watch for changes by this process and by others.
     async fn watch(&self) -> Result<Box<dyn Watch>, Error>;
 
-    /// Completes what was put off, such as a listing for people.
+    /// Finishes deferred writes, such as the listing for people.
     async fn settle(&self);
 
-    /// Returns whether everything is gone when the process ends.
+    /// Returns whether all data is lost when the process ends.
     fn volatile(&self) -> bool;
 }
 
@@ -130,32 +130,32 @@ pub type Decide = Box<dyn FnMut(&mut Transaction<'_>) + Send>;
 pub struct Newest {
     /// The state.
     pub snapshot: Arc<Snapshot>,
-    /// What callers should know about how it is stored.
+    /// Warnings for callers about the stored data.
     pub warnings: Vec<String>,
-    /// Where the time went until it was known.
+    /// The times that the operation took.
     pub timings: Timings,
 }
 
 impl Newest {
-    /// Makes one that nothing had to be waited for.
+    /// Returns a state that was available without waiting.
     pub(crate) fn at_hand(snapshot: Arc<Snapshot>, warnings: Vec<String>) -> Self {
         Self { snapshot, warnings, timings: Timings::default() }
     }
 }
 
-/// What is known of an artifact that was deleted.
+/// The remains of a deleted artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tombstone {
     /// The entry that deleted it.
     pub removed: Removed,
-    /// What callers should know about how it is stored, such as files that could not be taken away.
+    /// Warnings for callers, such as files that could not be removed.
     pub warnings: Vec<String>,
 }
 
 /// A file of an artifact's `dist/` folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputFile {
-    /// Where it is.
+    /// Its path below `dist/`.
     pub path: OutputPath,
     /// Its length.
     pub bytes: u64,
@@ -189,23 +189,23 @@ pub enum FindingSeverity {
     Error,
 }
 
-/// Why a provider did not do what it was asked to.
+/// Why a provider did not perform an operation.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The storage failed. An append may or may not have happened.
     #[error("{doing}")]
     Unavailable {
-        /// What was being done.
+        /// The failed operation.
         doing: String,
-        /// What went wrong.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// What is stored there is not opened, since it may harm. Nothing was written.
+    /// The provider does not open the stored data, because it may be harmful. Nothing was written.
     #[error("{reason}")]
     Distrusted {
-        /// What is not opened, and why.
+        /// The path, and the reason.
         reason: String,
         /// What a person can do.
         hint: &'static str,
@@ -213,19 +213,19 @@ pub enum Error {
     /// The storage can be read but not written. Nothing was written.
     #[error("{reason}")]
     ReadOnly {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The journal is damaged where entries were acknowledged. Nothing was written.
+    /// Acknowledged entries of the journal are damaged. Nothing was written.
     #[error("{damage}")]
     Corrupt {
-        /// Where, and in what way.
+        /// The place and the kind of the damage.
         damage: String,
     },
-    /// The journal was written by a newer program. Nothing was written.
+    /// A newer program wrote the journal. Nothing was written.
     #[error("{0}")]
     NewerFormat(Damage),
-    /// The task that did the work panicked or was stopped.
+    /// The task panicked or was stopped.
     #[error("a storage task ended early")]
     Stopped,
 }

@@ -1,19 +1,19 @@
-//! Where the time of a storage operation went.
+//! The times of a storage operation.
 
 use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 
-/// How long an operation of a provider waited, and for what.
+/// How long an operation of a provider waited for each resource.
 ///
-/// It is the time of the operation and not of a call: operations that were stored by one
+/// The times belong to the operation and not to a call: calls that share one
 /// [append](super::Provider::append) share its wait, its flush and its projections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timings {
-    /// For others who held the artifact, in this process or another.
+    /// Waiting for other holders of the artifact's lock, in this process or another.
     pub lock: Duration,
-    /// Until the journal was on the disk.
+    /// Flushing the journal to the disk.
     pub flush: Duration,
-    /// Until the readable copies had followed.
+    /// Writing the projections.
     pub projection: Duration,
 }
 
@@ -25,7 +25,7 @@ impl AddAssign for Timings {
     }
 }
 
-/// Does something, and adds how long it took.
+/// Runs `work` and adds its duration.
 pub(super) fn timed<T>(timings: &mut Duration, work: impl FnOnce() -> T) -> T {
     let began = Instant::now();
     let done = work();

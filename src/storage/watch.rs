@@ -1,4 +1,4 @@
-//! Watching what is stored: being told of changes, whoever makes them.
+//! Watching the storage: notifications of changes by this process and by others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -9,43 +9,43 @@ use tokio::sync::Notify;
 
 use crate::model::Name;
 
-/// What tells of changes to the artifacts that it follows.
+/// A stream of changes to the followed artifacts.
 ///
 /// # Contract
 ///
-/// Every sentence has a check in `storage/conformance.rs`, as those of [`super::Provider`] have.
+/// `storage/conformance.rs` checks each sentence, as it does for [`super::Provider`].
 ///
-/// - A change is told after it happened, once or more often; what happens while nobody asks is
-///   told together. Nothing is told of artifacts that nobody follows.
-/// - That a version is told of says that [`super::Provider::newest`] has it by then, or a later one.
-///   What exactly changed is for that to say.
+/// - A change is reported after it happened, at least once. Changes between two calls of
+///   [`Watch::next`] are merged. Artifacts without a follower are not reported.
+/// - When a change is reported, [`super::Provider::newest`] already returns that version or a
+///   later one. The report does not say what changed.
 ///
-/// It watches until it is dropped.
+/// Dropping it ends the watch.
 #[async_trait]
 pub trait Watch: Debug + Send + Sync {
-    /// Follows an artifact, which need not exist: of every version that is stored after this
-    /// returned, [`Watch::next`] tells. Whoever follows twice has to unfollow twice.
+    /// Follows an artifact, which need not exist: [`Watch::next`] reports every version that is
+    /// stored after this returns. Two calls need two calls of [`Watch::unfollow`].
     async fn follow(&self, name: &Name);
 
-    /// Ends one following of an artifact. Returns whether nobody follows it any more.
+    /// Ends one following of an artifact. Returns whether no follower remains.
     fn unfollow(&self, name: &Name) -> bool;
 
-    /// Waits for the next change. Nothing is lost when the future is dropped. For one caller at a
-    /// time.
+    /// Waits for the next change. Dropping the future loses no change. Only one caller may wait at
+    /// a time.
     async fn next(&self) -> Change;
 }
 
-/// What may look different from before.
+/// Something that may have changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// An artifact that is followed.
+    /// A followed artifact.
     Artifact(Name),
-    /// The listing: an artifact came, went, or is in another phase.
+    /// The listing: an artifact was created or removed, or entered another phase.
     Listing,
 }
 
-/// Changes that were not asked for yet: at most one of each artifact that is followed, so that who
-/// asks seldom costs no memory and keeps no writer waiting.
+/// Pending changes: at most one for each followed artifact, so a slow reader costs no memory and
+/// blocks no writer.
 #[derive(Debug, Default)]
 pub(super) struct Signals {
     state: Mutex<State>,
@@ -60,12 +60,12 @@ struct State {
 }
 
 impl Signals {
-    /// Counts one more who follows an artifact.
+    /// Adds a follower of an artifact.
     pub(super) fn follow(&self, name: &Name) {
         *self.state().followed.entry(name.clone()).or_default() += 1;
     }
 
-    /// Counts one less. Returns whether that was the last one.
+    /// Removes a follower. Returns whether it was the last one.
     pub(super) fn unfollow(&self, name: &Name) -> bool {
         let mut state = self.state();
         let Some(followers) = state.followed.get_mut(name) else { return false };
@@ -78,12 +78,12 @@ impl Signals {
         ended
     }
 
-    /// Returns the artifacts that are followed.
+    /// Returns the followed artifacts.
     pub(super) fn followed(&self) -> Vec<Name> {
         self.state().followed.keys().cloned().collect()
     }
 
-    /// Notes that an artifact changed, if anybody follows it.
+    /// Records a change of an artifact if it has a follower.
     pub(super) fn artifact(&self, name: &Name) {
         let mut state = self.state();
         if state.followed.contains_key(name) && state.changed.insert(name.clone()) {
@@ -91,14 +91,14 @@ impl Signals {
         }
     }
 
-    /// Notes that any artifact may have changed.
+    /// Records a possible change of every followed artifact.
     pub(super) fn artifacts(&self) {
         let mut state = self.state();
         state.changed = state.followed.keys().cloned().collect();
         self.woken.notify_one();
     }
 
-    /// Notes that the listing changed.
+    /// Records a change of the listing.
     pub(super) fn listing(&self) {
         self.state().listing = true;
         self.woken.notify_one();
@@ -159,7 +159,7 @@ mod tests {
         signals.artifact(&name("a"));
         assert!(!signals.unfollow(&name("a")));
         assert!(signals.unfollow(&name("a")));
-        assert!(!signals.unfollow(&name("a")), "nobody followed it");
+        assert!(!signals.unfollow(&name("a")), "it had no follower");
         signals.artifacts();
         assert_eq!(signals.take(), None);
     }

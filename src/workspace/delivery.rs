@@ -1,5 +1,5 @@
-//! What the delivery of events keeps in a workspace: how far each artifact's events were delivered,
-//! who delivers, what was left to whoever does, and the log of what happened.
+//! The files of event delivery in a workspace: the cursor of each artifact, the lock of the
+//! delivering process, the notes for that process, and the log of deliveries.
 
 use std::io;
 use std::time::Duration;
@@ -11,35 +11,35 @@ use crate::model::Name;
 
 /// Bytes of a file of triggers.
 const TRIGGERS_BYTES_MAX: u64 = 256 << 10;
-/// Bytes after which the log is begun anew; the one before it is kept.
+/// Bytes after which a new log begins; the previous one is kept.
 const LOG_BYTES_MAX: u64 = 5 << 20;
-/// Bytes of what is kept of how far events were delivered.
+/// Bytes of a delivery cursor.
 const CURSOR_BYTES_MAX: u64 = 1 << 20;
 /// The note that stands for all artifacts. No name of an artifact, since those have no `@`.
 const EVERYTHING: &str = "@everything";
 
-/// Tells whether a file is still the one that was read. `None` when there was none.
+/// Identifies the content of a file that was read. `None` when there was no file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen(Option<fs::Stat>);
 
-/// The right to deliver the events of a workspace. Given back when dropped, or by the system when
-/// the process dies.
+/// The right to deliver the events of a workspace. Dropping it releases it, and so does the system
+/// when the process dies.
 #[derive(Debug)]
 pub struct DeliveryLock {
     _lock: HeldLock,
 }
 
-/// What was left to whoever delivers.
+/// The notes for the delivering process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Undelivered {
-    /// Artifacts that have news.
+    /// Artifacts with undelivered events.
     pub names: Vec<Name>,
-    /// Whether any artifact may have.
+    /// Whether any artifact may have undelivered events.
     pub everything: bool,
 }
 
 impl Workspace {
-    /// Returns the project's own triggers as they are written, whether or not they are trusted.
+    /// Returns the content of the project's own triggers, trusted or not.
     pub fn project_triggers(&self) -> io::Result<Option<Vec<u8>>> {
         fs::read(self.fs.as_ref(), layout::TRIGGERS, TRIGGERS_BYTES_MAX)
     }
@@ -49,18 +49,18 @@ impl Workspace {
         Seen(self.fs.stat(layout::TRIGGERS).ok())
     }
 
-    /// Returns how far the events of an artifact were delivered, as it was kept.
+    /// Returns the stored delivery cursor of an artifact.
     pub fn delivered(&self, name: &Name) -> io::Result<Option<Vec<u8>>> {
         fs::read(self.fs.as_ref(), &layout::delivered(name), CURSOR_BYTES_MAX)
     }
 
-    /// Keeps how far the events of an artifact were delivered. When this returns, it is on the disk.
+    /// Stores the delivery cursor of an artifact durably.
     pub fn keep_delivered(&self, name: &Name, content: &[u8]) -> io::Result<()> {
         fs::write_durably(self.fs.as_ref(), &layout::delivered(name), content)
     }
 
-    /// Takes the right to deliver, or returns `None` when somebody else still has it after that
-    /// time, or when there is no workspace yet.
+    /// Takes the right to deliver, or returns `None` when another process still has it after
+    /// `timeout`, or when there is no workspace yet.
     pub fn take_delivery(&self, timeout: Duration) -> io::Result<Option<DeliveryLock>> {
         match HeldLock::at(self.fs.as_ref(), layout::DELIVERY_LOCK, timeout) {
             Ok(lock) => Ok(Some(DeliveryLock { _lock: lock })),
@@ -70,7 +70,7 @@ impl Workspace {
         }
     }
 
-    /// Leaves a note that there is something to deliver, for whoever has the right to.
+    /// Leaves a note about undelivered events for the delivering process.
     pub fn leave_undelivered(&self, undelivered: &Undelivered) -> io::Result<()> {
         let fs = self.fs.as_ref();
         fs.create_dir(layout::UNDELIVERED)?;
@@ -81,7 +81,7 @@ impl Workspace {
         Ok(())
     }
 
-    /// Returns what notes say, and with `remove` takes them away.
+    /// Returns the notes, and removes them if `remove` is set.
     pub fn undelivered(&self, remove: bool) -> io::Result<Undelivered> {
         let fs = self.fs.as_ref();
         let notes = match fs.list(layout::UNDELIVERED) {
@@ -97,7 +97,7 @@ impl Workspace {
         })
     }
 
-    /// Adds a line to the log of deliveries. Only for who has the right to deliver.
+    /// Appends a line to the log of deliveries. Only the delivering process may call this.
     pub fn log_delivery(&self, line: &[u8]) -> io::Result<()> {
         append_bounded(self.fs.as_ref(), line, LOG_BYTES_MAX)
     }

@@ -1,10 +1,10 @@
-//! Where things are in a workspace.
+//! The paths in a workspace.
 //!
 //! ```text
 //! .refiner/
 //!   .gitignore   registry.json   workflow.log   workflow.log.1
 //!   triggers.json                            the project's hooks, which run once they are trusted
-//!   undelivered/                             notes for whoever delivers events
+//!   undelivered/                             notes for the process that delivers events
 //!   workflows/<name>/                        the user's own workflows
 //!   locks/<name>@projections   locks/@registry   locks/@hooks   locks/<name>   (formats 1 and 2)
 //!   artifacts/<name>/

@@ -31,7 +31,7 @@ impl Workspace {
         Self::open_of(project, Owners::user())
     }
 
-    /// Does the same for a workspace of which only what belongs to these users is opened.
+    /// Does the same, and opens only files of these users.
     pub fn open_of(project: &Path, owners: Owners) -> io::Result<Self> {
         let disk = Disk::open(project, owners)?;
         Ok(Self { fs: Arc::new(disk), project: project.to_owned() })
@@ -63,7 +63,7 @@ impl fmt::Debug for Workspace {
 pub(crate) fn make(fs: &dyn Fs) -> io::Result<()> {
     fs.create_dir(WORKSPACE)?;
     match fs.open(layout::GITIGNORE, Mode::CreateNew) {
-        // Another process may have been faster, or a person has their own.
+        // Another process or a person already created the file.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         made => made?.write_at(0, layout::GITIGNORE_TEXT.as_bytes())?,
     }

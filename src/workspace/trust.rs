@@ -1,5 +1,5 @@
-//! What a user trusts of a project. It is kept in the user's own folder, by the project's canonical
-//! path, so that no project can say it of itself.
+//! A user's trust in a project. The user's own folder stores it by the project's canonical path, so
+//! no project can grant itself trust.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -13,16 +13,16 @@ use serde::{Deserialize, Serialize};
 use crate::disk::{UserFolder, WORKSPACE};
 use crate::model::Digest;
 
-/// What is known of projects, in the user's own folder.
+/// The file of all projects, in the user's own folder.
 const PROJECTS_FILE: &str = "projects.json";
-/// Bytes of it: as much as is read of a file of the user's.
+/// Bytes of that file: the read limit of a user's file.
 const PROJECTS_BYTES_MAX: usize = 1 << 20;
 
 /// The variable that names folders whose owner is trusted: absolute paths, separated as in `PATH`,
 /// or `*` for every folder.
 pub const OWNER_VARIABLE: &str = "REFINER_TRUST_OWNER";
 
-/// What a user trusts of one project, and what is known of it beside.
+/// A user's trust in one project.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trusted {
     /// The digest of the triggers that may do something.
@@ -50,13 +50,13 @@ impl Trusted {
         *self != Self { delivering, ..Self::default() }
     }
 
-    /// Trusts nothing any more.
+    /// Revokes all trust.
     pub fn revoke(&mut self) {
         *self = Self { delivering: self.delivering, ..Self::default() };
     }
 }
 
-/// The file, word for word.
+/// The content of the file.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Projects {
     #[serde(default)]
@@ -65,10 +65,10 @@ struct Projects {
 
 type Look = Option<(u64, SystemTime)>;
 
-/// How the file looked when it was read, and what it said.
+/// The status of the file when it was read, and its content.
 type Seen = (Look, Arc<Trusted>);
 
-/// What a user trusts of a project, read again when it changes.
+/// A user's trust in a project, read again when the file changes.
 #[derive(Clone, Debug)]
 pub struct Trust {
     user: Option<UserFolder>,
@@ -77,7 +77,7 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Knows what a user trusts of a project. Without a folder of the user's own nothing is trusted.
+    /// Makes the trust of a user in a project. Without a user folder nothing is trusted.
     pub fn new(user: Option<UserFolder>, project: &Path) -> Self {
         Self { user, project: project.to_owned(), seen: Arc::default() }
     }
@@ -87,7 +87,7 @@ impl Trust {
         self.project.canonicalize()
     }
 
-    /// Reads what is trusted.
+    /// Reads the file.
     pub fn read(&self) -> io::Result<Trusted> {
         let content = self.user.as_ref().map(|user| user.read(PROJECTS_FILE)).transpose()?;
         let Some(content) = content.flatten() else { return Ok(Trusted::default()) };
@@ -95,8 +95,8 @@ impl Trust {
         Ok(projects.projects.remove(&self.key()?).unwrap_or_default())
     }
 
-    /// Returns what is trusted at the moment. Costs one look at the user's file while that stays as
-    /// it is. What cannot be read trusts nothing, and a warning says so once.
+    /// Returns the present trust. Costs one `stat` while the file is unchanged. An unreadable file
+    /// means no trust, and one warning in the log.
     pub fn current(&self) -> Arc<Trusted> {
         let Some(user) = &self.user else { return Arc::default() };
         let look = user.see(PROJECTS_FILE);
@@ -115,10 +115,12 @@ impl Trust {
         trusted
     }
 
-    /// Changes what is trusted, so that it is on the disk when this returns.
+    /// Changes the trust durably.
     pub fn change(&self, change: impl FnOnce(&mut Trusted)) -> io::Result<()> {
         let user = self.user.as_ref().ok_or_else(|| {
-            io::Error::other("neither XDG_CONFIG_HOME nor HOME says where your configuration is")
+            io::Error::other(
+                "neither XDG_CONFIG_HOME nor HOME is set, so your configuration has no place",
+            )
         })?;
         let key = self.key()?;
         user.change(PROJECTS_FILE, |content| {
@@ -144,7 +146,7 @@ impl Trust {
 
     fn key(&self) -> io::Result<String> {
         let project = self.project()?;
-        // What is no text is escaped: two folders never share what is trusted.
+        // A path that is not Unicode is escaped: two folders never share their trust.
         Ok(project.to_str().map_or_else(|| format!("{project:?}"), str::to_owned))
     }
 }

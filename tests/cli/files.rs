@@ -59,7 +59,7 @@ fn a_hosts_file_that_is_none_is_left_alone() {
     fifo(&user.path().join(".claude.json"));
     let (code, said) = with_user(&project, user.path(), &["install", "claude-code"]);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("it is no file but a FIFO"), "{said}");
+    assert!(said.contains("it is a FIFO, not a file"), "{said}");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_fifo_in_an_export_or_an_old_folder_is_not_waited_for() {
     let from = old.to_str().unwrap();
     let (code, said) = with_user(&project, project.path(), &["import", from, "--dry-run"]);
     assert_ne!(code, Some(124), "{said}");
-    assert!(said.contains("is not followed"), "{said}");
+    assert!(said.contains("does not follow"), "{said}");
 }
 
 #[test]

@@ -112,8 +112,8 @@ fn finalize_says_where_the_cycle_is_archived() {
     insta::assert_snapshot!(said(&project, &["finalize", "logo"]), @r"
     exit 1
     --- stderr
-    error: the loop has not ended: it is in specify
-    hint: run refiner show to see where the loop is; possible here: complete, stop
+    error: the loop has not ended: the present phase is specify
+    hint: run refiner show to see the present phase; allowed events: complete, stop
     ");
     run_to_convergence(&project);
     insta::assert_snapshot!(said(&project, &["finalize", "logo", "--status", "converged"]), @r"

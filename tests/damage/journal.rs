@@ -67,7 +67,7 @@ async fn an_acknowledged_line_that_was_cut_is_missed() {
         damaged(SEGMENT, "version 6 is damaged", |project| edit(project, cut)).await;
     }
     for lines in [1, 2, 5] {
-        let ends = format!("version 6, and the journal ends at version {}", 6 - lines);
+        let ends = format!("version 6, but the journal ends at version {}", 6 - lines);
         let cut = |all: &mut Vec<Vec<u8>>| all.truncate(7 - lines);
         damaged("state.json", &ends, |project| edit(project, cut)).await;
     }

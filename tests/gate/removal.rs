@@ -90,7 +90,7 @@ async fn a_person_is_shown_what_goes_and_resets_in_either_era() {
         check_answer(&schemas(&place).await, "reset_artifact", &answer);
         let shown = host.asked()[0]["message"].as_str().unwrap().to_owned();
         for part in [
-            "logo needs your decision: to reset logo, which takes away its goals",
+            "logo needs your decision: to reset logo, which removes its goals",
             "Phase specify, iteration 0 of 5, version 5.",
             "1 file in dist/ with 6 bytes:",
         ] {
@@ -163,7 +163,7 @@ async fn a_purge_leaves_nothing_but_the_count() {
         let answer = host.call("delete_artifact", delete(true)).await.unwrap();
         assert_eq!((&answer["version"], &answer["kept_in"]), (&json!(7), &Value::Null));
         let shown = host.asked()[1]["message"].as_str().unwrap().to_owned();
-        assert!(shown.contains("nothing of it can be brought back"), "{shown}");
+        assert!(shown.contains("nothing of it can be restored"), "{shown}");
         assert_eq!(place.project.names("trash"), Vec::<String>::new());
         assert_eq!(place.project.names("artifacts/logo"), ["journal"]);
         for (path, _) in place.project.digest() {
@@ -264,7 +264,7 @@ async fn at_the_terminal_a_person_types_yes_and_a_script_does_not() {
     let doctor = refiner(project, ["doctor", "logo", "--json"]).json();
     let problems = doctor["findings"].to_string();
     assert!(doctor["healthy"] == true && problems.contains("version 7 deleted it"), "{doctor}");
-    assert_eq!(problems.matches("were taken away").count(), 2, "{doctor}");
+    assert_eq!(problems.matches("a removal moved").count(), 2, "{doctor}");
     let registry = std::fs::read_to_string(place.project.file("registry.json")).unwrap();
     assert!(!registry.contains("logo"), "{registry}");
     assert_eq!(refiner(project, ["list", "--json"]).json()["artifacts"], json!([]));

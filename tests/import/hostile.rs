@@ -29,9 +29,9 @@ fn a_state_that_is_none_is_refused() {
     let nested = format!(r#"{{"data":{}{{}}{}}}"#, r#"{"a":"#.repeat(70), "}".repeat(70));
     let large = format!(r#"{{"goals":["{}"]}}"#, "x".repeat(5 << 20));
     for (state, said) in [
-        ("", "no JSON"),
-        ("[]", "no object"),
-        ("{\"goals\": [", "no JSON"),
+        ("", "not JSON"),
+        ("[]", "not a JSON object"),
+        ("{\"goals\": [", "not JSON"),
         (&deep, "too deep"),
         (&nested, "nesting"),
         (&large, "more than"),
@@ -52,7 +52,7 @@ fn links_and_what_is_no_file_are_not_followed() {
     std::fs::create_dir_all(older.of("logo", "")).unwrap();
     symlink(outside.path().join("secret"), older.of("logo", "state.json")).unwrap();
     let finished = refused(&older);
-    assert!(finished.stderr.contains("not followed"), "{finished:?}");
+    assert!(finished.stderr.contains("does not follow"), "{finished:?}");
 
     let (project, older) = (Project::new(), of(&state().to_string()));
     write(&older, "artifacts/logo/dist/real", "r");
@@ -69,7 +69,7 @@ fn links_and_what_is_no_file_are_not_followed() {
     let answer = import(&project, &older, &[]);
     drop(socket);
     for place in ["dist/out", "dist/folder", "dist/within", "dist/socket", "refinement_log.md"] {
-        assert!(remark(&answer["artifacts"][0], place).contains("not followed"), "{place}");
+        assert!(remark(&answer["artifacts"][0], place).contains("does not follow"), "{place}");
     }
     assert_eq!(project.names("artifacts/logo/dist"), ["real"]);
     assert_eq!(project.state("logo")["data"]["imported"].get("checkpoint_states"), None);

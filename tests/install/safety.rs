@@ -204,7 +204,7 @@ fn a_read_only_file_a_folder_in_its_place_and_a_folder_that_is_a_file_are_left_a
     home.put(".gemini", "a file");
     for (host, said) in [
         ("cursor", "mcp.json may not be written"),
-        ("codex", "config.toml: it is no file"),
+        ("codex", "config.toml: it is a folder, not a file"),
         ("gemini-cli", "settings.json: "),
     ] {
         let refused = home.install(&[host]);

@@ -1,4 +1,4 @@
-//! A command of the user's own says so.
+//! A command that the user allows exits with 0.
 
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -16,7 +16,7 @@ pub(super) static METHOD: Method = Method {
     description: "a command exits with 0; it runs only where the user allowed it for the project",
     params: &[
         Param::required("command", Kind::Texts, "the program and its arguments, without a shell"),
-        Param::optional("timeout_seconds", Kind::Number, "how long it may take; 60 when left out"),
+        Param::optional("timeout_seconds", Kind::Number, "the time limit; 60 by default"),
     ],
     metrics: &["exit_code"],
     build,
@@ -26,8 +26,7 @@ const SECONDS_DEFAULT: f64 = 60.0;
 const SECONDS_MAX: f64 = 3600.0;
 /// Bytes of a command's output that are kept, from its end.
 const TAIL_BYTES: usize = 4096;
-/// How long to wait for the output of a command that has ended: what it left behind may hold it
-/// open.
+/// How long to wait for the output after a command ended: its child processes may hold it open.
 const OUTPUT_WAIT: Duration = Duration::from_secs(1);
 
 fn build(params: &Params<'_>) -> Built {
@@ -39,7 +38,7 @@ fn build(params: &Params<'_>) -> Built {
     Ok(Box::new(RunCommand { command: params.texts("command"), timeout }))
 }
 
-/// Returns the command that a constraint with this `validation` is measured by, if it is by one.
+/// Returns the command of a `validation`, if its method is `command`.
 pub(in crate::checks) fn wanted(validation: &Map<String, Value>) -> Option<Vec<String>> {
     if validation.get("method")?.as_str()? != METHOD.name {
         return None;
@@ -75,7 +74,7 @@ impl Measure for RunCommand {
         Ok(whole(ended.found(timeout)))
     }
 
-    /// A command may look at anything.
+    /// A command may read any file.
     fn covers(&self, _path: &str) -> bool {
         true
     }
@@ -121,7 +120,7 @@ fn run(mut command: Command, timeout: Duration) -> std::io::Result<Ended> {
     Ok(Ended { status: status?, tail: said.join(" ") })
 }
 
-/// Puts a command into a process group of its own, so that what it starts can be ended with it.
+/// Puts a command into its own process group, so its child processes can be ended with it.
 #[cfg(unix)]
 fn alone(command: &mut Command) {
     std::os::unix::process::CommandExt::process_group(command, 0);
@@ -148,7 +147,7 @@ fn wait(child: &mut Child, timeout: Duration) -> std::io::Result<Option<ExitStat
     }
 }
 
-/// Ends a command and what it started. That it may have ended by itself meanwhile is no failure.
+/// Ends a command and its child processes. It is not a failure if the command has already ended.
 fn end(child: &mut Child) {
     #[cfg(unix)]
     if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
@@ -168,7 +167,7 @@ fn tail(mut output: impl Read + Send + 'static) -> Receiver<String> {
             kept.extend_from_slice(&buffer[..read]);
             kept.drain(..kept.len().saturating_sub(TAIL_BYTES));
         }
-        // Nobody listens any more when the output was held open for too long.
+        // The receiver is gone when a child process held the output open for too long.
         drop(sender.send(last_of(&kept)));
     });
     receiver

@@ -1,4 +1,4 @@
-//! Two colours can be told apart.
+//! Two colours have enough contrast.
 
 use super::{Built, Found, Kind, Measure, Method, Param, Params, Reading, Stop, Work, whole};
 use crate::checks::colour::Colour;
@@ -12,24 +12,24 @@ pub(super) static METHOD: Method = Method {
     params: &[
         Param::required("foreground", Kind::Colour, "the colour of the text"),
         Param::required("background", Kind::Colour, "the colour behind it"),
+        Param::optional("min", Kind::Number, "the lowest ratio allowed; 4.5 by default"),
         Param::optional(
-            "min",
-            Kind::Number,
-            "the ratio that they have at least; 4.5 when left out",
+            "path",
+            Kind::Path,
+            "the files to search: each colour must occur in one of them",
         ),
-        Param::optional("path", Kind::Path, "the files in one of which each of them must occur"),
     ],
     metrics: &["ratio"],
     build,
 };
 
-/// The ratio that WCAG asks for of text of common size, level AA.
+/// The ratio that WCAG requires for text of normal size, level AA.
 const RATIO_DEFAULT: f64 = 4.5;
 
 fn build(params: &Params<'_>) -> Built {
     let colour = |name: &str| {
         let text = params.text(name).unwrap_or_default();
-        let colour = Colour::parse(text).ok_or_else(|| params.wrong(name, "is no colour"))?;
+        let colour = Colour::parse(text).ok_or_else(|| params.wrong(name, "is not a colour"))?;
         Ok::<_, Vec<_>>((text.to_owned(), colour))
     };
     Ok(Box::new(Contrast {
@@ -55,7 +55,7 @@ impl Measure for Contrast {
             None => Vec::new(),
         };
         let ratio = self.foreground.1.contrast(self.background.1);
-        // Cut and not rounded, so that what is too low does not look as if it were not.
+        // Cut and not rounded, so a ratio that is just too low does not look high enough.
         let shown = (ratio * 100.0).floor() / 100.0;
         let found = match (ratio < self.least, unused.is_empty()) {
             (true, _) => Found::violated(format!("the ratio is {shown}, {} at least", self.least)),

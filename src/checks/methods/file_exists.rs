@@ -1,4 +1,4 @@
-//! A file is there.
+//! A file exists.
 
 use super::{Built, Found, MeasureFile, Method, PATH, Params, Stop, Work, each_file};
 

@@ -9,8 +9,8 @@ pub(super) static METHOD: Method = Method {
     description: "the file has at least min and at most max bytes",
     params: &[
         PATH,
-        Param::optional("min", Kind::Whole, "bytes that it has at least"),
-        Param::optional("max", Kind::Whole, "bytes that it has at most"),
+        Param::optional("min", Kind::Whole, "the least size in bytes"),
+        Param::optional("max", Kind::Whole, "the greatest size in bytes"),
     ],
     metrics: &["bytes"],
     build,

@@ -11,13 +11,13 @@ pub(super) static METHOD: Method = Method {
     description: "the file is an image by its header, of the format and the size asked for",
     params: &[
         PATH,
-        Param::optional("format", Kind::Choice(image::FORMATS), "what it must be"),
-        Param::optional("width", Kind::Whole, "pixels that it is wide, exactly"),
-        Param::optional("height", Kind::Whole, "pixels that it is high, exactly"),
-        Param::optional("min_width", Kind::Whole, "pixels that it is wide at least"),
-        Param::optional("max_width", Kind::Whole, "pixels that it is wide at most"),
-        Param::optional("min_height", Kind::Whole, "pixels that it is high at least"),
-        Param::optional("max_height", Kind::Whole, "pixels that it is high at most"),
+        Param::optional("format", Kind::Choice(image::FORMATS), "the required format"),
+        Param::optional("width", Kind::Whole, "its exact width in pixels"),
+        Param::optional("height", Kind::Whole, "its exact height in pixels"),
+        Param::optional("min_width", Kind::Whole, "its least width in pixels"),
+        Param::optional("max_width", Kind::Whole, "its greatest width in pixels"),
+        Param::optional("min_height", Kind::Whole, "its least height in pixels"),
+        Param::optional("max_height", Kind::Whole, "its greatest height in pixels"),
     ],
     metrics: &["width", "height"],
     build,
@@ -39,8 +39,7 @@ fn side(
     let bounds = params.bounds(least, greatest)?;
     match params.whole(exact) {
         Some(_) if bounds.least.or(bounds.greatest).is_some() => {
-            Err(params
-                .wrong(exact, format!("stands beside {least} or {greatest}: use one of them")))
+            Err(params.wrong(exact, format!("cannot be combined with {least} or {greatest}")))
         }
         Some(exact) => Ok(Bounds { least: Some(exact), greatest: Some(exact) }),
         None => Ok(bounds),
@@ -108,7 +107,11 @@ mod tests {
             ),
             (json!({"height": 2, "width": 3}), PNG, "+ png, 3 x 2"),
             (json!({}), &PNG[..20], "- its header is damaged"),
-            (json!({}), b"", "- is no image: known are png, jpeg, gif, webp, avif, heic, svg"),
+            (
+                json!({}),
+                b"",
+                "- is not an image: the known formats are png, jpeg, gif, webp, avif, heic, svg",
+            ),
             (json!({}), b"<svg>", "- is not XML: the root node was opened but never closed"),
             (json!({}), b"<svg xmlns='http://www.w3.org/2000/svg'/>", "+ svg"),
             (

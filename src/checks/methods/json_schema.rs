@@ -1,4 +1,4 @@
-//! A JSON file is as a schema asks.
+//! A JSON file matches a schema.
 
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
@@ -12,7 +12,7 @@ use crate::model::schema::violations;
 
 pub(super) static METHOD: Method = Method {
     name: "json_schema",
-    description: "the JSON file is as a JSON Schema asks",
+    description: "the JSON file matches a JSON Schema",
     params: &[
         PATH,
         Param::required(
@@ -69,7 +69,7 @@ impl Compiled {
         let validator = jsonschema::options()
             .with_pattern_options(patterns)
             .build(schema)
-            .map_err(|error| format!("is no JSON Schema: {}", named(&error.to_string())))?;
+            .map_err(|error| format!("is not a JSON Schema: {}", named(&error.to_string())))?;
         Ok(Self { validator, parts })
     }
 }
@@ -133,7 +133,7 @@ fn validate(path: &str, schema: &Compiled, work: &mut Work<'_>) -> Result<Found,
     }
     let faults = faults(schema, &value, text.len() <= LISTED_BYTES_MAX);
     let found = match faults.is_empty() {
-        true => Found::satisfied("is as the schema asks"),
+        true => Found::satisfied("matches the schema"),
         false => Found::violated(listed(&faults, "; ")),
     };
     Ok(found.with("faults", faults.len()))
@@ -189,7 +189,7 @@ mod tests {
                 &dist,
                 "json_schema",
                 &[
-                    (with("good.json"), "+ is as the schema asks"),
+                    (with("good.json"), "+ matches the schema"),
                     (with("bad.json"), "- /name: value is not of type \"string\""),
                     (with("none.json"), "- the whole: \"name\" is a required property"),
                     (
@@ -245,7 +245,7 @@ mod tests {
         let check = |schema: &Value, text: &str| {
             check_one("json_schema", json!({"path": "f", "schema": schema}), text.as_bytes())
         };
-        assert_eq!(check(&tree, &deep), "+ is as the schema asks");
+        assert_eq!(check(&tree, &deep), "+ matches the schema");
         let twice = json!({"items": {"anyOf": [{"$ref": "#"}, {"$ref": "#"}]}});
         assert!(check(&twice, &deep).starts_with("? has 100 parts and nests 100 deep"));
         let too_deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));

@@ -1,4 +1,4 @@
-//! Everything that the manifest names is there.
+//! Every file of the manifest exists.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::model::Digest;
 
 pub(super) static METHOD: Method = Method {
     name: "manifest_complete",
-    description: "each file that the manifest names is there, not empty, and of the digest recorded",
+    description: "each file in the manifest exists, is not empty and has the recorded digest",
     params: &[],
     metrics: &["files", "missing"],
     build,
@@ -60,9 +60,9 @@ fn fault(path: &str, recorded: Option<&str>, work: &mut Work<'_>) -> Result<Opti
     let recorded = recorded.map(|text| text.strip_prefix("blake3:").unwrap_or(text));
     let digest = recorded.and_then(Digest::parse);
     Ok(match (recorded, digest) {
-        (Some(_), None) => Some("has a digest in the manifest that is none".to_owned()),
+        (Some(_), None) => Some("has an invalid digest in the manifest".to_owned()),
         (_, Some(digest)) if work.evidence.get(path) != Some(&digest) => {
-            Some("is not as the manifest recorded it".to_owned())
+            Some("differs from what the manifest recorded".to_owned())
         }
         _ => None,
     })
@@ -109,18 +109,15 @@ mod tests {
                 "+ all 2 files are there",
             ),
             (json!({"variants": [{"name": "a", "files": ["a.svg", "c"]}]}), "- c is not in dist/"),
-            (
-                json!({"variants": [{"file": "empty.svg"}]}),
-                "- empty.svg has nothing but white space",
-            ),
+            (json!({"variants": [{"file": "empty.svg"}]}), "- empty.svg has only white space"),
             (json!({"files": [{"path": "a.svg", "digest": digest}]}), "+ all 1 files are there"),
             (
                 json!({"files": [{"path": "ü/b.png", "digest": digest}]}),
-                "- ü/b.png is not as the manifest recorded it",
+                "- ü/b.png differs from what the manifest recorded",
             ),
             (
                 json!({"variants": [{"files": [{"path": "a.svg", "digest": "x"}]}]}),
-                "- a.svg has a digest in the manifest that is none",
+                "- a.svg has an invalid digest in the manifest",
             ),
             (json!({"variants": [{"file": "../a.svg"}]}), "- ../a.svg is not in dist/"),
             (json!({"variants": []}), "- the manifest names no file"),

@@ -24,7 +24,7 @@ impl MeasureFile for NotEmpty {
     }
 }
 
-/// Finds whether a file has content. One that is too large to be read has.
+/// Measures whether a file has content. A file that is too large to read has.
 pub(super) fn content(path: &str, work: &mut Work<'_>) -> Result<Found, Stop> {
     let bytes = work.size(path).unwrap_or_default();
     let blank = match bytes > limits::CHECKED_FILE_BYTES_MAX {
@@ -36,7 +36,7 @@ pub(super) fn content(path: &str, work: &mut Work<'_>) -> Result<Found, Stop> {
     };
     let found = match (bytes, blank) {
         (0, _) => Found::violated("is empty"),
-        (_, true) => Found::violated("has nothing but white space"),
+        (_, true) => Found::violated("has only white space"),
         (_, false) => Found::satisfied(format!("has {bytes} bytes")),
     };
     Ok(found.with_bytes("bytes", bytes))
@@ -62,9 +62,9 @@ mod tests {
             &[
                 (json!({"path": "a"}), "+ has 1 bytes"),
                 (json!({"path": "b"}), "- is empty"),
-                (json!({"path": "c"}), "- has nothing but white space"),
+                (json!({"path": "c"}), "- has only white space"),
                 (json!({"path": "d"}), "+ has 1 bytes"),
-                (json!({"path": "?"}), "- b: is empty; c: has nothing but white space"),
+                (json!({"path": "?"}), "- b: is empty; c: has only white space"),
             ],
         );
     }

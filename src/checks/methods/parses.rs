@@ -144,7 +144,7 @@ mod tests {
             "parses",
             &[(
                 json!({"path": "f", "format": "json"}),
-                "? has 17 MiB, and 16 MiB is the most that is read for this",
+                "? has 17 MiB; the limit for this check is 16 MiB",
             )],
         );
     }

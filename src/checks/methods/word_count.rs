@@ -11,9 +11,13 @@ pub(super) static METHOD: Method = Method {
     description: "the text, or what is below one of its headings, has at least min and at most max words",
     params: &[
         PATH,
-        Param::optional("section", Kind::Text, "the heading below which words are counted"),
-        Param::optional("min", Kind::Whole, "words that there are at least"),
-        Param::optional("max", Kind::Whole, "words that there are at most"),
+        Param::optional(
+            "section",
+            Kind::Text,
+            "the heading of the section whose words are counted",
+        ),
+        Param::optional("min", Kind::Whole, "the least number of words"),
+        Param::optional("max", Kind::Whole, "the greatest number of words"),
     ],
     metrics: &["words"],
     build,

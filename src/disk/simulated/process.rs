@@ -307,7 +307,7 @@ impl File for SimulatedFile {
         })
     }
 
-    /// Times out only when nobody else can go on.
+    /// Times out only when no other process can continue.
     fn lock(&self, _timeout: Duration) -> io::Result<()> {
         let id = self.process.id;
         loop {

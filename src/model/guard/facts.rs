@@ -85,7 +85,7 @@ fn map<'v, 'p>(
 
 fn check_length(items: usize) -> Result<(), String> {
     if items > LIST_ITEMS_MAX {
-        return Err(format!("has a list of {items} items, and {LIST_ITEMS_MAX} is the limit"));
+        return Err(format!("has a list of {items} items; the limit is {LIST_ITEMS_MAX}"));
     }
     Ok(())
 }

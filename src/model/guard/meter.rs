@@ -191,7 +191,7 @@ fn metered_call(node: &IdedExpr, call: &CallExpr) -> IdedExpr {
     };
     let metered = CallExpr {
         func_name: call.func_name.clone(),
-        // What it is called on may be the first part of a function's name, and stays a name then.
+        // The target of the call may be the first part of a function's name; it then stays a name.
         target: call.target.as_ref().map(|target| Box::new(argument(target))),
         args: call.args.iter().map(argument).collect(),
     };

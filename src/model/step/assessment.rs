@@ -13,7 +13,7 @@ use crate::model::{Digest, Refusal, Time};
 
 const STALE: &str = "the files have changed since it was asserted";
 
-/// Takes over what was measured. What was asserted about other files than there are now is stale.
+/// Records the evidence. Assertions about files that have changed since become stale.
 pub fn take_evidence(document: &mut Document, examination: &Examination, now: Time) {
     for one in document.constraints.iter_mut().filter(|one| one.is_measured()) {
         match examination.evidence.get(&one.id) {
@@ -31,7 +31,7 @@ pub fn take_evidence(document: &mut Document, examination: &Examination, now: Ti
     document.evidence.clone_from(&examination.evidence);
 }
 
-/// Returns whether the files of the result are others than those that were reflected on.
+/// Returns whether the files of the result changed since the reflection.
 pub fn files_changed(document: &Document, seen: &Examination) -> bool {
     document.reflected_files.is_some_and(|reflected| reflected != files_digest(seen))
 }
@@ -42,7 +42,7 @@ fn files_digest(examination: &Examination) -> Digest {
 }
 
 impl Stepping<'_> {
-    /// Takes what the specification decides: goals, constraints, whether a person approves.
+    /// Adopts the goals, constraints and approval setting of the specification.
     pub(super) fn adopt_specification(&mut self) -> Result<(), Refusal> {
         let Some(result) = &self.event.result else {
             return Ok(());
@@ -62,7 +62,7 @@ impl Stepping<'_> {
         Ok(())
     }
 
-    /// The specification may weigh what it was given anew, but not in silence.
+    /// The specification may loosen the given constraints, but a warning says so.
     fn note_loosening(&mut self, merged: &[Constraint]) {
         let ways = constraint::loosening(&self.document.constraints, merged);
         let regressions: Vec<String> =

@@ -14,8 +14,7 @@ pub(super) struct Facts<'a> {
     pub(super) workflow: &'a Workflow,
     pub(super) document: &'a Document,
     pub(super) event: &'a Event,
-    /// What was seen of the files. Nobody looks for an outlook: then all of them are taken to be
-    /// there.
+    /// The examination of the files. An outlook has none, and assumes that all files exist.
     pub(super) seen: Option<&'a Examination>,
 }
 
@@ -76,7 +75,7 @@ impl Facts<'_> {
     }
 }
 
-/// Returns what the caller reports as failed, a line each.
+/// Returns the failures that the caller reports, a line each.
 pub(super) fn failures(event: &Event) -> Vec<String> {
     let failures = event.result.as_ref().and_then(|result| result.get("failures"));
     let list = failures.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);

@@ -1,4 +1,4 @@
-//! The step: what an event makes of a document, or why it may not happen.
+//! The step: applies an event to a document, or refuses it.
 
 mod assessment;
 mod facts;
@@ -54,7 +54,7 @@ pub struct StepContext {
     pub human: bool,
     /// Whether the storage can keep checkpoints.
     pub keeps_checkpoints: bool,
-    /// What was seen of the artifact's files, where somebody looked.
+    /// The examination of the artifact's files, if there was one.
     pub examination: Option<Arc<Examination>>,
 }
 
@@ -67,18 +67,18 @@ pub struct Step {
     pub from: String,
     /// The phase that it enters.
     pub to: String,
-    /// Whether the loop goes on, where that was decided.
+    /// The decision whether the loop continues, if there was one.
     pub decision: Option<Decision>,
     /// What it adds to the readable logs.
     pub sections: Vec<Section>,
-    /// What happened that others may want to answer.
+    /// The lifecycle events for hooks.
     pub events: Vec<LifecycleEvent>,
 }
 
-/// Whether a loop goes on, as decided by the workflow's guards.
+/// The decision of the workflow's guards whether a loop continues.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Decision {
-    /// Whether it goes on.
+    /// The decision.
     pub decision: Choice,
     /// Why.
     pub reason: String,
@@ -89,11 +89,12 @@ pub struct Decision {
 /// A place where an event would lead now.
 #[derive(Debug)]
 pub struct Evaluation<'a> {
-    /// The candidate whose guard holds, or the first one when none does.
+    /// The candidate whose guard holds, or the first one if no guard holds.
     pub candidate: &'a Candidate,
     /// Whether its guard holds.
     pub allowed: bool,
-    /// What kept the loop from its end, or, when no guard holds, what does not hold of any.
+    /// The unmet parts that keep the loop from its end, or, if no guard holds, the unmet parts of
+    /// all.
     pub unmet: Vec<Unmet>,
 }
 
@@ -153,8 +154,8 @@ fn evaluation<'a>(facts: &Facts<'_>, candidates: &'a [Candidate]) -> Evaluation<
     Evaluation { candidate: &candidates[0], allowed: false, unmet }
 }
 
-/// Returns what kept a loop from its first possible end. The conditions of other ways on are of no
-/// interest to who asks why it goes on.
+/// Returns the unmet parts that keep a loop from its first possible end. The conditions of other
+/// candidates do not explain why the loop continues.
 fn kept_from_ending(workflow: &Workflow, passed: Vec<(&Candidate, Vec<Unmet>)>) -> Vec<Unmet> {
     let ends = |one: &Candidate| workflow.phase(&one.target).is_some_and(Phase::is_final);
     let end = passed.into_iter().find(|(candidate, _)| ends(candidate));
@@ -183,7 +184,7 @@ fn candidates<'a>(
         allowed: workflow.events(phase).map(|(name, _)| name.to_owned()).collect(),
         message: match phase.is_final() {
             true => format!("the loop has ended in {}", document.phase),
-            false => format!("the phase {} knows no event {event:?}", document.phase),
+            false => format!("the phase {} has no event {event:?}", document.phase),
         },
     })
 }
@@ -201,7 +202,7 @@ fn check_result(phase: &Phase, event: &Event) -> Result<(), Refusal> {
     }
 }
 
-/// Refuses a result that is not as the phase's schema asks.
+/// Refuses a result that does not match the phase's schema.
 fn check_schema(phase: &Phase, event: &Event) -> Result<(), Refusal> {
     match (&phase.meta.result_schema, &event.result) {
         (Some(schema), Some(result)) => {

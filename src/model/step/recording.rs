@@ -15,7 +15,7 @@ use crate::model::refusal::Unmet;
 use crate::model::sections;
 
 impl Stepping<'_> {
-    /// Adds the iteration to the history and to the readable logs, with what was decided.
+    /// Adds the iteration and its decision to the history and to the readable logs.
     pub(super) fn record_iteration(&mut self) {
         let status = self.target_status();
         let choice = if status.is_some() { Choice::Terminate } else { Choice::Continue };
@@ -81,7 +81,7 @@ impl Stepping<'_> {
         constraints.chain(files).collect()
     }
 
-    /// Notes what has to be mended. The next try is not another iteration, but there is one only.
+    /// Records a repair. The next try belongs to the same iteration, and there is only one.
     pub(super) fn record_recovery(&mut self) {
         let seen = self.context.examination.as_deref();
         let repair = Repair {

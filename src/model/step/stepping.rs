@@ -1,4 +1,4 @@
-//! A step being taken: what every transition does, and the actions of the one chosen.
+//! Taking a step: the effects of every transition, and the actions of the chosen candidate.
 
 use serde_json::{Value, json};
 

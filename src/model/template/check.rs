@@ -37,10 +37,7 @@ const ENDS: [&str; 5] = ["endautoescape", "endfilter", "endfor", "endif", "endwi
 /// Says what is wrong with a template that may use these filters, or nothing.
 pub fn check(template: &str, filters: &'static [&'static str]) -> Result<(), String> {
     if template.len() > TEMPLATE_BYTES_MAX {
-        return Err(format!(
-            "{} bytes long, and {TEMPLATE_BYTES_MAX} is the limit",
-            template.len()
-        ));
+        return Err(format!("{} bytes long; the limit is {TEMPLATE_BYTES_MAX}", template.len()));
     }
     check_tags(template)?;
     let parsed = parse(template, "template", minijinja::syntax::SyntaxConfig::default())
@@ -199,11 +196,11 @@ impl Checked {
             BinOpKind::Concat => return Err(absent(span, format!("the operator ~: {texts}"))),
             BinOpKind::Add if !is_number(left) && !is_number(right) => {
                 let numbers =
-                    "+ takes numbers, and one of them must be seen to be one, as in x | int";
+                    "+ adds numbers, and one operand must visibly be a number, as in x | int";
                 return Err(at(span, format!("{numbers}; {texts}")));
             }
             BinOpKind::Mul if !(is_number(left) && is_number(right)) => {
-                let numbers = "* takes numbers, and both must be seen to be one, as in x | int";
+                let numbers = "* multiplies numbers, and both operands must visibly be numbers, as in x | int";
                 return Err(at(span, numbers));
             }
             _ => {}
@@ -241,7 +238,7 @@ impl Checked {
 }
 
 fn absent(span: Span, what: impl std::fmt::Display) -> String {
-    at(span, format!("templates do not have {what}"))
+    at(span, format!("templates do not support {what}"))
 }
 
 /// Refuses a list that holds other values than written ones: it could hold itself many times over.

@@ -1,11 +1,11 @@
-//! The fields of something that others wrote, taken out one by one.
+//! The fields of a foreign JSON object, which the importer takes out one by one.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::notes::Notes;
 
-/// Fields, and where they are. What is left at the end was not understood.
+/// The fields of an object, and its place. The fields that remain at the end are unknown.
 #[derive(Debug)]
 pub(super) struct Fields {
     place: String,
@@ -17,7 +17,7 @@ impl Fields {
         Self { place: place.into(), fields }
     }
 
-    /// Returns where a field is.
+    /// Returns the place of a field.
     pub(super) fn place(&self, field: &str) -> String {
         format!("{}/{field}", self.place)
     }
@@ -26,12 +26,12 @@ impl Fields {
         self.fields.contains_key(field)
     }
 
-    /// Takes a field out. `null` says nothing.
+    /// Takes a field out. `null` counts as absent.
     pub(super) fn take(&mut self, field: &str) -> Option<Value> {
         self.fields.remove(field).filter(|value| !value.is_null())
     }
 
-    /// Takes out a field that has to be something. What is something else stays.
+    /// Takes out a field with a valid value. Other values stay.
     pub(super) fn take_if<T>(
         &mut self,
         field: &str,
@@ -42,7 +42,7 @@ impl Fields {
         Some(found)
     }
 
-    /// Takes out a field that has to be of a type. What is of another stays.
+    /// Takes out a field of a type. Values of another type stay.
     pub(super) fn take_as<T: DeserializeOwned>(&mut self, field: &str) -> Option<T> {
         self.take_if(field, |value| serde_json::from_value(value.clone()).ok())
     }
@@ -52,14 +52,14 @@ impl Fields {
         fields.iter().find_map(|field| self.take_as(field))
     }
 
-    /// Forgets fields that say nothing here.
+    /// Drops fields without a meaning here.
     pub(super) fn forget(&mut self, fields: &[&str]) {
         for field in fields {
             self.fields.remove(*field);
         }
     }
 
-    /// Keeps what is left, under a name.
+    /// Keeps the remaining fields under a name.
     pub(super) fn keep_rest(mut self, field: &str, notes: &mut Notes) {
         self.fields.retain(|_, value| !value.is_null());
         if self.fields.is_empty() {

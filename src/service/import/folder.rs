@@ -1,4 +1,4 @@
-//! What is in a folder of the older PMPO skill.
+//! Reading a folder of the older PMPO skill.
 
 use std::path::Path;
 
@@ -29,7 +29,7 @@ const REGISTRY: &str = "registry.json";
 const STATE: &str = "state.json";
 const CONSTRAINTS: &str = "constraints.json";
 const MANIFEST: &str = "artifact_manifest.json";
-/// What an artifact's folder may have beside its state.
+/// The known names in an artifact's folder.
 const KNOWN: [&str; 7] =
     [STATE, CONSTRAINTS, MANIFEST, "refinement_log.md", "decisions.md", "dist", "checkpoints"];
 
@@ -39,7 +39,7 @@ pub(super) struct Skill {
     folder: UntrustedDir,
 }
 
-/// What was found of an artifact.
+/// The files of an artifact.
 #[derive(Debug)]
 pub(super) struct Old {
     pub(super) state: Map<String, Value>,
@@ -72,7 +72,7 @@ impl Skill {
             return Ok(Self { folder: opened });
         }
         if !is_folder(&format!("{WORKSPACE}/{ARTIFACTS}")) {
-            return Err(unreadable(path, "there is no folder artifacts in it"));
+            return Err(unreadable(path, "it contains no folder named artifacts"));
         }
         let inner = opened.path().join(WORKSPACE);
         let folder = UntrustedDir::open(&inner);
@@ -83,7 +83,7 @@ impl Skill {
         self.folder.path()
     }
 
-    /// Returns the names of the artifacts in order, and says what else there is.
+    /// Returns the names of the artifacts in order, and remarks on everything else.
     pub(super) fn artifacts(&self, notes: &mut Notes) -> Result<Vec<String>, Refusal> {
         let names = self.folder.names(ARTIFACTS);
         let mut names = names.map_err(|error| unreadable(self.path(), &error.to_string()))?;
@@ -107,7 +107,7 @@ impl Skill {
         Ok(names)
     }
 
-    /// Says what is in the folder beside its artifacts, and what the registry knows more.
+    /// Remarks on other files in the folder, and on missing artifacts of the registry.
     fn look_around(&self, artifacts: &[String], notes: &mut Notes) {
         let known = [ARTIFACTS, REGISTRY, "history", ".gitignore"];
         for name in self.names("", notes) {
@@ -126,7 +126,7 @@ impl Skill {
         };
         for name in registered.iter().flat_map(|list| list.as_object().expect("looked at").keys()) {
             if !artifacts.contains(name) {
-                notes.say(REGISTRY, format!("names {name:?}, which is not there"));
+                notes.say(REGISTRY, format!("lists {name:?}, which does not exist"));
             }
         }
     }
@@ -142,7 +142,10 @@ impl Skill {
         }
         for other in self.names(&home, notes) {
             if !KNOWN.contains(&other.as_str()) {
-                notes.say(format!("{home}/{other}"), "not imported: unknown file");
+                notes.say(
+                    format!("{home}/{other}"),
+                    "not imported: the importer does not know this file",
+                );
             }
         }
         Ok(Old {
@@ -158,10 +161,11 @@ impl Skill {
 
     fn state(&self, home: &str) -> Result<Map<String, Value>, Refusal> {
         let path = format!("{home}/{STATE}");
-        let read = self.json(&path).and_then(|state| state.ok_or_else(|| "it is not there".into()));
+        let read =
+            self.json(&path).and_then(|state| state.ok_or_else(|| "it does not exist".into()));
         match read {
             Ok(Value::Object(state)) => Ok(state),
-            Ok(_) => Err(unreadable(&self.path().join(path), "it is no object")),
+            Ok(_) => Err(unreadable(&self.path().join(path), "it is not a JSON object")),
             Err(reason) => Err(unreadable(&self.path().join(path), &reason)),
         }
     }
@@ -171,7 +175,7 @@ impl Skill {
         content
             .map(|content| serde_json::from_slice(&content))
             .transpose()
-            .map_err(|error| format!("it is no JSON, or too deep: {error}"))
+            .map_err(|error| format!("it is not JSON, or it nests too deep: {error}"))
     }
 
     fn part(&self, path: &str, notes: &mut Notes) -> Option<Value> {
@@ -206,7 +210,7 @@ impl Skill {
         for (index, name) in names.iter().enumerate() {
             if index == SNAPSHOTS_MAX {
                 let more = names.len() - SNAPSHOTS_MAX;
-                notes.say(folder, format!("{more} are left out: {SNAPSHOTS_MAX} is the limit"));
+                notes.say(folder, format!("{more} are left out; the limit is {SNAPSHOTS_MAX}"));
                 break;
             }
             if let Some(state) = self.part(&format!("{folder}/{name}{inner}"), notes) {
@@ -245,7 +249,7 @@ impl Skill {
                     continue;
                 }
                 (Ok(Some(Kind::File(bytes))), _) if bytes > limits::OUTPUT_BYTES_MAX as u64 => {
-                    format!("it has {bytes} bytes, and {} is the limit", limits::OUTPUT_BYTES_MAX)
+                    format!("it has {bytes} bytes; the limit is {}", limits::OUTPUT_BYTES_MAX)
                 }
                 (Ok(Some(Kind::File(bytes))), Ok(path)) if files.len() < limits::OUTPUTS_MAX => {
                     files.push(OldFile { path, place, bytes });
@@ -259,14 +263,14 @@ impl Skill {
                 (Ok(Some(Kind::Folder)), _) => {
                     format!("its folder is more than {DEPTH_MAX} folders deep")
                 }
-                (Ok(None), _) => "its name is no Unicode".to_owned(),
+                (Ok(None), _) => "its name is not Unicode".to_owned(),
                 (Err(error), _) => error.to_string(),
             };
             notes.say(place, format!("not copied: {why_not}"));
         }
     }
 
-    /// Returns the names in a folder, and says why there are none of one that cannot be listed.
+    /// Returns the names in a folder, and remarks on a folder that cannot be listed.
     fn names(&self, folder: &str, notes: &mut Notes) -> Vec<String> {
         self.folder.names(folder).unwrap_or_else(|error| {
             notes.say(folder, format!("not read: {error}"));
@@ -279,7 +283,7 @@ impl Skill {
         let content = self.folder.read(&file.place, limits::OUTPUT_BYTES_MAX as u64);
         let content = content.map_err(|error| error.to_string());
         content
-            .and_then(|content| content.ok_or_else(|| "it is gone".into()))
+            .and_then(|content| content.ok_or_else(|| "it no longer exists".into()))
             .map_err(|reason: String| unreadable(&self.path().join(&file.place), &reason))
     }
 }
@@ -287,6 +291,6 @@ impl Skill {
 fn unreadable(path: &Path, reason: &str) -> Refusal {
     Refusal::argument(
         format!("{} cannot be imported: {reason}", path.display()),
-        "pass the .refiner folder of the older skill; --name takes one of its artifacts only",
+        "pass the .refiner folder of the older skill; --name selects one of its artifacts",
     )
 }

@@ -1,7 +1,7 @@
-//! `import`: takes over what the older PMPO skill kept in its `.refiner/` folder.
+//! `import`: imports artifacts from the `.refiner/` folder of the older PMPO skill.
 //!
-//! What is there was written by others: it is read with care, nothing of it is changed, and what is
-//! not understood is kept or named.
+//! The folder is untrusted: the importer reads it with care and does not change it, and it keeps or
+//! names what it does not understand.
 
 mod fields;
 mod folder;
@@ -31,52 +31,52 @@ use crate::model::journal::Transaction;
 use crate::model::output::Output;
 use crate::model::{Digest, Document, Draft, Name, Refusal, Time, Version};
 
-/// What is to be imported.
+/// The arguments of `import`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Import {
-    /// The older `.refiner` folder, or the one that it is in.
+    /// The older `.refiner` folder, or its parent.
     pub folder: PathBuf,
-    /// One artifact only, by its name there.
+    /// The name of the only artifact to import.
     pub name: Option<String>,
-    /// What that one is called here.
+    /// Its new name.
     pub rename: Option<String>,
-    /// Whether only to tell what would be done.
+    /// Whether to report the result without writing.
     pub dry_run: bool,
 }
 
-/// What was imported, or would be.
+/// The result of an import or of its dry run.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Imported {
-    /// Whether nothing was written because nothing was to be.
+    /// Whether this was a dry run.
     pub dry_run: bool,
     /// The artifacts.
     pub artifacts: Vec<ImportedArtifact>,
-    /// What of the folder belongs to no artifact.
+    /// Remarks on files that belong to no artifact.
     pub remarks: Vec<Remark>,
 }
 
-/// An artifact that was imported, or would be.
+/// An imported artifact.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ImportedArtifact {
-    /// Its name there.
+    /// Its old name.
     pub from: String,
-    /// Its name here.
+    /// Its new name.
     pub name: String,
-    /// Its version here, once it is imported.
+    /// Its version after the import.
     pub version: Option<Version>,
-    /// Where it stands.
+    /// Its phase.
     pub phase: String,
     /// How its loop stands or ended.
     pub status: String,
-    /// How many of its constraints were taken over.
+    /// The number of imported constraints.
     pub constraints: usize,
-    /// How many files were copied.
+    /// The number of copied files.
     pub files: usize,
-    /// What was not taken as it is, and what storing it warned of.
+    /// Remarks on changed or skipped parts, and warnings of the storage.
     pub remarks: Vec<Remark>,
 }
 
-/// An artifact on its way in.
+/// A planned import of an artifact.
 struct Plan {
     from: String,
     document: Document,
@@ -87,8 +87,9 @@ struct Plan {
 }
 
 impl Service {
-    /// Imports the artifacts of an older folder: all that were asked for, or none if one cannot be.
-    /// A call that is cancelled stops between two of them: each is there whole or not at all.
+    /// Imports all requested artifacts of an older folder, or none if one of them cannot be
+    /// imported. A cancelled call stops between two artifacts: each is imported whole or not at
+    /// all.
     pub async fn import(&self, arguments: Import, caller: &Caller) -> Result<Imported, Refusal> {
         let skill = Arc::new(Skill::open(&arguments.folder)?);
         self.check_apart(&skill)?;
@@ -105,7 +106,7 @@ impl Service {
             caller.progress.step(format_args!("read {from}"));
         }
         if !arguments.dry_run {
-            // Planned anew, so that not all of them are held at once.
+            // Planned again, so that memory never holds all artifacts at once.
             artifacts.clear();
             for from in &names {
                 caller.progress.check().map_err(|_| stopped_after(&artifacts))?;
@@ -117,7 +118,7 @@ impl Service {
         Ok(Imported { dry_run: arguments.dry_run, artifacts, remarks: notes.into_remarks() })
     }
 
-    /// Refuses a folder that this workspace writes to: the original must stay as it is.
+    /// Refuses this project's own workspace: the source must stay unchanged.
     fn check_apart(&self, skill: &Skill) -> Result<(), Refusal> {
         let Some(workspace) = self.catalog.workspace() else { return Ok(()) };
         let project = workspace.canonical_project();
@@ -146,7 +147,7 @@ impl Service {
         Ok(Plan { from: from.to_owned(), document, known, logs, files, notes })
     }
 
-    /// The skill knew one workflow. A copy of a state of ours names it.
+    /// The skill had one workflow. A copy of a newer state names its workflow.
     fn workflow_of_old(&self, old: &Old, notes: &mut Notes) -> Result<Known, Refusal> {
         let given = old.state.get("workflow").and_then(Value::as_str).unwrap_or(PMPO);
         let found = Name::parse(given).and_then(|name| self.catalog.find(&name));
@@ -155,7 +156,7 @@ impl Service {
                 Refusal::Forbidden { message, .. } => format!("{message} (refiner trust)"),
                 _ => format!("there is no workflow {given:?}"),
             };
-            notes.say("state.json/workflow", format!("{why}: {PMPO} is run"));
+            notes.say("state.json/workflow", format!("{why}: the artifact uses {PMPO}"));
             self.catalog.find(&Name::parse(PMPO)?)
         })
     }
@@ -164,7 +165,7 @@ impl Service {
         let name = &plan.document.artifact_name;
         if !taken.insert(name.clone()) {
             return Err(Refusal::argument(
-                format!("two artifacts would be called {name}"),
+                format!("two artifacts would have the name {name}"),
                 "import them one by one, with --name and --as",
             ));
         }
@@ -228,7 +229,7 @@ impl Plan {
     }
 }
 
-/// Returns which artifacts are asked for.
+/// Returns the requested artifacts.
 fn chosen(arguments: &Import, names: Vec<String>) -> Result<Vec<String>, Refusal> {
     let names = match &arguments.name {
         None => names,
@@ -236,7 +237,7 @@ fn chosen(arguments: &Import, names: Vec<String>) -> Result<Vec<String>, Refusal
         Some(name) => {
             return Err(Refusal::NotFound {
                 what: format!("artifact {name:?} in that folder"),
-                hint: format!("there are: {}", names.join(", ")),
+                hint: format!("the folder contains: {}", names.join(", ")),
             });
         }
     };
@@ -249,17 +250,17 @@ fn chosen(arguments: &Import, names: Vec<String>) -> Result<Vec<String>, Refusal
     }
 }
 
-/// Returns what an artifact is called here, and says so if that is something else.
+/// Returns the new name of an artifact, with a remark if it differs.
 fn named(from: &str, rename: Option<&str>, notes: &mut Notes) -> Result<Name, Refusal> {
     let wanted = rename.map_or_else(|| mapped(from), str::to_owned);
     let name = Name::parse(&wanted)?;
     if name.as_str() != from {
-        notes.say(format!("artifacts/{from}"), format!("is called {name} here"));
+        notes.say(format!("artifacts/{from}"), format!("imported under the name {name}"));
     }
     Ok(name)
 }
 
-/// Returns a name as near as possible to one that is no name here.
+/// Returns the valid name that is closest to an invalid one.
 fn mapped(from: &str) -> String {
     let allowed = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-');
     let lower = from.to_lowercase().replace(|c: char| !allowed(c), "-");
@@ -270,18 +271,18 @@ fn mapped(from: &str) -> String {
 
 fn taken_already(name: &Name) -> Refusal {
     Refusal::AlreadyExists {
-        message: format!("{name} exists here, and nothing was imported over it"),
+        message: format!("{name} already exists in this project and was not overwritten"),
     }
 }
 
-/// Says what an import that was cancelled has done.
+/// Returns the refusal of a cancelled import, with what it has done.
 fn stopped_after(artifacts: &[ImportedArtifact]) -> Refusal {
     let names: Vec<&str> = artifacts.iter().map(|one| one.name.as_str()).collect();
     Refusal::Cancelled {
         outcome: match names.as_slice() {
             [] => "nothing was imported".into(),
             names => format!(
-                "these are imported whole, and the others, which --name imports, not at all: {}",
+                "only these artifacts were imported; use --name to import each of the others: {}",
                 names.join(", ")
             ),
         },

@@ -1,4 +1,4 @@
-//! What was not understood of what an older program wrote, and what of it is kept.
+//! Import remarks: fields that could not be mapped, and what the artifact keeps of them.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,22 +6,22 @@ use serde_json::{Map, Value, json};
 
 use crate::model::document::{check_size, json_bytes};
 
-/// Bytes that are kept beside what was understood.
+/// Bytes of kept fields.
 const KEPT_BYTES_MAX: usize = 1 << 20;
 /// Remarks on one artifact.
 const REMARKS_MAX: usize = 200;
 
-/// Something that was not taken as it is.
+/// A remark on a part that was changed or skipped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct Remark {
-    /// Where, from the folder that is imported.
+    /// Its place, relative to the imported folder.
     pub place: String,
-    /// What became of it.
+    /// What the importer did with it.
     pub what: String,
 }
 
-/// What is said about an artifact, and kept under `data.imported`.
+/// The remarks on an artifact, and the kept fields for `data.imported`.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     remarks: Vec<Remark>,
@@ -31,7 +31,7 @@ pub(super) struct Notes {
 }
 
 impl Notes {
-    /// Says something.
+    /// Adds a remark.
     pub(super) fn say(&mut self, place: impl Into<String>, what: impl Into<String>) {
         match self.remarks.len() < REMARKS_MAX {
             true => self.remarks.push(Remark { place: place.into(), what: what.into() }),
@@ -39,13 +39,13 @@ impl Notes {
         }
     }
 
-    /// Keeps what is understood but has no place of its own.
+    /// Keeps a known field without a place of its own.
     pub(super) fn keep(&mut self, place: &str, field: &str, value: Value) -> bool {
         let bytes = json_bytes(&value);
-        // As deep as it will be.
+        // Measured at its later depth in the document.
         let too_deep = check_size(&json!({ "data": { "imported": { "": [{ "": value }] } } }));
         if too_deep.is_err() || self.kept_bytes + bytes > KEPT_BYTES_MAX {
-            self.say(place, "left out: it is too large or too deep to be kept");
+            self.say(place, "left out: it is too large or nests too deep");
             return false;
         }
         self.kept_bytes += bytes;
@@ -57,19 +57,19 @@ impl Notes {
         true
     }
 
-    /// Keeps what is not understood, and says why.
+    /// Keeps an unknown field, with a remark.
     pub(super) fn keep_raw(&mut self, place: &str, field: &str, value: Value, why: &str) {
         if self.keep(place, field, value) {
             self.say(place, format!("{why}; kept as data.imported.{field}"));
         }
     }
 
-    /// Returns what is kept.
+    /// Returns the kept fields.
     pub(super) fn take_kept(&mut self) -> Map<String, Value> {
         std::mem::take(&mut self.kept)
     }
 
-    /// Returns what there is to say.
+    /// Returns the remarks.
     pub(super) fn into_remarks(mut self) -> Vec<Remark> {
         if self.left_out > 0 {
             let what = format!("{} more remarks are left out", self.left_out);

@@ -13,7 +13,7 @@ use crate::service::measures::check_measures;
 /// Characters of a constraint's id.
 const ID_CHARACTERS_MAX: usize = 64;
 
-/// Returns the constraints: those of `constraints.json`, and those that only the state has.
+/// Returns the constraints of `constraints.json`, and those that only the state has.
 pub(super) fn constraints(
     state: Option<Value>,
     file: Option<Value>,
@@ -25,7 +25,7 @@ pub(super) fn constraints(
             Some(Value::Array(list)) => list,
             None => continue,
             Some(other) => {
-                notes.keep_raw(place, "constraints", other, "the constraints are no list");
+                notes.keep_raw(place, "constraints", other, "the constraints are not a list");
                 continue;
             }
         };
@@ -37,7 +37,10 @@ pub(super) fn constraints(
                 None => found.push(one),
                 Some(other) if *other == one => {}
                 Some(_) if known.contains(&one.id) => {
-                    notes.say(place, "left out: constraints.json says it otherwise");
+                    notes.say(
+                        place,
+                        "left out: constraints.json has its own text of this constraint",
+                    );
                 }
                 Some(_) => notes.say(place, format!("left out: {:?} is used twice", one.id)),
             }
@@ -54,7 +57,7 @@ pub(super) fn constraints(
     }
 }
 
-/// Returns the list in `constraints.json`, and keeps what is beside it.
+/// Returns the list in `constraints.json`, and keeps its other fields.
 fn listed(file: Option<Value>, notes: &mut Notes) -> Option<Value> {
     let Some(Value::Object(fields)) = file else { return file };
     let mut fields = Fields::new("constraints.json", fields);
@@ -67,7 +70,7 @@ fn listed(file: Option<Value>, notes: &mut Notes) -> Option<Value> {
 fn constraint(place: &str, value: Value, notes: &mut Notes) -> Option<Constraint> {
     let number = place.replace(['/', '.'], "_");
     let Value::Object(fields) = value else {
-        notes.keep_raw(place, &number, value, "it is no constraint");
+        notes.keep_raw(place, &number, value, "it is not a constraint");
         return None;
     };
     let mut given = Fields::new(place, fields);
@@ -83,7 +86,7 @@ fn constraint(place: &str, value: Value, notes: &mut Notes) -> Option<Constraint
         return None;
     };
     let severity = given.take_as::<Severity>("severity").unwrap_or_else(|| {
-        notes.say(format!("{place}/severity"), "not one of ours: blocking is assumed");
+        notes.say(format!("{place}/severity"), "unknown severity: blocking is assumed");
         Severity::Blocking
     });
     let mut constraint = Constraint {
@@ -106,7 +109,7 @@ fn constraint(place: &str, value: Value, notes: &mut Notes) -> Option<Constraint
     Some(constraint)
 }
 
-/// Takes the way in which a constraint is measured, if it is one of ours.
+/// Imports the validation of a constraint, if its method is known.
 fn measure(constraint: &mut Constraint, given: &mut Fields, notes: &mut Notes) {
     let Some(validation) = given.take_as::<Map<String, Value>>("validation") else { return };
     constraint.validation = Some(validation);
@@ -114,11 +117,16 @@ fn measure(constraint: &mut Constraint, given: &mut Fields, notes: &mut Notes) {
         let place = given.place("validation");
         let validation = json!(constraint.validation.take());
         let field = format!("validation_{}", constraint.id);
-        notes.keep_raw(&place, &field, validation, "not a method of ours, so nothing measures it");
+        notes.keep_raw(
+            &place,
+            &field,
+            validation,
+            "unknown method: the server does not measure this constraint",
+        );
     }
 }
 
-/// Takes what was found about a constraint as somebody's word. What can be measured has to be.
+/// Imports the status of a constraint as asserted. A constraint with a method must be measured.
 fn assess(constraint: &mut Constraint, given: &mut Fields) {
     let validated = given.take_as::<bool>("validated");
     let status = given.take_as::<Status>("status").or_else(|| {
@@ -135,14 +143,14 @@ fn assess(constraint: &mut Constraint, given: &mut Fields) {
     constraint.asserted = !matches!(constraint.status, Status::Unchecked | Status::Stale);
 }
 
-/// Returns the iterations that can be read, the newest hundred.
+/// Returns the newest hundred readable iterations.
 pub(super) fn iterations(value: Option<Value>, now: Time, notes: &mut Notes) -> Vec<Iteration> {
     let place = "state.json/iteration_history";
     let list = match value {
         Some(Value::Array(list)) => list,
         None => return Vec::new(),
         Some(other) => {
-            notes.keep_raw(place, "iteration_history", other, "it is no list");
+            notes.keep_raw(place, "iteration_history", other, "it is not a list");
             return Vec::new();
         }
     };
@@ -157,7 +165,7 @@ pub(super) fn iterations(value: Option<Value>, now: Time, notes: &mut Notes) -> 
             Value::Object(fields) => {
                 found.extend(iteration(Fields::new(place, fields), &field, now, notes));
             }
-            other => notes.keep_raw(&place, &field, other, "it is no iteration"),
+            other => notes.keep_raw(&place, &field, other, "it is not an iteration"),
         }
     }
     found
@@ -191,12 +199,12 @@ fn iteration(mut given: Fields, field: &str, now: Time, notes: &mut Notes) -> Op
     Some(iteration)
 }
 
-/// Returns the manifest, if it is one.
+/// Returns the manifest, if it is valid.
 pub(super) fn manifest(file: Option<Value>, notes: &mut Notes) -> Option<Manifest> {
     let place = "artifact_manifest.json";
     let original = file?;
     let Value::Object(fields) = original.clone() else {
-        notes.keep_raw(place, "manifest", original, "it is no manifest");
+        notes.keep_raw(place, "manifest", original, "it is not a manifest");
         return None;
     };
     let mut given = Fields::new(place, fields);
@@ -241,7 +249,7 @@ fn variants(value: Option<Value>, notes: &mut Notes) -> Value {
     list.into_iter().enumerate().map(variant).collect()
 }
 
-/// Returns paths as they are from `dist/`: the skill wrote them from the project's folder.
+/// Returns paths relative to `dist/`; the skill wrote them relative to the project's folder.
 fn paths(value: Value) -> Value {
     match value {
         Value::String(path) => {

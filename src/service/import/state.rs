@@ -1,4 +1,4 @@
-//! An older state as a document of ours.
+//! Turning an older state into a document.
 
 use serde_json::{Map, Value, json};
 
@@ -11,7 +11,7 @@ use crate::model::document::{Beginning, ConvergenceStatus, Metrics};
 use crate::model::iteration::Iteration;
 use crate::model::{Document, Name, Refusal, Time, Workflow, limits, step, taxonomy};
 
-/// Fields of our own documents that mean nothing elsewhere.
+/// Fields of a document that have no meaning in another workspace.
 const OURS: [&str; 14] = [
     "approval",
     "artifact_name",
@@ -33,17 +33,17 @@ const ID_CHARACTERS_MAX: usize = 128;
 /// The phases of a pass of the loop, in order.
 const PHASES: [&str; 5] = ["specify", "plan", "execute", "reflect", "persist"];
 
-/// What a document has of its place here and not of what is imported.
+/// The parts of a document that come from this workspace.
 #[derive(Debug)]
 pub(super) struct Here<'a> {
     pub(super) name: Name,
     pub(super) workflow: &'a Workflow,
     pub(super) now: Time,
-    /// In case that there is none.
+    /// A new id, used when the state has no valid one.
     pub(super) id: String,
 }
 
-/// Makes a document of what was found. What has no place in it is kept under `data.imported`.
+/// Makes a document from the found files. Parts without a place are kept under `data.imported`.
 pub(super) fn document(old: Old, here: Here<'_>, notes: &mut Notes) -> Result<Document, Refusal> {
     let mut given = Fields::new("state.json", old.state);
     if given.has("seal") {
@@ -93,7 +93,7 @@ fn identity(document: &mut Document, given: &mut Fields, notes: &mut Notes) {
     match given.take_if("refinement_id", id) {
         Some(id) => document.refinement_id = id,
         None => {
-            notes.say("state.json/refinement_id", "it is missing or not valid: a new one was made");
+            notes.say("state.json/refinement_id", "there is no valid id: a new one was created");
         }
     }
     let prior = ["prior_cycle_id", "prior_refinement_id"];
@@ -110,7 +110,7 @@ fn identity(document: &mut Document, given: &mut Fields, notes: &mut Notes) {
     document.metrics = metrics.unwrap_or_default();
 }
 
-/// Takes the types that there are here too. Others are kept as what was not understood.
+/// Imports known types. Unknown types are kept.
 fn types(document: &mut Document, given: &mut Fields, notes: &mut Notes) {
     let known = |check: fn(&str) -> Result<(), Refusal>| {
         move |value: &Value| {
@@ -135,7 +135,7 @@ fn types(document: &mut Document, given: &mut Fields, notes: &mut Notes) {
             "state.json",
             "composite",
             lost,
-            "a composite and its components go together",
+            "a composite needs components, and components need a composite",
         );
     }
 }
@@ -150,7 +150,7 @@ fn goals(given: &mut Fields, notes: &mut Notes) -> Vec<String> {
     })
 }
 
-/// Decides where the artifact stands.
+/// Decides the phase and the iteration of the artifact.
 fn place(document: &mut Document, given: &mut Fields, notes: &mut Notes) {
     let iteration = |value: &Value| {
         let number = u32::try_from(value.as_u64()?).ok()?;
@@ -186,7 +186,7 @@ fn place(document: &mut Document, given: &mut Fields, notes: &mut Notes) {
     document.phases_completed = known(&completed);
 }
 
-/// The workflow that the skill's loop has here.
+/// The workflow that replaces the skill's loop.
 pub(super) const PMPO: &str = "pmpo";
 
 fn known(completed: &[String]) -> Vec<String> {
@@ -194,8 +194,8 @@ fn known(completed: &[String]) -> Vec<String> {
     known.map(str::to_owned).collect()
 }
 
-/// Lets a loop go on where it was, but never after its reflection: whether it may end is decided by
-/// what is seen here, and not by what was written elsewhere.
+/// Continues the loop in its phase, but never after its reflection: the server must decide about
+/// the end from the files that it sees, not from an imported text.
 fn resume(document: &mut Document, completed: &[String], present: Option<&str>, notes: &mut Notes) {
     let number = |phase: &str| PHASES.iter().position(|one| *one == phase);
     let present = present.map(|phase| if phase == "approval" { "persist" } else { phase });
@@ -225,15 +225,15 @@ fn resume(document: &mut Document, completed: &[String], present: Option<&str>, 
     let next = if over { 3 } else { next };
     PHASES[next].clone_into(&mut document.phase);
     document.phases_completed = PHASES[..next].iter().map(|phase| (*phase).to_owned()).collect();
-    notes.say("state.json", format!("goes on in phase {}", document.phase));
+    notes.say("state.json", format!("the loop continues in phase {}", document.phase));
 }
 
-/// Keeps what is understood and has no place here.
+/// Keeps known fields that have no place in a document.
 fn beside(given: &mut Fields, notes: &mut Notes) {
     for (field, why) in [
-        ("checkpoints", "they lead to versions that are not here"),
-        ("workflow_triggers", "not in force: put them into triggers.json, see README.md, Hooks"),
-        ("state_provider", "not in force"),
+        ("checkpoints", "they refer to versions that were not imported"),
+        ("workflow_triggers", "inactive: move them to triggers.json (see README.md, Hooks)"),
+        ("state_provider", "inactive"),
     ] {
         let says_something = |value: &Value| match value {
             Value::Array(list) => !list.is_empty(),
@@ -248,7 +248,7 @@ fn beside(given: &mut Fields, notes: &mut Notes) {
     }
 }
 
-/// Puts what is kept into the document's data, beside what is there.
+/// Adds the kept fields to the document's data.
 fn keep(document: &mut Document, notes: &mut Notes) {
     if let Some(before) = document.data.remove("imported") {
         notes.keep_raw("state.json/data/imported", "imported", before, "the name is taken");

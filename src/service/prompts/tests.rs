@@ -218,6 +218,6 @@ fn the_executor_is_told_what_to_mend_when_it_was_sent_back() {
         failures: Vec::new(),
     });
     let text = rendered(&document, "execute");
-    assert!(text.contains("**The server sent you back.** Mend this first"), "{text}");
+    assert!(text.contains("**The server sent you back.** Repair this first"), "{text}");
     assert!(text.contains("dist/App.css is missing or empty"), "{text}");
 }

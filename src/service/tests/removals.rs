@@ -196,11 +196,11 @@ async fn what_could_not_be_taken_away_is_said_and_is_done_with_the_next_look() {
     let trash = folder.path().join(".refiner/trash");
     drop(std::fs::File::create(&trash).unwrap());
     let answer = delete(&service, json!({"idempotency_key": "end"})).await.unwrap();
-    assert!(answer.warnings[0].contains("not all files are taken away yet"), "{answer:?}");
+    assert!(answer.warnings[0].contains("the removal of files is not finished"), "{answer:?}");
     assert_eq!(load(&service, json!({})).await.unwrap_err().code(), "not_found");
     let doctor = Doctor { name: Some(name()) };
     let findings = service.doctor(doctor, &caller()).await.unwrap().findings;
-    assert!(findings[0].problem.contains("not all is taken away"), "{findings:?}");
+    assert!(findings[0].problem.contains("the removal by version"), "{findings:?}");
 
     std::fs::remove_file(&trash).unwrap();
     let again = delete(&service, json!({"idempotency_key": "end"})).await.unwrap();

@@ -89,7 +89,11 @@ async fn a_projects_workflow_does_nothing_until_it_is_trusted() {
     assert_eq!(service.workflow_names(), ["document", "pmpo"]);
     let unknown = init(&service, json!({"workflow": "reviews"})).await.unwrap_err();
     assert_eq!(unknown.code(), "unknown_workflow");
-    assert!(unknown.hint().contains("review (once refiner trust trusts it)"), "{}", unknown.hint());
+    assert!(
+        unknown.hint().contains("review (after a person runs refiner trust)"),
+        "{}",
+        unknown.hint()
+    );
     assert!(load(&service, json!({})).await.is_err(), "nothing was written");
 
     // A server that runs heeds it at once.
@@ -178,7 +182,9 @@ async fn what_a_journal_holds_is_read_without_its_workflow() {
     let next = json!(loaded.briefing.next);
     assert_eq!((&next["events"], &next["prompt"]), (&json!([]), &Value::Null));
     let instruction = next["instruction"].as_str().unwrap();
-    assert!(instruction.contains("a workflow of its own") && instruction.contains("refiner trust"));
+    assert!(
+        instruction.contains("contains its own workflow") && instruction.contains("refiner trust")
+    );
     assert!(!instruction.contains("installer"), "{instruction}");
     assert_eq!(json!(loaded.document)["goals"], json!(["short"]));
     assert_eq!(service.list(List::default()).await.unwrap().artifacts.len(), 1);

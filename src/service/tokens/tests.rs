@@ -56,7 +56,7 @@ fn a_token_is_good_for_its_workspace_until_it_expires_or_is_revoked() {
     assert_eq!(said(here.check(secret.reveal())), "forbidden: the token has expired");
     assert_eq!(said(here.recheck(&grant)), "forbidden: the token has expired");
     clock.0.store(0, Ordering::Relaxed);
-    // Whoever takes it back is another process, and this one has read the list before.
+    // Another process revokes the token, after this one has read the list.
     tokens_of(folder.path(), "folder:/there", &clock).revoke(&kept.id).unwrap();
     for refused in [here.check(secret.reveal()), here.recheck(&grant)] {
         assert!(said(refused).contains("unknown"));

@@ -1,11 +1,11 @@
-//! What the contract says of changes and those who are told of them.
+//! The contract of [`Watch`]: changes and their followers.
 
 use serde_json::json;
 
 use super::{Shared, name, put, version};
 use crate::storage::{Change, Watch};
 
-/// Returns the next artifact that is told of.
+/// Returns the next reported artifact.
 async fn told(watch: &dyn Watch) -> String {
     loop {
         if let Change::Artifact(name) = watch.next().await {

@@ -1,4 +1,4 @@
-//! What the contract says of resets, deletions and purges.
+//! The contract of resets, deletions and purges.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::model::removal::Removal;
 use crate::model::{Digest, Draft, Version, limits};
 use crate::storage::Provider;
 
-/// Appends an entry that brings an output.
+/// Appends an entry with an output.
 async fn bring(provider: &dyn Provider, artifact: &str, content: &str) -> Digest {
     let (name, content) = (name(artifact), content.as_bytes().to_vec());
     let digest = Digest::of(&content);
@@ -25,7 +25,7 @@ async fn bring(provider: &dyn Provider, artifact: &str, content: &str) -> Digest
     digest
 }
 
-/// Deletes an artifact, and returns the version that did.
+/// Deletes an artifact and returns the version of the deletion.
 async fn end(provider: &dyn Provider, artifact: &str, removal: Removal) -> Version {
     let text = artifact.to_owned();
     let decide = move |transaction: &mut Transaction<'_>| {

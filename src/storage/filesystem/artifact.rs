@@ -23,10 +23,10 @@ use crate::model::removal::Removal;
 use crate::model::{JournalId, Name, Version};
 use crate::storage::timings::{Timings, timed};
 
-/// How often another journal may come to be at the path before anything is written.
+/// How often a commit starts again because another journal appeared at the path.
 const EXCHANGES_MAX: usize = 16;
 
-/// Drafts entries, as [`super::super::Decide`] does, and may borrow from who calls.
+/// Drafts entries, as [`super::super::Decide`] does, and may borrow from the caller.
 type Decide<'a> = &'a mut dyn FnMut(&mut Transaction<'_>);
 
 /// An open artifact.
@@ -35,41 +35,41 @@ pub(super) struct Artifact {
     name: Name,
     fs: Arc<dyn Fs>,
     sizes: Sizes,
-    /// Held through a whole append, flush included.
+    /// Held through a whole append, including the flush.
     open: Mutex<Open>,
-    /// Held for a look only, so that reading does not wait for a flush.
+    /// Held only for a look, so a reader does not wait for a flush.
     published: Mutex<Option<Published>>,
 }
 
-/// What is held while working on an artifact.
+/// The state that one operation at a time works on.
 #[derive(Debug, Default)]
 struct Open {
     /// The artifact's folder.
     home: Option<Arc<dyn Fs>>,
-    /// The newest segment, until a writer has read it.
+    /// The newest segment, until a writer reads it.
     segment: Option<OpenSegment>,
     writer: Option<Writer>,
     projections: Projections,
-    /// The version when the lock was taken, before anything was written.
+    /// The version at the time of locking, before this operation wrote.
     locked_at: Version,
-    /// The journal that was there last, and its version.
+    /// The journal that this process published last, and its version.
     seen: Option<(Option<JournalId>, Version)>,
     read_only: Option<String>,
-    /// Whether the journal was found to be damaged from its first line on.
+    /// Whether the first line of the journal is damaged.
     unreadable: bool,
-    /// Where the time of the present operation went.
+    /// The times of the present operation.
     timings: Timings,
 }
 
 impl Open {
-    /// Forgets what is open, since something else may be at its path now.
+    /// Forgets all open files: other files may be at their paths now.
     fn close(&mut self) {
         (self.home, self.segment, self.writer) = (None, None, None);
         self.projections = Projections::default();
     }
 }
 
-/// The state that callers see, and what would look different if it were not the newest any more.
+/// The state that callers see, and the marks on the disk that change with every newer state.
 #[derive(Debug)]
 struct Published {
     standing: ArtifactState,
@@ -84,8 +84,8 @@ impl Artifact {
         Self { name, fs, sizes, open: Mutex::default(), published: Mutex::default() }
     }
 
-    /// Returns where the artifact stands if a look at the disk shows that nothing has happened since
-    /// that was published. Takes three system calls and waits for nothing.
+    /// Returns the published state if the disk shows no change since. Takes three system calls and
+    /// never waits.
     pub(super) fn current(&self) -> Option<ArtifactState> {
         let published = hold_briefly(&self.published);
         let published = published.as_ref()?;
@@ -95,8 +95,7 @@ impl Artifact {
         unchanged.then(|| published.standing.clone())
     }
 
-    /// Returns where the artifact stands, after making sure that it is on the disk, or `None` when it
-    /// never was there.
+    /// Returns the newest state after making it durable, or `None` when the artifact never existed.
     pub(super) fn standing(&self) -> Result<Option<ArtifactState>, Fault> {
         if let Some(standing) = self.current() {
             return Ok(Some(standing));
@@ -118,7 +117,7 @@ impl Artifact {
         }
     }
 
-    /// Returns what `state.json` has of a journal that cannot be read at all.
+    /// Returns the state in `state.json` when the journal is unreadable.
     fn salvage(&self, damage: String) -> Result<ArtifactState, Fault> {
         match writer::read_state_file(self.fs.as_ref(), &self.name)? {
             Some(snapshot) => Ok(ArtifactState::Alive(Newest::at_hand(
@@ -129,7 +128,7 @@ impl Artifact {
         }
     }
 
-    /// Lets `decide` draft entries and stores them. See [`super::super::Provider::append`].
+    /// Stores the entries that `decide` drafts. See [`super::super::Provider::append`].
     pub(super) fn append(&self, decide: Decide<'_>) -> Result<Option<ArtifactState>, Fault> {
         let mut open = self.hold();
         if open.writer.is_some() || self.exists()? || self.would_write(decide) {
@@ -139,8 +138,8 @@ impl Artifact {
         }
     }
 
-    /// Returns whether `decide` drafts anything for an artifact that does not exist, so that none
-    /// is made for a caller who only got its name wrong.
+    /// Returns whether `decide` drafts an entry for an artifact that does not exist. A caller with
+    /// a wrong name then creates nothing.
     fn would_write(&self, decide: Decide<'_>) -> bool {
         let journal = Journal::new(self.name.clone());
         let mut transaction = Transaction::new(&journal, None, 0);
@@ -148,8 +147,8 @@ impl Artifact {
         !transaction.into_staged().is_empty()
     }
 
-    /// Does what [`Artifact::try_commit`] does, again where another journal came to be at the path
-    /// before anything was written.
+    /// Runs [`Artifact::try_commit`], and again when another journal replaced the open one before
+    /// this process wrote.
     fn commit(
         &self,
         open: &mut Open,
@@ -165,8 +164,8 @@ impl Artifact {
         }
     }
 
-    /// Keeps up with other processes, stores what `decide` drafts, if anything, makes everything
-    /// durable that the answer will depend on, and publishes it.
+    /// Reads what other processes appended, appends the drafts of `decide`, flushes every line that
+    /// the answer depends on, and publishes the result.
     fn try_commit(
         &self,
         open: &mut Open,
@@ -175,34 +174,44 @@ impl Artifact {
         let reading = decide.is_none();
         let lock = self.acquire(open, reading)?;
         let mut stored = self.write(open, decide, lock.length);
+        // The lock ends before the flush: another process may append meanwhile, and it rewrites and
+        // flushes our unflushed lines itself, so it never depends on this flush.
         release(lock, open.writer.as_ref());
         if let (Ok(()), Some(writer)) = (&stored, &mut open.writer)
             && !writer.is_flushed()
             && !(reading && planted(Sabotage::AnswerUnflushed))
         {
+            // A reader flushes too: its answer may depend on lines that their writer never flushed.
             let flushed = timed(&mut open.timings.flush, || writer.flush());
             if open.read_only.is_none() && flushed.is_err() {
+                // After a failed flush the page cache may call lost pages clean. Dropping the
+                // writer forces the next operation to read the disk again.
                 open.writer = open.writer.take().filter(|_| planted(Sabotage::NoPoisoning));
                 stored = flushed;
             }
         }
+        // Before the error returns: a doubtful or damaged journal must not answer from memory.
         if open.writer.as_ref().is_none_or(|writer| writer.damage().is_some()) {
             *hold_briefly(&self.published) = None;
         }
         stored?;
+        // Only after the flush: a projection vouches that its version is on the disk.
         let warnings = self.project(open);
+        // Before `confirm`: a later change of the file must show as a difference.
         let state_file = self.state_file(open);
-        // Last, so that nothing is answered of a journal that was gone before.
+        // Last: an answer must not come from a journal that was already gone.
         self.confirm(open)?;
         Ok(self.publish(open, state_file, warnings))
     }
 
-    /// Brings the writer up to date and writes what `decide` drafts. The lock is held. After an
-    /// error that leaves anything in doubt, there is no writer any more.
+    /// Brings the writer up to date and writes the drafts of `decide`. The caller holds the lock.
+    /// After an error that leaves the file in doubt, `open.writer` is `None`.
     fn write(&self, open: &mut Open, decide: Option<Decide<'_>>, length: u64) -> Result<(), Fault> {
         let kept_up = self.keep_up(open, length)?;
+        // After `keep_up`, under the lock: `confirm` compares with this version what we wrote.
         open.locked_at = open.writer.as_ref().map_or(0, Writer::version);
         let Some(mut writer) = open.writer.take() else {
+            // Before a journal is created: version 1 must not exist twice.
             self.check_nothing_was_stored()?;
             let Some(decide) = decide else { return Ok(()) };
             if !self.would_write(decide) {
@@ -213,9 +222,11 @@ impl Artifact {
             let writer = created.ok_or_else(|| self.exchanged(false))?;
             let home = layout::artifact(&self.name);
             open.home = Some(self.fs.folder(&home).map_err(doing("open", &home))?);
-            return self.draft_and_append(open, writer, decide, KeptUp::UntrustedDir);
+            return self.draft_and_append(open, writer, decide, KeptUp::Others);
         };
         let Some(decide) = decide else {
+            // A reader writes doubtful lines again under the lock, because only a rewritten page is
+            // dirty for certain and reaches the disk with this process's own flush.
             let in_doubt =
                 !writer.is_flushed() && open.read_only.is_none() && writer.damage().is_none();
             let mut poisoned = false;
@@ -238,6 +249,8 @@ impl Artifact {
         self.draft_and_append(open, writer, decide, kept_up)
     }
 
+    /// Drafts on top of the writer's state and appends. The lock is held: no other entry can come
+    /// between the state that `decide` sees and the lines.
     fn draft_and_append(
         &self,
         open: &mut Open,
@@ -260,8 +273,8 @@ impl Artifact {
         result
     }
 
-    /// Appends lines. Nothing comes after a purge before all is destroyed that it takes away: what is
-    /// new is then not taken for old.
+    /// Appends lines. A purge destroys everything before it, so it finishes before any later line
+    /// is written; otherwise it could destroy new data.
     fn append_lives(
         &self,
         open: &mut Open,
@@ -271,9 +284,12 @@ impl Artifact {
     ) -> Result<(), Fault> {
         for lines in split_after_purges(staged) {
             if let Some(purged) = writer.purged().filter(|_| !lines.is_empty()) {
+                // A failed seal leaves it unknown which segment is the newest: no reuse of the
+                // writer.
                 *poisoned = true;
                 writer.seal_purged()?;
                 *poisoned = false;
+                // After the seal: the purge is durable in its own segment before anything is lost.
                 let history = super::history::History::new(self.fs.as_ref(), &self.name);
                 let taken = open.projections.take_away(&history, purged);
                 taken
@@ -293,8 +309,8 @@ impl Artifact {
         Ok(())
     }
 
-    /// Lets callers go on seeing the published state while this process's own lines are flushed:
-    /// they are not acknowledged yet. Not when others appended, whose lines may be.
+    /// Keeps the published state valid while this process flushes its own lines, which are not
+    /// acknowledged yet. Not after other processes appended: their lines may be acknowledged.
     fn expect_own(&self, writer: &Writer) {
         let segment = writer.segment();
         if let Some(published) = hold_briefly(&self.published)
@@ -306,8 +322,8 @@ impl Artifact {
         }
     }
 
-    /// Takes in what other processes appended to the newest segment, which has that many bytes now,
-    /// reading the journal anew if need be.
+    /// Reads what other processes appended to the newest segment, whose present length is given.
+    /// Opens the journal again if that is not enough.
     fn keep_up(&self, open: &mut Open, length: u64) -> Result<KeptUp, Fault> {
         let end = open.writer.as_ref().map(|writer| writer.segment().end);
         let kept = match &mut open.writer {
@@ -315,7 +331,7 @@ impl Artifact {
             None => false,
         };
         if kept {
-            return Ok(if end == Some(length) { KeptUp::Nothing } else { KeptUp::UntrustedDir });
+            return Ok(if end == Some(length) { KeptUp::Nothing } else { KeptUp::Others });
         }
         let writer = open.writer.take().map(|writer| writer.segment().open.clone());
         if let Some(segment) = writer.or(open.segment.take()) {
@@ -323,7 +339,7 @@ impl Artifact {
             open.unreadable = matches!(opened, Err(Fault::Corrupt(_)));
             open.writer = Some(opened?);
         }
-        Ok(KeptUp::UntrustedDir)
+        Ok(KeptUp::Others)
     }
 
     fn publish(
@@ -351,7 +367,7 @@ impl Artifact {
             (None, None) => None,
         };
         if unfinished {
-            // Not to be seen without another try.
+            // An unfinished removal stays unpublished, so the next read tries to finish it.
             *hold_briefly(&self.published) = None;
             return stands(warnings, open.timings);
         }
@@ -365,14 +381,14 @@ impl Artifact {
         stands(warnings, open.timings)
     }
 
-    /// Returns how `state.json` looks, as far as the projections tell.
+    /// Returns the file status of `state.json` from the projections, or else from the disk.
     fn state_file(&self, open: &Open) -> Option<Stat> {
         let known = open.projections.state_file();
         known.or_else(|| self.fs.look(&self.state_path()).ok())
     }
 
-    /// Makes the projections follow the state that is on the disk now. What goes wrong is a
-    /// warning: the state itself is safe.
+    /// Updates the projections to the flushed state. A failure is only a warning: the journal
+    /// already has the state.
     fn project(&self, open: &mut Open) -> Vec<String> {
         let writable = |writer: &&mut Writer| {
             writer.damage().is_none() && open.read_only.is_none() && writer.version() > 0
@@ -386,14 +402,15 @@ impl Artifact {
         let warnings = timed(&mut open.timings.projection, || {
             open.projections.follow(&history, home.as_ref(), &standing)
         });
+        // Only after success: otherwise the next round must see these changes again.
         if warnings.is_empty() {
             writer.projected();
         }
         warnings
     }
 
-    /// Waits for who works on the artifact in this process. A panic while this was held may have left
-    /// anything in memory, so that is dropped.
+    /// Waits for other users of the artifact in this process. After a panic of a holder the memory
+    /// is in an unknown state, so it is dropped.
     fn hold(&self) -> MutexGuard<'_, Open> {
         let mut timings = Timings::default();
         let mut open = timed(&mut timings.lock, || self.open.lock()).unwrap_or_else(|poisoned| {
@@ -411,14 +428,16 @@ impl Artifact {
     }
 }
 
-/// What keeping up with other processes brought.
+/// The lines that keeping up with other processes found.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum KeptUp {
+    /// No new lines.
     Nothing,
-    UntrustedDir,
+    /// Lines of other processes, or a newly opened journal.
+    Others,
 }
 
-/// Splits lines after each that purges the artifact.
+/// Splits lines after each purge.
 fn split_after_purges(mut lines: Vec<Staged>) -> Vec<Vec<Staged>> {
     let is_purge = |line: &Staged| line.entry.removal == Some(Removal::Purge);
     let mut parts = Vec::new();
@@ -430,7 +449,7 @@ fn split_after_purges(mut lines: Vec<Staged>) -> Vec<Vec<Staged>> {
     parts
 }
 
-/// Fails when nothing may be written.
+/// Fails when the journal is damaged or the workspace is read-only.
 fn writable(open: &Open, damage: Option<&str>) -> Result<(), Fault> {
     match (damage, &open.read_only) {
         (Some(damage), _) => Err(Fault::Corrupt(damage.to_owned())),
@@ -441,12 +460,12 @@ fn writable(open: &Open, damage: Option<&str>) -> Result<(), Fault> {
 
 fn lost_warning(version: Version) -> String {
     format!(
-        "the journal with version {version}, which this process knew, was removed; this is a new one"
+        "the journal that this process read up to version {version} was removed, and a new journal is in its place"
     )
 }
 
 fn damage_warning(damage: &str) -> String {
-    format!("the journal is damaged and is not written to: {damage}")
+    format!("the journal is damaged, and refiner does not write to it: {damage}")
 }
 
 fn standing_warnings(writer: &Writer, read_only: Option<&str>) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! Blobs: payloads that are too large for a line, and contents that entries bring.
+//! Blobs: payloads that are too large for a line, and contents of outputs.
 
 use std::cell::RefCell;
 use std::io;
@@ -13,9 +13,8 @@ const BYTES_MAX: u64 = 32 << 20;
 
 /// Reads the blobs of an artifact while its lines are read.
 ///
-/// A blob that is missing or damaged makes its line unreadable. A disk that fails does not, and
-/// must not be mistaken for it: what cannot be read now may be readable later. So a failure is kept
-/// until [`Blobs::check`].
+/// A missing or damaged blob makes its line unreadable. A failed disk must not count as such: the
+/// blob may be readable later. So a failure is kept until [`Blobs::check`].
 #[derive(Debug)]
 pub(super) struct Blobs<'a> {
     fs: &'a dyn Fs,
@@ -28,7 +27,7 @@ impl<'a> Blobs<'a> {
         Self { fs, name, failure: RefCell::new(None) }
     }
 
-    /// Returns a blob if it is there and is what its name says.
+    /// Returns a blob if it exists and matches its digest.
     pub(super) fn load(&self, digest: Digest) -> Option<Vec<u8>> {
         load(self.fs, self.name, digest).unwrap_or_else(|error| {
             self.failure.replace(Some(error));
@@ -36,21 +35,21 @@ impl<'a> Blobs<'a> {
         })
     }
 
-    /// Fails when the disk failed meanwhile, so that nothing is concluded from what was not read.
+    /// Fails when the disk failed meanwhile, so that no caller draws conclusions from missing data.
     pub(super) fn check(&self) -> Result<(), Fault> {
         let folder = layout::blobs(self.name);
         self.failure.take().map_or(Ok(()), |error| Err(doing("read a blob in", &folder)(error)))
     }
 }
 
-/// Reads a blob, if it is there and is what its name says.
+/// Reads a blob, if it exists and matches its digest.
 pub(super) fn load(fs: &dyn Fs, name: &Name, digest: Digest) -> io::Result<Option<Vec<u8>>> {
     let bytes = fs::read(fs, &layout::blob(name, digest), BYTES_MAX)?;
     Ok(bytes.filter(|bytes| Digest::of(bytes) == digest))
 }
 
-/// Stores a blob durably. One that is there already is checked, and its name flushed again, since
-/// whoever stored it may have died before.
+/// Stores a blob durably. For an existing blob it checks the content and flushes the name again,
+/// because the process that stored it may have died before its flush.
 pub(super) fn store(fs: &dyn Fs, name: &Name, blob: &[u8]) -> Result<(), Fault> {
     let digest = Digest::of(blob);
     let (folder, path) = (layout::blobs(name), layout::blob(name, digest));

@@ -1,4 +1,4 @@
-//! Looking at everything that is stored of an artifact, for `refiner doctor`.
+//! Examining all stored data of an artifact, for `refiner doctor`.
 
 use super::super::{Finding, FindingSeverity};
 use super::artifact::missing_journal;
@@ -17,7 +17,7 @@ use crate::model::projection::{self, CONSTRAINTS_FILE, Origin, STATE_FILE};
 use crate::model::removal::{Removal, Removed};
 use crate::model::{Name, Version};
 
-/// Returns what is wrong with an artifact, worst first. Changes nothing.
+/// Returns the problems of an artifact, worst first. Changes nothing.
 pub(super) fn examine(fs: &dyn Fs, name: &Name) -> Result<Vec<Finding>, Fault> {
     let stored = read_state_file(fs, name)?.map_or(0, |state| state.version);
     let mut examination = Examination { fs, name, stored, findings: Vec::new() };
@@ -98,7 +98,7 @@ impl Examination<'_> {
         Ok(before)
     }
 
-    /// A segment has to begin with what the one before it ends with.
+    /// Checks that a segment begins with the end of the one before it.
     fn builds_on(&mut self, path: &str, before: Option<&Journal>, scanned: &Scanned) {
         let base = scanned.base;
         let Some(before) = before else { return };
@@ -107,7 +107,7 @@ impl Examination<'_> {
         {
             let ends = before.version();
             let problem = format!(
-                "it builds on version {}, and the segment before it ends with another version {ends}",
+                "it continues version {}, but the segment before it ends with another version {ends}",
                 base.version
             );
             self.note(FindingSeverity::Error, path, problem, BRING_BACK);
@@ -136,7 +136,7 @@ impl Examination<'_> {
         } else {
             let torn = bytes.len() - scanned.end;
             let problem =
-                format!("{torn} bytes after version {version} are no whole line ({reason})");
+                format!("{torn} bytes after version {version} are not a complete line ({reason})");
             self.note(FindingSeverity::Warning, path, problem, TORN);
         }
     }
@@ -154,7 +154,7 @@ impl Examination<'_> {
             Some(Origin::Edited) => self.note(
                 FindingSeverity::Warning,
                 &path,
-                "it was changed by another program or a person".into(),
+                "another program or a person changed it".into(),
                 SET_ASIDE,
             ),
             Some(Origin::Ours { version, digest }) => {
@@ -163,7 +163,7 @@ impl Examination<'_> {
                     // The journal's own finding says what is missing.
                 } else if version > newest {
                     let problem = format!(
-                        "it has version {version}, and the journal ends at version {newest}"
+                        "it has version {version}, but the journal ends at version {newest}"
                     );
                     self.note(FindingSeverity::Error, &path, problem, BRING_BACK);
                 } else if history
@@ -173,7 +173,7 @@ impl Examination<'_> {
                     self.note(
                         FindingSeverity::Warning,
                         &path,
-                        format!("it is not what the journal has at version {version}"),
+                        format!("it differs from the journal at version {version}"),
                         SET_ASIDE,
                     );
                 } else if version < newest {
@@ -201,7 +201,7 @@ impl Examination<'_> {
             Some(Origin::Edited) => self.note(
                 FindingSeverity::Warning,
                 &path,
-                "it was changed by another program or a person".into(),
+                "another program or a person changed it".into(),
                 SET_ASIDE,
             ),
             Some(Origin::Ours { .. }) => {}
@@ -219,7 +219,7 @@ impl Examination<'_> {
                 self.note(
                     FindingSeverity::Warning,
                     &path,
-                    "it is not what the journal says".into(),
+                    "it differs from the journal".into(),
                     SET_ASIDE,
                 );
             }
@@ -235,19 +235,19 @@ impl Examination<'_> {
         self.note(FindingSeverity::Note, &place, problem, advice);
     }
 
-    /// What a removal left to be taken away.
+    /// Reports an unfinished removal.
     fn removed(&mut self, removed: Option<Removed>) -> Result<(), Fault> {
         let Some(Removed { version, .. }) = removed else { return Ok(()) };
         let marker = layout::removed(self.name);
         if removal::done(self.fs, self.name).map_err(doing("read", &marker))? < version {
             let place = layout::artifact(self.name);
-            let problem = format!("not all is taken away that version {version} took away");
+            let problem = format!("the removal by version {version} is not finished");
             self.note(FindingSeverity::Warning, &place, problem, TAKEN_NEXT);
         }
         Ok(())
     }
 
-    /// What removals took away and nobody has thrown away yet.
+    /// Reports removed files that are still in the trash.
     fn trash(&mut self) -> Result<(), Fault> {
         let list = removal::of_trash(self.fs, self.name);
         let cut = format!("{}-after-", self.name);
@@ -258,7 +258,7 @@ impl Examination<'_> {
             let place = format!("{}/{file}", layout::TRASH);
             let weighed = removal::weigh(self.fs, &place).map_err(doing("look at", &place));
             let (files, bytes) = weighed?;
-            let problem = format!("{files} files with {bytes} bytes were taken away");
+            let problem = format!("a removal moved {files} files with {bytes} bytes here");
             self.note(FindingSeverity::Note, &place, problem, IN_TRASH);
         }
         Ok(())
@@ -275,8 +275,8 @@ impl Examination<'_> {
             self.note(
                 FindingSeverity::Note,
                 &place,
-                "it was found in place of a readable copy".into(),
-                "look whether you need it, and remove it",
+                "refiner found it in place of a readable copy and kept it".into(),
+                "remove it if you do not need it",
             );
         }
         Ok(())
@@ -312,17 +312,19 @@ fn keep(is_last: bool) -> &'static str {
     if is_last { KEEP } else { KEEP_EARLIER }
 }
 
-const KEEP: &str = "every byte is kept and nothing more is written to this journal; bring it back from a backup, or begin a new artifact from what `refiner show` still reads";
-const KEEP_EARLIER: &str = "every byte is kept; later versions are good, and the damaged ones can be brought back from a backup";
-const BRING_BACK: &str = "what was stored is missing from the journal; bring the journal back from a backup, or remove state.json if it comes from elsewhere";
+const KEEP: &str = "every byte is kept and nothing more is written to this journal; restore it from a backup, or create a new artifact from what `refiner show` can still read";
+const KEEP_EARLIER: &str =
+    "every byte is kept; later versions are intact, and a backup can replace the damaged ones";
+const BRING_BACK: &str = "stored versions are missing from the journal; restore the journal from a backup, or remove state.json if it is a copy from another place";
 const BRING_BLOB_BACK: &str =
-    "what it holds cannot be read; bring it back from a backup to the artifact's blobs folder";
-const UPDATE: &str = "it was written by a newer refiner: update this one; nothing was changed";
+    "its content cannot be read; restore it from a backup into the artifact's blobs folder";
+const UPDATE: &str = "a newer refiner wrote it: update this program; nothing was changed";
 const TORN: &str =
-    "a crash left them; they were never acknowledged and the next write cuts them off";
-const DELETED: &str = "its versions are kept: refiner history shows them, refiner init makes it anew, and refiner delete --purge destroys all of it after that";
-const PURGED: &str = "nothing of it is kept but the count of its versions, which goes on when the name is taken again";
-const TAKEN_NEXT: &str = "the next operation on it does that";
-const IN_TRASH: &str = "by a reset or a deletion: remove the folder if you need nothing of it";
-const REMADE: &str = "it is made again with the next operation";
-const SET_ASIDE: &str = "the journal counts; it is made again with the next operation, and what stands there now is kept under kept/";
+    "a crash left them before any caller received an answer; the next write removes them";
+const DELETED: &str = "its versions are kept: refiner history shows them, refiner init creates it again, and refiner delete --purge then destroys all of it";
+const PURGED: &str = "only its version count is kept; a new artifact of this name continues it";
+const TAKEN_NEXT: &str = "the next operation on it finishes the removal";
+const IN_TRASH: &str =
+    "a reset or a deletion did this: remove the folder if you do not need its content";
+const REMADE: &str = "the next operation writes it again";
+const SET_ASIDE: &str = "the journal is authoritative: the next operation writes it again and keeps the present content under kept/";

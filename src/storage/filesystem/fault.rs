@@ -1,4 +1,4 @@
-//! What goes wrong below the provider's surface.
+//! Faults of the filesystem provider.
 
 use std::io;
 
@@ -18,7 +18,7 @@ pub(super) enum Fault {
     #[error("the journal in {path} was moved or removed meanwhile")]
     Exchanged {
         path: String,
-        /// Whether anything may have been written to the one that was there before.
+        /// Whether this operation may have written to the previous journal.
         written: bool,
     },
     /// An acknowledged line is damaged.
@@ -33,7 +33,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// Returns whether the process, or the machine, has as many open files as it may.
+    /// Returns whether the process or the machine has reached its limit of open files.
     pub(super) fn is_out_of_files(&self) -> bool {
         #[cfg(unix)]
         const CODES: [i32; 2] =
@@ -49,7 +49,7 @@ impl Fault {
     }
 }
 
-/// Adds to an I/O error what was being done.
+/// Adds the failed operation to an I/O error.
 pub(super) fn doing<'a>(what: &'a str, path: &'a str) -> impl FnOnce(io::Error) -> Fault + 'a {
     move |source| Fault::Disk { doing: format!("{what} {path}"), source }
 }

@@ -1,5 +1,5 @@
-//! Reading what was: entries and states of earlier versions. No lock is needed, since only what is
-//! on the disk already is read.
+//! Reading entries and states of earlier versions. It needs no lock, because it reads only flushed
+//! lines.
 
 use std::io;
 
@@ -28,8 +28,8 @@ impl<'a> History<'a> {
         Self { fs, name }
     }
 
-    /// Shows the entries after a version up to another, one at a time. Reads as many segments as they
-    /// are in.
+    /// Visits the entries after a version up to another, one at a time. Reads only the segments
+    /// that contain them.
     pub(super) fn visit(
         &self,
         after: Version,
@@ -49,9 +49,9 @@ impl<'a> History<'a> {
         Ok(())
     }
 
-    /// Returns the entries after a version up to another, at most `limit` and no more than are large.
-    /// Ends before a damaged line instead of failing, unless nothing comes before it: so what can still
-    /// be read is read, and the next call says what cannot.
+    /// Returns at most `limit` entries after a version up to another, within a limit of bytes. A
+    /// page ends before a damaged line, and fails only if that line is its first: so every readable
+    /// entry is returned, and the next call reports the damage.
     pub(super) fn read_good(
         &self,
         after: Version,
@@ -126,7 +126,7 @@ impl<'a> History<'a> {
         Ok(firsts.iter().copied().zip(lasts).collect())
     }
 
-    /// Folds the lines of a segment until `visit` returns false, and returns the fold.
+    /// Replays the lines of a segment until `visit` returns false, and returns the journal.
     fn walk(
         &self,
         first: Version,
@@ -135,7 +135,7 @@ impl<'a> History<'a> {
     ) -> Result<Journal, Fault> {
         let path = layout::segment(self.name, first);
         let bytes = fs::read(self.fs, &path, segment::BYTES_MAX).map_err(doing("read", &path))?;
-        // It was there when the segments were listed: somebody purges the artifact.
+        // The file existed in the listing: another process is purging the artifact.
         let gone = || doing("read", &path)(io::ErrorKind::NotFound.into());
         let bytes = bytes.ok_or_else(gone)?;
         let blobs = Blobs::new(self.fs, self.name);
@@ -148,7 +148,7 @@ impl<'a> History<'a> {
     }
 }
 
-/// Folds the lines of a segment up to a version, or until `visit` returns false.
+/// Replays the lines of a segment up to a version, or until `visit` returns false.
 fn fold(
     name: &Name,
     (first, last): (Version, Version),
@@ -169,8 +169,8 @@ fn fold(
     Ok(journal)
 }
 
-/// Returns the line at a place, which has to be that of a version; the first line of a segment
-/// counts as version 0.
+/// Returns the line at an offset, or the damage. `version` is its expected version; the first line
+/// of a segment counts as version 0.
 fn line_at(bytes: &[u8], at: usize, version: Version) -> Result<&[u8], Damage> {
     match frame::scan(&bytes[at..]) {
         Scan::Line(line) => Ok(line),
@@ -186,7 +186,7 @@ fn patch_bytes(entry: &Entry) -> usize {
     }
 }
 
-/// Turns what went wrong into an I/O error, where only a warning can come of it.
+/// Turns a fault into an I/O error, where it only becomes a warning.
 pub(super) fn as_io(fault: Fault) -> io::Error {
     io::Error::other(fault)
 }

@@ -1,5 +1,5 @@
-//! Where journals, projections and what they leave behind are in a workspace. The rest of the workspace is
-//! in [`crate::workspace::layout`], with a picture of all of it.
+//! The paths of journals, projections and removed files. [`crate::workspace::layout`] has the other
+//! paths, and a picture of all of them.
 
 use crate::model::{Digest, Name, Time, Version};
 pub(super) use crate::workspace::layout::{
@@ -44,32 +44,32 @@ pub(super) fn blob(name: &Name, digest: Digest) -> String {
     in_artifact(name, &format!("blobs/{digest}"))
 }
 
-/// Says up to which version files were taken away. It is beside the journal, so that whoever copies or
-/// ignores the one does the same with the other.
+/// The mark of the last finished removal. It is beside the journal, so a copy or an ignore rule
+/// covers both.
 pub(super) fn removed(name: &Name) -> String {
     in_artifact(name, "journal/removed")
 }
 
-/// The folder of what a reset or a deletion took away, from the workspace's parent.
+/// The folder of the files that a reset or a deletion removed, relative to the workspace's parent.
 pub(super) fn trash(name: &Name, at: Time, version: Version) -> String {
     let time: String = at.to_string().chars().filter(|c| !"-:.".contains(*c)).collect();
     format!("{TRASH}/{name}-{time}-{version}")
 }
 
-/// What was cut off a journal after a version.
+/// The file with the lines that were cut off a journal after a version.
 pub(super) fn cut(name: &Name, after: Version, tail: &[u8]) -> String {
     format!("{TRASH}/{name}-after-{after}-{:08x}", crc32fast::hash(tail))
 }
 
-/// Returns whether something in the trash is of an artifact. Names have no capital letters, so that
-/// the beginning of one is never taken for another.
+/// Returns whether a path in the trash belongs to an artifact. Names have no capital letters, so no
+/// name is mistaken for the prefix of another.
 pub(super) fn is_trash_of(name: &Name, file: &str) -> bool {
     let is_cut = |text: &str| text.strip_prefix("after-").is_some_and(digits);
     let cut = |(before, last): (&str, &str)| is_cut(before) && last.len() == 8;
     trash_version(name, file).is_some() || trash_parts(name, file).is_some_and(cut)
 }
 
-/// Returns the version that took away what something in the trash is, if it is of this artifact.
+/// Returns the version that removed a path in the trash, if it belongs to this artifact.
 pub(super) fn trash_version(name: &Name, file: &str) -> Option<Version> {
     let (time, version) = trash_parts(name, file)?;
     let (day, time) = time.split_once('T')?;

@@ -47,7 +47,7 @@ use crate::model::output::OutputPath;
 use crate::model::{Digest, Name, Version};
 use crate::workspace::Workspace;
 
-/// How large a segment may become before the next one is begun.
+/// The limits of a segment, after which the next one begins.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
     segment_bytes_max: u64,
@@ -85,8 +85,8 @@ impl Filesystem {
         Self { store: Arc::new(store), project: workspace.project().to_owned() }
     }
 
-    /// Runs a blocking operation where it keeps no other task waiting. It ends even if the caller
-    /// goes away: a commit does not depend on who waits for it.
+    /// Runs a blocking operation on a blocking thread. It finishes even if the caller is dropped: a
+    /// commit does not depend on its waiting caller.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Store) -> Result<T, Fault> + Send + 'static,
@@ -96,7 +96,7 @@ impl Filesystem {
         done.map_err(|_| Error::Stopped)?.map_err(Error::from)
     }
 
-    /// Writes the registry a moment later.
+    /// Schedules a write of the registry.
     fn write_registry_soon(&self) {
         let this = self.clone();
         tokio::spawn(async move {
@@ -111,8 +111,8 @@ impl Store {
         Self { fs, sizes, artifacts: OpenArtifacts::new(), registry: Registry::default() }
     }
 
-    /// Does something with an artifact, once more without the idle ones where the process may open no
-    /// more files.
+    /// Works on an artifact. If the process has no file descriptor left, it closes idle artifacts
+    /// and tries again.
     fn with<T>(
         &self,
         name: &Name,
@@ -198,8 +198,8 @@ impl Store {
         Ok(wanted.take(limit).collect())
     }
 
-    /// Returns whether an artifact is there: it has a journal that does not end with its deletion, be
-    /// it one that cannot be read, or a `state.json` of ours that says that there was one.
+    /// Returns whether an artifact exists: it has a journal that does not end with a deletion, also
+    /// an unreadable one, or a `state.json` of this program that refers to one.
     fn presence(&self, name: &Name) -> Presence {
         let fs = self.fs.as_ref();
         match segment::list(fs, name).map(|segments| segments.last().copied()) {
@@ -225,8 +225,8 @@ impl Store {
         Ok(names)
     }
 
-    /// Writes the registry. It is a projection: what goes wrong is logged and made good by the next
-    /// change.
+    /// Writes the registry. It is a projection: a failure is logged, and the next change repairs
+    /// it.
     fn write_registry(&self) {
         let look = |name: &Name| {
             let standing = self.standing(name)?;
@@ -239,7 +239,7 @@ impl Store {
     }
 }
 
-/// What a name stands for.
+/// The presence of an artifact of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Presence {
     There,
@@ -342,7 +342,7 @@ impl Provider for Filesystem {
         .await
     }
 
-    /// Reads the copy: what somebody wrote there is in it, until the next version brings it back.
+    /// Reads the projection, which contains a person's edits until the next version replaces them.
     async fn log(&self, name: &Name, log: LogFile) -> Result<String, Error> {
         let name = name.clone();
         self.blocking(move |store| store.log(&name, log)).await

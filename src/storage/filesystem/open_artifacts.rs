@@ -1,4 +1,4 @@
-//! The artifacts that a process keeps open, no more than its open files allow.
+//! The open artifacts of a process, within its limit of open files.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -32,8 +32,8 @@ impl OpenArtifacts {
         Self { open: Mutex::default(), open_max: open_max() }
     }
 
-    /// Returns an artifact, opened by `open` if it is not. Where there is no room, the artifact that was
-    /// used least recently is closed, of those that are in no use now.
+    /// Returns an artifact, and calls `open` if it is not open. At the limit it closes the least
+    /// recently used of the idle artifacts.
     pub(super) fn get(&self, name: &Name, open: impl FnOnce() -> Artifact) -> Arc<Artifact> {
         let mut uses = hold_briefly(&self.open);
         uses.count += 1;
@@ -50,7 +50,7 @@ impl OpenArtifacts {
         artifact
     }
 
-    /// Closes the artifacts that are in no use now. Returns whether there were any.
+    /// Closes the idle artifacts. Returns whether there were any.
     pub(super) fn close_idle(&self) -> bool {
         let mut uses = hold_briefly(&self.open);
         let before = uses.by_name.len();

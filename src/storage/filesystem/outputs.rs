@@ -9,7 +9,7 @@ use crate::model::output::OutputPath;
 use crate::model::{Digest, Name, limits};
 use crate::storage::OutputFile;
 
-/// Folders that are looked into below each other.
+/// Levels of folders that are read.
 const DEPTH_MAX: usize = 8;
 
 /// Returns the files of a folder and of those below it after a path, in the order of their paths.
@@ -72,7 +72,7 @@ fn visit(
     Ok(())
 }
 
-/// Reads a file that is not too large.
+/// Reads a file, unless it is too large.
 pub(super) fn read(fs: &dyn Fs, path: &str) -> io::Result<Option<Vec<u8>>> {
     match fs::read(fs, path, limits::OUTPUT_BYTES_MAX as u64) {
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => Ok(None),
@@ -80,12 +80,12 @@ pub(super) fn read(fs: &dyn Fs, path: &str) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Returns whether a file is not there, or has one of these contents.
+/// Returns whether a file is absent or has one of these contents.
 pub(super) fn is_one_of(fs: &dyn Fs, path: &str, digests: &[Digest]) -> io::Result<bool> {
     Ok(read(fs, path)?.is_none_or(|there| digests.contains(&Digest::of(&there))))
 }
 
-/// Fails when something that is no file is at a path, or something that is no folder on the way.
+/// Fails when a path is occupied by anything but a file, or when a parent is not a folder.
 pub(super) fn check_place(fs: &dyn Fs, folder: &str, path: &OutputPath) -> io::Result<()> {
     let ends = path.as_str().match_indices('/').map(|(end, _)| end);
     for end in ends.chain([path.as_str().len()]) {
@@ -102,8 +102,8 @@ pub(super) fn check_place(fs: &dyn Fs, folder: &str, path: &OutputPath) -> io::R
     Ok(())
 }
 
-/// Puts a blob into place below a folder, unless it is there already. Fails with `NotFound` when
-/// there is no such blob.
+/// Writes a blob to a path below a folder, unless the file has that content already. Fails with
+/// `NotFound` when there is no such blob.
 pub(super) fn place(
     fs: &dyn Fs,
     name: &Name,
@@ -127,8 +127,8 @@ pub(super) fn place(
     fs::write_durably(fs, &target, &content)
 }
 
-/// Makes a folder whose name is on the disk. One that is there may have been made a moment ago by
-/// somebody who died.
+/// Creates a folder durably. It flushes the name of an existing folder too, because a process may
+/// have died just after creating it.
 fn make_durably(fs: &dyn Fs, folder: &str) -> io::Result<()> {
     fs.create_dir(folder)?;
     fs.flush_dir(fs::parent(folder))

@@ -1,9 +1,9 @@
-//! The projections of an artifact: files made from its state for people and other programs.
+//! The projections of an artifact: files with its state for people and other programs.
 //!
-//! They are derived, so they need no flush, and are made again when they are missing, stale or
-//! damaged. `state.json` is written last, so that its version says how far all of them are.
-//! Whoever projects holds a lock and never replaces a newer one. What a person edited is kept
-//! aside and reported, never silently overwritten.
+//! They are derived from the journal, so they need no flush, and the provider writes them again
+//! when they are missing, stale or damaged. It writes `state.json` last, so its version vouches for
+//! all of them. A process projects under a lock and never replaces a newer projection. It keeps and
+//! reports a file that a person edited, and never overwrites it silently.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -26,31 +26,31 @@ use crate::model::projection::{self, Origin, STATE_FILE};
 use crate::model::removal::Removed;
 use crate::model::{Digest, JournalId, Version};
 
-/// How long to wait for another process that projects. It will project what it knows, and the next
-/// operation catches up.
+/// How long to wait for another process that projects. After the timeout the next operation catches
+/// up.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Bytes of a readable log. It holds one cycle.
+/// Bytes of a readable log, which has one cycle.
 pub(super) const LOG_BYTES_MAX: u64 = 64 << 20;
 
-/// What this process knows of an artifact's projections.
+/// What this process knows about an artifact's projections.
 #[derive(Debug, Default)]
 pub(super) struct Projections {
     lock: LockFile,
     /// The version that this process projected last.
     version: Version,
-    /// How each file looked after this process wrote or checked it.
+    /// The status of each file after this process wrote or checked it.
     known: BTreeMap<&'static str, Known>,
-    /// The last cycle whose archive is known to be there.
+    /// The last cycle that has an archive for certain.
     archived: u64,
-    /// The version up to which files are known to have been taken away.
+    /// The version up to which removals are finished for certain.
     removed: Version,
 }
 
-/// A file as it was when it was known to be right.
+/// A file at the time when it was correct.
 #[derive(Clone, Copy, Debug)]
 struct Known {
-    /// How it looked. None when it was right that there is none.
+    /// Its status; `None` when its absence was correct.
     stat: Option<Stat>,
     content: Digest,
 }
@@ -63,16 +63,16 @@ struct Round<'a> {
     journal: Option<JournalId>,
     snapshot: &'a Snapshot,
     logs: &'a Logs,
-    /// The version that took away what was there before it; 0 when none did.
+    /// The version of the last removal; 0 when there was none.
     removed: Version,
     changes: &'a LogChanges,
-    /// Whether `state.json` looked as known when the round began.
+    /// Whether `state.json` was unchanged when the round began.
     state_as_known: bool,
     warnings: &'a mut Vec<String>,
 }
 
 impl Projections {
-    /// Makes the projections follow what is on the disk. Returns what callers should know.
+    /// Updates the projections to the flushed state. Returns warnings for the caller.
     pub(super) fn follow(
         &mut self,
         history: &History<'_>,
@@ -85,15 +85,14 @@ impl Projections {
         });
         if let Err(error) = followed {
             warnings.push(match standing.snapshot {
-                Some(_) => format!("the readable copies lag behind: {error}"),
-                None => format!("not all files are taken away yet: {error}"),
+                Some(_) => format!("the readable copies are not up to date: {error}"),
+                None => format!("the removal of files is not finished: {error}"),
             });
         }
         warnings
     }
 
-    /// Takes the files away that a removal leaves to be taken, if that was not done. Its entry is on
-    /// the disk.
+    /// Finishes a removal by removing its files, if necessary. Its entry is on the disk.
     pub(super) fn take_away(&mut self, history: &History<'_>, removed: Removed) -> io::Result<()> {
         self.locked(history, &mut |this| this.take_away_locked(history, removed))
     }
@@ -129,12 +128,12 @@ impl Projections {
         Ok(())
     }
 
-    /// Takes note of what other processes took away.
+    /// Reads how far other processes finished removals.
     fn learn_removed(&mut self, history: &History<'_>) -> io::Result<()> {
         let done = removal::done(history.fs, history.name)?;
         if done > self.removed {
-            // The process that wrote the mark may have failed to flush its name. A power cut would then
-            // lose it, and what was made since would be taken away too.
+            // The process that wrote the mark may have failed to flush its name. A power cut could
+            // then lose the mark, and the removal would run again and remove newer files.
             history.fs.flush_dir(&layout::journal(history.name))?;
             self.removed = done;
         }
@@ -151,17 +150,20 @@ impl Projections {
         let before = self.removed;
         let state_as_known = self.is_as_known(STATE_FILE, home)?;
         if !state_as_known {
-            // Another process projected, or took files away.
+            // Another process projected or removed files.
             self.learn_removed(history)?;
         }
+        // This state is older than a finished removal: projecting it would bring removed files
+        // back.
         if self.removed > standing.version && !planted(Sabotage::OlderProjection) {
             return Ok(());
         }
+        // Before projecting: the removal must not take the new projections with it.
         if let Some(removed) = standing.removed {
             self.take_away_locked(history, removed)?;
         }
         if self.removed > before {
-            // Whoever took the name again counts cycles from 1.
+            // A new artifact of the same name counts cycles from 1.
             self.archived = 0;
         }
         let Some(snapshot) = standing.snapshot else {
@@ -184,15 +186,18 @@ impl Projections {
     fn project(&mut self, round: &mut Round<'_>) -> io::Result<()> {
         let projected = self.projected(round)?;
         if projected.is_some_and(|projected| projected > round.snapshot.version) {
-            // Another process was faster.
+            // Another process already projected a newer version.
             return Ok(());
         }
         if projected.is_none() && round.removed > 0 {
-            // Agents write there too, and it was taken away.
+            // The removal took dist/ away, and agents write there too.
             let (fs, name) = (round.history.fs, round.history.name);
             fs.create_dir(&layout::dist(name))?;
+            // Outputs below it are flushed, so its own name must be durable as well.
             fs.flush_dir(&layout::artifact(name))?;
         }
+        // The order is a promise: `state.json` comes last in `json_files`, and its version says
+        // that the archive, the outputs and the logs of that version are in place.
         self.archive(round)?;
         place_outputs(projected, round)?;
         for log in LogFile::ALL {
@@ -201,11 +206,13 @@ impl Projections {
         for (file, content) in projection::json_files(round.snapshot, round.journal) {
             self.project_json(file, &content, round)?;
         }
+        // Only after all files: an earlier error leaves the old version, and the next round
+        // repeats.
         self.version = round.snapshot.version;
         Ok(())
     }
 
-    /// Returns how far the projections are, by `state.json`; `None` when it does not say so.
+    /// Returns the version of the projections, from `state.json`; `None` when it has none.
     fn projected(&self, round: &Round<'_>) -> io::Result<Option<Version>> {
         if planted(Sabotage::OlderProjection) {
             return Ok(None);
@@ -218,7 +225,7 @@ impl Projections {
         Ok(state.map(|state| state.version))
     }
 
-    /// Returns whether a file looks as it did when this process wrote or checked it.
+    /// Returns whether a file is unchanged since this process wrote or checked it.
     fn is_as_known(&self, file: &str, home: &dyn Fs) -> io::Result<bool> {
         let Some(known) = self.known.get(file) else {
             return Ok(false);
@@ -226,7 +233,7 @@ impl Projections {
         Ok(look(home, file)? == known.stat)
     }
 
-    /// Returns how `state.json` looked when this process wrote or checked it.
+    /// Returns the status of `state.json` after this process wrote or checked it.
     pub(super) fn state_file(&self) -> Option<Stat> {
         self.known.get(STATE_FILE)?.stat
     }
@@ -250,6 +257,7 @@ impl Projections {
             if there == content {
                 return self.remember(file, digest, round);
             }
+            // Before the write: an edit of a person must have a copy when it is replaced.
             if !is_ours(file, &there, round) {
                 keep_aside(file, &there, round)?;
             }
@@ -283,7 +291,7 @@ impl Projections {
         self.remember(file, digest, round)
     }
 
-    /// Makes a log again from the journal.
+    /// Writes a whole log again from the journal.
     fn rewrite_log(
         &self,
         log: LogFile,
@@ -316,8 +324,9 @@ impl Projections {
         Ok(())
     }
 
-    /// Makes the readable copies of finalized cycles that have none yet, oldest first, so that where
-    /// there is one there are all before it. What a removal ended gets none: it is in the trash.
+    /// Archives finalized cycles that have no archive yet, oldest first, so an existing archive
+    /// means that all earlier ones exist. A cycle that a removal ended gets none: it is in the
+    /// trash.
     fn archive(&mut self, round: &Round<'_>) -> io::Result<()> {
         let document = &round.snapshot.document;
         let (last, mut end) = match document.is_finalized() {
@@ -342,7 +351,7 @@ impl Projections {
     }
 }
 
-/// Returns how a file looks, or `None` when there is none.
+/// Returns the status of a file, or `None` when there is no file.
 fn look(home: &dyn Fs, file: &str) -> io::Result<Option<Stat>> {
     match home.stat(file) {
         Ok(stat) => Ok(Some(stat)),
@@ -351,12 +360,12 @@ fn look(home: &dyn Fs, file: &str) -> io::Result<Option<Stat>> {
     }
 }
 
-/// Puts the outputs into place that entries brought since the last round, the last one of each path
-/// only. Unlike the other projections they are flushed: nobody could tell a lost one from one that
-/// was edited.
+/// Writes the outputs of all entries since the last round, only the last one of each path. Unlike
+/// other projections they are flushed: after a power cut the provider could not tell a lost output
+/// from an edited one.
 ///
-/// Where `state.json` does not say how far the last round came, an output that somebody else wrote
-/// is left as it is.
+/// When `state.json` does not have the version of the last round, an output of another program
+/// stays unchanged.
 fn place_outputs(projected: Option<Version>, round: &mut Round<'_>) -> io::Result<()> {
     let (fs, name) = (round.history.fs, round.history.name);
     let (after, dist) = (projected.unwrap_or_default().max(round.removed), layout::dist(name));
@@ -370,7 +379,7 @@ fn place_outputs(projected: Option<Version>, round: &mut Round<'_>) -> io::Resul
         round.history.visit(after, round.changes.since, visit).map_err(as_io)?;
     }
     let mut brought: BTreeMap<&OutputPath, Vec<Digest>> = BTreeMap::new();
-    // Of the changes, those before a removal were taken away with it.
+    // A removal took the outputs of earlier entries with it.
     let since = earlier.iter().chain(&round.changes.entries).filter(|entry| entry.version > after);
     for output in since.flat_map(|entry| &entry.outputs) {
         brought.entry(&output.path).or_default().push(output.digest);
@@ -392,7 +401,7 @@ fn place_outputs(projected: Option<Version>, round: &mut Round<'_>) -> io::Resul
     Ok(())
 }
 
-/// Returns what is missing at the end of a log and where, when that is all that is wrong with it.
+/// Returns the missing end of a log and its offset, when the rest of the log is correct.
 fn missing_end(log: LogFile, there: &[u8], round: &Round<'_>) -> Option<(u64, String)> {
     let entries = &round.changes.entries;
     (0..entries.len()).find_map(|first| {
@@ -402,8 +411,8 @@ fn missing_end(log: LogFile, there: &[u8], round: &Round<'_>) -> Option<(u64, St
     })
 }
 
-/// Writes a cycle's readable copy under another name first, so that it is there whole or not. It is
-/// flushed, unlike other projections: only its presence is looked at later.
+/// Writes the archive of a cycle under a temporary name first, so that it appears whole or not at
+/// all. It is flushed, unlike other projections, because later rounds check only its presence.
 fn write_archive(cycle: u64, since: Version, end: Version, round: &Round<'_>) -> io::Result<()> {
     let (fs, name) = (round.history.fs, round.history.name);
     let snapshot = round.history.at(end, round.snapshot.version).map_err(as_io)?;
@@ -421,23 +430,24 @@ fn write_archive(cycle: u64, since: Version, end: Version, round: &Round<'_>) ->
         fs::write_durably(fs, &format!("{unfinished}/{}", log.file_name()), text.as_bytes())?;
     }
     archive_outputs(&unfinished, &snapshot, round)?;
+    // After every file is flushed: from here on no later round looks into the archive.
     fs.rename(&unfinished, &layout::archive(name, cycle))?;
     [&cycles, layout::HISTORY, WORKSPACE].iter().try_for_each(|folder| fs.flush_dir(folder))
 }
 
-/// Copies the files of the manifest into an archive, as they were recorded.
+/// Copies the recorded files of the manifest into an archive.
 fn archive_outputs(archive: &str, snapshot: &Snapshot, round: &Round<'_>) -> io::Result<()> {
     let (fs, name) = (round.history.fs, round.history.name);
     for (path, file) in snapshot.document.manifest.iter().flat_map(|manifest| &manifest.files) {
         super::outputs::place(fs, name, &format!("{archive}/dist"), path, file.digest).or_else(
-            // What was too large to be kept is archived by its digest only.
+            // The journal has only the digest of a file that was too large to keep.
             |error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) },
         )?;
     }
     Ok(())
 }
 
-/// Returns the text of a log from the version that began the cycle on.
+/// Returns the text of a log, from the version that began the cycle.
 fn log_text(log: LogFile, since: Version, up_to: Version, round: &Round<'_>) -> io::Result<String> {
     let after = since.saturating_sub(1);
     let mut whole = String::new();
@@ -446,8 +456,8 @@ fn log_text(log: LogFile, since: Version, up_to: Version, round: &Round<'_>) -> 
     Ok(whole)
 }
 
-/// Returns whether a JSON projection that is about to be replaced may be: this program wrote it at
-/// this or an older version, or a power cut left it.
+/// Returns whether a JSON projection may be replaced: this program wrote it at this or an older
+/// version, or a power cut left it.
 fn is_ours(file: &str, content: &[u8], round: &Round<'_>) -> bool {
     match projection::origin(content) {
         Origin::PowerCut => true,
@@ -458,8 +468,8 @@ fn is_ours(file: &str, content: &[u8], round: &Round<'_>) -> bool {
     }
 }
 
-/// Returns whether a log is what a crash leaves: the beginning of this cycle's or of an earlier
-/// one's. A log of ours has no zeros.
+/// Returns whether a log is the remnant of a crash: a beginning of this cycle's log or of an
+/// earlier one. This program writes no zeros into a log.
 fn is_remnant(log: LogFile, there: &[u8], whole: &str, round: &Round<'_>) -> bool {
     let begins = |whole: &[u8]| whole.starts_with(there);
     let archived = |cycle: u64| {
@@ -474,14 +484,14 @@ fn is_remnant(log: LogFile, there: &[u8], whole: &str, round: &Round<'_>) -> boo
             .any(|earlier| begins(&earlier))
 }
 
-/// Keeps what somebody else wrote in place of a projection.
+/// Keeps a copy of a projection that another program or a person changed.
 fn keep_aside(file: &str, content: &[u8], round: &mut Round<'_>) -> io::Result<()> {
     let folder = layout::kept(round.history.name);
     let kept = format!("{folder}/{file}.{:08x}", crc32fast::hash(content));
     round.history.fs.create_dir(&folder)?;
     fs::write_replaceable(round.history.fs, &kept, content)?;
     round.warnings.push(format!(
-        "{file} was changed by another program or a person; the journal counts, {file} was made again, and the other one is kept as {kept}"
+        "another program or a person changed {file}; refiner wrote {file} again from the journal and kept the changed copy as {kept}"
     ));
     Ok(())
 }

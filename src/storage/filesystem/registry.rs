@@ -1,8 +1,8 @@
-//! `registry.json`: all artifacts at a glance, for people and for scripts. A projection: the list
-//! that counts is the folder of artifacts.
+//! `registry.json`: a summary of all artifacts for people and scripts. It is a projection: the
+//! folder of artifacts is authoritative.
 //!
-//! It holds every artifact, so writing it costs their number. Therefore changes are collected and
-//! written together, a moment later or when the provider settles.
+//! It has a line for every artifact, so the cost of a write grows with their number. The provider
+//! therefore collects changes and writes them together, after a short delay or when it settles.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
@@ -22,7 +22,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes of the file: 100,000 artifacts have 30 MiB.
 const BYTES_MAX: u64 = 64 << 20;
 
-/// What the registry says of an artifact.
+/// The line of an artifact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Registered {
     id: String,
@@ -39,23 +39,23 @@ pub(super) struct File {
     pub(super) artifacts: BTreeMap<Name, Registered>,
 }
 
-/// Which artifacts the registry has to be written for.
+/// The artifacts with unwritten changes.
 ///
-/// Names only: what an artifact looks like is looked up while the registry's lock is held. Another
-/// process may have written the registry since, and would be overwritten with what was true before.
+/// Names only: the state of an artifact is read while the registry's lock is held. Otherwise an
+/// older state could overwrite the newer line of another process.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     waiting: Mutex<Waiting>,
-    /// Held while writing, so that whoever finds nothing waiting knows that it is written.
+    /// Held while writing, so that an empty list means that everything is written.
     writing: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
     names: BTreeSet<Name>,
-    /// Whether somebody is about to write.
+    /// Whether a write is scheduled.
     announced: bool,
-    /// All that waited at some time and did not change since without being noted again.
+    /// The artifacts whose line is up to date, or waiting.
     noted: HashSet<Name>,
 }
 
@@ -74,9 +74,9 @@ impl Registered {
 }
 
 impl Registry {
-    /// Notes an artifact that was written to, if it looks different from before or is noted for the
-    /// first time: a process that was killed may have left it out. Returns whether the caller has to
-    /// write, now or a moment later, since nobody else will.
+    /// Adds an artifact after a write, if its line changes or if this process adds it for the first
+    /// time: a killed process may have missed it. Returns whether the caller must schedule the
+    /// write.
     pub(super) fn note(&self, name: &Name, changed: bool) -> bool {
         let mut waiting = hold_briefly(&self.waiting);
         if !changed && waiting.noted.contains(name) {
@@ -87,14 +87,14 @@ impl Registry {
         !std::mem::replace(&mut waiting.announced, true)
     }
 
-    /// Lets an artifact be noted anew when it is written to next: whether it changed is unknown.
+    /// Makes the next write of an artifact add it again, because it is unknown whether it changed.
     pub(super) fn doubt(&self, name: &Name) {
         hold_briefly(&self.waiting).noted.remove(name);
     }
 
-    /// Writes what was noted, if anything was. `look` tells what an artifact looks like, `None` when
-    /// it is not there, and `all` the names of all, for when there is no registry to add to. What was
-    /// noted waits on after an error.
+    /// Writes the collected changes, if any. `look` returns the line of an artifact, or `None` when
+    /// it does not exist; `all` returns all names, for a missing registry. After an error the
+    /// changes keep waiting.
     pub(super) fn write(
         &self,
         fs: &dyn Fs,
@@ -118,7 +118,7 @@ impl Registry {
     }
 }
 
-/// Reads the registry; `None` when there is none that can be read.
+/// Reads the registry; `None` when it is missing or unreadable.
 pub(super) fn read(fs: &dyn Fs) -> io::Result<Option<File>> {
     Ok(fs::read(fs, layout::REGISTRY, BYTES_MAX)?
         .and_then(|bytes| serde_json::from_slice(&bytes).ok()))
@@ -139,7 +139,7 @@ fn rewrite(
         match look(&name) {
             Ok(Some(registered)) => drop(file.artifacts.insert(name, registered)),
             Ok(None) => drop(file.artifacts.remove(&name)),
-            // What cannot be read now keeps the line that it has.
+            // An artifact that cannot be read now keeps its line.
             Err(_) => {}
         }
     }
@@ -267,7 +267,7 @@ mod tests {
         store.write_registry();
         std::fs::remove_dir(&path).unwrap();
         fs::write_replaceable(store.fs.as_ref(), layout::REGISTRY, &whole).unwrap();
-        assert!(save(&store, "b", "plan"), "somebody has to write again");
+        assert!(save(&store, "b", "plan"), "a new write must be scheduled");
         store.write_registry();
         assert_eq!(phases(&store), [line("a", "execute"), line("b", "plan")]);
     }

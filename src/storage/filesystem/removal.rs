@@ -1,8 +1,8 @@
-//! Taking files away: what follows from a reset or a deletion once its entry is on the disk.
+//! Removing files: the effect of a reset or a deletion after its entry is on the disk.
 //!
-//! The entry is the truth. This is repeated until `journal/removed` says that it is done, which is on
-//! the disk only after everything else is. What belongs to versions that can still be read, the
-//! segments and the blobs, stays where it is unless it is purged.
+//! The entry decides. Every operation repeats the removal until `journal/removed` marks it as done,
+//! and that mark reaches the disk only after everything else. The segments and blobs stay unless
+//! the artifact is purged, because earlier versions stay readable.
 
 use std::io;
 
@@ -14,17 +14,17 @@ use crate::disk::sabotage::{Sabotage, planted};
 use crate::model::removal::{Removal, Removed};
 use crate::model::{Name, Version};
 
-/// Files of an artifact that no removal takes away as a whole: the journal, and how far its events
-/// were delivered, since versions go on.
+/// Files that every removal leaves in place, because the version numbers continue: the journal, and
+/// the cursor of delivered events.
 const STAYS: [&str; 2] = ["journal", "hooks.cursor"];
 
 /// Bytes of the file that holds a version.
 const NUMBER_BYTES_MAX: u64 = 64;
 
-/// Levels of folders in the trash that are weighed.
+/// Levels of folders in the trash that are counted.
 const DEPTH_MAX: usize = 16;
 
-/// Returns the version up to which files were taken away; 0 when none were.
+/// Returns the version up to which removals are finished; 0 when there are none.
 pub(super) fn done(fs: &dyn Fs, name: &Name) -> io::Result<Version> {
     let path = layout::removed(name);
     let Some(content) = fs::read(fs, &path, NUMBER_BYTES_MAX)? else { return Ok(0) };
@@ -32,8 +32,8 @@ pub(super) fn done(fs: &dyn Fs, name: &Name) -> io::Result<Version> {
     version.ok_or_else(|| io::Error::other(format!("{path} is damaged: remove it")))
 }
 
-/// Takes the files away that were there before a removal. Only for whoever holds the projections'
-/// lock, once the removal's entry is on the disk; a purged journal goes on in a segment of its own.
+/// Removes the files from before a removal. The caller holds the projections' lock, and the
+/// removal's entry is on the disk; a purged journal continues in a new segment.
 pub(super) fn take_away(fs: &dyn Fs, name: &Name, removed: Removed) -> io::Result<()> {
     let done = format!("{}\n", removed.version);
     if planted(Sabotage::MarkedBefore) {
@@ -66,7 +66,7 @@ fn to_trash(fs: &dyn Fs, name: &Name, removed: Removed) -> io::Result<()> {
     if takes_history { fs.flush_dir(layout::HISTORY) } else { Ok(()) }
 }
 
-/// Returns a path in a folder that nothing has. What a crash interrupted may have moved a file of the
+/// Returns a free path in a folder. A removal that a crash interrupted may have moved a file of the
 /// same name already.
 fn free(fs: &dyn Fs, folder: &str, file: &str) -> io::Result<String> {
     let mut path = format!("{folder}/{file}");
@@ -78,7 +78,7 @@ fn free(fs: &dyn Fs, folder: &str, file: &str) -> io::Result<String> {
     Ok(path)
 }
 
-/// Removes everything that was stored up to a version, and nothing that later ones need.
+/// Destroys everything up to a version, except what later versions need.
 fn destroy(fs: &dyn Fs, name: &Name, version: Version) -> io::Result<()> {
     let (artifact, journal) = (layout::artifact(name), layout::journal(name));
     for file in fs::names(fs, &artifact)?.iter().filter(|file| !STAYS.contains(&file.as_str())) {
@@ -102,15 +102,15 @@ fn destroy(fs: &dyn Fs, name: &Name, version: Version) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns what of an artifact is in the trash.
+/// Returns the paths of an artifact in the trash.
 pub(super) fn of_trash(fs: &dyn Fs, name: &Name) -> io::Result<Vec<String>> {
     let mut files = fs::names(fs, layout::TRASH)?;
     files.retain(|file| layout::is_trash_of(name, file));
     Ok(files)
 }
 
-/// Returns the folder of what a version took away. Of removals that were stored together the last one
-/// took everything.
+/// Returns the folder with the files that a version removed. The last removal of a transaction took
+/// all files.
 pub(super) fn kept_in(fs: &dyn Fs, name: &Name, removal: Version) -> io::Result<Option<String>> {
     let files = fs::names(fs, layout::TRASH)?.into_iter();
     let taken = files.filter_map(|file| Some((layout::trash_version(name, &file)?, file)));
@@ -118,8 +118,7 @@ pub(super) fn kept_in(fs: &dyn Fs, name: &Name, removal: Version) -> io::Result<
     Ok(first.map(|(_, file)| format!("{}/{file}", layout::TRASH)))
 }
 
-/// Returns how many files there are in a folder and below, and their bytes. A link counts as
-/// itself.
+/// Returns the number of files below a folder, and their bytes. A link counts as a file.
 pub(super) fn weigh(fs: &dyn Fs, path: &str) -> io::Result<(usize, u64)> {
     weigh_below(fs, path, 0)
 }

@@ -1,4 +1,4 @@
-//! Segments: the files of a journal, and what of one is good.
+//! Segments: the files of a journal, and their intact lines.
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::model::patch::Patch;
 use crate::model::removal::{Removal, Removed};
 use crate::model::{Digest, Name, Version};
 
-/// Bytes of a segment's end in which a tombstone is looked for. Its line is short.
+/// Bytes at the end of a segment that are searched for a tombstone, whose line is short.
 const TAIL_BYTES: u64 = 4 << 10;
 
 /// Bytes of a segment that is read. One is followed by the next after 4 MiB and one batch of saves.
@@ -24,7 +24,7 @@ pub(super) const BYTES_MAX: u64 = 128 << 20;
 pub(super) struct OpenSegment {
     /// The version of its first entry.
     pub(super) first: Version,
-    /// Where it was when it was opened.
+    /// Its path when it was opened.
     pub(super) path: String,
     pub(super) file: Arc<dyn File>,
     pub(super) id: u64,
@@ -33,14 +33,15 @@ pub(super) struct OpenSegment {
 }
 
 impl OpenSegment {
-    /// Returns the segment's length if it is the one at its path and none follows it: then the journal
-    /// and every folder on the way are those at their paths too, since neither has a second name.
+    /// Returns the segment's length if it is the file at its path and no segment follows it. Then
+    /// the journal and its folders are at their paths too, because none of them has a second name.
     ///
-    /// The order matters: a purge destroys segments without their locks, the oldest first. One that is
-    /// still there after its follower was looked for in vain had none. The other way around, both
-    /// could be destroyed between the two looks, and a version that was purged be given once more.
+    /// The order matters: a purge destroys segments without their locks, the oldest first. A
+    /// segment that still exists after the search for a follower had none. In the other order a
+    /// purge could destroy both between the two looks, and a purged version number would be used
+    /// again.
     ///
-    /// `next` is the version after its last entry, where that is known.
+    /// `next` is the version after its last entry, if known.
     pub(super) fn length_in_place(
         &self,
         fs: &dyn Fs,
@@ -75,8 +76,8 @@ pub(super) fn list_in(fs: &dyn Fs, folder: &str) -> io::Result<Vec<Version>> {
     Ok(versions)
 }
 
-/// Returns whether a segment ends with the deletion of its artifact: with its tombstone, or with a
-/// first line that builds on it. A look only: what comes after a torn end is not known.
+/// Returns whether a segment ends with the deletion of its artifact: with a tombstone, or with a
+/// first line that builds on one. This is only a look: it does not judge a torn end.
 pub(super) fn ends_with_tombstone(fs: &dyn Fs, path: &str) -> io::Result<bool> {
     #[derive(serde::Deserialize)]
     struct Last {
@@ -96,7 +97,7 @@ pub(super) fn ends_with_tombstone(fs: &dyn Fs, path: &str) -> io::Result<bool> {
     }))
 }
 
-/// Removes what a crash left of a segment that was never finished. Only for the holder of the lock.
+/// Removes unfinished segments that a crash left behind. The caller holds the lock.
 pub(super) fn remove_unfinished(journal: &dyn Fs) -> io::Result<()> {
     for file in journal.list("")?.iter().filter(|file| file.ends_with(TEMPORARY_SUFFIX)) {
         fs::remove_all(journal, file)?;
@@ -104,23 +105,23 @@ pub(super) fn remove_unfinished(journal: &dyn Fs) -> io::Result<()> {
     Ok(())
 }
 
-/// What was read of a segment, up to its end or to the first line that is not good.
+/// The intact lines of a segment, up to its end or to the first bad line.
 #[derive(Debug)]
 pub(super) struct Scanned {
     /// The version that its first line builds on, the digest of the document there, and the place
     /// after that line.
     pub(super) base: Base,
-    /// The fold of its good lines.
+    /// The journal after its intact lines.
     pub(super) journal: Journal,
-    /// Its good lines after the first.
+    /// Its intact lines after the first.
     pub(super) lines: Vec<Line>,
-    /// The place after the last good line.
+    /// The offset after the last intact line.
     pub(super) end: usize,
-    /// What comes after, if anything.
+    /// The bad line after it, if any.
     pub(super) bad: Option<Bad>,
 }
 
-/// What the lines of a segment build on.
+/// The state before the first entry of a segment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Base {
     pub(super) version: Version,
@@ -129,28 +130,28 @@ pub(super) struct Base {
     pub(super) end: usize,
 }
 
-/// A good line of a segment.
+/// An intact line of a segment.
 #[derive(Debug)]
 pub(super) struct Line {
     /// Its entry, without its patch: the patches of a segment may take a thousand times its own bytes.
     pub(super) entry: Entry,
-    /// The place after it.
+    /// The offset after it.
     pub(super) end: usize,
-    /// What reading it takes, its patch included.
+    /// The bytes that reading it takes, including its patch.
     pub(super) replay_bytes: u64,
 }
 
-/// A line that is not good.
+/// A bad line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Bad {
-    /// What is wrong with it.
+    /// The problem.
     pub(super) reason: String,
-    /// Whether its bytes are not what was written, as an interrupted write leaves them. A line that
-    /// is whole and still cannot follow the ones before it is no such thing.
+    /// Whether its bytes differ from what was written, as after an interrupted write. A whole line
+    /// that does not continue the lines before it is not torn.
     pub(super) torn: bool,
-    /// The highest version that a good line after it says was on the disk; 0 when there is none.
+    /// The highest flushed version according to the intact lines after it; 0 when there are none.
     pub(super) later_flushed: Version,
-    /// How many good lines come after it.
+    /// The number of intact lines after it.
     pub(super) good_lines_after: usize,
 }
 
@@ -170,7 +171,7 @@ pub(super) fn scan(
     Ok(scan_on(journal, bytes, base.len(), blobs))
 }
 
-/// Reads the lines from a place of a segment on, on top of a journal.
+/// Reads the lines of a segment from an offset on, on top of a journal.
 pub(super) fn scan_on(
     mut journal: Journal,
     bytes: &[u8],
@@ -206,7 +207,7 @@ pub(super) fn scan_on(
     Scanned { base, journal, lines, end, bad }
 }
 
-/// Looks for good lines after a bad one, since what they say was on the disk must not be cut.
+/// Looks for intact lines after a bad one. Versions that they vouch for must not be cut.
 fn look_beyond(bytes: &[u8], reason: String, torn: bool) -> Bad {
     let mut bad = Bad { reason, torn, later_flushed: 0, good_lines_after: 0 };
     let mut at = 1.min(bytes.len());

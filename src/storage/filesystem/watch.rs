@@ -1,12 +1,12 @@
-//! Watching a workspace through the operating system, for what other processes do too.
+//! Watching a workspace through the operating system, including changes by other processes.
 //!
-//! What is watched of an artifact is its folder, and in it `state.json`: that is written after a
-//! version was flushed and before it is acknowledged, so a change of it says that there is something
-//! to be told, and reading it then costs no flush of somebody else's lines. What the system tells is
-//! a hint only. Where it tells nothing (its limits are used up, a copy lags behind), a look now and
-//! then finds what changed.
+//! It watches `state.json` in the folder of an artifact. A writer updates that file after the flush
+//! of a version and before the acknowledgement, so its change means that there is a new version,
+//! and reading it needs no flush of another process's lines. An event of the system is only a hint.
+//! When events are missing (a limit is reached, a projection is late), a periodic look finds the
+//! change.
 //!
-//! This is outside of [`super::fs::Fs`]: a simulated disk has nobody who writes unseen.
+//! This is outside of [`super::fs::Fs`]: on a simulated disk every write is visible.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -29,9 +29,9 @@ use crate::model::projection::STATE_FILE;
 use crate::storage::watch::Signals;
 use crate::storage::{Change, Watch};
 
-/// How often a look is taken at what is followed, in case that the system told nothing.
+/// The interval of looks at the followed artifacts, in case the system missed an event.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
-/// The same where the system is known to tell nothing.
+/// The interval when the system reports no events.
 const POLL_EVERY: Duration = Duration::from_secs(2);
 
 /// What watches a workspace.
@@ -51,7 +51,7 @@ struct Folders {
     watcher: Mutex<Option<RecommendedWatcher>>,
 }
 
-/// What the system told of.
+/// The events of the system.
 #[derive(Debug, Default)]
 struct Seen {
     workspace: PathBuf,
@@ -124,8 +124,8 @@ impl Watch for WorkspaceWatch {
 }
 
 impl Folders {
-    /// Watches everything that is to be watched and exists. Parents come first, so that what is not
-    /// there yet is told of when it comes.
+    /// Watches all existing folders of interest. Parents come first, so the creation of a missing
+    /// folder is reported.
     fn watch_all(&self) {
         let mut watcher = hold_briefly(&self.watcher);
         self.watch_workspace(&mut watcher);
@@ -157,7 +157,8 @@ impl Folders {
     /// Returns whether a folder is being watched now.
     fn watch_folder(&self, watcher: &mut Option<RecommendedWatcher>, folder: &Path) -> bool {
         let Some(watcher) = watcher else { return false };
-        // Noted before: when it goes away meanwhile, the note goes too.
+        // Before the watch starts: if the folder is removed meanwhile, its event also removes this
+        // entry.
         let is_new = hold_briefly(&self.seen.watched).insert(folder.to_owned());
         if !is_new {
             return true;
@@ -195,7 +196,7 @@ impl Folders {
 }
 
 impl Seen {
-    /// Takes note of what the system tells, on a thread of its own.
+    /// Handles an event of the system, on its own thread.
     fn see(&self, event: notify::Result<notify::Event>) {
         match event {
             Err(error) => self.go_blind(&error),
@@ -227,22 +228,22 @@ impl Seen {
         }
     }
 
-    /// Forgets the folder at a path and those below it, since they may be others now.
+    /// Forgets the folder at a path and those below it: other folders may be there now.
     fn moved(&self, path: &Path) {
         hold_briefly(&self.watched).retain(|folder| !folder.starts_with(path));
         self.moved.notify_one();
     }
 
-    /// Says once that the system does not tell of everything.
+    /// Logs once that the system does not report everything.
     fn go_blind(&self, error: &notify::Error) {
         if !self.blind.swap(true, Ordering::Relaxed) {
             let seconds = POLL_EVERY.as_secs();
-            tracing::warn!(%error, "changes cannot be watched; looking for them every {seconds} s");
+            tracing::warn!(%error, "file watching is unavailable; polling for changes every {seconds} s");
         }
     }
 }
 
-/// Returns whether what happened leaves every content as it was, such as reading.
+/// Returns whether an event changes no content, such as a read.
 fn is_of_no_content(kind: EventKind) -> bool {
     matches!(kind, EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_)))
 }

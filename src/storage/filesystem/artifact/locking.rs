@@ -1,4 +1,4 @@
-//! How the newest segment of a journal is found, locked, and compared with what is at its path.
+//! Finding and locking the newest segment of a journal, and comparing it with the file at its path.
 
 use std::io;
 use std::sync::Arc;
@@ -20,22 +20,22 @@ use crate::model::{JournalId, Version};
 use crate::storage::timings::timed;
 use crate::workspace;
 
-/// How long to wait for another process that holds a lock. It holds it for the time of one write.
+/// How long to wait for another process, which holds the lock for the time of one write.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of a segment's beginning that tell its format.
+/// Bytes at the beginning of a segment that contain its format.
 const HEAD_BYTES: usize = 64;
 
-/// The right to append to an artifact's journal. Given back when dropped, also by a panic.
+/// The right to append to an artifact's journal. Dropping it releases it, also in a panic.
 #[derive(Debug, Default)]
 pub(super) struct Lock {
     segment: Option<HeldLock>,
-    /// What programs lock that know formats 1 and 2 only.
+    /// The lock of programs that know only formats 1 and 2.
     _older: Option<HeldLock>,
     /// Bytes of the newest segment.
     pub(super) length: u64,
 }
 
-/// Gives the lock back, and that of a segment that was begun meanwhile.
+/// Releases the lock, and the lock of a segment that this operation began.
 pub(super) fn release(lock: Lock, writer: Option<&Writer>) {
     if let Some(writer) = writer {
         let newest = &writer.segment().open.file;
@@ -47,15 +47,15 @@ pub(super) fn release(lock: Lock, writer: Option<&Writer>) {
 }
 
 impl Artifact {
-    /// Opens the newest segment if it is not open, takes its lock, and makes sure that it is the one at
-    /// its path. What cannot be written to is opened without a lock.
+    /// Opens the newest segment if necessary, locks it, and checks that it is still the file at its
+    /// path. A read-only segment is opened without a lock.
     ///
-    /// The lock is on the file that is written to. So two processes never write to one file at once,
-    /// whatever is removed, moved or copied under them: a lock on another file could be removed, and
-    /// taken by another process, while this one writes.
+    /// The lock is on the very file that is written. So two processes never write to one file at
+    /// once, even if a person removes, moves or copies folders meanwhile. A separate lock file
+    /// could be removed, and another process could lock its successor while this one writes.
     pub(super) fn acquire(&self, open: &mut Open, reading: bool) -> Result<Lock, Fault> {
         if !reading && open.read_only.take().is_some() {
-            // It may be writable by now.
+            // A writer tries again: a person may have made the workspace writable.
             open.close();
         }
         for _ in 0..EXCHANGES_MAX {
@@ -67,6 +67,8 @@ impl Artifact {
                 let length = segment.file.stat().map_err(doing("look at", &segment.path))?.bytes;
                 return Ok(Lock { length, ..lock });
             }
+            // After locking: a segment that was replaced while we waited is not the journal any
+            // more.
             let length = segment.length_in_place(self.fs.as_ref(), next);
             if let Some(length) = length.map_err(doing("look at", &segment.path))? {
                 return Ok(Lock { length, ..lock });
@@ -76,7 +78,7 @@ impl Artifact {
         Err(self.exchanged(false))
     }
 
-    /// Returns the newest segment and, if a writer has read it, the version that comes next.
+    /// Returns the newest segment and, if a writer has read it, the next version.
     fn newest_segment(
         &self,
         open: &mut Open,
@@ -109,7 +111,7 @@ impl Artifact {
         let Some(first) = firsts.last().copied() else { return Ok(None) };
         let path = layout::segment(&self.name, first);
         let file: Arc<dyn File> = match journal.open(&layout::segment_file(first), mode) {
-            // Another process purges the artifact, or removed its folder.
+            // Another process is purging the artifact, or someone removed its folder.
             Err(error) if fs::is_absent(&error) => return Err(self.exchanged(false)),
             file => Arc::from(file.map_err(doing("open", &path))?),
         };
@@ -141,14 +143,14 @@ impl Artifact {
         Ok(lock)
     }
 
-    /// Keeps older programs from making the journal that this one is about to make.
+    /// Without a journal: locks out older programs while this one creates the journal.
     fn lock_nothing(&self, open: &mut Open, reading: bool) -> Result<Lock, Fault> {
         let _older = if reading { None } else { self.lock_older(open)? };
         Ok(Lock { _older, ..Lock::default() })
     }
 
-    /// Takes the lock that programs take which know formats 1 and 2 only, unless nothing can be
-    /// written.
+    /// Takes the lock of programs that know only formats 1 and 2, unless the workspace is
+    /// read-only.
     fn lock_older(&self, open: &mut Open) -> Result<Option<HeldLock>, Fault> {
         let path = layout::older_lock(&self.name);
         let take = || HeldLock::at(self.fs.as_ref(), &path, LOCK_TIMEOUT);
@@ -167,8 +169,8 @@ impl Artifact {
         }
     }
 
-    /// Fails when the journal that was worked on is not the one at its path any more. One that was
-    /// purged since was there when it was written to.
+    /// Fails when another journal replaced the one that this operation used. A purge of it does not
+    /// count: the journal was still in place when this operation wrote.
     pub(super) fn confirm(&self, open: &mut Open) -> Result<(), Fault> {
         let Some(writer) = &open.writer else { return Ok(()) };
         let (segment, version) = (&writer.segment().open, writer.version());
@@ -176,7 +178,7 @@ impl Artifact {
         if planted(Sabotage::NoComparison) {
             return Ok(());
         }
-        // A copy may bring a segment that followed before, and with it another entry of this version.
+        // A copied folder may contain a later segment, and with it another entry of this version.
         let follower = open.locked_at + 1;
         let is_followed = written
             && segment.first != follower
@@ -193,7 +195,7 @@ impl Artifact {
         Err(self.exchanged(written))
     }
 
-    /// Returns whether a journal was purged at a version or after it.
+    /// Returns whether a purge removed the journal at this version or later.
     fn was_purged(&self, id: Option<JournalId>, version: Version) -> Result<bool, Fault> {
         let Some(segment) = self.find_segment(Mode::Read)? else { return Ok(false) };
         let bytes = fs::read_all(segment.file.as_ref(), &segment.path, segment::BYTES_MAX);
@@ -211,7 +213,7 @@ impl Artifact {
     }
 }
 
-/// Returns whether the beginning of a segment says that it has an older format than this program's.
+/// Returns whether a segment has an older format than this program writes.
 fn is_of_older_format(file: &dyn File) -> io::Result<bool> {
     Ok(frame::format(&file.read_at(0, HEAD_BYTES)?).is_some_and(|format| format < FORMAT))
 }

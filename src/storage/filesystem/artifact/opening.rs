@@ -1,4 +1,4 @@
-//! How an artifact is found.
+//! Opening an artifact.
 
 use std::sync::Arc;
 
@@ -12,17 +12,18 @@ use crate::model::entry::{Entry, FORMAT};
 use crate::model::projection;
 use crate::model::{Version, frame};
 
-/// Bytes of a segment's end that a quick opening reads.
+/// Bytes at the end of a segment that a quick opening reads.
 const TAIL_BYTES: u64 = 128 << 10;
 
 impl Artifact {
-    /// Publishes the state without reading the journal, when `state.json` has the version and the
-    /// digest of the journal's last entry: then that entry is on the disk, and nothing has to be
-    /// written or locked.
+    /// Publishes the state of `state.json` without reading the journal, when its version and digest
+    /// match the last entry. `state.json` is written only after a flush, so that entry is on the
+    /// disk, and no lock or write is necessary.
     pub(super) fn open_quickly(&self) -> Result<bool, Fault> {
         let Some(snapshot) = writer::read_state_file(self.fs.as_ref(), &self.name)? else {
             return Ok(false);
         };
+        // Before the segment: a write in between then makes the published state look old.
         let state_file = self.fs.look(&self.state_path()).ok();
         let segment = match self.find_segment(Mode::Read) {
             Ok(Some(segment)) if segment.first <= snapshot.version => segment,
@@ -50,7 +51,7 @@ impl Artifact {
         Ok(true)
     }
 
-    /// Returns whether the artifact has a journal, or a `state.json` that says that it had one.
+    /// Returns whether the artifact has a journal, or a `state.json` that refers to one.
     pub(super) fn exists(&self) -> Result<bool, Fault> {
         let (fs, folder) = (self.fs.as_ref(), layout::journal(&self.name));
         Ok(fs::exists(fs, &folder).map_err(doing("look for", &folder))?
@@ -58,7 +59,7 @@ impl Artifact {
             || self.is_of_older_skill()?)
     }
 
-    /// Returns whether the older PMPO skill kept an artifact of that name here.
+    /// Returns whether `state.json` belongs to the older PMPO skill.
     fn is_of_older_skill(&self) -> Result<bool, Fault> {
         let path = self.state_path();
         let bytes = fs::read(self.fs.as_ref(), &path, projection::BYTES_MAX);
@@ -66,8 +67,7 @@ impl Artifact {
         Ok(bytes.is_some_and(|bytes| projection::is_of_older_skill(&bytes)))
     }
 
-    /// Fails when there is no journal and `state.json` says that something was stored in one:
-    /// versions never start over.
+    /// Fails when there is no journal but `state.json` refers to one: versions never start over.
     pub(super) fn check_nothing_was_stored(&self) -> Result<(), Fault> {
         match writer::read_state_file(self.fs.as_ref(), &self.name)? {
             Some(state) => Err(Fault::Corrupt(missing_journal(state.version))),
@@ -77,18 +77,18 @@ impl Artifact {
     }
 }
 
-/// Says that there is no journal since there never was one.
-const OLDER_SKILL: &str = "there is none, and state.json is one of the older PMPO skill; move its folder .refiner away, and refiner import takes it over";
+/// The damage text for a folder of the older skill, which never had a journal.
+const OLDER_SKILL: &str = "there is no journal, and the older PMPO skill wrote state.json; move its .refiner folder away, then run refiner import on it";
 
-/// Says that there is no journal though there was one.
+/// Returns the damage text for a journal that existed and is missing.
 pub(in super::super) fn missing_journal(stored: Version) -> String {
     format!(
-        "it is missing, and state.json says that version {stored} was stored; if that state.json comes from elsewhere, such as a copy made by git, remove it, or move .refiner away and let refiner import take it over"
+        "it is missing, and state.json says that version {stored} was stored; if state.json is a copy from another place, such as a git checkout, remove it, or move .refiner away and run refiner import on it"
     )
 }
 
-/// Returns the last entry of a segment, when it ends with a good line that is not too long to find
-/// quickly, and the format is one that this program knows.
+/// Returns the last entry of a segment, when its last line is intact and short enough for the
+/// tail, and this program knows the format.
 fn last_entry(file: &dyn File) -> std::io::Result<(Stat, Option<Entry>)> {
     let stat = file.stat()?;
     let head = file.read_at(0, 64)?;

@@ -1,15 +1,15 @@
-//! Where an artifact stands.
+//! The present state of an artifact.
 
 use super::super::registry::Registered;
 use super::super::{Newest, Tombstone};
 use crate::model::Version;
 
-/// Where an artifact stands that has a journal.
+/// The present state of an artifact that has a journal.
 #[derive(Clone, Debug)]
 pub(in super::super) enum ArtifactState {
-    /// It is there.
+    /// The artifact exists.
     Alive(Newest),
-    /// It was deleted.
+    /// The artifact was deleted.
     Deleted(Tombstone),
 }
 
@@ -22,7 +22,7 @@ impl ArtifactState {
         }
     }
 
-    /// Returns what the registry says of the artifact, if it is there.
+    /// Returns the artifact's line in the registry, if the artifact exists.
     pub(in super::super) fn registered(&self) -> Option<Registered> {
         match self {
             Self::Alive(newest) => Some(Registered::of(&newest.snapshot.document)),
@@ -30,7 +30,7 @@ impl ArtifactState {
         }
     }
 
-    /// Returns the newest state, if the artifact is there.
+    /// Returns the newest state, if the artifact exists.
     pub(in super::super) fn alive(self) -> Option<Newest> {
         match self {
             Self::Alive(newest) => Some(newest),

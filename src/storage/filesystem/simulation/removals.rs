@@ -1,5 +1,5 @@
-//! Resets, deletions and purges among the operations of a run, and files that nobody but an agent
-//! knows of, which go where the artifact's files go.
+//! Resets, deletions and purges among the operations of a run, and files that only an agent wrote,
+//! which the removal moves with the artifact's files.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use crate::model::journal::tests::removing;
 use crate::model::removal::Removal;
 use crate::storage::Newest;
 
-/// What one process was told of removals.
+/// The removals that were acknowledged to one process.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     /// Those that were acknowledged without a warning.

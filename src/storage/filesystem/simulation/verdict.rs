@@ -198,7 +198,7 @@ fn check_told(states: &States, told: &[Told]) -> Result<(), String> {
         }
     }
     match states.purged > 0 && told.iter().all(|told| told.removals.purges == 0) {
-        true => Err(format!("no purge was stored up to version {}", states.purged)),
+        true => Err(format!("no operation purged versions up to {}", states.purged)),
         false => Ok(()),
     }
 }

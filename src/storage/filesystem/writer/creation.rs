@@ -1,4 +1,4 @@
-//! Making journals and segments.
+//! Creating journals and segments.
 
 use std::collections::VecDeque;
 use std::io;
@@ -17,8 +17,8 @@ use crate::model::entry::FORMAT;
 use crate::model::journal::Journal;
 use crate::model::{JournalId, Name};
 
-/// Makes the journal of an artifact that has none, with a segment that is locked. Returns `None` when
-/// another process made one meanwhile.
+/// Creates the journal of an artifact, with a locked segment. Returns `None` when another process
+/// created one meanwhile.
 pub(in super::super) fn create(fs: &Arc<dyn Fs>, name: &Name) -> Result<Option<Writer>, Fault> {
     let folder = layout::journal(name);
     for folder in [layout::ARTIFACTS, &layout::artifact(name), &folder, &layout::dist(name)] {
@@ -32,6 +32,7 @@ pub(in super::super) fn create(fs: &Arc<dyn Fs>, name: &Name) -> Result<Option<W
         }
         created => created?,
     };
+    // The segment's own name is durable already; without its folders' names a power cut loses it.
     flush_names(fs.as_ref(), name)?;
     Ok(Some(Writer {
         name: name.clone(),
@@ -48,7 +49,7 @@ pub(in super::super) fn create(fs: &Arc<dyn Fs>, name: &Name) -> Result<Option<W
     }))
 }
 
-/// Makes the segment that goes on from a journal. It is locked before others can see it.
+/// Creates the segment that continues a journal. It is locked before other processes can see it.
 pub(super) fn create_segment(
     fs: &Arc<dyn Fs>,
     folder: &Arc<dyn Fs>,
@@ -59,11 +60,12 @@ pub(super) fn create_segment(
     let id = fs.new_id().map_err(doing("make an id for", &path))?;
     journal.identify(JournalId::new(id));
     let (line, blob) = journal.to_base();
+    // Before the line that refers to it: a line without its blob is damage.
     if let Some(blob) = blob {
         blobs::store(fs.as_ref(), &name, &blob)?;
     }
     let file_name = layout::segment_file(first);
-    // Two processes that begin a journal at once do not write to one file.
+    // A random name: two processes that create a journal at once must not write to one file.
     let temporary = format!("{file_name}.{id:032x}{TEMPORARY_SUFFIX}");
     let file = write_locked(folder.as_ref(), &temporary, &file_name, &line);
     if file.is_err() {
@@ -80,7 +82,7 @@ pub(super) fn create_segment(
     })
 }
 
-/// Makes a file, locked, appear under a name that nothing has, at once and for good.
+/// Creates a locked file under a free name, atomically and durably.
 fn write_locked(
     folder: &dyn Fs,
     temporary: &str,
@@ -88,17 +90,21 @@ fn write_locked(
     content: &[u8],
 ) -> io::Result<Box<dyn File>> {
     let file = folder.open(temporary, Mode::CreateNew)?;
+    // Before the rename: no other process can lock the new segment first.
     file.lock(Duration::ZERO)?;
     file.write_at(0, content)?;
+    // Before the rename: the name must never lead to an incomplete first line.
     file.flush()?;
+    // Fails if the name exists, so two processes never create the same segment.
     folder.rename_new(temporary, name)?;
     if !planted(Sabotage::NoNameFlush) {
+        // Before any line is acknowledged: a power cut must not lose the name.
         folder.flush_dir("")?;
     }
     Ok(file)
 }
 
-/// Makes the names durable that lead to an artifact's journal.
+/// Flushes every folder on the way to an artifact's journal.
 pub(super) fn flush_names(fs: &dyn Fs, name: &Name) -> Result<(), Fault> {
     let folders = [
         layout::journal(name),

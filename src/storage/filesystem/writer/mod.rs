@@ -1,17 +1,18 @@
 //! The writer of an artifact's journal: opens it, keeps up with other processes, appends, flushes.
 //!
-//! Several processes share a journal. The lock is on the newest segment itself: whoever writes to a file
-//! holds the lock on that very file, whatever becomes of its path. It is held while one reads what others appended and
-//! writes its own lines, and is given back before the flush. The price, and how it is paid:
+//! Several processes share a journal. The lock is on the newest segment itself: a process writes to
+//! a file only while it locks that very file, even if the file's path changes. It holds the lock
+//! while it reads the lines of other processes and writes its own, and releases it before the
+//! flush. The consequences:
 //!
-//! - Lines of others may not be on the disk yet, and their writer may die or its flush may fail.
-//!   So nobody relies on another process's flush, nor on a page cache that a failed flush may have
-//!   marked clean: every line above the highest version that is *vouched for* is written again,
-//!   byte for byte, together with one's own, and flushed by oneself.
-//! - A version is vouched for by a later entry's `flushed` mark, by `state.json`, which is made
-//!   only after a flush, or by one's own flush.
-//! - After a failed flush or a failed clean-up nothing of what is in memory can be trusted: the
-//!   writer is dropped, and opening again starts from what is vouched for.
+//! - The lines of another process may not be on the disk yet, its flush may fail, or it may die.
+//!   So no process relies on another's flush, nor on a page cache that a failed flush may have
+//!   marked clean: a process writes every line above the highest *vouched* version again, byte for
+//!   byte, together with its own lines, and flushes all of them itself.
+//! - Three things vouch for a version: the `flushed` mark of a later entry, `state.json`, which is
+//!   written only after a flush, and the process's own flush.
+//! - After a failed flush or a failed clean-up the memory is not reliable: the process drops the
+//!   writer, and opening again starts from the vouched version.
 
 mod creation;
 mod opening;
@@ -43,53 +44,54 @@ pub(super) struct Writer {
     journal: Journal,
     newest: Option<Arc<Snapshot>>,
     segment: Segment,
-    /// The highest version known to be on the disk.
+    /// The highest version that is on the disk for certain.
     verified: Version,
-    /// The lines above it, as bytes, and where each ends.
+    /// The lines above it, as bytes, and the end of each.
     unverified: Vec<u8>,
     unverified_ends: VecDeque<(Version, u64)>,
-    /// Whether the names of the folders and of the segment may not be on the disk yet.
+    /// Whether the names of the folders and of the segment may be unflushed.
     names_unverified: bool,
-    /// What may not be in the readable logs yet.
+    /// Changes that the readable logs may not contain yet.
     log_changes: LogChanges,
-    /// Why the journal cannot be written to, though it can be read.
+    /// The damage that makes a readable journal read-only.
     damage: Option<String>,
 }
 
-/// The segment that is appended to.
+/// The segment for new lines.
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) open: OpenSegment,
-    /// The place after the last good line.
+    /// The offset after the last intact line.
     pub(super) end: u64,
     entries: usize,
-    /// What reading its entries takes, their blobs included.
+    /// The bytes that reading its entries takes, including their blobs.
     replay_bytes: u64,
     format: u32,
 }
 
-/// Where a journal stands, for what is derived from it.
+/// The state of a journal, for its projections.
 #[derive(Debug)]
 pub(super) struct JournalState<'a> {
     pub(super) version: Version,
     pub(super) journal: Option<JournalId>,
-    /// The state; `None` when the artifact was deleted.
+    /// The state; `None` after a deletion.
     pub(super) snapshot: Option<&'a Arc<Snapshot>>,
     pub(super) logs: &'a Logs,
-    /// The last entry that took files away.
+    /// The last removal.
     pub(super) removed: Option<Removed>,
-    /// What may not be in the readable logs yet.
+    /// Changes that the readable logs may not contain yet.
     pub(super) changes: &'a LogChanges,
 }
 
 impl Writer {
-    /// Reads what other processes appended to the segment, which has that many bytes now. Returns false
-    /// when the writer has to be opened anew. Only for the holder of the lock.
+    /// Reads what other processes appended to the segment, whose present length is given. Returns
+    /// false when the journal must be opened again. The caller holds the lock.
     pub(super) fn catch_up(&mut self, bytes: u64) -> Result<bool, Fault> {
         if self.damage.is_some() {
             return Ok(false);
         }
         match bytes.cmp(&self.segment.end) {
+            // Another process cut unacknowledged lines that this writer has in memory.
             Ordering::Less => Ok(false),
             Ordering::Equal => Ok(true),
             Ordering::Greater => self.read_appended(bytes - self.segment.end),
@@ -105,6 +107,7 @@ impl Writer {
         let blobs = Blobs::new(fs.as_ref(), &self.name);
         let journal = std::mem::replace(&mut self.journal, Journal::new(self.name.clone()));
         let scanned = segment::scan_on(journal, &appended, 0, &|digest| blobs.load(digest));
+        // First: a failed disk must not count as a missing blob, and so as damage.
         blobs.check()?;
         if scanned.bad.is_some() || scanned.journal.check_document().is_err() {
             return Ok(false);
@@ -112,6 +115,8 @@ impl Writer {
         self.newest =
             scanned.journal.snapshot().map_err(|damage| Fault::Corrupt(damage.to_string()))?;
         self.journal = scanned.journal;
+        // Their writer may not have flushed them: they count as doubtful until a mark says
+        // otherwise.
         self.unverified.extend_from_slice(&appended);
         let mut marked = 0;
         for line in scanned.lines {
@@ -123,16 +128,18 @@ impl Writer {
             self.segment.replay_bytes += line.replay_bytes;
         }
         self.segment.end += appended.len() as u64;
+        // Last: `trust` measures the doubtful lines from the segment's new end.
         self.trust(marked);
         Ok(true)
     }
 
-    /// Takes note that everything up to a version is on the disk.
+    /// Records that every line up to a version is on the disk.
     fn trust(&mut self, version: Version) {
         if version <= self.verified {
             return;
         }
         self.verified = version;
+        // A vouched line was flushed under these names, so its writer had flushed the names.
         self.names_unverified = false;
         let start = self.unverified_from();
         let mut trusted = start;
@@ -147,12 +154,12 @@ impl Writer {
         self.unverified.drain(..bytes);
     }
 
-    /// Where the lines begin that are not known to be on the disk. They go to the end.
+    /// Returns the offset of the first doubtful line. All lines after it are doubtful.
     fn unverified_from(&self) -> u64 {
         self.segment.end - self.unverified.len() as u64
     }
 
-    /// Returns whether every line is known to be on the disk.
+    /// Returns whether every line is on the disk for certain.
     pub(super) fn is_flushed(&self) -> bool {
         self.unverified.is_empty() && !self.names_unverified
     }
@@ -162,11 +169,11 @@ impl Writer {
         Transaction::new(&self.journal, self.newest.clone(), self.verified)
     }
 
-    /// Appends lines, after every line that is not known to be on the disk once more, in one write.
-    /// Only for the holder of the lock. [`Writer::flush`] makes them durable.
+    /// Writes the doubtful lines again and then the new lines, in one write. The caller holds the
+    /// lock. [`Writer::flush`] makes them durable.
     ///
-    /// After an error that leaves the file as it was, the writer is as it was too. After any other,
-    /// `poisoned` is set, and the writer must not be used again.
+    /// After an error that leaves the file unchanged, the writer is unchanged too. After any other
+    /// error `poisoned` is set, and the caller must drop the writer.
     pub(super) fn append(
         &mut self,
         staged: Vec<Staged>,
@@ -174,17 +181,23 @@ impl Writer {
         poisoned: &mut bool,
     ) -> Result<(), Fault> {
         if !staged.is_empty() && (self.is_full(sizes) || self.is_of_older_format()) {
+            // A failure in between leaves it unknown which segment is the newest.
             *poisoned = true;
             self.begin_segment()?;
             *poisoned = false;
         }
+        // Durable before the lines that refer to them: a line without its blob is damage.
         for blob in staged.iter().flat_map(|one| &one.blobs) {
             blobs::store(self.fs.as_ref(), &self.name, blob)?;
         }
+        // Doubtful lines first: rewriting them makes their pages dirty, so the next flush of this
+        // process covers them, also where an earlier flush failed.
         let from = self.unverified_from();
         let mut bytes = self.unverified.clone();
         staged.iter().for_each(|one| bytes.extend_from_slice(&one.line));
         if let Err(error) = self.segment.open.file.write_at(from, &bytes) {
+            // Flushed: after a power cut the torn end could otherwise look like a written line. If
+            // the clean-up fails, the content of the file is unknown.
             let undone = self
                 .segment
                 .open
@@ -194,6 +207,7 @@ impl Writer {
             *poisoned = undone.is_err();
             return Err(doing("write", &self.segment.open.path)(error));
         }
+        // Only after the write: memory never runs ahead of the file.
         self.take_in(staged, bytes);
         Ok(())
     }
@@ -212,10 +226,11 @@ impl Writer {
         }
     }
 
-    /// Makes everything that was appended durable. After an error the writer must not be used
-    /// again. The lock is not needed.
+    /// Flushes everything that was appended. Needs no lock. After an error the caller must drop the
+    /// writer.
     pub(super) fn flush(&mut self) -> Result<(), Fault> {
         if self.names_unverified {
+            // Before the lines: `trust` says that the names of a flushed line are durable.
             flush_names(self.fs.as_ref(), &self.name)?;
         }
         if !planted(Sabotage::NoFlush) {
@@ -225,6 +240,7 @@ impl Writer {
             }
             flushed.map_err(doing("flush", &self.segment.open.path))?;
         }
+        // From here every line in memory is durable, and its caller may receive an answer.
         self.names_unverified = false;
         self.trust(self.journal.version());
         Ok(())
@@ -236,7 +252,7 @@ impl Writer {
             || self.segment.replay_bytes >= sizes.replay_bytes_max
     }
 
-    /// Returns whether programs that know no newer format may write to the segment.
+    /// Returns whether older programs, which know only older formats, may write to the segment.
     pub(super) fn is_of_older_format(&self) -> bool {
         self.segment.format < FORMAT
     }
@@ -246,8 +262,8 @@ impl Writer {
         self.journal.tombstone().filter(|tombstone| tombstone.removal == Removal::Purge)
     }
 
-    /// Begins a segment after a purge, so that all before it can be destroyed. Makes the purge durable
-    /// first. Only for the holder of the lock; after an error the writer must not be used again.
+    /// Begins a segment after a purge, so that every earlier segment can be destroyed. The purge
+    /// becomes durable first. The caller holds the lock, and drops the writer after an error.
     pub(super) fn seal_purged(&mut self) -> Result<(), Fault> {
         let is_open = self.purged().is_some() && self.segment.entries > 0;
         match is_open && !planted(Sabotage::DestroyedBefore) {
@@ -256,11 +272,14 @@ impl Writer {
         }
     }
 
-    /// Begins the next segment, which is locked as this one is. Everything before it is made durable
-    /// first, since its first line builds on all of it.
+    /// Begins the next segment, locked like this one. Everything before it becomes durable first,
+    /// because its first line builds on all earlier lines.
     fn begin_segment(&mut self) -> Result<(), Fault> {
+        // Rewritten, as in `append`: a failed flush of another process may have marked these pages
+        // clean, and then this flush would not write them.
         let rewritten = self.segment.open.file.write_at(self.unverified_from(), &self.unverified);
         rewritten.map_err(doing("write", &self.segment.open.path))?;
+        // Before the new segment exists: from then on no process writes to this one again.
         self.flush()?;
         self.segment = create_segment(&self.fs, &self.segment.open.journal, &mut self.journal)?;
         Ok(())
@@ -271,22 +290,22 @@ impl Writer {
         self.journal.version()
     }
 
-    /// Returns the newest state, if there is an artifact.
+    /// Returns the newest state, if the artifact exists.
     pub(super) fn newest(&self) -> Option<&Arc<Snapshot>> {
         self.newest.as_ref()
     }
 
-    /// Returns why the journal cannot be written to, if so.
+    /// Returns the damage that makes the journal read-only, if any.
     pub(super) fn damage(&self) -> Option<&str> {
         self.damage.as_deref()
     }
 
-    /// Returns the segment that is appended to.
+    /// Returns the segment for new lines.
     pub(super) fn segment(&self) -> &Segment {
         &self.segment
     }
 
-    /// Returns what is to be derived from the journal.
+    /// Returns the state for the projections.
     pub(super) fn standing(&self) -> JournalState<'_> {
         JournalState {
             version: self.journal.version(),
@@ -303,16 +322,16 @@ impl Writer {
         self.journal.tombstone()
     }
 
-    /// Takes note that the readable logs have everything.
+    /// Records that the readable logs are complete.
     pub(super) fn projected(&mut self) {
         self.log_changes = LogChanges::since(self.journal.version());
     }
 }
 
-/// Entries that change the readable logs or the outputs, from a version on. Few entries do.
+/// The entries after a version that change the readable logs or the outputs. They are few.
 #[derive(Debug)]
 pub(super) struct LogChanges {
-    /// All changes after this version are here.
+    /// `entries` has all changes after this version.
     pub(super) since: Version,
     pub(super) entries: Vec<Entry>,
 }

@@ -1,5 +1,5 @@
-//! Opening a journal: what of it is good, what is on the disk for certain, and what to do about the
-//! rest.
+//! Opening a journal: which lines are intact, which are on the disk for certain, and what happens
+//! to the rest.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use crate::model::projection;
 use crate::model::{Name, Version};
 
 impl Writer {
-    /// Reads a journal from its newest segment on. Only for the holder of its lock, or of a read-only
-    /// workspace, which cuts nothing.
+    /// Reads a journal from its newest segment on. The caller holds the lock, or the workspace is
+    /// read-only and nothing is cut.
     pub(in super::super) fn open(
         fs: &Arc<dyn Fs>,
         name: &Name,
@@ -24,6 +24,7 @@ impl Writer {
         writable: bool,
     ) -> Result<Self, Fault> {
         if writable {
+            // Under the lock, no other process is creating a segment: these files are of dead ones.
             let cleaned = segment::remove_unfinished(segment.journal.as_ref());
             cleaned.map_err(doing("clean up", &layout::journal(name)))?;
         }
@@ -34,6 +35,7 @@ impl Writer {
         let mut writer = Self::on(fs, name, segment, (found.scanned, good), state.as_ref())?;
         match writer.judge(bad, state) {
             Verdict::Whole => {}
+            // Now, under the lock: the next append must not write around a torn line.
             Verdict::Cut if writable && !planted(Sabotage::NoCut) => writer.cut(tail)?,
             Verdict::Cut => {}
             Verdict::Damaged(damage) => writer.damage = Some(damage),
@@ -41,7 +43,7 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Makes a writer of what was found.
+    /// Builds a writer from the segment and its scan.
     fn on(
         fs: &Arc<dyn Fs>,
         name: &Name,
@@ -71,11 +73,13 @@ impl Writer {
             newest,
             segment,
             verified,
+            // Readable is not durable: a crashed writer's lines may be in the page cache only.
             unverified: good_bytes[from..].to_vec(),
             unverified_ends: doubtful
                 .iter()
                 .map(|line| (line.entry.version, line.end as u64))
                 .collect(),
+            // No line is vouched for, so no flush of the names is either.
             names_unverified: verified == scanned.base.version,
             journal: scanned.journal,
             log_changes,
@@ -83,8 +87,8 @@ impl Writer {
         })
     }
 
-    /// Decides what a bad line means, and a `state.json` that knows more than the journal: what
-    /// nobody was ever told of is cut, and everything else kept and reported.
+    /// Decides the meaning of a bad line, and of a `state.json` that is newer than the journal.
+    /// Unacknowledged lines are cut; everything else is kept and reported.
     fn judge(&mut self, bad: Option<Bad>, state: Option<Snapshot>) -> Verdict {
         let (version, next) = (self.journal.version(), self.journal.version() + 1);
         let lost = state.filter(|state| state.version > version);
@@ -92,13 +96,14 @@ impl Writer {
             (_, Some(_)) if planted(Sabotage::CutAnyBadLine) => Verdict::Cut,
             (Some(state), bad) => {
                 let stored = format!("state.json says that version {} was stored", state.version);
+                // Readers get the newest acknowledged state, although the journal lost it.
                 self.newest = Some(Arc::new(state));
                 Verdict::Damaged(match bad {
                     Some(bad) => {
                         format!("version {next} is damaged ({}), and {stored}", bad.reason)
                     }
                     None => format!(
-                        "it ends at version {version}, and {stored}; if that state.json comes from elsewhere, remove it"
+                        "it ends at version {version}, and {stored}; if state.json is a copy from another place, remove it"
                     ),
                 })
             }
@@ -114,20 +119,22 @@ impl Writer {
         }
     }
 
-    /// Cuts lines off that were never acknowledged. A copy is kept unless they are zeros.
+    /// Cuts unacknowledged lines off. Keeps a copy unless they are all zeros.
     fn cut(&self, tail: &[u8]) -> Result<(), Fault> {
         let OpenSegment { path, file, .. } = &self.segment.open;
+        // The copy comes first: a crash in between then loses nothing.
         if tail.iter().any(|byte| *byte != 0) {
             let kept = layout::cut(&self.name, self.journal.version(), tail);
             self.fs.create_dir(layout::TRASH).map_err(doing("make", layout::TRASH))?;
             fs::write_replaceable(self.fs.as_ref(), &kept, tail).map_err(doing("write", &kept))?;
         }
+        // Flushed before new lines: they must not be followed by old bytes after a power cut.
         let cut = file.truncate(self.segment.end).and_then(|()| file.flush());
         cut.map_err(doing("cut the torn end of", path))
     }
 }
 
-/// What was found of a journal: its newest segment, and the copy of the state beside it.
+/// A journal as found on the disk: its newest segment, and `state.json` beside it.
 struct Found {
     bytes: Vec<u8>,
     scanned: Scanned,
@@ -151,18 +158,18 @@ impl Found {
     }
 }
 
-/// What is to be done about the end of a segment.
+/// What opening does with the end of a segment.
 enum Verdict {
-    /// Nothing is wrong.
+    /// Every line is intact.
     Whole,
-    /// What comes after the good lines was never acknowledged.
+    /// The bytes after the intact lines were never acknowledged.
     Cut,
-    /// Something was acknowledged and is damaged or missing.
+    /// Acknowledged lines are damaged or missing.
     Damaged(String),
 }
 
-/// Returns the highest version of a segment that was on the disk for certain: a later entry says
-/// so, `state.json` does, or the segment builds on it.
+/// Returns the highest version of a segment that is on the disk for certain. A later entry,
+/// `state.json`, or the segment's first line vouches for it.
 fn vouched_for(scanned: &Scanned, state: Option<&Snapshot>) -> Version {
     let document_at =
         |version: Version| match scanned.lines.iter().find(|line| line.entry.version == version) {
@@ -178,7 +185,7 @@ fn vouched_for(scanned: &Scanned, state: Option<&Snapshot>) -> Version {
     }
 }
 
-/// Reads `state.json`, when this program wrote it.
+/// Reads `state.json`; `None` when another program wrote it.
 pub(in super::super) fn read_state_file(
     fs: &dyn Fs,
     name: &Name,
