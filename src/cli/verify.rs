@@ -8,7 +8,7 @@ use crate::service;
 pub(super) struct Verify {
     /// The artifact
     name: String,
-    /// The constraints [default: all]
+    /// The ids of constraints to measure [default: all]
     constraints: Vec<String>,
 }
 
@@ -26,16 +26,24 @@ impl Verify {
                 vec![one.id.clone(), one.status.clone(), how.to_owned(), evidence]
             };
             let rows: Vec<Vec<String>> = answer.constraints.iter().map(row).collect();
-            table(page, &["CONSTRAINT", "STATUS", "BY", "EVIDENCE"], &rows)?;
+            match rows.is_empty() {
+                true => writeln!(
+                    page,
+                    "{WARN}no constraints{WARN:#}: {} has none to measure",
+                    answer.briefing.name
+                )?,
+                false => table(page, &["CONSTRAINT", "STATUS", "BY", "EVIDENCE"], &rows)?,
+            }
             for file in &answer.missing_files {
                 writeln!(page, "{BAD}missing{BAD:#} dist/{file}")?;
             }
             for violation in &answer.violations {
                 writeln!(page, "{WARN}manifest{WARN:#} {violation}")?;
             }
-            let all = answer.constraints.iter().all(|one| one.status == "satisfied");
+            let all =
+                !rows.is_empty() && answer.constraints.iter().all(|one| one.status == "satisfied");
             match all && answer.missing_files.is_empty() && answer.manifest_valid {
-                true => writeln!(page, "{GOOD}all of it holds{GOOD:#}"),
+                true => writeln!(page, "{GOOD}all constraints hold{GOOD:#}"),
                 false => Ok(()),
             }
         })
