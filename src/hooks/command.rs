@@ -1,5 +1,5 @@
-//! Commands: a program with its arguments, never a shell. It gets the event on standard input and in
-//! its environment, and runs in the project's folder.
+//! Commands: a program with its arguments, never a shell. It gets the event on standard input and
+//! in its environment, and runs in the project's folder.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -92,8 +92,8 @@ impl Event {
         text(&json!(self.event))
     }
 
-    /// Returns what conditions and targets see: what is absent is empty, so that asking for it is no
-    /// error.
+    /// Returns what conditions and targets see: what is absent is empty, so that asking for it is
+    /// no error.
     pub(super) fn facts(&self) -> Value {
         let mut facts = json!(self);
         for (name, absent) in

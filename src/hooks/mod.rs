@@ -5,8 +5,8 @@
 //! asked to do. Delivery is at least once, in the order of the journal, and never in the way of an
 //! answer: what is to deliver is read from the journal, beginning at a durable cursor.
 //!
-//! Whatever runs a program or calls out comes from the user's own configuration, or from the project
-//! after the user has trusted it word for word. No tool call can write either.
+//! Whatever runs a program or calls out comes from the user's own configuration, or from the
+//! project after the user has trusted it word for word. No tool call can write either.
 
 mod attempt;
 mod command;
@@ -80,8 +80,8 @@ impl fmt::Debug for Inner {
 }
 
 impl Hooks {
-    /// Makes the hooks of a workspace for the events of what a provider keeps. `user` is the folder of the
-    /// user's own configuration: without one nothing can be trusted, and there are no hooks.
+    /// Makes the hooks of a workspace for the events of what a provider keeps. `user` is the folder
+    /// of the user's own configuration: without one nothing can be trusted, and there are no hooks.
     pub fn new(
         workspace: Workspace,
         provider: Arc<dyn Provider>,
@@ -216,8 +216,8 @@ impl Inner {
         Delivered::Everything
     }
 
-    /// Takes the right to deliver. Whoever has it gets a note instead, and sees it at the latest when
-    /// giving the right back.
+    /// Takes the right to deliver. Whoever has it gets a note instead, and sees it at the latest
+    /// when giving the right back.
     fn lock(&self, work: &Work) -> Option<DeliveryLock> {
         let taken = self.workspace.take_delivery(Duration::ZERO).and_then(|lock| match lock {
             Some(lock) => Ok(Some(lock)),

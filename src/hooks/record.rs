@@ -1,4 +1,5 @@
-//! The lines of `workflow.log`: one for each attempt, and one for each trigger that was passed over.
+//! The lines of `workflow.log`: one for each attempt, and one for each trigger that was passed
+//! over.
 
 use serde::Serialize;
 

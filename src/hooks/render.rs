@@ -1,7 +1,7 @@
 //! Targets with variables, such as `report-{{ artifact }}`, filled in with an event.
 //!
-//! Templates see the parts of the event and nothing else: there are no functions, and the one filter
-//! is `json`. A name that stands for nothing is an error.
+//! Templates see the parts of the event and nothing else: there are no functions, and the one
+//! filter is `json`. A name that stands for nothing is an error.
 
 use std::fmt::Write as _;
 use std::sync::Arc;

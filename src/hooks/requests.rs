@@ -38,7 +38,8 @@ struct Known {
 }
 
 impl Hooks {
-    /// Returns what the host is asked to do about the newest events of an artifact, a line for each.
+    /// Returns what the host is asked to do about the newest events of an artifact, a line for
+    /// each.
     pub async fn requests(&self, snapshot: &Snapshot) -> Vec<String> {
         // Another look at the files is only worth it where somebody asks for something: what is not
         // trusted any more asks for nothing.
@@ -63,8 +64,8 @@ impl Hooks {
         lines
     }
 
-    /// Returns the newest entry with events of those after a version up to another. Old ones are not
-    /// searched for.
+    /// Returns the newest entry with events of those after a version up to another. Old ones are
+    /// not searched for.
     async fn newest_eventful(&self, name: &Name, after: Version, to: Version) -> Option<Entry> {
         let mut after = after.max(to.saturating_sub(ENTRIES_MAX as Version));
         let mut newest = None;

@@ -1,5 +1,5 @@
-//! Where triggers come from: the user's own configuration, and the project once the user has trusted
-//! what it holds, word for word.
+//! Where triggers come from: the user's own configuration, and the project once the user has
+//! trusted what it holds, word for word.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,11 +1,11 @@
 //! Who is let in: those who bear a token of the user's.
 //!
-//! The forms are those of RFC 6750, sections 2.1 and 3, and of the MCP specification of 2025-11-25 and
-//! 2026-07-28, *Authorization*: a token comes in the header `Authorization` with every request, and
-//! never in the address; who has none, or a bad one, gets 401; who has one that does not reach gets
-//! 403 with the scopes that would. OAuth has its place in [`admitted`]: another way from a header to a
-//! [`Grant`](crate::model::token::Grant), with `resource_metadata` in the challenges, which is left
-//! out while there is no such document to point to.
+//! The forms are those of RFC 6750, sections 2.1 and 3, and of the MCP specification of 2025-11-25
+//! and 2026-07-28, *Authorization*: a token comes in the header `Authorization` with every request,
+//! and never in the address; who has none, or a bad one, gets 401; who has one that does not reach
+//! gets 403 with the scopes that would. OAuth has its place in [`admitted`]: another way from a
+//! header to a [`Grant`](crate::model::token::Grant), with `resource_metadata` in the challenges,
+//! which is left out while there is no such document to point to.
 
 use std::sync::Arc;
 
@@ -31,8 +31,8 @@ pub fn anybody() -> Authorize {
 }
 
 /// Lets in the bearers of a workspace's tokens, and others only where no token is required: then
-/// they may do everything, as whoever started this server on a loopback address may. A token that is
-/// presented has to be good in any case.
+/// they may do everything, as whoever started this server on a loopback address may. A token that
+/// is presented has to be good in any case.
 pub fn bearers(tokens: Tokens, required: bool) -> Authorize {
     Arc::new(move |parts| {
         admitted(&tokens, required, parts).map_err(|turned| Box::new(turned.answer()))
@@ -108,8 +108,8 @@ impl TurnedAway {
         }
     }
 
-    /// Returns what `WWW-Authenticate` says. Who presented nothing is told no error (RFC 6750, section
-    /// 3.1). Descriptions have neither quotes nor backslashes.
+    /// Returns what `WWW-Authenticate` says. Who presented nothing is told no error (RFC 6750,
+    /// section 3.1). Descriptions have neither quotes nor backslashes.
     fn challenge(&self) -> Option<String> {
         let says = |error: &str, scopes: &str, description: &dyn std::fmt::Display| {
             format!(

@@ -1,5 +1,5 @@
-//! What a browser wants to be told before a page of another site may use the server (Fetch standard,
-//! *HTTP-CORS protocol*). Which pages may is decided before, in `origin.rs`.
+//! What a browser wants to be told before a page of another site may use the server (Fetch
+//! standard, *HTTP-CORS protocol*). Which pages may is decided before, in `origin.rs`.
 
 use axum::body::Body;
 use axum::extract::Request;

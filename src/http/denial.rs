@@ -13,8 +13,8 @@ const RETRY_SECONDS: &str = "1";
 
 /// Why a request is not passed on.
 ///
-/// Its answer is a JSON-RPC error, also where no message could be read, since that is what clients of
-/// these paths understand; `data` has the code, the hint and nothing of what the client sent.
+/// Its answer is a JSON-RPC error, also where no message could be read, since that is what clients
+/// of these paths understand; `data` has the code, the hint and nothing of what the client sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Denial {
     /// `Host` names somebody else: DNS rebinding, or a name that was not configured.

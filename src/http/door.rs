@@ -60,9 +60,9 @@ impl Door {
         self.draining.load(Ordering::SeqCst)
     }
 
-    /// Reads a body, and returns the room that it takes beside it. Its bytes are counted, and not as a
-    /// call: what is no request, as a person's answer to a call, has to get through when there is room
-    /// for no further call.
+    /// Reads a body, and returns the room that it takes beside it. Its bytes are counted, and not
+    /// as a call: what is no request, as a person's answer to a call, has to get through when there
+    /// is room for no further call.
     pub(super) async fn read(
         &self,
         body: Body,
@@ -182,8 +182,8 @@ pub(super) async fn identify(
     }
 }
 
-/// Ends a stream once who opened it would not be let in any more: before the next thing that they would
-/// be told, a sign of life included.
+/// Ends a stream once who opened it would not be let in any more: before the next thing that they
+/// would be told, a sign of life included.
 fn while_admitted(response: Response, authorize: Authorize, asked: Parts) -> Response {
     let form = response.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     if !form.starts_with(b"text/event-stream") {

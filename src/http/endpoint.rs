@@ -1,8 +1,8 @@
 //! `/mcp`: Streamable HTTP, in both eras.
 //!
-//! The SDK speaks the protocol. What it gets wrong is done here before and after it: what is no JSON
-//! is answered as JSON-RPC wants it and not as an unsupported media type, depth, repeated keys and
-//! size are limited as they are on stdio, and every error's body is JSON.
+//! The SDK speaks the protocol. What it gets wrong is done here before and after it: what is no
+//! JSON is answered as JSON-RPC wants it and not as an unsupported media type, depth, repeated keys
+//! and size are limited as they are on stdio, and every error's body is JSON.
 
 use std::sync::Arc;
 
@@ -176,7 +176,8 @@ impl<H: ServerHandler> Endpoint<H> {
             StatusCode::NOT_FOUND => Denial::Session,
             StatusCode::METHOD_NOT_ALLOWED => Denial::Method(said),
             StatusCode::NOT_ACCEPTABLE => Denial::Accept(said),
-            // The media type was checked before, so this is the SDK's word for what it cannot parse.
+            // The media type was checked before, so this is the SDK's word for what it cannot
+            // parse.
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Denial::Message,
             status if status.is_client_error() => Denial::Request(said),
             _ if self.door.is_draining() => Denial::Draining,

@@ -2,8 +2,8 @@
 //!
 //! Knows nothing of what it serves: a handler is made for each session and for each request that
 //! stands by itself. Streamable HTTP is at `/mcp`, in both eras of the protocol; HTTP+SSE of
-//! 2024-11-05 at `/sse` and `/messages`, where it is wanted; `/healthz`, `/readyz` and `/metrics` are
-//! for those who run the server.
+//! 2024-11-05 at `/sse` and `/messages`, where it is wanted; `/healthz`, `/readyz` and `/metrics`
+//! are for those who run the server.
 
 mod authorize;
 mod body;
@@ -104,9 +104,9 @@ impl Bound {
         format!("{scheme}://{}/mcp", self.address)
     }
 
-    /// Serves until `stop` is ready. Calls that were accepted by then are finished and answered, within
-    /// the limit that the options have for it; further ones are refused meanwhile, and `/readyz` says
-    /// so. Then streams end, and connections are closed.
+    /// Serves until `stop` is ready. Calls that were accepted by then are finished and answered,
+    /// within the limit that the options have for it; further ones are refused meanwhile, and
+    /// `/readyz` says so. Then streams end, and connections are closed.
     ///
     /// # Errors
     ///

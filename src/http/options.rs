@@ -17,8 +17,8 @@ use super::limits::Limits;
 /// `WWW-Authenticate` where the MCP specification, *Authorization*, wants it).
 ///
 /// It is asked for every request but those for `/healthz` and `/readyz`, after Host and Origin were
-/// checked and before anything of the body is read, and for a stream again before each thing that it
-/// tells. The header `Authorization` goes no further.
+/// checked and before anything of the body is read, and for a stream again before each thing that
+/// it tells. The header `Authorization` goes no further.
 pub type Authorize = Arc<dyn Fn(&Parts) -> Result<Admitted, Box<Response>> + Send + Sync>;
 
 /// Tells whether the server can do its work. Asked by `/readyz`.
@@ -27,8 +27,8 @@ pub type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Se
 /// Somebody who was let in.
 #[derive(Clone, Debug)]
 pub struct Admitted {
-    /// Who it is, where clients are told apart: limits are counted by it, and a session is only for who
-    /// opened it.
+    /// Who it is, where clients are told apart: limits are counted by it, and a session is only for
+    /// who opened it.
     pub client: Option<Client>,
     /// What the handler finds in the extensions of the request's [`Parts`].
     pub extensions: Extensions,

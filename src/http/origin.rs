@@ -1,7 +1,7 @@
 //! Who may be asked, and by which pages: the guard against DNS rebinding.
 //!
-//! A page of any site can make a browser send requests to this machine, under a name of its own that
-//! it lets point here. Such a request has that name as its `Host` and the page's site as its
+//! A page of any site can make a browser send requests to this machine, under a name of its own
+//! that it lets point here. Such a request has that name as its `Host` and the page's site as its
 //! `Origin`; both are checked on every path (MCP specification, *Transports, Security warning*).
 
 use std::net::{IpAddr, SocketAddr};
@@ -50,8 +50,8 @@ impl Origins {
             || self.hosts.iter().any(|allowed| *allowed == name || *allowed == whole)
     }
 
-    /// Returns whether a page may use the server: one of the very host and port that it asks, or one
-    /// that was configured. `:*` at an entry's end stands for any port.
+    /// Returns whether a page may use the server: one of the very host and port that it asks, or
+    /// one that was configured. `:*` at an entry's end stands for any port.
     fn lets_use(&self, origin: &HeaderValue, host: &Authority) -> bool {
         let Ok(origin) = origin.to_str().map(str::to_ascii_lowercase) else {
             return false;

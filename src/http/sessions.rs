@@ -1,11 +1,12 @@
-//! The sessions of revisions before 2026-07-28: as many as the server keeps, each for who opened it.
+//! The sessions of revisions before 2026-07-28: as many as the server keeps, each for who opened
+//! it.
 //!
-//! A session that its client does not end stays for five minutes. So the table fills with sessions of
-//! clients that left, and when it is full the one that was idle for longest makes room: to refuse
-//! newcomers instead would lock them out for the sake of those who are gone, and a client whose
-//! session ended begins a new one when it is told 404, which the specification wants of it. Sessions
-//! in which a request is under way or a stream is open are never ended; when all are, newcomers are
-//! refused.
+//! A session that its client does not end stays for five minutes. So the table fills with sessions
+//! of clients that left, and when it is full the one that was idle for longest makes room: to
+//! refuse newcomers instead would lock them out for the sake of those who are gone, and a client
+//! whose session ended begins a new one when it is told 404, which the specification wants of it.
+//! Sessions in which a request is under way or a stream is open are never ended; when all are,
+//! newcomers are refused.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

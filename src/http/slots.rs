@@ -1,4 +1,5 @@
-//! Places that are counted, as calls or bytes are: a limit on all of them and one on those of a client.
+//! Places that are counted, as calls or bytes are: a limit on all of them and one on those of a
+//! client.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

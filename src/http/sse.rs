@@ -1,9 +1,9 @@
-//! HTTP+SSE of revision 2024-11-05, for hosts that know nothing newer: `GET /sse` opens a stream that
-//! names the path for messages, and answers come over the stream.
+//! HTTP+SSE of revision 2024-11-05, for hosts that know nothing newer: `GET /sse` opens a stream
+//! that names the path for messages, and answers come over the stream.
 //!
 //! The SDK ships no such transport. A connection is a session: it ends with its stream, belongs to
-//! who opened it, and has queues of bounded length, so that a client that does not read costs no more
-//! than one that does.
+//! who opened it, and has queues of bounded length, so that a client that does not read costs no
+//! more than one that does.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
