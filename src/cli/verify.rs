@@ -27,11 +27,7 @@ impl Verify {
             };
             let rows: Vec<Vec<String>> = answer.constraints.iter().map(row).collect();
             match rows.is_empty() {
-                true => writeln!(
-                    page,
-                    "{WARN}no constraints{WARN:#}: {} has none to measure",
-                    answer.briefing.name
-                )?,
+                true => writeln!(page, "{WARN}no constraints{WARN:#}: nothing was measured")?,
                 false => table(page, &["CONSTRAINT", "STATUS", "BY", "EVIDENCE"], &rows)?,
             }
             for file in &answer.missing_files {
