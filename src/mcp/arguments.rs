@@ -47,8 +47,8 @@ pub(super) fn checked(
     }
 }
 
-/// Finds negative integers. Schemas leave out `minimum: 0`, because every model would pay for it in
-/// tokens.
+/// Finds numbers that are negative or have a fraction. Schemas leave out `minimum: 0`, because
+/// every model would pay for it in tokens.
 fn no_counts(arguments: &Value, properties: &Map<String, Value>) -> Vec<Violation> {
     let is_integer = |schema: &Value| schema["type"] == "integer";
     let mut wrong = Vec::new();
@@ -62,7 +62,7 @@ fn no_counts(arguments: &Value, properties: &Map<String, Value>) -> Vec<Violatio
         wrong.extend(counts.iter().filter(|count| count.is_number() && !count.is_u64()).map(
             |count| Violation {
                 pointer: format!("/{name}"),
-                message: format!("{count} is negative; expected a whole number from 0"),
+                message: format!("{count} is not a whole number from 0"),
             },
         ));
     }

@@ -315,10 +315,10 @@ mod tests {
         let text = anstream::adapter::strip_bytes(&page).into_vec();
         insta::assert_snapshot!(String::from_utf8(text).unwrap(), @r"
         Data lost when the server was killed: nothing
-            90 saves were acknowledged: 90 found again, 0 lost
-           110 were not: 0 of them found all the same
-           200 sent again with their keys: 0 written twice, 0 missing
-           215 versions in the journal: 200 made by saves, 0 gaps
+            90 saves acknowledged: 90 found, 0 lost
+           110 saves not acknowledged: 0 stored anyway
+           200 saves sent again with their keys: 0 written twice, 0 missing
+           215 versions in the journal: 200 by saves, 0 gaps
 
         Constraints and decisions by iteration  ● holds  ○ violated  → continue  ■ terminate
                                        draft   1   2
@@ -336,10 +336,10 @@ mod tests {
           manifest            ●  files: 1, missing: 0
 
         converged after 2 iterations, at version 215, in 0.5 s. Where to look:
-          demo-1/report.md  the report as it is now
-          demo-1/decisions.md  what was decided, and why
-          demo-1/refinement_log.md  what was done and measured
-          demo-1/1  the cycle that is closed
+          demo-1/report.md  the final report
+          demo-1/decisions.md  each decision with its reason
+          demo-1/refinement_log.md  actions and measurements of each iteration
+          demo-1/1  the archived cycle
           refiner --dir demo-1 history report
           refiner --dir demo-1 show report --select /constraints
           refiner --dir demo-1 diff report 5 213
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_good_only_if_every_promise_was_kept() {
+    fn a_demo_with_any_loss_or_violation_is_not_good() {
         assert!(good().is_good());
         let spoiled: [fn(&mut Account); 9] = [
             |account| account.status = "max_iterations_exceeded".into(),
