@@ -1,14 +1,14 @@
-//! Refiner keeps the state of agent loops, and serves it over the Model Context Protocol.
+//! Refiner stores the state of agent loops durably and serves it over the Model Context Protocol.
 //!
-//! The layers, each of which uses only those above it in this list:
+//! The layers. Each uses only the layers above it in this list:
 //!
-//! - [`model`]: what the state of a loop is and how it changes; pure.
-//! - `disk`: the doors to files.
+//! - [`model`]: the state of a loop and its changes, without I/O.
+//! - `disk`: access to files.
 //! - `workspace`: a project's own folder, `.refiner`.
-//! - [`checks`]: how constraints are measured; beside storage, and knows only the model.
-//! - `storage`: where entries are kept, so that an acknowledged one cannot be lost.
-//! - `hooks`: what is done about what happened to a loop.
-//! - `service`: the one place that decides what is done.
+//! - [`checks`]: the measurement of constraints. It depends only on the model.
+//! - `storage`: durable storage of entries. An acknowledged entry is never lost.
+//! - `hooks`: actions on the lifecycle events of a loop.
+//! - `service`: the operations and their rules.
 //! - `mcp`: the service over the Model Context Protocol.
 //! - [`http`]: any MCP server over HTTP.
 //! - `cli`: the service as a command line, which starts the others.

@@ -89,46 +89,46 @@ fn the_help_lists_every_subcommand_and_each_has_its_own() {
     let project = Project::new();
     insta::assert_snapshot!(said(&project, &["-h"]), @r"
     exit 0
-    Keeps the state of agent loops, and serves it over MCP
+    Stores the state of agent loops durably and serves it over MCP
 
     Usage: refiner [OPTIONS] <COMMAND>
 
     Commands:
-      demo         Run a whole loop over stdio, killed half-way, resumed, converged
+      demo         Run a whole loop over stdio: killed half-way, resumed, converged
       serve        Serve MCP on standard input and output, or over HTTP
-      init         Open an artifact
+      init         Create an artifact, resume it, or begin its next cycle
       list         List the artifacts
-      show         Show where an artifact stands
-      history      Show what was done to an artifact
-      diff         Show what changed between two versions
-      save         Save state
-      checkpoint   Name the present version
-      restore      Bring an earlier version's content back
+      show         Show an artifact's phase, status and next step
+      history      List an artifact's versions
+      diff         Show the difference between two versions
+      save         Save state as a new version
+      checkpoint   Label the current version
+      restore      Restore the content of an earlier version as a new version
       transition   Send an event to a loop
-      approve      Approve what waits for your decision
-      reject       Reject what waits for your decision
+      approve      Approve the step that waits for your decision
+      reject       Reject the step that waits for your decision
       verify       Measure the constraints
-      output       Put files into an artifact's dist/, and read them
-      finalize     Close and archive a cycle
-      reset        Begin an artifact anew, with nothing of what it was about
-      delete       Take an artifact away
-      import       Take over what the older PMPO skill kept in its .refiner folder
-      export       Make a folder of an artifact that others can read
-      install      Tell a host about the server, in the host's own configuration
-      trust        Let the project's hooks, workflows and commands do something, after a look at them
-      token        Make, list and revoke the tokens of those who may come in or decide
-      doctor       Look for damage
+      output       Write, read and list the files in an artifact's dist/
+      finalize     Close and archive the cycle of an ended loop
+      reset        Reset an artifact: remove its goals, constraints, inputs, data and files
+      delete       Delete an artifact
+      import       Import artifacts of the older PMPO skill from its .refiner folder
+      export       Export an artifact to a readable folder
+      install      Add the server to a host's configuration
+      trust        Review the project's hooks, workflows and commands, and allow them to run
+      token        Create, list and revoke access tokens
+      doctor       Check the workspace for damage
       completions  Print completions for a shell
       man          Print a page of the manual
       help         Print this message or the help of the given subcommand(s)
 
     Options:
           --dir <FOLDER>         The project's folder [default: the nearest one with .refiner or .git,
-                                 else the present one] [env: REFINER_DIR=]
-          --provider <PROVIDER>  Where artifacts are kept [default: filesystem] [possible values:
+                                 else the current one] [env: REFINER_DIR=]
+          --provider <PROVIDER>  The storage for artifacts [default: filesystem] [possible values:
                                  filesystem, memory]
-          --json                 Print what the tool of that name answers
-      -q, --quiet                Print data only
+          --json                 Print the JSON answer of the corresponding tool
+      -q, --quiet                Print only data, warnings and errors
           --color <WHEN>         When to use colours [default: auto] [possible values: auto, always,
                                  never]
       -h, --help                 Print help (see more with '--help')
@@ -336,7 +336,7 @@ fn diff_says_what_was_added_removed_and_changed() {
     insta::assert_snapshot!(said(&project, &["diff", "notes", "2", "2"]), @r"
     exit 0
     --- stderr
-    Nothing changed.
+    The versions do not differ.
     ");
 }
 
@@ -345,11 +345,11 @@ fn doctor_says_that_all_is_well_or_what_is_not() {
     let project = begun();
     insta::assert_snapshot!(said(&project, &["doctor"]), @r"
     exit 0
-    healthy: 2 artifacts, nothing found
+    healthy: 2 artifacts, no findings
     ");
     insta::assert_snapshot!(said(&project, &["doctor", "notes"]), @r"
     exit 0
-    healthy: 1 artifact, nothing found
+    healthy: 1 artifact, no findings
     ");
     damage(&project);
     insta::assert_snapshot!(said(&project, &["doctor"]), @r"

@@ -223,7 +223,7 @@ async fn what_a_person_declines_or_leaves_open_is_not_done() {
         for (answer, said) in [
             (ElicitResult::new(ElicitationAction::Decline), "declined"),
             (ElicitResult::new(ElicitationAction::Cancel), "declined"),
-            (ElicitResult::new(ElicitationAction::Accept), "not one of"),
+            (ElicitResult::new(ElicitationAction::Accept), "offered choices"),
         ] {
             let place = Place::new();
             let host = place.at_a_gate(era, answers(answer)).await;

@@ -255,7 +255,7 @@ async fn a_hook_that_hangs_is_killed_and_delays_no_answer() {
     let line = &log(&project)[0];
     assert_eq!(
         (&line["outcome"], &line["reason"]),
-        (&json!("passed_over"), &json!("not done within 2 s"))
+        (&json!("passed_over"), &json!("timed out after 2 s"))
     );
     // A host does not wait for a hook that hangs, and nor does the server.
     let start = Instant::now();

@@ -9,7 +9,7 @@ use crate::common::{
 };
 
 /// What each question of `refiner trust` ends with.
-const ASKED: &str = "Type yes to go on: ";
+const ASKED: &str = "Type yes to continue: ";
 
 /// Leaves a file behind when it is run by `make`.
 const MAKEFILE: &str = "check:\n\t@touch ran\n";

@@ -1,5 +1,5 @@
-//! What subcommands that may take long have in common: they show how far they have come, and Ctrl-C
-//! stops them with nothing half done.
+//! What long-running subcommands share: they show their progress, and Ctrl-C stops them between two
+//! complete steps.
 
 use tokio_util::sync::CancellationToken;
 
@@ -7,11 +7,11 @@ use super::{Context, Failure};
 use crate::model::Refusal;
 use crate::service::{Caller, Progress};
 
-/// What is said after the first Ctrl-C.
-const STOPPING: &str = "Stopping where nothing is half done. Ctrl-C again does not wait for that.";
+/// The message after the first Ctrl-C.
+const STOPPING: &str = "Stopping after the current step. Press Ctrl-C again to stop at once.";
 
-/// Does something that may take long. The first Ctrl-C stops it where nothing is half done; the second
-/// one does not wait for that, and leaves what a kill would leave.
+/// Runs a call that may take long. The first Ctrl-C stops it after the current step. The second one
+/// stops it at once and leaves what a killed process would leave.
 pub(super) async fn attended<T>(
     context: &Context,
     operation: impl AsyncFnOnce(Caller) -> Result<T, Refusal>,
@@ -21,7 +21,7 @@ pub(super) async fn attended<T>(
     let operation = operation(context.caller.clone().attended_by(progress));
     tokio::pin!(operation);
     tokio::select! {
-        // Waited for before anything begins: until then it would end the process.
+        // Installed before the call begins: until then Ctrl-C ends the process.
         biased;
         () = interrupted() => {
             cancelled.cancel();
@@ -35,7 +35,7 @@ pub(super) async fn attended<T>(
     }
 }
 
-/// Waits for Ctrl-C. Where it cannot be waited for it ends the process, as it does by itself.
+/// Waits for Ctrl-C. If no handler can be installed, Ctrl-C ends the process as usual.
 async fn interrupted() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
@@ -43,5 +43,5 @@ async fn interrupted() {
 }
 
 fn killed() -> Refusal {
-    Refusal::Cancelled { outcome: "what was under way was not waited for".into() }
+    Refusal::Cancelled { outcome: "the current step was not waited for".into() }
 }

@@ -6,7 +6,7 @@ use crate::service;
 pub(super) struct Checkpoint {
     /// The artifact
     name: String,
-    /// What to find it by
+    /// A label for this version
     #[arg(long)]
     label: Option<String>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The user's own configuration: `config.json` in their folder, and nothing else.
+//! The user's own configuration: `config.json` in their configuration folder.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,27 +11,27 @@ use crate::disk::UserFolder;
 
 const FILE: &str = "config.json";
 
-/// What the user wants in a project. Its form is `schemas/configuration.schema.json`.
+/// The user's settings for one project. `schemas/configuration.schema.json` describes the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Configuration {
-    /// The commands that checks may run; none may when the file cannot be read.
+    /// The commands that checks may run. If the file cannot be read, no command may run.
     pub(super) commands: Option<CommandPolicy>,
-    /// What proves that a person decides.
+    /// The proof that a person's decision needs.
     pub(super) approvals: Approvals,
 }
 
-/// What proves that a person decides.
+/// The proof that a person's decision needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Approvals {
-    /// Their answer.
+    /// The person's answer is enough.
     #[default]
     Person,
-    /// A token beside it.
+    /// The answer and a token are needed.
     Token,
 }
 
-/// The file, word for word.
+/// The content of the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Content {
@@ -47,7 +47,7 @@ struct Content {
     approvals: Approvals,
 }
 
-/// What the file says of one project.
+/// The file's settings for one project.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OfProject {
@@ -56,21 +56,21 @@ struct OfProject {
 }
 
 impl Configuration {
-    /// Reads what the user wants in a project. A file that cannot be read allows no command, and may
-    /// have wanted a token for decisions: so they need one until it is mended.
+    /// Reads the user's settings for a project. A file that cannot be read allows no command.
+    /// Decisions then need a token, because the file may have asked for one.
     pub(super) fn of(user: &UserFolder, project: &Path) -> Self {
         read(user, project).unwrap_or_else(|problem| {
             let place = user.path().join(FILE).display().to_string();
             tracing::warn!(
                 place,
-                "the configuration cannot be used: it allows no command, and decisions need a token: {problem}"
+                "config.json cannot be used, so no command may run and decisions need a token: {problem}"
             );
             Self { commands: None, approvals: Approvals::Token }
         })
     }
 
     fn parse(content: &[u8], project: &Path) -> Result<Self, String> {
-        // By way of an object, since serde takes a list for a structure too.
+        // Parsed as an object first, because serde also accepts a list for a structure.
         let content = serde_json::from_slice::<Map<String, Value>>(content)
             .and_then(|fields| serde_json::from_value::<Content>(Value::Object(fields)))
             .map_err(|error| error.to_string())?;
@@ -88,26 +88,26 @@ impl Configuration {
     }
 }
 
-/// Says what replaces commands that are allowed in every project.
+/// Returns the warning about commands that are allowed in every project.
 fn everywhere(project: &Path) -> String {
     let project = project.canonicalize().unwrap_or_else(|_| project.to_owned());
     let example = serde_json::json!({
         "projects": { project.to_string_lossy(): { "commands": [["make", "test"]] } }
     });
     format!(
-        "commands in config.json are allowed in every project, in a clone of a stranger's too: allow \
-         them where they are needed, by refiner trust at a terminal or as {example}"
+        "config.json allows its commands in every project, also in a clone of a stranger's repository: \
+        allow them per project, with refiner trust at a terminal or with {example}"
     )
 }
 
-/// Reads what the file says of each project, or says what is wrong with it.
+/// Reads the file's settings for each project, or returns what is wrong with them.
 fn of_projects(
     projects: BTreeMap<String, Map<String, Value>>,
 ) -> Result<Vec<(String, OfProject)>, String> {
     let read = |(path, fields): (String, Map<String, Value>)| {
         let place = format!("projects[{path:?}]");
         if !Path::new(&path).is_absolute() {
-            return Err(format!("{place} is no absolute path"));
+            return Err(format!("{place} is not an absolute path"));
         }
         let here = serde_json::from_value::<OfProject>(Value::Object(fields));
         let here = here.map_err(|error| format!("{place}: {error}"))?;
@@ -117,7 +117,8 @@ fn of_projects(
     projects.into_iter().map(read).collect()
 }
 
-/// Returns whether a path leads to the project. One that leads nowhere here may be another machine's.
+/// Returns whether a path leads to the project. A path that does not exist here may belong to
+/// another machine that shares this file.
 fn is_same(path: &str, project: &Path) -> bool {
     let (path, project) = (Path::new(path).canonicalize(), project.canonicalize());
     path.is_ok_and(|path| project.is_ok_and(|project| path == project))
@@ -162,14 +163,14 @@ mod tests {
             (json!({ "commands": [["a"], []] }), "commands[1]"),
             (json!({ "commands": [[""]] }), "commands[0]"),
             (json!({ "command": [["a"]] }), "unknown field"),
-            (json!({ "projects": { "a": {} } }), "no absolute path"),
+            (json!({ "projects": { "a": {} } }), "not an absolute path"),
             (json!({ "projects": { "/a": { "commands": [["a"], []] } } }), "\"/a\"].commands[1]"),
             (json!({ "projects": { "/a": { "command": [["a"]] } } }), "unknown field"),
             (json!({ "projects": { "/a": [[["a"]]] } }), "invalid type"),
             (json!({ "projects": ["/a"] }), "invalid type"),
             (json!({ "command_timeout_seconds": 0 }), "command_timeout_seconds is 0"),
             (json!({ "command_timeout_seconds": 1e9 }), "invalid type"),
-            (json!({ "approvals": "nobody" }), "unknown variant"),
+            (json!({ "approvals": "always" }), "unknown variant"),
             (json!({ "approvals": null }), "approvals"),
         ] {
             assert_ne!(CONFIGURATION.violations(&bad), [], "{bad}");

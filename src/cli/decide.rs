@@ -3,12 +3,12 @@ use super::writing::{PendingDecision, Writing, name, with_person};
 use super::{Context, Failure};
 use crate::service;
 
-/// A decision at an open gate: approve or reject.
+/// A decision that the loop waits for: approve or reject.
 #[derive(Debug, clap::Args)]
 pub(super) struct Decide {
     /// The artifact
     name: String,
-    /// Why; kept in decisions.md
+    /// The reason, recorded in decisions.md
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
@@ -16,7 +16,7 @@ pub(super) struct Decide {
 }
 
 impl Decide {
-    /// Sends the event, after showing at the terminal what is decided.
+    /// Shows at the terminal what is decided, then sends the event.
     pub(super) async fn run(self, event: &str, context: &Context) -> Result<(), Failure> {
         let arguments = service::Transition {
             name: name(&self.name)?,

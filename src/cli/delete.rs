@@ -6,7 +6,7 @@ use crate::service;
 pub(super) struct Delete {
     #[command(flatten)]
     removing: Removing,
-    /// Destroy everything that was ever stored of it
+    /// Also destroy every version and file of the artifact; this cannot be undone
     #[arg(long)]
     purge: bool,
 }
@@ -26,9 +26,9 @@ impl Delete {
         context.output.warnings(&answer.warnings);
         context.output.answer(&answer, |page, answer| match &answer.kept_in {
             Some(kept_in) => {
-                writeln!(page, "{} is deleted; its files are in {kept_in}", answer.name)
+                writeln!(page, "{} is deleted; its files were moved to {kept_in}", answer.name)
             }
-            None if purge => writeln!(page, "{} is deleted for good", answer.name),
+            None if purge => writeln!(page, "{} is destroyed, with every version", answer.name),
             None => writeln!(page, "{} is deleted", answer.name),
         })
     }

@@ -9,9 +9,9 @@ use crate::service;
 pub(super) struct Diff {
     /// The artifact
     name: String,
-    /// The one version
+    /// The earlier version
     from: Version,
-    /// The other
+    /// The later version
     to: Version,
 }
 
@@ -23,7 +23,7 @@ impl Diff {
         let answer = context.service.history(arguments).await?;
         answer.briefing.iter().for_each(|briefing| context.output.warn(briefing));
         if answer.diff.as_ref().is_some_and(Vec::is_empty) {
-            context.output.say("Nothing changed.");
+            context.output.say("The versions do not differ.");
         }
         context.output.answer(&answer, |page, answer| {
             answer
@@ -35,7 +35,7 @@ impl Diff {
     }
 }
 
-/// An operation of the patch on one line: sign, place, value.
+/// Formats an operation of the patch on one line: sign, path, value.
 fn line(operation: &Map<String, Value>) -> String {
     let text = |field: &str| operation.get(field).and_then(Value::as_str).unwrap_or_default();
     let sign = match text("op") {

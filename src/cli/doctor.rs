@@ -7,7 +7,7 @@ use crate::storage::{Finding, FindingSeverity};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Doctor {
-    /// One artifact only
+    /// Check only this artifact
     name: Option<String>,
 }
 
@@ -23,7 +23,7 @@ impl Doctor {
             match diagnosis.findings.is_empty() {
                 true => writeln!(
                     page,
-                    "{GOOD}healthy{GOOD:#}: {}, nothing found",
+                    "{GOOD}healthy{GOOD:#}: {}, no findings",
                     counted(diagnosis.artifacts, "artifact")
                 ),
                 false => writeln!(

@@ -1,4 +1,4 @@
-//! Exit codes, all of them.
+//! All exit codes.
 
 use super::Failure;
 use crate::model::Refusal;
@@ -11,15 +11,15 @@ pub(super) enum ExitCode {
     Done = 0,
     /// Refused, or not found.
     Refused = 1,
-    /// The arguments make no sense. Also what `clap` ends with.
+    /// Invalid arguments. `clap` uses the same code.
     Usage = 2,
-    /// Somebody else wrote first.
+    /// A conflict: another writer was faster.
     Conflict = 3,
-    /// The storage failed, is damaged or read-only.
+    /// The storage failed, is damaged or is read-only.
     Storage = 4,
-    /// Stopped by Ctrl-C with nothing half done: 128 and the number of SIGINT, as shells have it.
+    /// Stopped by Ctrl-C after a complete step: 128 plus the number of SIGINT, as in shells.
     Interrupted = 130,
-    /// A bug of ours; `EX_SOFTWARE` of sysexits.h.
+    /// A bug in refiner: `EX_SOFTWARE` of sysexits.h.
     Bug = 70,
 }
 

@@ -9,10 +9,10 @@ use crate::service;
 pub(super) struct Export {
     /// The artifact
     name: String,
-    /// The folder to make [default: NAME-export, in the present one]
+    /// The folder to create [default: NAME-export, in the current folder]
     #[arg(long, value_name = "FOLDER")]
     to: Option<PathBuf>,
-    /// With every version, a line of JSON each
+    /// Include every version, one line of JSON each
     #[arg(long)]
     history: bool,
     /// Replace an earlier export
@@ -30,7 +30,7 @@ impl Export {
         context.output.warnings(&left_out(&answer.left_out));
         context.output.answer(&answer, |page, answer| {
             let service::Exported { folder, name, version, files, .. } = answer;
-            writeln!(page, "{name} at version {version}, with {files} files, is in {folder}")
+            writeln!(page, "exported {name} at version {version}, with {files} files, to {folder}")
         })
     }
 }

@@ -6,10 +6,10 @@ use crate::service::{self, FinalStatus};
 pub(super) struct Finalize {
     /// The artifact
     name: String,
-    /// How the loop ended; refused if it ended otherwise
+    /// The expected status of the loop; another status is refused
     #[arg(long, value_parser = ["converged", "max_iterations_exceeded", "user_terminated"])]
     status: Option<String>,
-    /// A few words for the history
+    /// A short summary for the history
     #[arg(long)]
     summary: Option<String>,
     #[command(flatten)]

@@ -8,10 +8,10 @@ use crate::service;
 pub(super) struct History {
     /// The artifact
     name: String,
-    /// Only later versions than this
+    /// Only versions after this one
     #[arg(long, value_name = "VERSION")]
     after: Option<Version>,
-    /// Entries of a page, 100 at most
+    /// Entries per page, at most 100
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
 }
@@ -42,7 +42,7 @@ impl History {
             table(page, &["version", "at", "operation", "phase", "by", "note", "changed"], &rows)
         })?;
         if let Some(deleted_at) = &answer.deleted_at {
-            context.output.say(format_args!("It was deleted at {deleted_at}."));
+            context.output.say(format_args!("The artifact was deleted at {deleted_at}."));
         }
         if let Some(after) = answer.next_after {
             let name = &self.name;

@@ -7,15 +7,15 @@ use crate::service::{self, Imported, ImportedArtifact};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Import {
-    /// The .refiner folder of the older PMPO skill, or the folder that it is in
+    /// The .refiner folder of the older PMPO skill, or its parent folder
     folder: PathBuf,
-    /// One artifact only, by its name there
+    /// Import only this artifact, by its old name
     #[arg(long)]
     name: Option<String>,
-    /// What that one is called here
+    /// The artifact's new name
     #[arg(long = "as", value_name = "NAME", requires = "name")]
     rename: Option<String>,
-    /// Tell what would be imported, and import nothing
+    /// Show what would be imported, and write nothing
     #[arg(long)]
     dry_run: bool,
 }
@@ -27,7 +27,7 @@ impl Import {
         let import = async |caller| context.service.import(arguments, &caller).await;
         let answer = attended(context, import).await?;
         if answer.dry_run {
-            context.output.say("Nothing was written: this is what would be imported.");
+            context.output.say("Dry run: the import would write this.");
         }
         context.output.answer(&answer, page)
     }
@@ -54,5 +54,5 @@ fn page(page: Page<'_>, answer: &Imported) -> std::io::Result<()> {
         return Ok(());
     }
     writeln!(page)?;
-    table(page, &["OF", "PLACE", "WHAT BECAME OF IT"], &remarks)
+    table(page, &["OF", "PLACE", "RESULT"], &remarks)
 }

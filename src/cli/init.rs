@@ -9,34 +9,34 @@ use crate::service;
 pub(super) struct Init {
     /// The artifact's name: a-z 0-9 . _ -
     name: String,
-    /// The workflow that it runs
+    /// The artifact's workflow
     #[arg(long)]
     workflow: Option<String>,
-    /// Its domain: logo, ui, a2ui, image, content, code, meta-prompt
+    /// The artifact's type: logo, ui, a2ui, image, content, code, meta-prompt
     #[arg(long = "type", value_name = "TYPE")]
     artifact_type: Option<String>,
-    /// What is made, such as direct:svg
+    /// The content type, such as direct:svg
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
-    /// What the result should be; may be given several times
+    /// A goal of the work; may be repeated
     #[arg(long = "goal", value_name = "GOAL")]
     goals: Vec<String>,
-    /// {"id":…,"description":…,"severity":"blocking|high|medium|low"}; may be given several times
+    /// {"id":…,"description":…,"severity":"blocking|high|medium|low"}; may be repeated
     #[arg(long = "constraint", value_name = "JSON")]
     constraints: Vec<String>,
-    /// What to keep from the beginning: JSON, @FILE or -
+    /// Inputs to store with the artifact: JSON, @FILE or -
     #[arg(long, value_name = "JSON")]
     inputs: Option<String>,
-    /// Passes after which the loop ends in any case
+    /// The loop ends after this many iterations
     #[arg(long, value_name = "N")]
     max_iterations: Option<u32>,
-    /// A person approves every iteration
+    /// Require a person's approval of every iteration
     #[arg(long)]
     requires_approval: bool,
-    /// Prompts are tried in every iteration, and judged by what they make
+    /// Run each prompt in every iteration, and judge it by its output
     #[arg(long)]
     test_generation: bool,
-    /// {"name":…,"content_type":…}, a part of a meta:composite; may be given several times
+    /// {"name":…,"content_type":…}, a part of a meta:composite; may be repeated
     #[arg(long = "component", value_name = "JSON")]
     components: Vec<String>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! JSON that people pass on the command line.
+//! JSON arguments of the command line.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -9,8 +9,8 @@ use super::Failure;
 use crate::disk::regular;
 use crate::model::limits;
 
-/// Reads an object: JSON itself, `@FILE`, or `-` for standard input. A person names the file, so it may
-/// be a pipe, as `@/dev/stdin`.
+/// Reads an object: inline JSON, `@FILE`, or `-` for standard input. The person chooses the file,
+/// so it may be a pipe such as `@/dev/stdin`.
 pub(super) fn object(argument: &str, given: &str) -> Result<Map<String, Value>, Failure> {
     let text = match given.strip_prefix('@') {
         Some(file) => regular::read_named(Path::new(file), limits::MESSAGE_BYTES_MAX)
@@ -22,10 +22,10 @@ pub(super) fn object(argument: &str, given: &str) -> Result<Map<String, Value>, 
     };
     if text.len() > limits::MESSAGE_BYTES_MAX {
         let limit = limits::MESSAGE_BYTES_MAX;
-        return Err(usage(argument, &format!("it has more than {limit} bytes")));
+        return Err(usage(argument, &format!("more than {limit} bytes")));
     }
     serde_json::from_slice(&text)
-        .map_err(|error| usage(argument, &format!("an object in JSON is needed: {error}")))
+        .map_err(|error| usage(argument, &format!("not a JSON object: {error}")))
 }
 
 fn standard_input() -> std::io::Result<Vec<u8>> {

@@ -4,18 +4,18 @@ use crate::service;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct List {
-    /// Only names that begin with this
+    /// Only names with this prefix
     prefix: Option<String>,
-    /// Only of this workflow
+    /// Only artifacts of this workflow
     #[arg(long)]
     workflow: Option<String>,
-    /// Only in this phase
+    /// Only artifacts in this phase
     #[arg(long)]
     phase: Option<String>,
-    /// Artifacts of a page, 100 at most
+    /// Artifacts per page, at most 100
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// Where the page before ended
+    /// The cursor that the previous page ended with
     #[arg(long)]
     cursor: Option<String>,
 }
@@ -29,7 +29,7 @@ impl List {
             context.output.say(format_args!("warning: {warning}"));
         }
         if answer.artifacts.is_empty() {
-            context.output.say("No artifacts here. `refiner init NAME` makes one.");
+            context.output.say("No artifacts here. Create one with `refiner init NAME`.");
         }
         context.output.answer(&answer, |page, answer| {
             let row = |one: &service::Summary| {

@@ -1,4 +1,4 @@
-//! What the program says about itself: lines on standard error, and traces to a collector.
+//! Logging: lines on standard error, and traces to a collector.
 
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -8,11 +8,11 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 use super::otel::Exporter;
 use super::screen;
 
-/// What is worth a line where `RUST_LOG` does not say. For rmcp it is an error that a client left, or
-/// the server ended, before a session's greeting was complete.
+/// The filter without `RUST_LOG`. rmcp logs an error when a client leaves, or the server ends,
+/// before a session is initialized; the filter drops it.
 const FILTER: &str = "warn,rmcp=error,rmcp::transport::streamable_http_server::tower=off";
 
-/// The log, on until it is finished.
+/// The log. [`finish`](Self::finish) ends it.
 #[must_use]
 #[derive(Debug)]
 pub struct Log {
@@ -23,11 +23,11 @@ pub struct Log {
 type Layers = Vec<Box<dyn Layer<Registry> + Send + Sync>>;
 
 impl Log {
-    /// Sends the log to standard error, at the level of `RUST_LOG`. At `info` each call is a line,
-    /// when it has ended.
+    /// Starts the log on standard error, at the level of `RUST_LOG`. At `info` each finished call
+    /// is one line.
     ///
-    /// With the feature `otel`, and where the standard variables name a collector, calls are exported
-    /// to it too, whatever `RUST_LOG` says.
+    /// With the feature `otel`, calls are also exported to the collector that the standard
+    /// variables name, independent of `RUST_LOG`.
     pub fn begin() -> Self {
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(FILTER));
         let lines = fmt::layer()
@@ -60,7 +60,7 @@ impl Log {
         Self { exporter }
     }
 
-    /// Hands on what a collector has not got yet. Waits for it a moment only.
+    /// Sends the remaining traces to the collector, and waits for it only briefly.
     pub fn finish(self) {
         #[cfg(feature = "otel")]
         if let Some(exporter) = self.exporter {
@@ -90,7 +90,7 @@ mod tests {
         }
     }
 
-    /// What rmcp says when a server ends that a client has half greeted.
+    /// The log line of rmcp when a server ends before a client has initialized its session.
     #[test]
     fn what_clients_leave_undone_is_no_error_of_the_server() {
         let lines = Lines::default();

@@ -64,7 +64,7 @@ use crate::storage::filesystem::Filesystem;
 use crate::storage::memory::Memory;
 use crate::workspace::{Trust, Workspace, owner, trusts_owner};
 
-/// Keeps the state of agent loops, and serves it over MCP.
+/// Stores the state of agent loops durably and serves it over MCP.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, max_term_width = 100)]
 pub struct Cli {
@@ -72,13 +72,13 @@ pub struct Cli {
     global: Global,
     #[command(subcommand)]
     command: Command,
-    /// What the subcommand is called, for the trace.
+    /// The subcommand's name, for the trace.
     #[arg(skip)]
     subcommand: String,
 }
 
 impl Cli {
-    /// Reads the command line, or ends the process with what is wrong with it.
+    /// Parses the command line. On an error, prints it and ends the process.
     pub fn read() -> Self {
         let matches = Self::command().try_get_matches().unwrap_or_else(|error| misread(&error));
         let read = Self::from_arg_matches(&matches);
@@ -87,8 +87,8 @@ impl Cli {
     }
 }
 
-/// Ends the process with what is wrong with the command line. The message quotes it between sequences
-/// of its own, so it has none of them where it could quote others.
+/// Prints what is wrong with the command line and ends the process. The message quotes the command
+/// line, so it is printed without colours if an argument contains escape sequences.
 #[expect(clippy::exit, reason = "as clap does with each of its errors")]
 fn misread(error: &clap::Error) -> ! {
     let is_obeyed = |given: OsString| given.to_string_lossy().contains(visible::is_obeyed);
@@ -100,19 +100,19 @@ fn misread(error: &clap::Error) -> ! {
     error.exit()
 }
 
-/// Options of every subcommand.
+/// Global options.
 #[derive(Clone, Debug, clap::Args)]
 struct Global {
-    /// The project's folder [default: the nearest one with .refiner or .git, else the present one]
+    /// The project's folder [default: the nearest one with .refiner or .git, else the current one]
     #[arg(long, global = true, display_order = 101, env = "REFINER_DIR", value_name = "FOLDER", value_parser = folder())]
     dir: Option<PathBuf>,
-    /// Where artifacts are kept
+    /// The storage for artifacts
     #[arg(long, global = true, display_order = 102, value_enum, default_value_t)]
     provider: ProviderKind,
-    /// Print what the tool of that name answers
+    /// Print the JSON answer of the corresponding tool
     #[arg(long, global = true, display_order = 103)]
     json: bool,
-    /// Print data only
+    /// Print only data, warnings and errors
     #[arg(long, short, global = true, display_order = 104)]
     quiet: bool,
     /// When to use colours
@@ -127,7 +127,7 @@ struct Global {
     color: Color,
 }
 
-/// Takes any folder. A variable that is set to nothing, as hosts do, names none.
+/// Parses a folder. Some hosts set the variable to an empty text, which counts as unset.
 fn folder() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
 }
@@ -137,60 +137,60 @@ enum ProviderKind {
     /// In the project's .refiner folder
     #[default]
     Filesystem,
-    /// In this process, gone when it ends
+    /// In memory, lost when the process ends
     Memory,
 }
 
-/// The subcommands. A new one is a file and a line here and in [`execute`].
+/// The subcommands. To add one, add a file, and a line here and in [`execute`].
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a whole loop over stdio, killed half-way, resumed, converged
+    /// Run a whole loop over stdio: killed half-way, resumed, converged
     Demo(demo::Demo),
     /// Serve MCP on standard input and output, or over HTTP
     Serve(serve::Serve),
-    /// Open an artifact
+    /// Create an artifact, resume it, or begin its next cycle
     Init(init::Init),
     /// List the artifacts
     List(list::List),
-    /// Show where an artifact stands
+    /// Show an artifact's phase, status and next step
     Show(show::Show),
-    /// Show what was done to an artifact
+    /// List an artifact's versions
     History(history::History),
-    /// Show what changed between two versions
+    /// Show the difference between two versions
     Diff(diff::Diff),
-    /// Save state
+    /// Save state as a new version
     Save(save::Save),
-    /// Name the present version
+    /// Label the current version
     Checkpoint(checkpoint::Checkpoint),
-    /// Bring an earlier version's content back
+    /// Restore the content of an earlier version as a new version
     Restore(restore::Restore),
     /// Send an event to a loop
     Transition(transition::Transition),
-    /// Approve what waits for your decision
+    /// Approve the step that waits for your decision
     Approve(decide::Decide),
-    /// Reject what waits for your decision
+    /// Reject the step that waits for your decision
     Reject(decide::Decide),
     /// Measure the constraints
     Verify(verify::Verify),
-    /// Put files into an artifact's dist/, and read them
+    /// Write, read and list the files in an artifact's dist/
     Output(outputs::Outputs),
-    /// Close and archive a cycle
+    /// Close and archive the cycle of an ended loop
     Finalize(finalize::Finalize),
-    /// Begin an artifact anew, with nothing of what it was about
+    /// Reset an artifact: remove its goals, constraints, inputs, data and files
     Reset(reset::Reset),
-    /// Take an artifact away
+    /// Delete an artifact
     Delete(delete::Delete),
-    /// Take over what the older PMPO skill kept in its .refiner folder
+    /// Import artifacts of the older PMPO skill from its .refiner folder
     Import(import::Import),
-    /// Make a folder of an artifact that others can read
+    /// Export an artifact to a readable folder
     Export(export::Export),
-    /// Tell a host about the server, in the host's own configuration
+    /// Add the server to a host's configuration
     Install(install::Install),
-    /// Let the project's hooks, workflows and commands do something, after a look at them
+    /// Review the project's hooks, workflows and commands, and allow them to run
     Trust(trust::Trust),
-    /// Make, list and revoke the tokens of those who may come in or decide
+    /// Create, list and revoke access tokens
     Token(token::TokenCommand),
-    /// Look for damage
+    /// Check the workspace for damage
     Doctor(doctor::Doctor),
     /// Print completions for a shell
     Completions(completions::Completions),
@@ -198,18 +198,18 @@ enum Command {
     Man(man::Man),
 }
 
-/// Why a subcommand ended early.
+/// Why a subcommand failed.
 #[derive(Debug)]
 enum Failure {
     /// An operation was refused.
     Refused(Refusal),
-    /// Arguments make no sense together.
+    /// The arguments are invalid.
     Usage(String),
-    /// Standard output is gone, which is how `| head` ends.
+    /// Standard output was closed, as `| head` does.
     BrokenPipe,
-    /// Something that is no part of the service failed.
+    /// A failure outside the service.
     Other(anyhow::Error),
-    /// What was found is bad news, and was printed already.
+    /// The result, already printed, reports problems.
     BadNews,
 }
 
@@ -225,10 +225,10 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
-/// What a subcommand has at hand.
+/// The context of a subcommand.
 struct Context {
     service: Service,
-    /// The user's tokens. None without a folder for the user's own configuration.
+    /// The user's tokens. `None` without a folder for the user's own configuration.
     tokens: Option<Tokens>,
     caller: Caller,
     output: Output,
@@ -241,7 +241,7 @@ pub fn run(cli: Cli) -> process::ExitCode {
     let result = runtime(&cli.command).map_err(Failure::from).and_then(|runtime| {
         let span = span(&cli);
         let result = runtime.block_on(trace::traced(span, execute(cli, output), ending));
-        // Standard input may still be read by a thread that nothing can wake.
+        // A thread may still block on standard input, and nothing can wake it.
         runtime.shutdown_background();
         result
     });
@@ -255,9 +255,9 @@ pub fn run(cli: Cli) -> process::ExitCode {
     process::ExitCode::from(code as u8)
 }
 
-/// One thread is enough, for a server of one client too: what blocks has threads of its own, and a
-/// message that changes threads on its way costs more than what is done with it. Only a server of
-/// many clients has work for every processor.
+/// One thread is enough, also for a server of one client: blocking work has its own threads, and
+/// moving a message to another thread costs more than handling it. Only a server of many clients
+/// has work for every processor.
 fn runtime(command: &Command) -> anyhow::Result<Runtime> {
     let mut builder = match command {
         Command::Serve(serve) if serve.is_for_many() => Builder::new_multi_thread(),
@@ -266,7 +266,7 @@ fn runtime(command: &Command) -> anyhow::Result<Runtime> {
     Ok(builder.enable_all().build()?)
 }
 
-/// Returns the span of a subcommand that is one call. A server has one for each of its calls.
+/// Returns the span of a subcommand that is one call. A server opens a span for each call.
 fn span(cli: &Cli) -> Span {
     match cli.command {
         Command::Demo(_) | Command::Serve(_) => Span::none(),
@@ -362,7 +362,7 @@ async fn open(global: &Global, output: Output) -> Result<Context, Failure> {
     })
 }
 
-/// Returns what a subcommand has at hand that opens none of the workspace's files.
+/// Returns the context of a subcommand that opens none of the workspace's files.
 fn open_nothing(project: &Path, output: Output) -> Result<Context, Failure> {
     let service = Service::new(Arc::new(Memory::default()), Arc::new(SystemClock));
     let context = Context { service, tokens: None, caller: person(), output };
@@ -373,7 +373,7 @@ fn open_nothing(project: &Path, output: Output) -> Result<Context, Failure> {
     })
 }
 
-/// Returns what a subcommand has at hand as the user's own configuration wants it.
+/// Returns a subcommand's context, set up by the user's own configuration.
 fn configured(context: Context, user: UserFolder, workspace: String, project: &Path) -> Context {
     let configuration = Configuration::of(&user, project);
     let tokens = Tokens::new(user, workspace, Arc::new(SystemClock));
@@ -391,8 +391,8 @@ fn workspace(global: &Global) -> Result<Workspace, Failure> {
     opened.map_err(|error| Failure::Usage(format!("{}: {error}", folder.display())))
 }
 
-/// Returns whose files of a workspace are opened: the user's, and those of an owner whom they trust. Where
-/// they named a project that has no workspace yet, it is made for whoever the folder belongs to.
+/// Returns the owners whose workspace files are opened: the user, and an owner that the user
+/// trusts. A new workspace in a named project is created for the owner of the project's folder.
 fn owners(project: &Path) -> Owners {
     if !trusts_owner(project::user_folder().as_ref(), project) {
         return Owners::user();
@@ -407,7 +407,8 @@ fn hooks(workspace: Workspace, provider: Arc<dyn Provider>) -> Hooks {
     Hooks::new(workspace, provider, project::user_folder(), || SystemClock.now())
 }
 
-/// The command line as a caller. That a person sits there is only believed when they confirm.
+/// Returns the command line as a caller. It counts as a person only after a confirmation at the
+/// terminal.
 fn person() -> Caller {
     Caller::new(concat!("refiner-cli ", env!("CARGO_PKG_VERSION")))
 }

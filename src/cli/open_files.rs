@@ -1,8 +1,8 @@
-//! How many files the process may have open.
+//! The process's limit on open files.
 
-/// Raises the soft limit of open files to the hard one. Each artifact that is open takes two files, each
-/// connection one, and the usual soft limit of 1,024, or 256 on macOS, is there for programs that use
-/// `select`.
+/// Raises the soft limit on open files to the hard limit. Each open artifact takes two files and
+/// each connection one. The usual soft limit of 1,024, or 256 on macOS, exists for programs that
+/// use `select`.
 #[cfg(unix)]
 pub(super) fn raise_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -15,8 +15,8 @@ pub(super) fn raise_limit() {
     }
 }
 
-/// Returns what the system takes as the soft limit. macOS says that there is no hard limit, and takes
-/// `OPEN_MAX` at most.
+/// Returns the largest soft limit that the system accepts. macOS reports no hard limit but accepts
+/// at most `OPEN_MAX`.
 #[cfg(unix)]
 fn most(maximum: Option<u64>) -> u64 {
     const OPEN_MAX: u64 = 10_240;
@@ -27,6 +27,6 @@ fn most(maximum: Option<u64>) -> u64 {
     }
 }
 
-/// Other systems have no such limit.
+/// Does nothing, because other systems have no such limit.
 #[cfg(not(unix))]
 pub(super) fn raise_limit() {}

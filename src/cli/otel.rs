@@ -1,7 +1,7 @@
-//! Export of traces over OTLP, where the standard variables name a collector.
+//! Export of traces over OTLP, if the standard variables name a collector.
 //!
-//! Spans go to a thread of their own, which sends them in batches: no call waits for a collector. What
-//! it does not take is dropped, with one warning until it takes something again.
+//! A separate thread sends spans in batches, so no call waits for the collector. Spans that the
+//! collector does not accept are dropped. One warning is logged until the collector accepts again.
 
 use std::io::Read as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,24 +22,24 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::{Layer, Registry};
 use ureq::Agent;
 
-/// The variables that name a collector, of which one is enough.
+/// The variables that name a collector. One of them is enough.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
-/// The variables that say how long a collector may take, in milliseconds.
+/// The variables that set the collector's timeout, in milliseconds.
 const TIMEOUTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
-/// How long it may take unless they say so: what the specification of the exporter has.
+/// The default timeout of the exporter's specification.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the end of the process waits for the last batch.
+/// Time limit for the last batch when the process ends.
 const LAST_BATCH: Duration = Duration::from_secs(2);
-/// Bytes of a collector's answer that are read. It is empty, or says what was not taken.
+/// Bytes of a collector's answer that are read. The answer is empty or names rejected spans.
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
 
-/// The export, on until it is finished.
+/// The export. [`finish`](Self::finish) ends it.
 #[derive(Debug)]
 pub(super) struct Exporter(SdkTracerProvider);
 
 type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
-/// Begins to export, where a collector is named. Otherwise nothing is begun.
+/// Starts the export if a collector is named.
 pub(super) fn begin() -> Result<Option<(Exporter, BoxedLayer)>, String> {
     let is_off = variable(&["OTEL_SDK_DISABLED"]).is_some_and(|is| is.eq_ignore_ascii_case("true"))
         || variable(&["OTEL_TRACES_EXPORTER"]).is_some_and(|exporter| exporter == "none");
@@ -67,7 +67,7 @@ pub(super) fn begin() -> Result<Option<(Exporter, BoxedLayer)>, String> {
 }
 
 impl Exporter {
-    /// Sends what was not sent yet, and waits for that for a moment at most.
+    /// Sends the remaining spans, and waits only briefly.
     pub(super) fn finish(self) {
         if let Err(error) = self.0.shutdown_with_timeout(LAST_BATCH) {
             tracing::debug!(%error, "the last traces may be lost");
@@ -75,12 +75,12 @@ impl Exporter {
     }
 }
 
-/// Returns the first of these variables that says something.
+/// Returns the first of these variables that is set and not empty.
 fn variable(names: &[&str]) -> Option<String> {
     names.iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
 }
 
-/// Returns who the spans are from: this program, unless the standard variables say otherwise.
+/// Returns the source of the spans: this program, unless the standard variables name another one.
 fn resource() -> Resource {
     let is_named = variable(&["OTEL_SERVICE_NAME"]).is_some()
         || variable(&["OTEL_RESOURCE_ATTRIBUTES"])
@@ -93,7 +93,7 @@ fn resource() -> Resource {
     }
 }
 
-/// Names spans and their attributes as OpenTelemetry's conventions for MCP have it, on their way out.
+/// Renames spans and attributes to OpenTelemetry's conventions for MCP during the export.
 #[derive(Debug)]
 struct Conventions<P>(P);
 
@@ -120,7 +120,7 @@ impl<P: SpanProcessor> SpanProcessor for Conventions<P> {
     }
 }
 
-/// A call over MCP is `<method> <tool>`, and a server's; a subcommand is its own, and inside.
+/// A call over MCP becomes the server span `<method> <tool>`. A subcommand stays an internal span.
 fn conform(span: &mut SpanData) {
     let text = |attribute: &str| {
         let found = span.attributes.iter().find(|one| one.key.as_str() == attribute);
@@ -145,11 +145,11 @@ fn conform(span: &mut SpanData) {
     }
 }
 
-/// Sends batches. It is called on the exporter's own thread, where it may block.
+/// Sends batches. Runs on the exporter's own thread, so it may block.
 #[derive(Debug)]
 struct Client {
     agent: Agent,
-    /// Whether the last batch was not taken.
+    /// Whether the last batch was rejected.
     failing: AtomicBool,
 }
 
@@ -175,7 +175,7 @@ impl Client {
         Ok(Response::from_parts(parts, answer.into()))
     }
 
-    /// Warns of the first batch that was not taken.
+    /// Logs the first rejected batch.
     fn warn(&self, sent: &Result<Response<Bytes>, ureq::Error>) {
         let why = match sent {
             Ok(response) if response.status().is_success() => None,
@@ -184,7 +184,7 @@ impl Client {
         };
         let failed_before = self.failing.swap(why.is_some(), Ordering::Relaxed);
         if let Some(why) = why.filter(|_| !failed_before) {
-            tracing::warn!("the collector does not take traces, which are dropped: {why}");
+            tracing::warn!("the collector rejects traces; they are dropped: {why}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What people see: the one door to standard output and standard error.
+//! All writing to standard output and standard error.
 
 use std::io::{self, Write};
 
@@ -16,7 +16,7 @@ use crate::service::{Progress, Step};
 /// When to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Color {
-    /// On a terminal, unless NO_COLOR is set; anywhere if CLICOLOR_FORCE is
+    /// On a terminal unless NO_COLOR is set, and everywhere if CLICOLOR_FORCE is set
     #[default]
     Auto,
     /// Always
@@ -25,7 +25,7 @@ pub(super) enum Color {
     Never,
 }
 
-/// How to print.
+/// The output settings.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Output {
     json: bool,
@@ -33,7 +33,7 @@ pub(super) struct Output {
     color: Color,
 }
 
-/// What writes an answer for people.
+/// The writer of an answer for people.
 pub(super) type Page<'a> = &'a mut dyn Write;
 
 impl Output {
@@ -41,7 +41,7 @@ impl Output {
         Self { json, quiet, color }
     }
 
-    /// Prints an answer: as JSON, or as `page` writes it.
+    /// Prints an answer as JSON, or in the form that `page` writes.
     pub(super) fn answer<T: Serialize>(
         &self,
         answer: &T,
@@ -64,8 +64,8 @@ impl Output {
         stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(broken_pipe)
     }
 
-    /// Shows progress on a terminal, in a line that is written over and gone at the end. Not where
-    /// only data is wanted.
+    /// Shows progress on a terminal, in one line that is overwritten and cleared at the end. Shows
+    /// none with `--json` or `--quiet`.
     pub(super) fn progress(&self, progress: Progress) -> Progress {
         match self.json || self.quiet || !screen::shows_errors() {
             true => progress,
@@ -81,19 +81,19 @@ impl Output {
         self.json
     }
 
-    /// Says something that is no data.
+    /// Prints a message, unless `--quiet` is set.
     pub(super) fn say(&self, text: impl std::fmt::Display) {
         if !self.quiet {
             self.complain(format_args!("{text}"));
         }
     }
 
-    /// Says what the caller should know about how an artifact stands.
+    /// Prints the warnings of a briefing.
     pub(super) fn warn(&self, briefing: &Briefing) {
         self.warnings(&briefing.warnings);
     }
 
-    /// Says what the caller should know.
+    /// Prints warnings.
     pub(super) fn warnings(&self, warnings: &[String]) {
         for warning in warnings {
             let warning = if self.json { warning.clone() } else { in_commands(warning) };
@@ -101,7 +101,7 @@ impl Output {
         }
     }
 
-    /// Says why it did not work, and what to do.
+    /// Prints why a subcommand failed, and what to do.
     pub(super) fn failure(&self, failure: &Failure) {
         match failure {
             Failure::Refused(refusal) => self.refusal(refusal),
@@ -113,7 +113,7 @@ impl Output {
 
     fn refusal(&self, refusal: &Refusal) {
         if self.json {
-            // Nothing more can be done if this cannot be printed either.
+            // An error here has no other place to be reported.
             drop(self.answer(&refusal.to_json(), |_, _| Ok(())));
             return;
         }
@@ -123,20 +123,20 @@ impl Output {
         ));
     }
 
-    /// Standard error may be closed; there is nobody to tell then.
+    /// Prints a line on standard error. Ignores a closed standard error.
     pub(super) fn complain(&self, text: std::fmt::Arguments<'_>) {
         screen::write_errors(self.color, format_args!("{text}\n"));
     }
 }
 
-/// Columns that a line of progress takes. Those that it does not fill it clears.
+/// Width of the progress line. Unused columns are cleared.
 const PROGRESS_COLUMNS: usize = 72;
 
-/// The line of standard error that shows progress. It is cleared when it is dropped.
+/// The progress line on standard error. Dropping it clears the line.
 struct ProgressLine;
 
 impl ProgressLine {
-    /// Standard error may be closed; there is nobody to show it to then.
+    /// Shows a step. Ignores a closed standard error.
     fn show(&self, step: &Step) {
         let text = on_one_line(&format!("{} of {}: {}", step.done, step.total, step.message));
         let text = visible::text(&text);
@@ -162,7 +162,7 @@ fn broken_pipe(error: io::Error) -> Failure {
     }
 }
 
-/// Writes where an artifact stands.
+/// Writes an artifact's phase, status and next step.
 pub(super) fn briefing(page: Page<'_>, briefing: &Briefing) -> io::Result<()> {
     let Briefing { name, workflow, version, cycle, phase, status, iteration, next, .. } = briefing;
     writeln!(
@@ -188,7 +188,7 @@ pub(super) fn briefing(page: Page<'_>, briefing: &Briefing) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes rows in columns as wide as their widest cell, each on one line whatever is in it.
+/// Writes rows in columns as wide as their widest cell. Each row stays on one line.
 pub(super) fn table(page: Page<'_>, header: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
     let rows: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|cell| on_one_line(cell)).collect()).collect();
@@ -206,7 +206,7 @@ pub(super) fn table(page: Page<'_>, header: &[&str], rows: &[Vec<String>]) -> io
     rows.iter().try_for_each(|row| writeln!(page, "{}", line(row)))
 }
 
-/// Returns a text on one line, without what would move the cursor.
+/// Returns a text on one line, with control characters replaced by spaces.
 fn on_one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
 }

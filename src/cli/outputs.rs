@@ -20,11 +20,11 @@ pub(super) struct Outputs {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// List the files of an artifact's dist/
+    /// List the files in an artifact's dist/
     List(List),
     /// Print a file
     Read(Read),
-    /// Put a file there
+    /// Write a file into it
     Write(Write),
 }
 
@@ -38,7 +38,7 @@ struct List {
 struct Read {
     /// The artifact
     name: String,
-    /// The file, below dist/
+    /// The file's path below dist/
     path: String,
 }
 
@@ -46,9 +46,9 @@ struct Read {
 struct Write {
     /// The artifact
     name: String,
-    /// Where to put it, below dist/
+    /// The file's new path below dist/
     path: String,
-    /// What to put there [default: standard input]
+    /// The file to copy [default: standard input]
     file: Option<PathBuf>,
     #[command(flatten)]
     writing: Writing,
@@ -64,7 +64,7 @@ impl Outputs {
     }
 }
 
-/// Asks for an output, or for the list of them.
+/// Reads one output, or the list of outputs.
 fn asked(
     artifact: &str,
     path: Option<String>,
@@ -94,7 +94,8 @@ impl List {
 }
 
 impl Read {
-    /// Prints the content byte for byte; with `--json` the first page, as the tool answers.
+    /// Prints the content byte for byte. With `--json`, prints the tool's answer with the first
+    /// page.
     async fn run(self, context: &Context) -> Result<(), Failure> {
         let first =
             context.service.read_output(asked(&self.name, Some(self.path.clone()), 0)?).await?;
@@ -113,7 +114,9 @@ impl Read {
 fn bytes_of(page: &service::OutputContent) -> Result<Vec<u8>, Failure> {
     match (&page.content, &page.content_base64) {
         (Some(text), _) => Ok(text.clone().into_bytes()),
-        (None, Some(encoded)) => Ok(BASE64.decode(encoded).context("a page is no base64")?),
+        (None, Some(encoded)) => {
+            Ok(BASE64.decode(encoded).context("a page is not valid base64")?)
+        }
         (None, None) => Ok(Vec::new()),
     }
 }
@@ -136,7 +139,7 @@ impl Write {
         let answer = context.service.write_output(arguments, &context.caller).await?;
         context.output.warn(&answer.briefing);
         if !answer.changed {
-            context.output.say("Nothing changed.");
+            context.output.say("The file already has this content.");
         }
         context.output.answer(&answer, |page, answer| {
             writeln!(page, "{}, {} bytes, at version {}", answer.path, answer.bytes, answer.version)

@@ -1,15 +1,15 @@
-//! Which folder is the project's.
+//! Finds the project's folder.
 
 use std::path::{Path, PathBuf};
 
 use crate::disk::UserFolder;
 use crate::disk::WORKSPACE;
 
-/// The variables by which Claude Code and Cursor tell a server its project. When there are several,
-/// Cursor's names no folder, and is not looked at.
+/// The variables in which Claude Code and Cursor name a server's project. If a project has several
+/// folders, Cursor's variable is not one path and is ignored.
 const HOST_VARIABLES: [&str; 2] = ["CLAUDE_PROJECT_DIR", "WORKSPACE_FOLDER_PATHS"];
 
-/// Returns the folder of the user's own configuration, if the environment says where that is.
+/// Returns the folder of the user's own configuration, if the environment names it.
 pub(super) fn user_folder() -> Option<UserFolder> {
     let absolute =
         |variable| std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -19,8 +19,8 @@ pub(super) fn user_folder() -> Option<UserFolder> {
     Some(UserFolder::new(folder.join("refiner")))
 }
 
-/// Returns the project's folder: the one given, else the host's, else the nearest ancestor with a
-/// workspace or a repository, else the present folder.
+/// Returns the project's folder: the given one, else the host's, else the nearest ancestor with a
+/// workspace or a repository, else the current folder.
 pub(super) fn find(given: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(given) = given {
         return Ok(given.to_owned());

@@ -23,8 +23,8 @@ impl Reset {
         context.output.warn(&answer.briefing);
         context.output.answer(&answer, |page, answer| {
             match &answer.kept_in {
-                Some(kept_in) => writeln!(page, "begun anew; what it had is kept in {kept_in}")?,
-                None => writeln!(page, "begun anew")?,
+                Some(kept_in) => writeln!(page, "reset; the old content is kept in {kept_in}")?,
+                None => writeln!(page, "reset")?,
             }
             briefing(page, &answer.briefing)
         })

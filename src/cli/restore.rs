@@ -7,7 +7,7 @@ use crate::service;
 pub(super) struct Restore {
     /// The artifact
     name: String,
-    /// A version or a checkpoint id
+    /// The version or checkpoint id to restore
     to: String,
     #[command(flatten)]
     writing: Writing,

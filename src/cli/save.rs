@@ -7,13 +7,13 @@ use crate::service;
 pub(super) struct Save {
     /// The artifact
     name: String,
-    /// What to merge in: JSON, @FILE or -; null removes
+    /// A merge patch: JSON, @FILE or -; null removes a field
     #[arg(long, value_name = "JSON", required_unless_present = "state")]
     patch: Option<String>,
-    /// What to replace whole fields by: JSON, @FILE or -
+    /// Whole fields to replace: JSON, @FILE or -
     #[arg(long, value_name = "JSON", conflicts_with = "patch")]
     state: Option<String>,
-    /// Why
+    /// The reason, recorded in the history
     #[arg(long)]
     note: Option<String>,
     #[command(flatten)]

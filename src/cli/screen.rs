@@ -1,4 +1,5 @@
-//! What may be a terminal: it shows what others wrote, and obeys nothing but our own styles.
+//! Output that may go to a terminal: texts of others are shown, never obeyed. Only refiner's own
+//! styles reach the terminal as escape sequences.
 
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -9,12 +10,12 @@ use anstream::{AutoStream, ColorChoice};
 use super::output::Color;
 use crate::model::visible::{self, Form};
 
-/// The sequences of our styles; the first one ends each of them.
+/// The escape sequences of refiner's styles. The first one ends each style.
 static SEQUENCES: [&str; 6] =
     ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[32m", "\u{1b}[31m", "\u{1b}[33m"];
 
-/// A style of ours. `{STYLE}` begins it and `{STYLE:#}` ends it, as an argument of what is written to a
-/// [`Screen`]. In a string that is written later it is a text as any other, and is seen as such.
+/// A style. `{STYLE}` begins it and `{STYLE:#}` ends it, as a format argument of a write to a
+/// [`Screen`]. In a string that is written later, the sequence is escaped like any other text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style(usize);
 
@@ -30,25 +31,25 @@ impl fmt::Display for Style {
     }
 }
 
-/// Returns whether bytes are a style of ours: the very ones of the table, not some that are equal.
-/// Formatting hands them on as they are, so no state can have any.
+/// Returns whether bytes are a refiner style: a slice of the table itself, not an equal copy.
+/// Formatting passes the slice on unchanged, so no stored text can forge a style.
 fn is_style(bytes: &[u8]) -> bool {
     SEQUENCES.iter().any(|sequence| std::ptr::eq(sequence.as_bytes(), bytes))
 }
 
-/// A stream to which texts of others are written. On a terminal, characters that it would obey are made
-/// visible; anywhere else each byte arrives as it is. Styles are left out where no colours are wanted.
+/// A stream for texts of others. On a terminal, control characters are made visible. Elsewhere each
+/// byte stays unchanged. Without colours, styles are removed.
 ///
-/// A character must not be divided between two writes.
+/// A character must not be split between two writes.
 pub(super) struct Screen<W: Write> {
     stream: W,
     coloured: bool,
-    /// How to write what a terminal would obey. `None` where there is no terminal.
+    /// How to escape control characters. `None` if the stream is not a terminal.
     form: Option<Form>,
 }
 
 impl<W: RawStream + AsLockedWrite> Screen<AutoStream<W>> {
-    /// Takes a stream of the process.
+    /// Wraps a stream of the process.
     pub(super) fn of(stream: W, color: Color, form: Form) -> Self {
         let choice = match color {
             Color::Always => ColorChoice::Always,
@@ -57,7 +58,7 @@ impl<W: RawStream + AsLockedWrite> Screen<AutoStream<W>> {
         };
         let coloured = choice != ColorChoice::Never;
         let form = stream.is_terminal().then_some(form);
-        // Not `Never`, with which bytes of a file that happen to be a sequence would be left out.
+        // Not `Never`, which would also remove escape sequences from a file's own bytes.
         let choice = if coloured { choice } else { ColorChoice::AlwaysAnsi };
         Self { stream: AutoStream::new(stream, choice), coloured, form }
     }
@@ -85,7 +86,7 @@ pub(super) fn plain_errors() -> impl Write {
     Screen::of(io::stderr(), Color::Never, Form::Text)
 }
 
-/// Writes to standard error, at once. It may be closed; there is nobody to tell then.
+/// Writes to standard error at once. Ignores a closed standard error.
 pub(super) fn write_errors(color: Color, text: fmt::Arguments<'_>) {
     let Screen { stream, coloured, form } = Screen::of(io::stderr(), color, Form::Text);
     let mut screen = Screen { stream: BufWriter::new(stream), coloured, form };
@@ -101,7 +102,7 @@ pub(super) fn shows_errors() -> bool {
 mod tests {
     use super::*;
 
-    /// What arrives of a hostile text in a style.
+    /// Returns the output of a hostile text in a style.
     fn arrives(coloured: bool, form: Option<Form>) -> String {
         let hostile = String::from("\u{1b}[1m");
         let mut screen = Screen { stream: Vec::new(), coloured, form };

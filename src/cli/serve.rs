@@ -11,32 +11,32 @@ use crate::service::{Service, Tokens};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {
-    /// The tools that hosts see: all, core, pmpo, or their names with commas between them
+    /// The tools that hosts see: all, core, pmpo, or comma-separated names
     #[arg(long, value_name = "SET", default_value = "all")]
     tools: ToolSet,
-    /// Serve over HTTP at this address, as 127.0.0.1:8977; port 0 takes any that is free
+    /// Serve over HTTP on this address, such as 127.0.0.1:8977; port 0 selects a free port
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     http: Option<SocketAddr>,
     #[command(flatten)]
     network: Network,
 }
 
-/// What goes with an address only.
+/// Options that need an address.
 #[derive(Debug, clap::Args)]
 struct Network {
-    /// Ask for a token on this machine too; elsewhere one is always asked for
+    /// Require a token on a loopback address too; other addresses always require one
     #[arg(long, requires = "http")]
     require_token: bool,
-    /// Speak HTTP+SSE of 2024-11-05 too, at /sse
+    /// Also serve HTTP+SSE of revision 2024-11-05, at /sse
     #[arg(long, requires = "http")]
     sse: bool,
-    /// A name that clients may ask for, beside localhost and the address; may be repeated
+    /// A host name that the server answers for, beside localhost and the address; may be repeated
     #[arg(long, value_name = "HOST", requires = "http")]
     allow_host: Vec<String>,
-    /// A site whose pages may use the server, as https://app.example; may be repeated
+    /// A web origin whose pages may use the server, such as https://app.example; may be repeated
     #[arg(long, value_name = "ORIGIN", requires = "http")]
     allow_origin: Vec<String>,
-    /// The certificate to speak TLS with, and those that vouch for it, in PEM
+    /// The TLS certificate chain, in PEM
     #[arg(long, value_name = "FILE", requires_all = ["http", "tls_key"])]
     tls_cert: Option<PathBuf>,
     /// The certificate's private key, in PEM
@@ -45,7 +45,7 @@ struct Network {
 }
 
 impl Serve {
-    /// Returns whether many clients are served at once.
+    /// Returns whether the server has many clients at once.
     pub(super) fn is_for_many(&self) -> bool {
         self.http.is_some()
     }
@@ -66,7 +66,7 @@ impl Serve {
                 context.output.complain(format_args!("listening on {}", bound.url()));
                 if in_clear {
                     context.output.say(
-                        "warning: without --tls-cert, every machine on the way can read the tokens",
+                        "warning: without --tls-cert, anyone on the network path can read the tokens",
                     );
                 }
                 service.deliver_in_background();
@@ -95,8 +95,8 @@ impl Network {
     }
 }
 
-/// Returns who is let in: who bears a token of the user's for this workspace, and anybody else where
-/// none is required.
+/// Returns the authorization check: it accepts the user's tokens for this workspace, and requests
+/// without a token if none is required.
 fn authorize(tokens: Option<Tokens>, required: bool) -> Result<Authorize, Failure> {
     match tokens {
         Some(tokens) => Ok(http::bearers(tokens, required)),
@@ -117,7 +117,7 @@ async fn serve(
     let handler = move || server.for_connection(ended.clone());
     let stopped = async move {
         stop.notified().await;
-        // Nobody waits for a person any more.
+        // Ends every question that still waits for a person.
         ending.send_replace(true);
     };
     bound.serve(handler, stopped).await.map_err(|error| Failure::Other(error.into()))
@@ -132,24 +132,24 @@ fn failure(error: StartError) -> Failure {
     }
 }
 
-/// Returns whether others than this machine can reach an address.
+/// Returns whether other machines can reach an address.
 fn is_reachable(address: SocketAddr) -> bool {
     !address.ip().is_loopback()
 }
 
-/// Reads an address. `localhost` is the one that every machine has.
+/// Parses an address. `localhost` means 127.0.0.1.
 fn address(text: &str) -> Result<SocketAddr, String> {
     let local = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
     let address = local.as_deref().unwrap_or(text).parse();
-    address.map_err(|_| "an address is an IP address and a port, as 127.0.0.1:8977".to_owned())
+    address.map_err(|_| "expected an IP address and a port, such as 127.0.0.1:8977".to_owned())
 }
 
-/// Returns a set of tools as it was given, if there is such a set.
+/// Checks a set of tools, and returns it as given.
 pub(super) fn checked_tools(given: &str) -> Result<String, String> {
     given.parse::<ToolSet>().map(|_| given.to_owned())
 }
 
-/// Notifies when the process is asked to end.
+/// Notifies `stop` when the process receives a signal to end.
 async fn stop_on_signal(stop: Arc<Notify>) {
     #[cfg(unix)]
     {

@@ -10,13 +10,13 @@ pub(super) struct Show {
     /// An earlier version or a checkpoint id
     #[arg(long, value_name = "VERSION")]
     at: Option<String>,
-    /// A JSON Pointer into the document; may be given several times
+    /// A JSON Pointer into the document; may be repeated
     #[arg(long, value_name = "POINTER")]
     select: Vec<String>,
     /// The whole document
     #[arg(long)]
     full: bool,
-    /// The present phase's prompt
+    /// The prompt of the current phase
     #[arg(long)]
     prompt: bool,
 }

@@ -19,34 +19,34 @@ pub(super) struct TokenCommand {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Make a token for this workspace, and show it this once
+    /// Create a token for this workspace and print it once
     Create(Create),
-    /// List your tokens, of all workspaces
+    /// List your tokens of all workspaces
     List,
-    /// Take a token back
+    /// Revoke a token
     Revoke(Revoke),
 }
 
 #[derive(Debug, clap::Args)]
 struct Create {
-    /// Whose it is, such as laptop
+    /// A name for the token, such as laptop
     #[arg(long)]
     name: String,
-    /// What it lets its bearer do: read, write (and read), approve
+    /// What the token allows: read, write (includes read), approve
     #[arg(long, value_name = "SCOPES", value_delimiter = ',', default_value = "read,write")]
     scope: Vec<Scope>,
-    /// After how long it is over: 12h, 30d, 8w, or never
+    /// The token's lifetime: 12h, 30d, 8w, or never
     #[arg(long, value_name = "TIME", default_value = "90d")]
     expires: Lifetime,
 }
 
 #[derive(Debug, clap::Args)]
 struct Revoke {
-    /// Its id, as the list has it
+    /// The token's id, from `refiner token list`
     id: String,
 }
 
-/// How long a token is good for, in milliseconds. `None` for ever.
+/// A token's lifetime in milliseconds. `None` means that it does not expire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Lifetime(Option<i64>);
 
@@ -68,14 +68,14 @@ impl FromStr for Lifetime {
                 Ok(Self(Some(millis)))
             }
             _ => Err(format!(
-                "a time such as 12h, 30d or 8w is needed, {} days at most, or never",
+                "expected a lifetime such as 12h, 30d or 8w, at most {} days, or never",
                 limits::TOKEN_DAYS_MAX
             )),
         }
     }
 }
 
-/// A token as it is shown: without its secret, and without what is kept of that.
+/// A token as shown: without its secret or the secret's digest.
 #[derive(Debug, Serialize)]
 struct Shown<'a> {
     id: &'a str,
@@ -107,13 +107,13 @@ impl<'a> Shown<'a> {
     fn end(&self) -> String {
         match self.expires {
             None => "never".to_owned(),
-            Some(at) if self.expired => format!("{at} (over)"),
+            Some(at) if self.expired => format!("{at} (expired)"),
             Some(at) => at.to_string(),
         }
     }
 }
 
-/// A token that was just made.
+/// A new token.
 #[derive(Debug, Serialize)]
 struct Created<'a> {
     #[serde(flatten)]
@@ -148,7 +148,7 @@ impl Create {
         let Shown { id, workspace, .. } = &created.shown;
         context.output.say(format_args!(
             "{GOOD}{}{GOOD:#} for {workspace}; expires: {}\n\
-             It is shown this once, and kept nowhere. Take it back with: {BOLD}refiner token revoke {id}{BOLD:#}",
+             Copy it now: it is not stored and not shown again. Revoke it with: {BOLD}refiner token revoke {id}{BOLD:#}",
             created.shown.scopes(),
             created.shown.end()
         ));
@@ -156,10 +156,10 @@ impl Create {
     }
 }
 
-/// Whoever has such a token decides as the person does, so a person makes it.
+/// Asks the person for consent, because a program with such a token decides in the person's place.
 fn agreed() -> Result<(), Failure> {
     let question =
-        "Whoever has this token decides what only you may decide. Keep it where no agent can read.";
+        "A program with this token can approve in your place. Keep it where no agent can read it.";
     match asked(&question) {
         true => Ok(()),
         false => Err(Failure::Refused(Refusal::ApprovalRequired {
@@ -181,7 +181,7 @@ impl Revoke {
 fn list(tokens: &Tokens, context: &Context) -> Result<(), Failure> {
     let tokens = tokens.list()?;
     if tokens.is_empty() {
-        context.output.say("No tokens. `refiner token create --name NAME` makes one.");
+        context.output.say("No tokens. Create one with `refiner token create --name NAME`.");
     }
     let shown: Vec<Shown<'_>> = tokens.iter().map(Shown::of).collect();
     context.output.answer(&serde_json::json!({ "tokens": shown }), |page, _| {
@@ -197,33 +197,34 @@ fn list(tokens: &Tokens, context: &Context) -> Result<(), Failure> {
     })
 }
 
-/// There is nowhere to look for tokens.
+/// Returns the failure that no folder for tokens is known.
 pub(super) fn no_folder() -> Failure {
-    Failure::Usage("there is no folder to keep tokens in: set XDG_CONFIG_HOME or HOME".into())
+    Failure::Usage("no folder for tokens: set XDG_CONFIG_HOME or HOME".into())
 }
 
-/// Returns what tokens call the workspace of a project: its folder, by the one path that leads there
-/// without links. A database's namespace will have another beginning.
+/// Returns the workspace id in tokens: the project's folder, as its canonical path. The namespace
+/// of a database will have another prefix.
 pub(super) fn workspace(project: &Path) -> String {
     match project.to_str() {
         Some(path) => format!("folder:{path}"),
-        // In quotes and with escapes, as no other folder is written.
+        // The quoted form cannot equal the path of another folder.
         None => format!("folder:{project:?}"),
     }
 }
 
-/// Asks for the token that proves a decision, where the user's configuration wants one.
+/// Asks for the token that proves a decision, if the user's configuration requires one.
 ///
-/// It is typed at the terminal and not shown; there is no option, variable or file for it, since an
-/// agent with a shell would find it there. Each run has one try, and a token has 256 random bits.
+/// The person types it at the terminal without echo. No option, variable or file can contain it,
+/// because an agent with a shell could read it there. Each run allows one try, and a token has 256
+/// random bits.
 pub(super) fn proof(context: &Context) -> Result<Option<Grant>, Failure> {
     let Some(tokens) = context.tokens.as_ref().filter(|_| context.service.wants_a_token()) else {
         return Ok(None);
     };
-    let typed = rpassword::prompt_password("A token with the scope approve (it is not shown): ");
+    let typed = rpassword::prompt_password("Token with the scope approve (input is hidden): ");
     let typed = typed.map_err(|error| Refusal::NotApproved {
-        message: format!("no token was typed: {error}"),
-        hint: "nothing was written: run it again at a terminal".into(),
+        message: format!("cannot read the token: {error}"),
+        hint: "nothing was written: run the command again at a terminal".into(),
     })?;
     Ok(Some(tokens.check(typed.trim())?))
 }

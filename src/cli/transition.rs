@@ -9,22 +9,22 @@ pub(super) struct Transition {
     name: String,
     /// The event, such as complete or stop
     event: String,
-    /// The phase it should be in
+    /// The phase that you expect; another phase is refused
     #[arg(long)]
     phase: Option<String>,
     /// What the phase produced: JSON, @FILE or -
     #[arg(long, value_name = "JSON")]
     result: Option<String>,
-    /// Why
+    /// The reason, recorded in the history
     #[arg(long)]
     reason: Option<String>,
-    /// What it cost
+    /// The cost of the phase
     #[arg(long)]
     cost: Option<f64>,
-    /// How long it took
+    /// The duration of the phase
     #[arg(long, value_name = "SECONDS")]
     time_seconds: Option<f64>,
-    /// Only say what would happen
+    /// Show what would happen, and write nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -54,7 +54,7 @@ impl Transition {
         let answer = with_person(context, &pending, send).await?;
         context.output.warn(&answer.briefing);
         context.output.answer(&answer, |page, answer| {
-            let would = if answer.dry_run == Some(true) { "would go: " } else { "" };
+            let would = if answer.dry_run == Some(true) { "dry run: " } else { "" };
             writeln!(page, "{would}{} → {}", answer.from, answer.to)?;
             if let Some(decision) = &answer.decision {
                 writeln!(page, "{}: {}", decision.decision, decision.reason)?;

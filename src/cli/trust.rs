@@ -1,4 +1,5 @@
-//! `refiner trust`: what a project brings does nothing until its user trusts it.
+//! `refiner trust`: a project's own hooks, workflows and commands run only after the user trusts
+//! them.
 
 mod owner;
 mod shown;
@@ -19,21 +20,21 @@ use crate::workspace::{self, Trusted, layout};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Trust {
-    /// Trust the other user to whom the project's .refiner folder belongs
+    /// Trust the other user who owns the project's .refiner folder
     #[arg(long)]
     owner: bool,
-    /// Take back all that you trusted here; with --owner only that
+    /// Revoke all trust for this project; with --owner, only trust in the owner
     #[arg(long)]
     revoke: bool,
 }
 
-/// What a project brings that a person decides about.
+/// The parts of a project that need a person's trust.
 struct Brought {
     triggers: Option<ProjectTriggers>,
     waiting: Waiting,
 }
 
-/// What a person agreed to.
+/// The kinds that a person agreed to.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Agreed {
     triggers: bool,
@@ -41,37 +42,37 @@ struct Agreed {
     commands: bool,
 }
 
-/// What `refiner trust` answers.
+/// The answer of `refiner trust`.
 #[derive(Debug, Serialize)]
 struct Answer {
     /// The project's folder.
     project: PathBuf,
-    /// Its hooks, if it has any.
+    /// The project's hooks, if it has any.
     hooks: Option<ProjectTriggers>,
-    /// What is trusted now.
+    /// The trusted parts.
     trusted: Trusted,
-    /// What still waits.
+    /// The parts that are not trusted.
     waiting: Waiting,
 }
 
-/// What `refiner trust --revoke` answers.
+/// The answer of `refiner trust --revoke`.
 #[derive(Debug, Serialize)]
 struct Revoked {
     /// The project's folder.
     project: PathBuf,
-    /// What was trusted before.
+    /// The formerly trusted parts.
     revoked: Trusted,
 }
 
 impl Trust {
-    /// Returns whether it is done without the workspace's files: they are not opened before their
-    /// owner is trusted, and taking back needs none of them.
+    /// Returns whether the subcommand opens no workspace files. They stay closed until their owner
+    /// is trusted, and revoking needs none of them.
     pub(super) fn needs_no_workspace(&self) -> bool {
         self.owner || self.revoke
     }
 
-    /// Trusts an owner, which a person at a terminal decides, or takes back what was trusted, which
-    /// needs no decision.
+    /// Trusts an owner after a person agrees at a terminal, or revokes trust, which needs no
+    /// decision.
     pub(super) fn run_without_workspace(
         &self,
         folder: &Path,
@@ -93,13 +94,12 @@ impl Trust {
         trust.change(revoke).map_err(unusable)?;
         let answer = Revoked { project: trust.project().map_err(unusable)?, revoked };
         context.output.answer(&answer, |page, answer| {
-            let what = if only_owner { "the owner of" } else { "what" };
-            let end = if only_owner { "" } else { " brings" };
-            writeln!(page, "{what} {:?}{end} is not trusted", answer.project)
+            let what = if only_owner { "the owner of" } else { "the content of" };
+            writeln!(page, "{what} {:?} is no longer trusted", answer.project)
         })
     }
 
-    /// Shows what waits, kind by kind, and trusts what a person at a terminal agrees to.
+    /// Shows each kind that is not trusted, and trusts what a person at a terminal agrees to.
     pub(super) async fn run(self, global: &Global, context: &Context) -> Result<(), Failure> {
         let workspace = workspace(global)?;
         let trust = workspace::Trust::new(project::user_folder(), workspace.project());
@@ -132,21 +132,22 @@ impl Brought {
         self.triggers.as_ref().is_some_and(|triggers| !triggers.trusted)
     }
 
-    /// Shows each kind that waits and asks about it. Without a terminal it is only shown.
+    /// Shows each kind that is not trusted and asks about it. Without a terminal, only shows it.
     fn ask(&self, project: &Path, context: &Context) -> Agreed {
         let Waiting { workflows, commands, .. } = &self.waiting;
         let mut agreed = Agreed::default();
         if let Some(triggers) = self.triggers.as_ref().filter(|triggers| !triggers.trusted) {
             shown::triggers(triggers, project, context);
-            agreed.triggers = asked(&format_args!("Let {} do this?", layout::TRIGGERS));
+            agreed.triggers =
+                asked(&format_args!("Allow the hooks in {} to do this?", layout::TRIGGERS));
         }
         if !workflows.is_empty() {
             shown::workflows(workflows, project, context);
-            agreed.workflows = asked(&"Let artifacts of this project run these workflows?");
+            agreed.workflows = asked(&"Allow artifacts of this project to use these workflows?");
         }
         if !commands.is_empty() {
             shown::commands(commands, project, context);
-            agreed.commands = asked(&"Let checks of this project run these commands?");
+            agreed.commands = asked(&"Allow checks of this project to run these commands?");
         }
         agreed
     }
@@ -166,7 +167,7 @@ impl Brought {
         })
     }
 
-    /// Adds what a person agreed to: what they were shown, and nothing that came since.
+    /// Adds what a person agreed to: only what was shown, not later changes.
     fn take_into(&self, trusted: &mut Trusted, agreed: &Agreed) {
         if let Some(triggers) = self.triggers.as_ref().filter(|_| agreed.triggers) {
             trusted.triggers = Some(triggers.digest);
@@ -193,8 +194,8 @@ async fn answer(context: &Context, hooks: &Hooks, trusted: Trusted) -> Result<()
     };
     if answer.hooks.is_none() && answer.waiting.is_empty() && !answer.trusted.is_something() {
         return Err(Failure::Refused(Refusal::NotFound {
-            what: "hook, workflow or command of the project's own to trust".into(),
-            hint: "what the project brings later does nothing until refiner trust shows it".into(),
+            what: "hook, workflow or command of this project that needs trust".into(),
+            hint: "if the project adds one later, run refiner trust to review it".into(),
         }));
     }
     context.output.answer(&answer, |page, answer| {
@@ -210,21 +211,23 @@ async fn answer(context: &Context, hooks: &Hooks, trusted: Trusted) -> Result<()
         )?;
         let waits = answer.waiting.workflows.len() + answer.waiting.commands.len();
         if waits > 0 {
-            writeln!(page, "{waits} more wait: refiner trust shows them again")?;
+            writeln!(page, "{waits} more are not trusted: run refiner trust to review them again")?;
         }
         Ok(())
     })
 }
 
 fn unusable(error: io::Error) -> Failure {
-    Failure::Other(anyhow::Error::from(error).context("what you trust cannot be kept or read"))
+    Failure::Other(
+        anyhow::Error::from(error).context("the list of trusted content cannot be read or written"),
+    )
 }
 
 fn failure(error: io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::InvalidData => Failure::Refused(Refusal::argument(
             format!("{}: {error}", layout::TRIGGERS),
-            "mend the file first",
+            "correct the file first",
         )),
         _ => Failure::Other(error.into()),
     }

@@ -1,4 +1,4 @@
-//! What subcommands that write have in common.
+//! Shared code of subcommands that write.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
@@ -7,26 +7,26 @@ use crate::model::gate::{Asking, Question};
 use crate::model::{Name, Refusal, Version};
 use crate::service::{Caller, Consent};
 
-/// Options of every subcommand that writes.
+/// Options of each subcommand that writes.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Writing {
-    /// Refuse if another version is the newest
+    /// Refuse the call if the newest version is another one
     #[arg(long, value_name = "VERSION")]
     pub(super) expected_version: Option<Version>,
-    /// The same key with the same call is done once
+    /// A repeated call with this key takes effect once
     #[arg(long, value_name = "KEY")]
     pub(super) idempotency_key: Option<String>,
 }
 
-/// Options of the subcommands that take an artifact's work away.
+/// Options of the subcommands that remove an artifact's work.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Removing {
     /// The artifact
     pub(super) name: String,
-    /// The name again, to be sure; you are asked all the same
+    /// The name again, as a safeguard; you still have to confirm at the terminal
     #[arg(long, value_name = "NAME")]
     confirm: Option<String>,
-    /// Why; kept with the decision
+    /// The reason, recorded with the decision
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
@@ -34,12 +34,13 @@ pub(super) struct Removing {
 }
 
 impl Removing {
-    /// Returns the name that confirms it: whoever sits there is asked, and need not type it twice.
+    /// Returns the name that confirms the removal. It is optional, because the person at the
+    /// terminal is asked anyway.
     pub(super) fn confirm(&self) -> String {
         self.confirm.as_ref().unwrap_or(&self.name).clone()
     }
 
-    /// Returns what is to be decided.
+    /// Returns the decision that the call needs.
     pub(super) fn pending<'a>(&'a self, name: &'a Name) -> PendingDecision<'a> {
         PendingDecision { name, event: None, words: self.reason.as_deref() }
     }
@@ -50,20 +51,20 @@ pub(super) fn name(given: &str) -> Result<Name, Failure> {
     Name::parse(given).map_err(Failure::from)
 }
 
-/// What somebody is about to do, which may need a person's decision.
+/// A call that may need a person's decision.
 #[derive(Debug)]
 pub(super) struct PendingDecision<'a> {
     /// The artifact.
     pub(super) name: &'a Name,
-    /// The event that is sent, if one is.
+    /// The event to send, if any.
     pub(super) event: Option<&'a str>,
-    /// What whoever sits there gave as the reason.
+    /// The reason that the person gave.
     pub(super) words: Option<&'a str>,
 }
 
-/// Does something, and where that needs a person's decision, asks for it at the terminal.
+/// Makes a call, and if it needs a person's decision, asks for it at the terminal.
 ///
-/// Without a terminal nobody is asked, and the refusal stands: a script is no person.
+/// Without a terminal it does not ask and returns the refusal, because a script is not a person.
 pub(super) async fn with_person<T>(
     context: &Context,
     pending: &PendingDecision<'_>,
@@ -87,8 +88,8 @@ pub(super) async fn with_person<T>(
     }
 }
 
-/// Returns the caller with what a person agreed to, and with the token that proves it where the
-/// user's configuration wants one.
+/// Returns the caller with the person's consent, and with the token that proves it if the user's
+/// configuration requires one.
 fn proven(context: &Context, consent: Consent) -> Result<Caller, Failure> {
     let caller = context.caller.clone();
     Ok(match token::proof(context)? {
@@ -101,20 +102,20 @@ fn at_a_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Shows what is decided and asks at the terminal. Only a typed `yes` counts.
+/// Shows the question at the terminal. Only a typed `yes` counts as consent.
 pub(super) fn asked(question: &dyn std::fmt::Display) -> bool {
     if !at_a_terminal() {
         return false;
     }
     let (stdin, mut stderr) = (std::io::stdin(), screen::plain_errors());
     let mut answer = String::new();
-    let asked = write!(stderr, "{question}\nType yes to go on: ").and_then(|()| stderr.flush());
+    let asked = write!(stderr, "{question}\nType yes to continue: ").and_then(|()| stderr.flush());
     asked.and_then(|()| stdin.lock().read_line(&mut answer)).is_ok() && answer.trim() == "yes"
 }
 
 fn declined(question: &Question) -> Refusal {
     Refusal::NotApproved {
         message: format!("you did not agree to this: {}", question.what),
-        hint: "nothing was written: run it again and type yes to agree".into(),
+        hint: "nothing was written: run the command again and type yes to agree".into(),
     }
 }

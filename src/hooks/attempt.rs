@@ -1,4 +1,4 @@
-//! One attempt to do what a trigger says.
+//! One attempt to run a trigger's target.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,42 +9,42 @@ use super::event::Event;
 use super::trigger::{Filled, Target, Trigger};
 use super::{command, webhook};
 
-/// Bytes of a target's output that are kept.
+/// Limit on the stored bytes of a target's output.
 pub(super) const OUTPUT_BYTES_MAX: usize = 2 << 10;
 
-/// What came of an attempt.
+/// The result of an attempt.
 #[derive(Debug, Default, PartialEq, Serialize)]
 pub(super) struct Attempted {
-    /// Whether it did what it should.
+    /// Whether the attempt succeeded.
     #[serde(skip)]
     pub(super) done: bool,
-    /// What a command ended with.
+    /// The exit code of a command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) exit_code: Option<i32>,
-    /// What a web server answered with.
+    /// The HTTP status of a webhook.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) status: Option<u16>,
-    /// The end of what it printed or answered.
+    /// The end of the output or answer.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) output: String,
-    /// Why it failed, where neither of the numbers says it.
+    /// Why the attempt failed, if neither number tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
 }
 
 impl Attempted {
-    /// An attempt that failed before anything was done.
+    /// Returns the result of an attempt that failed with a reason.
     pub(super) fn failed(reason: impl Into<String>) -> Self {
         Self { reason: Some(reason.into()), ..Self::default() }
     }
 
-    /// An attempt that took too long.
+    /// Returns the result of an attempt that exceeded its time limit.
     pub(super) fn timed_out(timeout: Duration) -> Self {
-        Self::failed(format!("not done within {} s", timeout.as_secs()))
+        Self::failed(format!("timed out after {} s", timeout.as_secs()))
     }
 }
 
-/// Does what a trigger says, once.
+/// Runs a trigger's target once.
 pub(super) async fn attempt(
     trigger: &Trigger,
     filled: &Filled,
@@ -56,12 +56,12 @@ pub(super) async fn attempt(
         (Filled::Webhook(url), Target::Webhook { headers, .. }) => {
             webhook::post(url, headers, event, trigger.timeout).await
         }
-        // The host is asked with every answer; there is nothing else to do.
+        // Every answer repeats the request to the host, so nothing is sent here.
         _ => Attempted { done: true, ..Attempted::default() },
     }
 }
 
-/// Returns the end of some bytes as text, not longer than what is kept.
+/// Returns the end of some bytes as text, up to the limit.
 pub(super) fn tail(bytes: &[u8]) -> String {
     let from = bytes.len().saturating_sub(OUTPUT_BYTES_MAX);
     String::from_utf8_lossy(&bytes[from..]).into_owned()

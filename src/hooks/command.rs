@@ -1,5 +1,5 @@
-//! Commands: a program with its arguments, never a shell. It gets the event on standard input and in
-//! its environment, and runs in the project's folder.
+//! Commands: a program with arguments, without a shell. The program gets the event on standard
+//! input and in its environment, and runs in the project's folder.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,10 +16,10 @@ use tokio::process::{Child, ChildStdin, Command};
 use super::attempt::{Attempted, OUTPUT_BYTES_MAX, tail};
 use super::event::Event;
 
-/// How long to read on after the program has ended, since what it started may hold its output open.
+/// How long to read after the program's end, because its child processes may hold its output open.
 const READING_ON: Duration = Duration::from_millis(500);
 
-/// Runs a command to its end, or kills it with everything that it started.
+/// Runs a command to its end, or kills it with all its child processes.
 pub(super) async fn run(
     items: &[String],
     event: &Event,
@@ -48,7 +48,7 @@ pub(super) async fn run(
         Ok(Err(error)) => Attempted { output: printed, ..Attempted::failed(error.to_string()) },
         Err(_) => {
             drop(group);
-            // It was killed, so this does not take long.
+            // The program was killed, so this ends soon.
             drop(child.wait().await);
             Attempted { output: printed, ..Attempted::timed_out(timeout) }
         }
@@ -65,7 +65,7 @@ fn spawn(items: &[String], event: &Event, project: &Path) -> io::Result<Child> {
     command.spawn()
 }
 
-/// A name is looked for in `PATH`; a relative path begins at the project's folder.
+/// Resolves a program: a name through `PATH`, a relative path from the project's folder.
 fn program(named: &str, project: &Path) -> PathBuf {
     match named.contains('/') {
         true => project.join(named),
@@ -73,7 +73,7 @@ fn program(named: &str, project: &Path) -> PathBuf {
     }
 }
 
-/// Feeds the program, reads what it prints and waits for its end.
+/// Writes the program's input, reads its output and waits for its end.
 async fn talk(
     child: &mut Child,
     event: &Event,
@@ -90,7 +90,7 @@ async fn talk(
     }
 }
 
-/// Writes the event. A program need not read it.
+/// Writes the event. The program need not read it.
 async fn feed(stdin: Option<ChildStdin>, event: &Event) {
     if let Some(mut stdin) = stdin {
         let line = format!("{}\n", json!(event));
@@ -98,7 +98,7 @@ async fn feed(stdin: Option<ChildStdin>, event: &Event) {
     }
 }
 
-/// Reads to the end, and keeps the last of it.
+/// Reads to the end, and returns the last bytes.
 async fn keep(from: Option<impl AsyncRead + Unpin>, output: &Mutex<Vec<u8>>) {
     let Some(mut from) = from else { return };
     let mut buffer = vec![0; 4 << 10];
@@ -110,7 +110,7 @@ async fn keep(from: Option<impl AsyncRead + Unpin>, output: &Mutex<Vec<u8>>) {
     }
 }
 
-/// A program with all that it started, killed when dropped.
+/// A program with its child processes. Dropping it kills them.
 struct Group(Option<u32>);
 
 impl Group {
@@ -118,7 +118,7 @@ impl Group {
         Self(child.id())
     }
 
-    /// Lets what the program started go on.
+    /// Leaves the child processes running.
     fn leave(mut self) {
         self.0 = None;
     }
@@ -130,7 +130,7 @@ impl Drop for Group {
         if let Some(id) = self.0.and_then(|id| i32::try_from(id).ok())
             && let Some(group) = rustix::process::Pid::from_raw(id)
         {
-            // It may have ended by itself.
+            // The program may have ended already.
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
     }
@@ -181,7 +181,7 @@ mod tests {
         let items = ["sh", "-c", script].map(str::to_owned);
         let event = event(LifecycleKind::OnPhaseStart, "plan");
         let late = run(&items, &event, folder.path(), Duration::from_secs(1)).await;
-        assert_eq!(late.reason.as_deref(), Some("not done within 1 s"));
+        assert_eq!(late.reason.as_deref(), Some("timed out after 1 s"));
         let child = std::fs::read_to_string(folder.path().join("child")).unwrap();
         let child = rustix::process::Pid::from_raw(child.trim().parse().unwrap()).unwrap();
         for _ in 0..500 {
@@ -190,10 +190,10 @@ mod tests {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("what the command started is still there");
+        panic!("a child process of the command still runs");
     }
 
-    /// A process that was killed may still wait to be collected.
+    /// Returns whether a process has ended. A killed process may still be a zombie.
     fn is_gone(id: rustix::process::Pid) -> bool {
         let state = std::fs::read_to_string(format!("/proc/{}/stat", id.as_raw_nonzero()));
         state.map_or(true, |state| state.contains(") Z "))

@@ -1,4 +1,4 @@
-//! Delivers the events of an artifact: entry by entry, event by event, to all triggers at once.
+//! Delivers the events of an artifact in order, each event to all triggers concurrently.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,42 +18,42 @@ use crate::model::{Entry, Name, Time, Version};
 use crate::storage::Provider;
 use crate::workspace::Workspace;
 
-/// Entries that are read at once.
+/// Entries per read.
 const ENTRIES_AT_ONCE: usize = 256;
-/// Triggers of one event that are tried at once.
+/// Limit on concurrent triggers of one event.
 const TRIGGERS_AT_ONCE: usize = 8;
-/// How long a pause between two attempts may become.
+/// Limit on the pause between two attempts.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
-/// What delivering needs. Exists while the right to deliver is held.
+/// The state of a delivery. Exists only while this process holds the delivery lock.
 pub(super) struct Deliverer<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) provider: &'a dyn Provider,
     pub(super) sources: &'a Sources,
     pub(super) now: fn() -> Time,
-    /// The project's folder, in which commands run.
+    /// The project's folder, the working directory of commands.
     pub(super) project: &'a Path,
-    /// Says that no attempt should begin after that long any more.
+    /// Returns whether it is too late to begin an attempt after this pause.
     pub(super) must_stop: &'a (dyn Fn(Duration) -> bool + Sync),
 }
 
-/// Whether everything was delivered, or delivering was stopped half-way.
+/// Whether the delivery finished or was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Delivered {
     Everything,
     NotAll,
 }
 
-/// Why an artifact's events could not be delivered now.
+/// Why an artifact's events could not be delivered.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error(transparent)]
     Storage(#[from] crate::storage::Error),
-    #[error("how far events were delivered cannot be kept: {0}")]
+    #[error("the delivery cursor cannot be stored: {0}")]
     Keeping(#[from] std::io::Error),
 }
 
-/// An event on its way to the triggers.
+/// An event in delivery.
 struct Delivery<'a> {
     event: &'a Event,
     loaded: &'a Arc<Loaded>,
@@ -61,7 +61,7 @@ struct Delivery<'a> {
 }
 
 impl Deliverer<'_> {
-    /// Delivers what of an artifact's events was not.
+    /// Delivers the undelivered events of an artifact.
     pub(super) async fn deliver(&self, name: &Name) -> Result<Delivered, Failure> {
         let progress = Progress::read(self.workspace, name)?;
         let (mut at, mut kept) = (progress.version, progress.version);
@@ -87,7 +87,7 @@ impl Deliverer<'_> {
         Ok(Delivered::Everything)
     }
 
-    /// Delivers the events of an entry. The progress is kept if there was anything to do.
+    /// Delivers the events of an entry. Stores the progress if there was any work.
     async fn deliver_entry(
         &self,
         name: &Name,
@@ -135,7 +135,7 @@ impl Deliverer<'_> {
         }
     }
 
-    /// Tries a trigger until it is done or has failed often enough.
+    /// Tries a trigger until it succeeds or its attempts are used up.
     async fn answer(&self, delivery: &Delivery<'_>, index: usize) -> Delivered {
         let (source, trigger) = &delivery.loaded.triggers[index];
         let before = hold(delivery.progress).attempts(delivery.event, *source, trigger);
@@ -182,12 +182,16 @@ impl Deliverer<'_> {
         Tried { attempt: number, outcome, duration_ms, attempted }
     }
 
-    /// Logs how an attempt went, and keeps that it was made.
+    /// Logs the result of an attempt, and stores the attempt count.
     async fn note(&self, delivery: &Delivery<'_>, index: usize, tried: Tried) -> Delivered {
         let (source, trigger) = &delivery.loaded.triggers[index];
         let event = delivery.event;
         if tried.outcome == DeliveryOutcome::PassedOver {
-            tracing::warn!(trigger = trigger.name, event = event.id, "a hook failed for good");
+            tracing::warn!(
+                trigger = trigger.name,
+                event = event.id,
+                "a hook failed in its last attempt"
+            );
         }
         let line = tried.line((self.now)(), event, *source, trigger);
         let attempts = Attempts { attempts: tried.attempt, over: tried.outcome.is_final() };
@@ -195,7 +199,7 @@ impl Deliverer<'_> {
         let progress = Arc::clone(delivery.progress);
         hold(&progress).note(event, *source, trigger, attempts);
         let kept = tokio::task::spawn_blocking(move || {
-            // Held so that of several triggers each adds its line and keeps what those before did.
+            // Locked, so that concurrent triggers do not overwrite each other's progress.
             let progress = hold(&progress);
             workspace.log_delivery(&line)?;
             progress.keep(&workspace, &name)
@@ -203,14 +207,14 @@ impl Deliverer<'_> {
         match kept.await {
             Ok(Ok(())) => Delivered::Everything,
             Ok(Err(error)) => {
-                tracing::warn!(%error, "what came of a hook cannot be kept");
+                tracing::warn!(%error, "the result of a hook cannot be stored");
                 Delivered::NotAll
             }
             Err(_) => Delivered::NotAll,
         }
     }
 
-    /// Keeps that everything up to a version was delivered.
+    /// Stores that every event up to a version is delivered.
     async fn advance(
         &self,
         name: &Name,
@@ -228,7 +232,7 @@ impl Deliverer<'_> {
     }
 }
 
-/// Fills in the target of a trigger, or says why nothing is tried.
+/// Renders the target of a trigger, or returns why the trigger is skipped.
 fn prepared(trigger: &Trigger, event: &Event) -> Result<Filled, Tried> {
     if let Some(unmet) = trigger.unmet(event) {
         let error = unmet.saw.get("error").and_then(serde_json::Value::as_str);
@@ -241,12 +245,12 @@ fn prepared(trigger: &Trigger, event: &Event) -> Result<Filled, Tried> {
     })
 }
 
-/// How long to wait after an attempt: twice as long after each.
+/// Returns the pause after an attempt. It doubles with each attempt.
 fn pause(trigger: &Trigger, attempt: u32) -> Duration {
     trigger.delay.saturating_mul(1 << (attempt - 1).min(16)).min(PAUSE_MAX)
 }
 
-/// Locks for a section that cannot panic half-way.
+/// Locks a value for a section that cannot panic half-way.
 fn hold(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
     progress.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! An event as its receivers see it.
+//! Events, as receivers see them.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::{Document, Entry, Name, Time, Version};
 
-/// What happened to an artifact, with what a receiver needs to decide what to do.
+/// A lifecycle event of an artifact, with the facts that a receiver needs.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Event {
-    /// The same for every delivery of it, and for no other event of the workspace. An event may be
-    /// delivered more than once, and is recognized by this.
+    /// The event's id, unique in the workspace and the same for every delivery. An event may be
+    /// delivered more than once, and a receiver recognizes it by the id.
     pub(super) id: String,
     pub(super) event: LifecycleKind,
     pub(super) artifact: Name,
@@ -25,7 +25,7 @@ pub(super) struct Event {
     pub(super) detail: Option<Value>,
 }
 
-/// The names by which conditions and targets know the parts of an event.
+/// The variables of conditions and targets.
 const VARIABLES: [&str; 12] = [
     "id",
     "event",
@@ -41,7 +41,7 @@ const VARIABLES: [&str; 12] = [
     "detail",
 ];
 
-/// The parts of an event that are short texts or numbers, and go into the environment of a command.
+/// The variables in the environment of a command: short texts and numbers.
 const ENVIRONMENT: [(&str, &str); 11] = [
     ("REFINER_EVENT_ID", "id"),
     ("REFINER_EVENT_NAME", "event"),
@@ -56,14 +56,14 @@ const ENVIRONMENT: [(&str, &str); 11] = [
     ("REFINER_EVENT_CONTENT_TYPE", "content_type"),
 ];
 
-/// Returns whether conditions and targets may use a name.
+/// Returns whether conditions and targets have a variable of this name.
 pub(super) fn is_variable(name: &str) -> bool {
     VARIABLES.contains(&name)
 }
 
 impl Event {
-    /// Returns the events of an entry. `document` is that of its version, or of a later one of the
-    /// same cycle.
+    /// Returns the events of an entry. `document` is the document of its version, or of a later
+    /// version in the same cycle.
     pub(super) fn all_of(entry: &Entry, document: &Document) -> Vec<Self> {
         let events = entry.events.iter().enumerate();
         events.map(|(index, event)| Self::new(entry, index, event, document)).collect()
@@ -87,13 +87,13 @@ impl Event {
         }
     }
 
-    /// Returns the name of its kind, as triggers use it.
+    /// Returns the name of the event's kind in triggers.
     pub(super) fn kind(&self) -> String {
         text(&json!(self.event))
     }
 
-    /// Returns what conditions and targets see: what is absent is empty, so that asking for it is no
-    /// error.
+    /// Returns the variables for conditions and targets. An absent value is empty, so its use is
+    /// not an error.
     pub(super) fn facts(&self) -> Value {
         let mut facts = json!(self);
         for (name, absent) in
@@ -106,11 +106,11 @@ impl Event {
         facts
     }
 
-    /// Returns the variables that a command gets.
+    /// Returns the environment variables of a command.
     pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
         let facts = self.facts();
         let variable = |(variable, part): (&'static str, &str)| {
-            // No text with a NUL can be in an environment.
+            // An environment variable cannot contain NUL.
             (variable, text(&facts[part]).replace('\0', ""))
         };
         ENVIRONMENT.into_iter().map(variable).collect()
@@ -125,7 +125,7 @@ fn text(value: &Value) -> String {
 pub(super) mod tests {
     use super::*;
 
-    /// An event with nothing that is optional.
+    /// Returns an event without optional parts.
     pub(in crate::hooks) fn event(kind: LifecycleKind, phase: &str) -> Event {
         Event {
             id: "a@3.0".into(),

@@ -1,12 +1,12 @@
-//! Hooks: what is done about the lifecycle events of a workspace's artifacts.
+//! Hooks: actions on lifecycle events of a workspace's artifacts.
 //!
-//! Events are part of the entries that caused them. This layer delivers them to the triggers that
-//! are in force: a command that is run, a webhook that is posted to, or something that the host is
-//! asked to do. Delivery is at least once, in the order of the journal, and never in the way of an
-//! answer: what is to deliver is read from the journal, beginning at a durable cursor.
+//! The journal entry that causes an event contains it. This layer delivers events to the active
+//! triggers: it runs a command, posts to a webhook, or asks the host to act. Delivery is at least
+//! once, in journal order, and never delays an answer: events are read from the journal, beginning
+//! at a durable cursor.
 //!
-//! Whatever runs a program or calls out comes from the user's own configuration, or from the project
-//! after the user has trusted it word for word. No tool call can write either.
+//! Every trigger comes from the user's own configuration, or from a project file whose exact
+//! content the user trusts. No tool call can write either.
 
 mod attempt;
 mod command;
@@ -42,14 +42,14 @@ use crate::model::{Name, Time, Version};
 use crate::storage::{self, Finding, Provider};
 use crate::workspace::{DeliveryLock, Undelivered, Workspace};
 
-/// How long a server that ends goes on delivering. A host does not wait for long.
+/// How long a server that shuts down continues to deliver. Hosts do not wait long.
 const SERVER_PATIENCE: Duration = Duration::from_secs(2);
-/// How long a command of the command line goes on beginning new attempts.
+/// How long a subcommand begins new attempts.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(10);
-/// How long to wait for who delivers while the first cursors are made.
+/// How long to wait for another process's delivery lock before the first cursors are created.
 const BEGINNING_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Artifacts of which the versions are asked for at once.
+/// Artifacts per listing.
 const NAMES_AT_ONCE: usize = 1000;
 
 /// The hooks of a workspace.
@@ -67,9 +67,9 @@ struct Inner {
     pending: Mutex<Pending>,
     woken: Notify,
     requests: Requests,
-    /// The task that delivers while a server runs.
+    /// The delivery task of a running server.
     background: Mutex<Option<JoinHandle<()>>>,
-    /// When no new attempt may begin any more.
+    /// The time after which no new attempt begins.
     stop_at: OnceLock<Instant>,
 }
 
@@ -80,8 +80,8 @@ impl fmt::Debug for Inner {
 }
 
 impl Hooks {
-    /// Makes the hooks of a workspace for the events of what a provider keeps. `user` is the folder of the
-    /// user's own configuration: without one nothing can be trusted, and there are no hooks.
+    /// Creates the hooks of a workspace, for the events in a provider. `user` is the folder of the
+    /// user's own configuration. Without it nothing can be trusted, so there are no hooks.
     pub fn new(
         workspace: Workspace,
         provider: Arc<dyn Provider>,
@@ -104,13 +104,13 @@ impl Hooks {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Makes sure that events from now on are delivered, if there are triggers. To be called before
-    /// anything is written. Costs three looks for files where there are none.
+    /// Ensures that events from now on are delivered, if there are triggers. Call this before any
+    /// write. Without triggers it costs three checks for files.
     pub async fn prepare(&self) {
         self.inner.begin_or_end(&Work::default()).await;
     }
 
-    /// Delivers in the background from now on, beginning with what is left from before.
+    /// Starts delivery in the background, beginning with undelivered events.
     pub fn start(&self) {
         self.inner.pending().everything = true;
         let this = Arc::clone(&self.inner);
@@ -127,15 +127,15 @@ impl Hooks {
         self.inner.woken.notify_one();
     }
 
-    /// Takes note that an entry with events was stored. Does nothing but that, so that whoever
-    /// stored it can answer.
+    /// Records that an entry with events was stored. It does nothing else, so that the answer is
+    /// not delayed.
     pub fn happened(&self, name: &Name, version: Version) {
         self.inner.pending().add(name, version - 1);
         self.inner.woken.notify_one();
     }
 
-    /// Ends delivering: a server's goes on for a moment, and what a command of the command line
-    /// caused is delivered now. What is left is delivered by who comes next.
+    /// Ends delivery. A server continues for a short time. A subcommand delivers its events now.
+    /// The next process delivers the rest.
     pub async fn finish(&self) {
         let background = hold(&self.inner.background).take();
         let patience = if background.is_some() { SERVER_PATIENCE } else { COMMAND_PATIENCE };
@@ -147,7 +147,7 @@ impl Hooks {
             Some(mut task) => {
                 if tokio::time::timeout(patience, &mut task).await.is_err() {
                     task.abort();
-                    // Its commands are killed while it is dropped.
+                    // Dropping the task kills its commands.
                     drop(task.await);
                 }
             }
@@ -155,7 +155,7 @@ impl Hooks {
         }
     }
 
-    /// Returns what is wrong with files of triggers.
+    /// Returns the problems of trigger files.
     pub fn findings(&self) -> Vec<Finding> {
         self.inner.sources.current().findings.clone()
     }
@@ -166,12 +166,12 @@ impl Inner {
         hold(&self.pending)
     }
 
-    /// Returns whether no attempt may begin after that long any more.
+    /// Returns whether it is too late to begin an attempt after this pause.
     fn must_stop(&self, after: Duration) -> bool {
         self.stop_at.get().is_some_and(|stop_at| Instant::now() + after >= *stop_at)
     }
 
-    /// Delivers what is waiting, until nothing is.
+    /// Delivers until no event waits.
     async fn deliver_pending(self: &Arc<Self>) {
         loop {
             let work = self.pending().take();
@@ -187,7 +187,7 @@ impl Inner {
                 return;
             }
             drop(lock);
-            // Somebody may have left a note while the lock was held, and relies on its holder.
+            // Another process may have left a note during the lock, and relies on this process.
             self.take_in_notes(false);
         }
     }
@@ -208,7 +208,7 @@ impl Inner {
                 Ok(Delivered::NotAll) if self.must_stop(Duration::ZERO) => {
                     return Delivered::NotAll;
                 }
-                // The next event of this artifact, or the next start, tries again.
+                // The artifact's next event, or the next start, tries again.
                 Ok(Delivered::NotAll) => {}
                 Err(error) => tracing::warn!(%name, %error, "events were not delivered"),
             }
@@ -216,8 +216,8 @@ impl Inner {
         Delivered::Everything
     }
 
-    /// Takes the right to deliver. Whoever has it gets a note instead, and sees it at the latest when
-    /// giving the right back.
+    /// Takes the delivery lock. If another process holds it, leaves a note, which that process
+    /// reads at the latest when it releases the lock.
     fn lock(&self, work: &Work) -> Option<DeliveryLock> {
         let taken = self.workspace.take_delivery(Duration::ZERO).and_then(|lock| match lock {
             Some(lock) => Ok(Some(lock)),
@@ -230,7 +230,7 @@ impl Inner {
             }
         });
         taken.unwrap_or_else(|error| {
-            // A server often starts where there is no workspace yet.
+            // A server often starts before the workspace exists.
             if error.kind() != io::ErrorKind::NotFound {
                 tracing::warn!(%error, "events cannot be delivered");
             }
@@ -238,7 +238,7 @@ impl Inner {
         })
     }
 
-    /// Returns the artifacts to look at, with those of notes, which are taken away.
+    /// Returns the artifacts to check, including those of notes, and removes the notes.
     async fn names(&self, work: &Work) -> Vec<Name> {
         self.take_in_notes(true);
         let noted = self.pending().take();
@@ -263,8 +263,8 @@ impl Inner {
         }
     }
 
-    /// Returns whether there are triggers, and so every event is delivered. Where that was not so
-    /// before, it is from now on: with the events that are waiting, and without older ones.
+    /// Returns whether there are triggers, so that events are delivered. If delivery was off
+    /// before, it is on from now: with the waiting events, without older ones.
     async fn begin_or_end(&self, work: &Work) -> bool {
         let loaded = self.sources.current();
         let in_force = !loaded.triggers.is_empty();
@@ -274,13 +274,13 @@ impl Inner {
             other => other.map(drop),
         };
         if let Err(error) = changed {
-            tracing::warn!(%error, "hooks cannot be begun or ended");
+            tracing::warn!(%error, "hooks cannot be started or stopped");
             return false;
         }
         in_force
     }
 
-    /// Makes the cursors of all artifacts that there are.
+    /// Creates the cursors of all existing artifacts.
     async fn begin(&self, work: &Work) -> io::Result<()> {
         let newest = newest_versions(self.provider.as_ref()).await.map_err(io::Error::other)?;
         let _lock = match newest.is_empty() {
@@ -295,7 +295,7 @@ impl Inner {
     }
 }
 
-/// Returns the newest version of every artifact, deleted ones included, as far as it can be read.
+/// Returns the newest readable version of every artifact, including deleted ones.
 async fn newest_versions(provider: &dyn Provider) -> Result<Vec<(Name, Version)>, storage::Error> {
     let mut versions = Vec::new();
     let mut after = None;
@@ -317,7 +317,7 @@ async fn newest_versions(provider: &dyn Provider) -> Result<Vec<(Name, Version)>
     Ok(versions)
 }
 
-/// Locks for a section that cannot panic half-way.
+/// Locks a value for a section that cannot panic half-way.
 fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

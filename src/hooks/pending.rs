@@ -1,26 +1,26 @@
-//! What waits to be delivered: names only, since the events themselves are in the journal.
+//! The artifacts with undelivered events. Only names are stored, since the journal has the events.
 
 use std::collections::BTreeMap;
 
 use crate::model::{Name, Version};
 
-/// Names that may wait. With more of them it is cheaper to look at all artifacts.
+/// Limit on stored names. Above it, checking all artifacts is cheaper.
 const NAMES_MAX: usize = 1024;
 
-/// Artifacts that have news.
+/// The artifacts with undelivered events.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     work: BTreeMap<Name, Version>,
-    /// Whether any artifact may have.
+    /// Whether any artifact may have undelivered events.
     pub(super) everything: bool,
 }
 
-/// What was taken to be delivered.
+/// The artifacts to deliver.
 #[derive(Debug, Default)]
 pub(super) struct Work {
     /// Each artifact with the version before its first event.
     pub(super) before: BTreeMap<Name, Version>,
-    /// Whether any artifact may have news.
+    /// Whether any artifact may have undelivered events.
     pub(super) everything: bool,
 }
 
@@ -39,7 +39,7 @@ impl Pending {
         self.work.is_empty() && !self.everything
     }
 
-    /// Takes everything that waits.
+    /// Takes all waiting artifacts.
     pub(super) fn take(&mut self) -> Work {
         Work {
             before: std::mem::take(&mut self.work),

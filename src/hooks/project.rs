@@ -1,4 +1,4 @@
-//! The project's own triggers, as a person decides whether to trust them.
+//! The project's own triggers, for a person's decision whether to trust them.
 
 use std::io;
 use std::path::Path;
@@ -9,21 +9,21 @@ use super::Hooks;
 use super::trigger::{self, Target, Trigger};
 use crate::model::Digest;
 
-/// The project's triggers, read once: what is shown is what can be trusted.
+/// The project's triggers, read once, so that a person trusts exactly what was shown.
 #[derive(Debug, Serialize)]
 pub struct ProjectTriggers {
     /// The digest of the file.
     pub digest: Digest,
-    /// Whether they are trusted as they are.
+    /// Whether the current content is trusted.
     pub trusted: bool,
-    /// Each in a line or two: when, and what would be done. Nothing in them can move a cursor.
+    /// A description of each trigger: its event and its target. Control characters are escaped.
     pub would_do: Vec<String>,
 }
 
 impl Hooks {
-    /// Returns the project's triggers, or `None` when it has none.
+    /// Returns the project's triggers, or `None` if it has none.
     ///
-    /// Fails with [`io::ErrorKind::InvalidData`] when they cannot be used.
+    /// Fails with [`io::ErrorKind::InvalidData`] if the file is invalid.
     pub fn project_triggers(&self) -> io::Result<Option<ProjectTriggers>> {
         let Some(content) = self.inner.workspace.project_triggers()? else { return Ok(None) };
         let triggers = trigger::parse(&content)
@@ -35,13 +35,13 @@ impl Hooks {
         }))
     }
 
-    /// Returns the project's folder, as trust is bound to it.
+    /// Returns the project's folder, which trust is bound to.
     pub fn project(&self) -> &Path {
         &self.inner.project
     }
 }
 
-/// Describes a trigger. Texts are shown with their control characters escaped.
+/// Describes a trigger, with control characters escaped.
 fn described(trigger: &Trigger) -> String {
     let on = serde_json::json!(trigger.on);
     let condition = trigger.condition.as_ref().map(|condition| format!(" if {condition:?}"));

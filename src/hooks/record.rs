@@ -1,4 +1,4 @@
-//! The lines of `workflow.log`: one for each attempt, and one for each trigger that was passed over.
+//! The lines of `workflow.log`: one for each attempt and one for each skipped trigger.
 
 use serde::Serialize;
 
@@ -9,24 +9,24 @@ use super::trigger::Trigger;
 use crate::model::lifecycle::LifecycleKind;
 use crate::model::{Name, Time, Version};
 
-/// What became of an event at a trigger.
+/// The result of an event at a trigger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum DeliveryOutcome {
-    /// It was done.
+    /// The attempt succeeded.
     Done,
-    /// The host is asked to do it.
+    /// The host is asked to act.
     Requested,
-    /// It failed and will be tried again.
+    /// The attempt failed and will be repeated.
     Failed,
-    /// It failed for good.
+    /// The last attempt failed.
     PassedOver,
-    /// The condition did not hold.
+    /// The condition was false.
     NotMet,
 }
 
 impl DeliveryOutcome {
-    /// Returns whether nothing is left to do.
+    /// Returns whether no further attempt follows.
     pub(super) fn is_final(self) -> bool {
         self != Self::Failed
     }
@@ -50,7 +50,7 @@ pub(super) struct Record<'a> {
     attempted: &'a Attempted,
 }
 
-/// How an attempt went.
+/// Returns the record of an attempt.
 #[derive(Debug)]
 pub(super) struct Tried {
     pub(super) attempt: u32,
@@ -60,13 +60,13 @@ pub(super) struct Tried {
 }
 
 impl Tried {
-    /// Something that took no attempt.
+    /// Returns the record of an event without an attempt.
     pub(super) fn without_attempt(outcome: DeliveryOutcome, reason: Option<String>) -> Self {
         let attempted = Attempted { reason, ..Attempted::default() };
         Self { attempt: 0, outcome, duration_ms: 0, attempted }
     }
 
-    /// Returns the line that says it.
+    /// Returns the log line.
     pub(super) fn line(
         &self,
         time: Time,

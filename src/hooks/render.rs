@@ -1,7 +1,7 @@
-//! Targets with variables, such as `report-{{ artifact }}`, filled in with an event.
+//! Renders targets with variables, such as `report-{{ artifact }}`, for an event.
 //!
-//! Templates see the parts of the event and nothing else: there are no functions, and the one filter
-//! is `json`. A name that stands for nothing is an error.
+//! Templates see only the parts of the event. They have no functions, and `json` is the only
+//! filter. An unknown name is an error.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use super::event::is_variable;
 use crate::model::template::{self, Limits, Sandbox};
 
-/// What rendering one text may take.
+/// The limits of rendering one text.
 const LIMITS: Limits = Limits {
     steps: 10_000,
     output_bytes: 16 << 10,
@@ -22,12 +22,12 @@ const LIMITS: Limits = Limits {
     filters: &["json"],
 };
 
-/// Where a text goes, and so what of a value has to be escaped.
+/// The place of a text, which decides how values are escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// One that takes any text whole.
+    /// A place that accepts any text.
     Whole,
-    /// A part of a URL: nothing of a value can end its part.
+    /// A URL: values are escaped so that they stay within their part.
     Url,
 }
 
@@ -46,12 +46,12 @@ pub(super) fn check(template: &str) -> Result<(), String> {
     }
 }
 
-/// Returns whether a text has anything to fill in.
+/// Returns whether a text is a template.
 pub(super) fn is_template(text: &str) -> bool {
     ["{{", "{%", "{#"].iter().any(|sign| text.contains(sign))
 }
 
-/// Fills in a template with the facts of an event.
+/// Renders a template with the variables of an event.
 pub(super) fn render(template: &str, facts: &Json, place: Place) -> Result<String, String> {
     if !is_template(template) {
         return Ok(template.to_owned());
@@ -62,14 +62,14 @@ pub(super) fn render(template: &str, facts: &Json, place: Place) -> Result<Strin
     }
     let rendered = sandbox
         .render(template, &Arc::new(facts.clone()))
-        .map_err(|reason| format!("{template:?} cannot be filled in: {reason}"))?;
+        .map_err(|reason| format!("{template:?} cannot be rendered: {reason}"))?;
     match rendered.len() > LIMITS.output_bytes {
-        true => Err(format!("{template:?} is larger than 16 KiB once it is filled in")),
+        true => Err(format!("{template:?} is larger than 16 KiB when rendered")),
         false => Ok(rendered),
     }
 }
 
-/// Fills in every text of a value.
+/// Renders every text of a value.
 pub(super) fn render_all(template: &Json, facts: &Json) -> Result<Json, String> {
     Ok(match template {
         Json::String(text) => Json::String(render(text, facts, Place::Whole)?),
@@ -86,7 +86,7 @@ pub(super) fn render_all(template: &Json, facts: &Json) -> Result<Json, String> 
     })
 }
 
-/// Writes a value so that it stays within its part of a URL.
+/// Writes a value, escaped so that it stays within its part of a URL.
 fn write_percent_encoded(
     output: &mut Output<'_>,
     state: &mut State<'_, '_>,

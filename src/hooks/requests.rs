@@ -1,7 +1,7 @@
-//! What the host is asked to do: tools of other servers to call, files to follow.
+//! Requests to the host: tools of other servers to call, and files to follow.
 //!
-//! Nothing is kept of these. They are what the newest events of an artifact ask for, and stand in
-//! every answer until the loop goes on, so that a host that lost its memory is asked again.
+//! Requests are not stored. They follow from the newest events of an artifact, and every answer
+//! repeats them until the loop moves on, so that a host without memory sees them again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -14,22 +14,22 @@ use crate::model::journal::Snapshot;
 use crate::model::text::shortened;
 use crate::model::{Entry, Name, Version};
 
-/// Requests in one answer.
+/// Limit on the requests in one answer.
 const REQUESTS_MAX: usize = 3;
-/// Characters of one request.
+/// Limit on the characters of one request.
 const CHARACTERS_MAX: usize = 400;
-/// Entries that are searched for the newest events.
+/// Number of entries searched for the newest events.
 const ENTRIES_MAX: usize = 256;
-/// Artifacts that are remembered.
+/// Limit on the cached artifacts.
 const ARTIFACTS_MAX: usize = 256;
 
-/// What is asked for of each artifact.
+/// The cached requests of each artifact.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     known: Mutex<HashMap<Name, Known>>,
 }
 
-/// What is asked for of an artifact up to a version, by the triggers that were in force then.
+/// The requests of an artifact up to a version, by the triggers active at that time.
 #[derive(Clone, Debug)]
 struct Known {
     version: Version,
@@ -38,10 +38,10 @@ struct Known {
 }
 
 impl Hooks {
-    /// Returns what the host is asked to do about the newest events of an artifact, a line for each.
+    /// Returns the requests for the newest events of an artifact, one line each.
     pub async fn requests(&self, snapshot: &Snapshot) -> Vec<String> {
-        // Another look at the files is only worth it where somebody asks for something: what is not
-        // trusted any more asks for nothing.
+        // Check the trigger files again only if there are requests: triggers that are no longer
+        // trusted must not ask for anything.
         if !self.inner.sources.last_seen().is_some_and(|loaded| loaded.asks_host()) {
             return Vec::new();
         }
@@ -63,8 +63,8 @@ impl Hooks {
         lines
     }
 
-    /// Returns the newest entry with events of those after a version up to another. Old ones are not
-    /// searched for.
+    /// Returns the newest entry with events between two versions. The search covers a limited
+    /// number of entries.
     async fn newest_eventful(&self, name: &Name, after: Version, to: Version) -> Option<Entry> {
         let mut after = after.max(to.saturating_sub(ENTRIES_MAX as Version));
         let mut newest = None;
@@ -89,7 +89,7 @@ impl Requests {
 }
 
 impl Loaded {
-    /// Returns whether there is anything for the host to do.
+    /// Returns whether a trigger asks the host to act.
     fn asks_host(&self) -> bool {
         self.triggers.iter().any(|(_, trigger)| trigger.target.is_for_host())
     }
@@ -114,7 +114,7 @@ fn requested(loaded: &Loaded, events: &[Event]) -> Vec<String> {
     }
     if lines.len() > REQUESTS_MAX {
         let more = lines.split_off(REQUESTS_MAX).len();
-        lines.push(format!("{more} more hooks ask for something: see .refiner/workflow.log"));
+        lines.push(format!("{more} more hooks have requests: see .refiner/workflow.log"));
     }
     lines
 }

@@ -1,5 +1,5 @@
-//! Where triggers come from: the user's own configuration, and the project once the user has trusted
-//! what it holds, word for word.
+//! The sources of triggers: the user's own configuration, and a project file whose exact content
+//! the user trusts.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,10 +13,10 @@ use crate::model::Digest;
 use crate::storage::{Finding, FindingSeverity};
 use crate::workspace::{Seen, Trust, Trusted, Workspace, layout};
 
-/// The user's own triggers, in the folder of their configuration.
+/// The file of the user's own triggers, in their configuration folder.
 const TRIGGERS_FILE: &str = "triggers.json";
 
-/// Who wrote a trigger.
+/// The source of a trigger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Source {
@@ -26,23 +26,23 @@ pub(super) enum Source {
     Project,
 }
 
-/// The triggers that are in force.
+/// The active triggers.
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
-    /// Those of the user first, each in the order of its file.
+    /// The triggers, the user's first, in file order.
     pub(super) triggers: Vec<(Source, Trigger)>,
-    /// What is wrong with a file.
+    /// The problems of the files.
     pub(super) findings: Vec<Finding>,
-    /// Whether every file could be read, so that no triggers means that there are none.
+    /// Whether every file could be read. Only then an empty list means that there are no triggers.
     pub(super) certain: bool,
 }
 
 type Look = Option<(u64, SystemTime)>;
 
-/// How the files looked when they were read.
+/// The state of the files at the last read.
 type Looks = (Look, Option<Digest>, Seen);
 
-/// The places that triggers come from.
+/// The files that contain triggers.
 #[derive(Debug)]
 pub(super) struct Sources {
     workspace: Workspace,
@@ -57,8 +57,8 @@ impl Sources {
         Self { workspace, user, trust, loaded: Mutex::default() }
     }
 
-    /// Returns the triggers that are in force. Reads files that look different from last time, and
-    /// otherwise takes a look at three of them.
+    /// Returns the active triggers. Reads changed files again; otherwise only checks the metadata
+    /// of three files.
     pub(super) fn current(&self) -> Arc<Loaded> {
         let Some(user) = &self.user else { return Arc::default() };
         let looks = (
@@ -80,7 +80,7 @@ impl Sources {
         }
     }
 
-    /// Returns the triggers that were in force at the last look, without taking another.
+    /// Returns the active triggers of the last check, without a new one.
     pub(super) fn last_seen(&self) -> Option<Arc<Loaded>> {
         let known = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         known.as_ref().map(|(_, loaded)| Arc::clone(loaded))
@@ -102,7 +102,7 @@ impl Sources {
         loaded
     }
 
-    /// Returns whether what the project holds now is trusted.
+    /// Returns whether the project's current content is trusted.
     fn standing(&self) -> io::Result<TrustStanding> {
         let content = self.workspace.project_triggers()?;
         let pinned = self.trust.read()?.triggers;
@@ -116,17 +116,17 @@ impl Sources {
         })
     }
 
-    /// Returns whether the events of this project are being delivered for this user.
+    /// Returns whether delivery is on for this project and user.
     pub(super) fn is_delivering(&self) -> io::Result<bool> {
         Ok(self.trust.read()?.delivering)
     }
 
-    /// Remembers whether the events of this project are being delivered for this user.
+    /// Stores whether delivery is on for this project and user.
     pub(super) fn set_delivering(&self, delivering: bool) -> io::Result<()> {
         self.trust.change(|project: &mut Trusted| project.delivering = delivering)
     }
 
-    /// Returns whether the project's triggers are trusted as they are.
+    /// Returns whether the current content of the project's triggers is trusted.
     pub(super) fn are_trusted(&self) -> io::Result<bool> {
         Ok(matches!(self.standing()?, TrustStanding::Pinned(_)))
     }
@@ -140,8 +140,8 @@ enum TrustStanding {
     Unknown,
 }
 
-const UNKNOWN: &str = "these triggers are not trusted, and run nothing";
-const CHANGED: &str = "these triggers changed since they were trusted, and run nothing";
+const UNKNOWN: &str = "these triggers are not trusted, so none of them runs";
+const CHANGED: &str = "these triggers changed since you trusted them, so none of them runs";
 
 impl Loaded {
     fn take_in(&mut self, source: Source, place: &str, content: io::Result<Option<Vec<u8>>>) {
@@ -173,7 +173,7 @@ impl Loaded {
             severity,
             place: layout::TRIGGERS.to_owned(),
             problem: problem.to_owned(),
-            advice: "refiner trust shows what they would run, and asks you".into(),
+            advice: "run refiner trust to review and trust them".into(),
         });
     }
 }

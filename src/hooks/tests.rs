@@ -9,7 +9,7 @@ use crate::model::removal::Removal;
 use crate::storage::filesystem::Filesystem;
 use crate::workspace::{Trust, layout};
 
-/// A project and the user's configuration, in a temporary folder each.
+/// A project and a user's configuration, each in a temporary folder.
 struct Place {
     project: tempfile::TempDir,
     user: tempfile::TempDir,
@@ -20,7 +20,7 @@ impl Place {
         Self { project: tempfile::tempdir().unwrap(), user: tempfile::tempdir().unwrap() }
     }
 
-    /// Hooks as a process that starts now has them.
+    /// Returns the hooks of a new process.
     fn hooks(&self) -> Hooks {
         let workspace = Workspace::open(self.project.path()).unwrap();
         let user = UserFolder::new(self.user.path().to_owned());
@@ -40,7 +40,7 @@ impl Place {
             .unwrap();
     }
 
-    /// Trusts the project's triggers as long as the file has this digest. `None` trusts none.
+    /// Trusts the project's triggers with this digest. `None` trusts none.
     async fn trust(&self, digest: Option<Digest>) {
         let user = UserFolder::new(self.user.path().to_owned());
         let trust = Trust::new(Some(user), self.project.path());
@@ -53,13 +53,13 @@ impl Place {
     }
 }
 
-/// A file with a trigger that leaves a word and a version behind.
+/// Returns a file with a trigger that writes a word and a version to `ran`.
 fn triggers(word: &str) -> String {
     let command = ["sh", "-c", "echo $0 $REFINER_EVENT_VERSION >> ran", word];
     json!({"triggers": [{"name": word, "on": "on_phase_start", "command": command}]}).to_string()
 }
 
-/// Stores an entry with an event of the artifact `a`, and lets the hooks know.
+/// Stores an entry with an event of the artifact `a`, and notifies the hooks.
 async fn happens(hooks: &Hooks) -> Version {
     happens_to(hooks, "a").await
 }
@@ -82,7 +82,7 @@ async fn happens_to(hooks: &Hooks, artifact: &'static str) -> Version {
     newest.snapshot.version
 }
 
-/// A process that does one thing and delivers before it ends.
+/// Runs a process that stores one event and delivers before it ends.
 async fn process(place: &Place) {
     let hooks = place.hooks();
     hooks.prepare().await;
@@ -96,7 +96,7 @@ async fn delivery_begins_with_what_happens_once_there_are_triggers_and_misses_no
     process(&place).await;
     place.write(true, &triggers("one"));
     process(&place).await;
-    // Killed before anything was delivered.
+    // The process is killed before any delivery.
     let killed = place.hooks();
     killed.prepare().await;
     happens(&killed).await;
@@ -104,7 +104,7 @@ async fn delivery_begins_with_what_happens_once_there_are_triggers_and_misses_no
     assert_eq!(place.ran(), "one 2\n");
     process(&place).await;
     assert_eq!(place.ran(), "one 2\none 3\none 4\n");
-    // Without triggers nothing is owed.
+    // Without triggers no delivery is due.
     place.write(true, r#"{"triggers": []}"#);
     process(&place).await;
     place.write(true, &triggers("two"));
@@ -207,7 +207,7 @@ async fn what_was_tried_counts_after_a_restart() {
         "retry": {"attempts": 2, "delay_seconds": 30},
         "command": ["sh", "-c", "echo f $REFINER_EVENT_VERSION >> ran; exit 1"]});
     place.write(true, &json!({ "triggers": [failing] }).to_string());
-    // The pause after the first attempt is longer than a command of the command line goes on.
+    // The pause after the first attempt is longer than a subcommand waits.
     process(&place).await;
     let progress = || {
         let workspace = Workspace::open(place.project.path()).unwrap();

@@ -1,5 +1,5 @@
-//! Triggers: what is done about which events. Data, read from a file and checked as a whole before
-//! any of it is used.
+//! Triggers: which event starts which action. They are data from a file, which is checked as a
+//! whole before use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,41 +21,41 @@ const TIMEOUT_SECONDS_MAX: u64 = 600;
 const ATTEMPTS_MAX: u32 = 10;
 const DELAY_SECONDS_MAX: f64 = 60.0;
 
-/// Something that is done when something happens.
+/// An action on a kind of event.
 #[derive(Debug)]
 pub(super) struct Trigger {
-    /// Its name, the only one of its file.
+    /// The trigger's name, unique in its file.
     pub(super) name: String,
-    /// The kind of event that it answers.
+    /// The kind of event that starts it.
     pub(super) on: LifecycleKind,
-    /// The condition as it is written.
+    /// The condition's source text.
     pub(super) condition: Option<String>,
     guard: Option<Guard>,
-    /// What is done.
+    /// The action.
     pub(super) target: Target,
-    /// How long one attempt may take.
+    /// Time limit of one attempt.
     pub(super) timeout: Duration,
-    /// How often it is tried.
+    /// Number of attempts.
     pub(super) attempts: u32,
-    /// How long to wait before the second attempt.
+    /// Pause before the second attempt.
     pub(super) delay: Duration,
 }
 
-/// What is done about an event.
+/// The action of a trigger.
 #[derive(Debug)]
 pub(super) enum Target {
-    /// A program is run, without a shell.
+    /// Run a program, without a shell.
     Command(Vec<String>),
-    /// The event is posted.
+    /// Post the event to a URL.
     Webhook { url: String, headers: BTreeMap<String, String> },
-    /// The host is asked to call a tool of another server.
+    /// Ask the host to call a tool of another server.
     McpTool { tool: String, arguments: Map<String, Value> },
-    /// The host is asked to follow a file.
+    /// Ask the host to follow a file.
     Workflow(String),
 }
 
 impl Target {
-    /// Returns the name by which triggers and the log know this kind.
+    /// Returns the name of this kind in triggers and in the log.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Command(_) => "command",
@@ -65,13 +65,13 @@ impl Target {
         }
     }
 
-    /// Returns whether it is for the host to do.
+    /// Returns whether the host performs the action.
     pub(super) fn is_for_host(&self) -> bool {
         matches!(self, Self::McpTool { .. } | Self::Workflow(_))
     }
 }
 
-/// A file of triggers, as it is written.
+/// The written form of a trigger file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -133,18 +133,18 @@ fn yes() -> bool {
     true
 }
 
-/// Parses a file of triggers, and returns those that are enabled, or what is wrong with the file.
+/// Parses a trigger file, and returns the enabled triggers, or what is wrong with the file.
 pub(super) fn parse(content: &[u8]) -> Result<Vec<Trigger>, String> {
     let file: File = serde_json::from_slice(content).map_err(|error| error.to_string())?;
     if file.triggers.len() > TRIGGERS_MAX {
-        return Err(format!("{} triggers, and {TRIGGERS_MAX} is the limit", file.triggers.len()));
+        return Err(format!("{} triggers, but the limit is {TRIGGERS_MAX}", file.triggers.len()));
     }
     let mut names = BTreeSet::new();
     let mut triggers = Vec::new();
     for (index, written) in file.triggers.into_iter().enumerate() {
         let place = |problem: String| format!("/triggers/{index}: {problem}");
         if !names.insert(written.name.clone()) {
-            return Err(place(format!("the name {:?} is there twice", written.name)));
+            return Err(place(format!("the name {:?} occurs twice", written.name)));
         }
         let enabled = written.enabled;
         let trigger = Trigger::checked(written).map_err(place)?;
@@ -175,7 +175,7 @@ impl Trigger {
         })
     }
 
-    /// Returns why an event of its kind does not meet its condition, or `None` when it does.
+    /// Returns why an event does not meet the condition, or `None` if it does.
     pub(super) fn unmet(&self, event: &Event) -> Option<Unmet> {
         let facts = event.facts();
         let unmet = self.guard.as_ref()?.unmet(&|name| facts.get(name).cloned());
@@ -187,7 +187,7 @@ fn check_name(name: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     match !name.is_empty() && name.len() <= NAME_CHARACTERS_MAX && name.chars().all(allowed) {
         true => Ok(()),
-        false => Err(format!("name: 1 to {NAME_CHARACTERS_MAX} of a-z A-Z 0-9 . _ - are needed")),
+        false => Err(format!("name: expected 1 to {NAME_CHARACTERS_MAX} of a-z A-Z 0-9 . _ -")),
     }
 }
 
@@ -199,7 +199,7 @@ fn within<T: Copy + PartialOrd + std::fmt::Display>(
 ) -> Result<(), String> {
     match (least..=most).contains(&given) {
         true => Ok(()),
-        false => Err(format!("{field}: {given} is not within {least} and {most}")),
+        false => Err(format!("{field}: {given} is not between {least} and {most}")),
     }
 }
 
@@ -214,17 +214,17 @@ fn target(
         (None, Some(webhook), None, None) => checked_webhook(webhook),
         (None, None, Some(tool), None) => checked_tool(tool),
         (None, None, None, Some(file)) => checked_file(file),
-        _ => Err("one of command, webhook, mcp_tool and workflow is needed".into()),
+        _ => Err("exactly one of command, webhook, mcp_tool and workflow is required".into()),
     }
 }
 
-/// The program itself is no template, so that no event chooses what is run.
+/// Checks a command. The program itself cannot be a template, so that no event chooses it.
 fn checked_command(command: Vec<String>) -> Result<Target, String> {
     let Some((program, arguments)) = command.split_first() else {
-        return Err("command: a program is needed".into());
+        return Err("command: a program is required".into());
     };
     if program.is_empty() || render::is_template(program) {
-        return Err("command/0: the program has to be named without variables".into());
+        return Err("command/0: the program must not contain variables".into());
     }
     within("command: the number of items", command.len(), 1, COMMAND_ITEMS_MAX)?;
     for (index, argument) in arguments.iter().enumerate() {
@@ -233,14 +233,14 @@ fn checked_command(command: Vec<String>) -> Result<Target, String> {
     Ok(Target::Command(command))
 }
 
-/// Scheme and host are no template, so that no event chooses where it is sent.
+/// Checks a URL. Scheme and host cannot be templates, so that no event chooses the receiver.
 fn checked_webhook(webhook: WrittenWebhook) -> Result<Target, String> {
     let WrittenWebhook { url, headers } = webhook;
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    let rest = rest.ok_or("webhook/url: http:// or https:// is needed")?;
+    let rest = rest.ok_or("webhook/url: the URL must begin with http:// or https://")?;
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if host.is_empty() || render::is_template(host) || host.contains(['{', '\\']) {
-        return Err("webhook/url: the host has to be named without variables".into());
+        return Err("webhook/url: the host must not contain variables".into());
     }
     render::check(&url).map_err(|reason| format!("webhook/url: {reason}"))?;
     within("webhook/headers: the number of headers", headers.len(), 0, HEADERS_MAX)?;
@@ -271,20 +271,20 @@ fn checked_file(file: String) -> Result<Target, String> {
     Ok(Target::Workflow(file))
 }
 
-/// Refuses a path that may lead out of the project's folder.
+/// Checks that a path stays within the project's folder.
 fn inside_project(file: String) -> Result<String, String> {
     let is_plain = |part: &str| !matches!(part, "" | "." | "..");
     let inside = file.split('/').all(is_plain) && !file.contains(['\\', ':']);
     match inside && !file.chars().any(char::is_control) && file.len() <= 200 {
         true => Ok(file),
-        false => Err("workflow: a path below the project's folder is needed".into()),
+        false => Err("workflow: the path must lie below the project's folder".into()),
     }
 }
 
-/// A target filled in with an event.
+/// A target rendered for an event.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Filled {
-    /// The items of a command.
+    /// The program and its arguments.
     Command(Vec<String>),
     /// A URL.
     Webhook(String),
@@ -295,7 +295,7 @@ pub(super) enum Filled {
 }
 
 impl Trigger {
-    /// Fills in the target. Each value stays within the item that it is in.
+    /// Renders the target. Each value stays within its item.
     pub(super) fn filled(&self, event: &Event) -> Result<Filled, String> {
         let facts = event.facts();
         let whole = |text: &String| render::render(text, &facts, Place::Whole);
@@ -355,9 +355,9 @@ pub(super) mod tests {
             ("timeout_seconds", json!(601), "timeout_seconds: 601"),
             ("retry", json!({"attempts": 11}), "retry/attempts: 11"),
             ("retry", json!({"delay_seconds": -1}), "retry/delay_seconds: -1"),
-            ("command", json!([]), "a program is needed"),
+            ("command", json!([]), "a program is required"),
             ("command", json!(["{{ artifact }}"]), "command/0"),
-            ("command", json!(["a", "{{ nobody }}"]), "command/1: unknown variable nobody"),
+            ("command", json!(["a", "{{ unknown }}"]), "command/1: unknown variable unknown"),
             ("command", json!("rm -rf"), "invalid type"),
             ("workflow", json!("a.md"), "one of command"),
             ("colour", json!(1), "unknown field"),

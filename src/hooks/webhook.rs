@@ -10,10 +10,10 @@ use ureq::Agent;
 use super::attempt::{Attempted, OUTPUT_BYTES_MAX, tail};
 use super::event::Event;
 
-/// The header with the event's id, by which a receiver knows one that it has had already.
+/// The header with the event's id, by which a receiver recognizes a repeated delivery.
 const ID_HEADER: &str = "refiner-event-id";
 
-/// Posts an event. Only an answer of the 2xx kind counts as received; redirects are not followed.
+/// Posts an event. Only a 2xx status counts as received. Redirects are not followed.
 pub(super) async fn post(
     url: &str,
     headers: &BTreeMap<String, String>,
@@ -27,7 +27,7 @@ pub(super) async fn post(
         Ok(Ok(attempted)) => attempted,
         Ok(Err(ureq::Error::Timeout(_))) => Attempted::timed_out(timeout),
         Ok(Err(error)) => Attempted::failed(error.to_string()),
-        Err(_) => Attempted::failed("posting ended early"),
+        Err(_) => Attempted::failed("the request was interrupted"),
     }
 }
 
@@ -52,7 +52,7 @@ fn send(
     let mut response = request.send(body)?;
     let mut answer = Vec::new();
     let reader = response.body_mut().as_reader();
-    // What it says beside its status is only for the log.
+    // The body of the answer only goes into the log.
     drop(reader.take(OUTPUT_BYTES_MAX as u64).read_to_end(&mut answer));
     Ok(Attempted {
         done: response.status().is_success(),

@@ -1,11 +1,11 @@
-//! Who is let in: those who bear a token of the user's.
+//! Authorization with the user's tokens.
 //!
-//! The forms are those of RFC 6750, sections 2.1 and 3, and of the MCP specification of 2025-11-25 and
-//! 2026-07-28, *Authorization*: a token comes in the header `Authorization` with every request, and
-//! never in the address; who has none, or a bad one, gets 401; who has one that does not reach gets
-//! 403 with the scopes that would. OAuth has its place in [`admitted`]: another way from a header to a
-//! [`Grant`](crate::model::token::Grant), with `resource_metadata` in the challenges, which is left
-//! out while there is no such document to point to.
+//! It follows RFC 6750, sections 2.1 and 3, and the MCP specifications of 2025-11-25 and
+//! 2026-07-28, *Authorization*. Every request carries its token in the header `Authorization`,
+//! never in the URL. A request with no token or an invalid one gets 401. A request whose token
+//! lacks a scope gets 403 with the required scopes. OAuth would go into [`admitted`], as another
+//! way from a header to a [`Grant`](crate::model::token::Grant). The challenges have no
+//! `resource_metadata`, because the server has no such document yet.
 
 use std::sync::Arc;
 
@@ -22,35 +22,35 @@ use crate::model::Refusal;
 use crate::model::token::Scope;
 use crate::service::Tokens;
 
-/// The code of an error that is no protocol error of JSON-RPC's own.
+/// The code of errors outside of JSON-RPC's own protocol errors.
 const RPC_CODE: i32 = -32000;
 
-/// Lets in whoever asks, to do everything.
+/// Admits every request, with all rights.
 pub fn anybody() -> Authorize {
     Arc::new(|_| Ok(admit(None, Access::Everything)))
 }
 
-/// Lets in the bearers of a workspace's tokens, and others only where no token is required: then
-/// they may do everything, as whoever started this server on a loopback address may. A token that is
-/// presented has to be good in any case.
+/// Admits requests with a token of the workspace. If no token is required, requests without one are
+/// admitted with all rights, like the user who started this server on a loopback address. A token
+/// that is present must be valid in any case.
 pub fn bearers(tokens: Tokens, required: bool) -> Authorize {
     Arc::new(move |parts| {
         admitted(&tokens, required, parts).map_err(|turned| Box::new(turned.answer()))
     })
 }
 
-/// Why somebody is turned away.
+/// Why a request is not authorized.
 #[derive(Debug)]
 enum TurnedAway {
-    /// No token came, in the one place where it is looked for.
+    /// The request has no token in its `Authorization` header.
     NoToken,
-    /// More came than can be understood.
+    /// The request has several `Authorization` headers.
     Ambiguous,
-    /// The token gives no right here.
+    /// The token is unknown, expired or belongs to another workspace.
     Invalid(Refusal),
-    /// The token does not give the right that the request needs.
+    /// The token lacks the scope that the request needs.
     Insufficient(Scope),
-    /// Nobody can say who is let in.
+    /// The tokens cannot be read.
     Unknowable(Refusal),
 }
 
@@ -66,7 +66,7 @@ fn admitted(tokens: &Tokens, required: bool, parts: &Parts) -> Result<Admitted, 
         refusal => TurnedAway::Unknowable(refusal),
     })?;
     let scope = needed(header(parts, "mcp-method"), Some(header(parts, "mcp-name")));
-    // Whatever the request is, its answer says what there is.
+    // Every answer reveals content, so every request needs the scope read.
     match [Scope::Read, scope].into_iter().find(|scope| !grant.has(*scope)) {
         Some(_) => Err(TurnedAway::Insufficient(scope)),
         None => Ok(admit(Some(Client::new(grant.id())), Access::Granted(grant))),
@@ -79,7 +79,7 @@ fn admit(client: Option<Client>, access: Access) -> Admitted {
     Admitted { client, extensions }
 }
 
-/// Returns the token that a request presents.
+/// Returns the token of a request.
 fn presented(headers: &HeaderMap) -> Result<Option<&str>, TurnedAway> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
@@ -108,8 +108,8 @@ impl TurnedAway {
         }
     }
 
-    /// Returns what `WWW-Authenticate` says. Who presented nothing is told no error (RFC 6750, section
-    /// 3.1). Descriptions have neither quotes nor backslashes.
+    /// Returns the value of `WWW-Authenticate`. It has no error if the request had no token (RFC
+    /// 6750, section 3.1). Descriptions contain neither quotes nor backslashes.
     fn challenge(&self) -> Option<String> {
         let says = |error: &str, scopes: &str, description: &dyn std::fmt::Display| {
             format!(
@@ -140,9 +140,11 @@ impl TurnedAway {
 
     fn message(&self) -> String {
         match self {
-            Self::NoToken => "a token is needed".into(),
-            Self::Ambiguous => "there is more than one Authorization header".into(),
-            Self::Insufficient(scope) => format!("this needs a token with the scope {scope}"),
+            Self::NoToken => "the request has no token".into(),
+            Self::Ambiguous => "the request has more than one Authorization header".into(),
+            Self::Insufficient(scope) => {
+                format!("this request needs a token with the scope {scope}")
+            }
             Self::Invalid(refusal) | Self::Unknowable(refusal) => refusal.to_string(),
         }
     }
@@ -150,10 +152,10 @@ impl TurnedAway {
     fn hint(&self) -> String {
         match self {
             Self::NoToken | Self::Ambiguous => {
-                "send one header, Authorization: Bearer refiner_…; a person can make a token with refiner token create, and one in the address is not looked at".into()
+                "send one header, Authorization: Bearer refiner_…; a person can create a token with refiner token create; the server ignores a token in the URL".into()
             }
             Self::Insufficient(scope) => {
-                format!("a person can make one with refiner token create --scope {scope}")
+                format!("a person can create one with refiner token create --scope {scope}")
             }
             Self::Invalid(refusal) | Self::Unknowable(refusal) => refusal.hint(),
         }
@@ -184,14 +186,14 @@ mod tests {
         Tokens::new(user, workspace.into(), Arc::new(SystemClock))
     }
 
-    /// Makes a token, and returns it as the header has it.
+    /// Creates a token, and returns it as a header value.
     fn bearer(tokens: &Tokens, scope: Scope, lives_millis: Option<i64>) -> String {
         let name = Name::parse("test").unwrap();
         let wanted = NewToken { name, scopes: [scope].into(), lives_millis };
         format!("Bearer {}", tokens.create(wanted).unwrap().1.reveal())
     }
 
-    /// Asks to be let in, and returns what is allowed then, or the status and the challenge.
+    /// Authorizes a request, and returns its rights, or the status and the challenge.
     fn ask(
         tokens: &Tokens,
         required: bool,
@@ -257,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_token_nobody_is_let_in_where_one_is_required() {
+    fn a_request_without_a_token_is_refused_if_one_is_required() {
         let folder = tempfile::tempdir().unwrap();
         let here = tokens(&folder, "here");
         let challenge = "Bearer realm=\"refiner\", scope=\"read\"".to_owned();

@@ -1,4 +1,4 @@
-//! Bodies: read with a limit on their size and time, and counted as they go out.
+//! Bodies: requests are read with limits on size and time, and the bytes of answers are counted.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use super::denial::Denial;
 use super::slots::Slot;
 
-/// Reads a request's body, whose bytes take `room` as they arrive.
+/// Reads a request's body. Its bytes take up `room` as they arrive.
 pub(super) async fn read(
     body: Body,
     limit: usize,
@@ -33,7 +33,7 @@ async fn whole(body: Body, limit: usize, room: &mut Slot) -> Result<Vec<u8>, Den
     Ok(whole)
 }
 
-/// Returns the same body, which drops `held` when it ends or when nobody reads on.
+/// Returns the same body, which drops `held` at its end or when its reader stops.
 pub(super) fn holding<T: Send + 'static>(
     body: Body,
     held: T,

@@ -1,4 +1,4 @@
-//! What the server shows to speak TLS.
+//! The TLS certificate of the server.
 
 use std::io;
 use std::path::Path;
@@ -12,20 +12,21 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use super::options::Certificate;
 use crate::disk::regular;
 
-/// Bytes of a file of certificates or of a key.
+/// Limit on the bytes of a certificate or key file.
 const PEM_BYTES_MAX: usize = 1 << 20;
 
-/// Reads the files of a certificate.
+/// Loads a certificate and its key.
 ///
 /// # Errors
 ///
-/// If a file cannot be read, has nothing of its kind in PEM, or the key is not the certificate's.
+/// If a file cannot be read or contains no certificate or key in PEM, or if the key does not match
+/// the certificate.
 pub(super) fn load(certificate: &Certificate) -> io::Result<Arc<ServerConfig>> {
     let pem = read(&certificate.chain)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let chain = chain.map_err(|error| unusable(&certificate.chain, error))?;
     if chain.is_empty() {
-        return Err(unusable(&certificate.chain, "there is no certificate in it"));
+        return Err(unusable(&certificate.chain, "the file contains no certificate"));
     }
     let key = PrivateKeyDer::from_pem_slice(&read(&certificate.key)?);
     let key = key.map_err(|error| unusable(&certificate.key, error))?;
@@ -38,12 +39,12 @@ pub(super) fn load(certificate: &Certificate) -> io::Result<Arc<ServerConfig>> {
     Ok(Arc::new(config))
 }
 
-/// A person names these files, so a pipe is one of them too, as of `<(pass show key)`.
+/// Reads a file. A person chooses it, so it may be a pipe such as `<(pass show key)`.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let pem = regular::read_named(path, PEM_BYTES_MAX)
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
     if pem.len() > PEM_BYTES_MAX {
-        return Err(unusable(path, format_args!("it has more than {PEM_BYTES_MAX} bytes")));
+        return Err(unusable(path, format_args!("the file has more than {PEM_BYTES_MAX} bytes")));
     }
     Ok(pem)
 }

@@ -1,4 +1,4 @@
-//! Connections: no more than are taken, and none whose answers wait for more to send.
+//! Connections: their number is limited, and answers are sent without delay.
 
 use std::future::{Ready, ready};
 use std::io;
@@ -11,11 +11,11 @@ use tower::Service;
 
 use super::slots::{Slot, Slots};
 
-/// What a connection is told for which there is no room, if it speaks plain HTTP.
+/// The answer to a connection above the limit, over plain HTTP.
 const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n\
     content-length: 0\r\nconnection: close\r\n\r\n";
 
-/// Accepts connections while there is room.
+/// Accepts connections up to the limit.
 #[derive(Clone, Debug)]
 pub(super) struct Acceptor {
     pub(super) room: Arc<Slots>,
@@ -27,22 +27,22 @@ impl<S> Accept<TcpStream, S> for Acceptor {
     type Service = Counted<S>;
     type Future = Ready<io::Result<(TcpStream, Counted<S>)>>;
 
-    /// Without `TCP_NODELAY`, an answer in two parts waits for the other side's delayed
+    /// Without `TCP_NODELAY`, an answer in two parts waits for the client's delayed
     /// acknowledgement: half of all calls took 44 ms.
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let Ok(slot) = self.room.take(None) else {
             if self.is_plain {
-                // Who is not told is closed all the same.
+                // The connection closes even if this write fails.
                 drop(stream.try_write(NO_ROOM));
             }
-            return ready(Err(io::Error::other("there is no room for a further connection")));
+            return ready(Err(io::Error::other("connection limit reached")));
         };
         let accepted = stream.set_nodelay(true);
         ready(accepted.map(|()| (stream, Counted { service, _slot: Arc::new(slot) })))
     }
 }
 
-/// The service of a connection, which has its place for as long as it is there.
+/// The service of a connection. It holds the connection's slot while it exists.
 #[derive(Clone, Debug)]
 pub(super) struct Counted<S> {
     service: S,

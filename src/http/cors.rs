@@ -1,5 +1,5 @@
-//! What a browser wants to be told before a page of another site may use the server (Fetch standard,
-//! *HTTP-CORS protocol*). Which pages may is decided before, in `origin.rs`.
+//! Answers to browsers about cross-origin requests (Fetch standard, *HTTP-CORS protocol*).
+//! `origin.rs` decides earlier which origins are allowed.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -11,11 +11,10 @@ use axum::http::header::{
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 
-/// The headers of answers that clients need to read.
+/// The answer headers that clients need to read.
 const EXPOSED: &str = "mcp-session-id, mcp-protocol-version, retry-after, www-authenticate";
 
-/// Returns the answer to a browser that asks first whether a page may send a request, or `None` if
-/// this is no such question.
+/// Returns the answer to a preflight request, or `None` for any other request.
 pub(super) fn preflight(request: &Request) -> Option<Response> {
     let headers = request.headers();
     let is_one = request.method() == Method::OPTIONS && headers.contains_key(ORIGIN);
@@ -33,7 +32,7 @@ pub(super) fn preflight(request: &Request) -> Option<Response> {
     Some(response)
 }
 
-/// Lets the page that asked read the answer.
+/// Allows the requesting page to read the answer.
 pub(super) fn expose(response: &mut Response, origin: Option<HeaderValue>) {
     let Some(origin) = origin else { return };
     let headers = response.headers_mut();

@@ -1,4 +1,4 @@
-//! Every reason for which the network's side does not pass a request on, with its answer.
+//! Every reason why the HTTP layer rejects a request, with its answer.
 
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
@@ -8,51 +8,51 @@ use serde_json::{Value, json};
 
 use super::slots::Full;
 
-/// Seconds after which a client that was told to come back may do so.
+/// Seconds in `Retry-After`.
 const RETRY_SECONDS: &str = "1";
 
-/// Why a request is not passed on.
+/// Why a request is rejected.
 ///
-/// Its answer is a JSON-RPC error, also where no message could be read, since that is what clients of
-/// these paths understand; `data` has the code, the hint and nothing of what the client sent.
+/// The answer is a JSON-RPC error, even if no message could be read, since clients of these paths
+/// expect one. `data` contains the code and the hint, and never repeats the client's input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Denial {
-    /// `Host` names somebody else: DNS rebinding, or a name that was not configured.
+    /// `Host` names another host: DNS rebinding, or a name that is not configured.
     Host,
-    /// `Origin` names another site.
+    /// `Origin` is not allowed.
     Origin,
-    /// There is nothing at this path.
+    /// The path does not exist.
     Path,
-    /// The path does not take this method.
+    /// The path does not support the method.
     Method(String),
-    /// The client does not accept what the server may answer with.
+    /// `Accept` lacks a media type that the server may answer with.
     Accept(String),
-    /// The body is no JSON by its own account.
+    /// `Content-Type` is not JSON.
     ContentType,
-    /// The body is larger than what is taken.
+    /// The body exceeds the size limit.
     TooLarge {
-        /// Bytes that are taken.
+        /// The limit in bytes.
         limit: usize,
     },
-    /// The body did not arrive in time.
+    /// The body exceeded the time limit.
     Slow,
-    /// The body ended before its end.
+    /// The body was truncated.
     CutShort,
-    /// As much is going on as can be.
+    /// The server's request limit is reached.
     Busy,
-    /// The client itself has as much going on as it may have.
+    /// The client's request limit is reached.
     ClientBusy,
-    /// Every session is in use.
+    /// The session limit is reached, and no session is idle.
     SessionsFull,
-    /// The server ends.
+    /// The server is shutting down.
     Draining,
-    /// There is no such session, or it is somebody else's.
+    /// The session does not exist or belongs to another client.
     Session,
-    /// The SDK found the request wrong.
+    /// The SDK rejected the request.
     Request(String),
-    /// The message is no request, notification or answer that the server knows.
+    /// The message is not a request, notification or response that the server supports.
     Message,
-    /// Something broke.
+    /// The server failed.
     Internal,
 }
 
@@ -65,12 +65,12 @@ impl From<Full> for Denial {
     }
 }
 
-/// The code of a denial, in the answer's extensions for whoever counts answers.
+/// The code of a denial, in the answer's extensions, for the metrics.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reason(pub(super) &'static str);
 
 impl Denial {
-    /// Returns the status of the answer.
+    /// Returns the HTTP status.
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Host | Self::Origin => StatusCode::FORBIDDEN,
@@ -87,7 +87,7 @@ impl Denial {
         }
     }
 
-    /// Returns the code, which the metrics count too.
+    /// Returns the code, which is also the label in the metrics.
     fn code(&self) -> &'static str {
         match self {
             Self::Host => "host_not_allowed",
@@ -113,44 +113,46 @@ impl Denial {
     fn message(&self) -> String {
         match self {
             Self::Host => "this server does not answer for the host in the Host header".into(),
-            Self::Origin => "this server does not allow pages of this origin".into(),
-            Self::Path => "there is nothing at this path".into(),
+            Self::Origin => "the origin is not allowed".into(),
+            Self::Path => "the path does not exist".into(),
             Self::Method(said) | Self::Accept(said) | Self::Request(said) => said.clone(),
-            Self::ContentType => "the Content-Type must be application/json".into(),
-            Self::TooLarge { limit } => format!("the body has more than {limit} bytes"),
-            Self::Slow => "the request body timed out".into(),
+            Self::ContentType => "the request body must be application/json".into(),
+            Self::TooLarge { limit } => format!("the request body exceeds {limit} bytes"),
+            Self::Slow => "the request body did not arrive in time".into(),
             Self::CutShort => "the request body was truncated".into(),
             Self::Busy => "request limit reached".into(),
-            Self::ClientBusy => "this client's request limit is reached".into(),
-            Self::SessionsFull => "session limit reached".into(),
+            Self::ClientBusy => "request limit of this client reached".into(),
+            Self::SessionsFull => "session limit reached, and no session is idle".into(),
             Self::Draining => "the server is shutting down".into(),
             Self::Session => "session not found".into(),
-            Self::Message => "the body is not a JSON-RPC message that this server knows".into(),
-            Self::Internal => "the server failed".into(),
+            Self::Message => {
+                "the message is not a JSON-RPC message that this server supports".into()
+            }
+            Self::Internal => "internal server error".into(),
         }
     }
 
     fn hint(&self) -> &'static str {
         match self {
-            Self::Host => "ask for localhost, or start the server with --allow-host NAME",
-            Self::Origin => "start the server with --allow-origin ORIGIN if that page may use it",
-            Self::Path => "MCP is at /mcp; /sse is there when the server runs with --sse",
-            Self::Method(_) => "use a method of the Allow header",
+            Self::Host => "use localhost, or start the server with --allow-host NAME",
+            Self::Origin => "to allow the origin, start the server with --allow-origin ORIGIN",
+            Self::Path => "use /mcp; /sse exists only if the server runs with --sse",
+            Self::Method(_) => "use a method from the Allow header",
             Self::Accept(_) => "send Accept: application/json, text/event-stream",
             Self::ContentType => "send Content-Type: application/json",
             Self::TooLarge { .. } => "send less at once; nothing was written",
             Self::Slow | Self::CutShort => "send the request again; nothing was written",
             Self::Busy | Self::ClientBusy => "wait a moment and send the request again",
-            Self::SessionsFull => "wait a moment, or DELETE sessions that are not needed",
-            Self::Draining => "send the request again when the server is back",
+            Self::SessionsFull => "wait a moment, or end unused sessions with DELETE",
+            Self::Draining => "send the request again after the server has restarted",
             Self::Session => "begin a new session with initialize",
             Self::Request(_) | Self::Message => "see the MCP specification, Transports",
             Self::Internal => "see the server's log",
         }
     }
 
-    /// Returns the JSON-RPC code: those that other servers use for these statuses where there are
-    /// such, else one of those that the specification leaves to servers.
+    /// Returns the JSON-RPC code: the common code of other servers for the status if one exists,
+    /// else a code from the range for servers.
     fn rpc_code(&self) -> i32 {
         match self {
             Self::Session => -32001,
@@ -160,7 +162,7 @@ impl Denial {
         }
     }
 
-    /// Returns the answer to the request of this id.
+    /// Returns the answer to the request with this id.
     pub(super) fn answer(&self, id: Option<&Value>) -> Response {
         let data = json!({ "code": self.code(), "hint": self.hint() });
         let error = json!({ "code": self.rpc_code(), "message": self.message(), "data": data });
@@ -175,7 +177,7 @@ impl Denial {
     }
 }
 
-/// Returns an answer of JSON, which nobody is to keep.
+/// Returns a JSON answer that must not be cached.
 pub(super) fn json_answer(status: StatusCode, body: &Value) -> Response {
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;

@@ -1,4 +1,4 @@
-//! The door that every request comes through: who may be asked, who is let in, how many at once.
+//! The checks that every request passes: host and origin, authorization, limits on concurrency.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use super::options::{Authorize, Client};
 use super::origin::Origins;
 use super::slots::{Slot, Slots};
 
-/// What is shared by all requests.
+/// The state shared by all requests.
 pub(super) struct Door {
     origins: Origins,
     authorize: Option<Authorize>,
@@ -51,7 +51,7 @@ impl Door {
         })
     }
 
-    /// Lets in no further calls.
+    /// Stops admitting calls.
     pub(super) fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
     }
@@ -60,9 +60,9 @@ impl Door {
         self.draining.load(Ordering::SeqCst)
     }
 
-    /// Reads a body, and returns the room that it takes beside it. Its bytes are counted, and not as a
-    /// call: what is no request, as a person's answer to a call, has to get through when there is room
-    /// for no further call.
+    /// Reads a body, and returns it with the space that it takes. The body counts in bytes but not
+    /// as a call: a message that is not a request, such as a person's answer, must arrive even at
+    /// the call limit.
     pub(super) async fn read(
         &self,
         body: Body,
@@ -74,8 +74,8 @@ impl Door {
         Ok((bytes, room))
     }
 
-    /// Begins a call, which is finished even if the server begins to drain. Until then it keeps the
-    /// room that its body takes.
+    /// Begins a call, which a draining server still finishes. The call holds the space of its body
+    /// until its end.
     pub(super) fn begin_call(
         self: &Arc<Self>,
         method: &'static str,
@@ -109,7 +109,7 @@ impl Door {
     }
 }
 
-/// A call that is under way.
+/// A call in flight.
 pub(super) struct Call {
     _slot: Slot,
     _room: Slot,
@@ -124,11 +124,11 @@ impl Drop for Call {
     }
 }
 
-/// Whom a call was for, in the answer's extensions for whoever counts answers.
+/// The method of a call, in the answer's extensions, for the metrics.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Called(pub(super) &'static str);
 
-/// Checks who is asked and by which page, counts the answer, and gives one if something panics.
+/// Checks host and origin, counts the answer, and answers even if a handler panics.
 pub(super) async fn enter(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let response = match door.origins.check(request.uri(), request.headers()) {
@@ -139,7 +139,7 @@ pub(super) async fn enter(State(door): State<Arc<Door>>, request: Request, next:
     response
 }
 
-/// Passes on a request of a page that may send it, and lets that page read the answer.
+/// Forwards a request of an allowed origin, and allows that origin to read the answer.
 async fn pass(request: Request, next: Next) -> Response {
     let origin = request.headers().get(ORIGIN).cloned();
     let mut response = match cors::preflight(&request) {
@@ -153,7 +153,7 @@ async fn pass(request: Request, next: Next) -> Response {
     response
 }
 
-/// Lets in who may come in, and says who it is.
+/// Authorizes a request, and identifies the client.
 pub(super) async fn identify(
     State(door): State<Arc<Door>>,
     request: Request,
@@ -166,7 +166,7 @@ pub(super) async fn identify(
     match authorize(&parts) {
         Ok(admitted) => {
             let asked = parts.clone();
-            // Nobody further in needs the secret.
+            // The handlers do not need the secret.
             parts.headers.remove(AUTHORIZATION);
             parts.extensions.extend(admitted.extensions);
             if let Some(client) = admitted.client {
@@ -182,8 +182,8 @@ pub(super) async fn identify(
     }
 }
 
-/// Ends a stream once who opened it would not be let in any more: before the next thing that they would
-/// be told, a sign of life included.
+/// Ends a stream when its client is no longer authorized: the check runs before each event, also
+/// before a keep-alive.
 fn while_admitted(response: Response, authorize: Authorize, asked: Parts) -> Response {
     let form = response.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
     if !form.starts_with(b"text/event-stream") {

@@ -1,8 +1,8 @@
 //! `/mcp`: Streamable HTTP, in both eras.
 //!
-//! The SDK speaks the protocol. What it gets wrong is done here before and after it: what is no JSON
-//! is answered as JSON-RPC wants it and not as an unsupported media type, depth, repeated keys and
-//! size are limited as they are on stdio, and every error's body is JSON.
+//! The SDK implements the protocol. This module corrects it before and after: a body that is not
+//! JSON gets a JSON-RPC parse error instead of an unsupported media type, depth, duplicate keys and
+//! size are limited as on stdio, and every error body is JSON.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ use crate::mcp::wire::{self, Envelope};
 /// The header that names a session.
 const SESSION: &str = "mcp-session-id";
 
-/// Bytes of what the SDK says about an error that are looked at.
+/// Limit on the bytes of an SDK error text that are read.
 const SAID_BYTES_MAX: usize = 4096;
 
 /// The endpoint.
@@ -40,14 +40,14 @@ pub(super) struct Endpoint<H: ServerHandler> {
 }
 
 impl<H: ServerHandler> Endpoint<H> {
-    /// Makes the endpoint. When `end` is cancelled, what is under way is broken off.
+    /// Creates the endpoint. Cancelling `end` aborts requests in flight.
     pub(super) fn new(
         make_handler: Arc<dyn Fn() -> H + Send + Sync>,
         sessions: Arc<Sessions>,
         door: Arc<Door>,
         end: CancellationToken,
     ) -> Self {
-        // Host and Origin are checked at the door, for every path.
+        // `door.rs` checks Host and Origin, for every path.
         let config = StreamableHttpServerConfig::default()
             .disable_allowed_hosts()
             .with_json_response(true)
@@ -82,7 +82,7 @@ impl<H: ServerHandler> Endpoint<H> {
         response
     }
 
-    /// Passes a message on to the SDK.
+    /// Forwards a message to the SDK.
     async fn pass_on(
         &self,
         parts: Parts,
@@ -94,7 +94,7 @@ impl<H: ServerHandler> Endpoint<H> {
         self.check_session(&parts.headers, client)?;
         let held: Held = match method {
             _ if !envelope.is_request() => Box::new(room),
-            // A stream that stays open is no call: it would keep a server that ends from ending.
+            // An open stream is not a call, because a draining server would wait for it.
             "subscriptions/listen" => Box::new(self.door.begin_stream(client)?),
             _ => Box::new(self.door.begin_call(method, client, room)?),
         };
@@ -108,7 +108,7 @@ impl<H: ServerHandler> Endpoint<H> {
         self.dressed(response, envelope, session.as_deref(), held).await
     }
 
-    /// Opens the stream of what a session's server says unasked, or ends a session.
+    /// Opens the stream of a session's server messages, or ends a session.
     async fn other(&self, request: Request) -> Response {
         let method = request.method().clone();
         let client = request.extensions().get::<Client>();
@@ -128,7 +128,7 @@ impl<H: ServerHandler> Endpoint<H> {
         answered.unwrap_or_else(|denial| denial.answer(None))
     }
 
-    /// A session is only for who opened it. To others it does not exist.
+    /// Checks that the client opened the session. For other clients it does not exist.
     fn check_session(&self, headers: &HeaderMap, client: Option<&Client>) -> Result<(), Denial> {
         match session(headers) {
             Some(id) if !self.sessions.is_of(id, client) => Err(Denial::Session),
@@ -136,7 +136,7 @@ impl<H: ServerHandler> Endpoint<H> {
         }
     }
 
-    /// Makes of the SDK's answer the one that clients get.
+    /// Converts the SDK's answer to the one for the client.
     async fn dressed(
         &self,
         response: Response,
@@ -158,7 +158,7 @@ impl<H: ServerHandler> Endpoint<H> {
         let said = axum::body::to_bytes(body, SAID_BYTES_MAX).await.unwrap_or_default();
         let said = String::from_utf8_lossy(&said).into_owned();
         match self.denial(parts.status, said, session) {
-            // What the SDK does not know as a notification needs no answer.
+            // A notification that the SDK does not know needs no answer.
             Denial::Message if envelope.is_notification() => Ok(accepted()),
             Denial::Method(said) => {
                 let mut response = Denial::Method(said).answer(None);
@@ -170,27 +170,27 @@ impl<H: ServerHandler> Endpoint<H> {
         }
     }
 
-    /// Returns what an answer of the SDK that is no JSON stands for.
+    /// Returns the denial for an SDK answer that is not JSON.
     fn denial(&self, status: StatusCode, said: String, session: Option<&str>) -> Denial {
         match status {
             StatusCode::NOT_FOUND => Denial::Session,
             StatusCode::METHOD_NOT_ALLOWED => Denial::Method(said),
             StatusCode::NOT_ACCEPTABLE => Denial::Accept(said),
-            // The media type was checked before, so this is the SDK's word for what it cannot parse.
+            // The media type was checked earlier, so here the SDK could not parse the message.
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Denial::Message,
             status if status.is_client_error() => Denial::Request(said),
             _ if self.door.is_draining() => Denial::Draining,
-            // It ended between the check and the call.
+            // The session ended between the check and the call.
             _ if session.is_some_and(|id| !self.sessions.contains(id)) => Denial::Session,
             _ => {
-                tracing::error!(%status, said, "the SDK failed to answer");
+                tracing::error!(%status, said, "unexpected error answer of the SDK");
                 Denial::Internal
             }
         }
     }
 }
 
-/// What is kept until an answer has been sent.
+/// The guards that live until the answer is sent.
 type Held = Box<dyn Send>;
 
 /// Answers a request to `/mcp`.
@@ -204,8 +204,8 @@ pub(super) async fn answer<H: ServerHandler>(
     }
 }
 
-/// Returns the answer to a message that the SDK does not get to see: what a tool call is told is a
-/// result, anything else is an error.
+/// Returns the answer to a message that the SDK does not see: a tool call gets a result, any other
+/// message an error.
 pub(super) fn faulty(answer: &Value) -> Response {
     let is_error = answer["error"].is_object();
     let status = if is_error { StatusCode::BAD_REQUEST } else { StatusCode::OK };
@@ -214,14 +214,14 @@ pub(super) fn faulty(answer: &Value) -> Response {
     response
 }
 
-/// Returns the answer to what needs none.
+/// Returns the answer to a message that needs none: 202 without a body.
 pub(super) fn accepted() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::ACCEPTED;
     response
 }
 
-/// Returns whether a request's body says that it is JSON.
+/// Returns whether `Content-Type` is JSON.
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let form = headers.get(CONTENT_TYPE).and_then(|form| form.to_str().ok());
     let essence = form.and_then(|form| form.split(';').next());

@@ -13,7 +13,7 @@ use super::metrics::Present;
 use super::options::Probe;
 use super::sessions::Sessions;
 
-/// What tells how the server is.
+/// The state that the health paths report.
 #[derive(Clone)]
 pub(super) struct Health {
     pub(super) door: Arc<Door>,
@@ -21,12 +21,12 @@ pub(super) struct Health {
     pub(super) is_ready: Option<Probe>,
 }
 
-/// Tells that the process lives.
+/// Reports that the process runs.
 pub(super) async fn alive() -> Response {
     json_answer(StatusCode::OK, &json!({ "status": "ok" }))
 }
 
-/// Tells whether requests are welcome: the server does not end, and its storage answers.
+/// Reports whether the server accepts requests: it is not shutting down, and the storage answers.
 pub(super) async fn ready(State(health): State<Health>) -> Response {
     let status = match &health.is_ready {
         _ if health.door.is_draining() => "shutting_down",
@@ -37,7 +37,7 @@ pub(super) async fn ready(State(health): State<Health>) -> Response {
     json_answer(code, &json!({ "status": status }))
 }
 
-/// Returns what was counted.
+/// Returns the metrics.
 pub(super) async fn metrics(State(health): State<Health>) -> Response {
     health.door.metrics.answer(Present {
         calls: health.door.calls.count(),

@@ -1,41 +1,41 @@
-//! The limits on what clients of the network can make large, many or slow. Each is named in the
-//! answer that it causes, and in README.md. What a message may contain is in `model/limits.rs`.
+//! The limits on the size, number and duration of clients' requests. README.md lists them, and each
+//! answer names its limit. `model/limits.rs` limits the content of a message.
 
 use std::time::Duration;
 
-/// How much a server takes on. The default is what `refiner serve` uses; tests use less.
+/// The limits of a server. `refiner serve` uses the default; tests use lower limits.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections that may be open. Further ones are told 503 and closed.
+    /// Open connections. Further ones get 503 and are closed.
     pub connections: usize,
-    /// Calls that may be worked on at once. Further ones are told 503.
+    /// Calls in flight. Further ones get 503.
     pub calls: usize,
-    /// Calls of one client, where clients are told apart. Further ones are told 429.
+    /// Calls in flight per client, if clients are identified. Further ones get 429.
     pub calls_of_a_client: usize,
-    /// Streams that may be open: GET, `/sse` and `subscriptions/listen`. Further ones are told 503.
+    /// Open streams: GET, `/sse` and `subscriptions/listen`. Further ones get 503.
     pub streams: usize,
-    /// Streams of one client, where clients are told apart. Further ones are told 429.
+    /// Open streams per client, if clients are identified. Further ones get 429.
     pub streams_of_a_client: usize,
-    /// Sessions of revisions before 2026-07-28, each of which keeps about 160 KB.
+    /// Sessions of revisions before 2026-07-28. Each takes about 160 KB.
     pub sessions: usize,
-    /// Messages of one `/sse` connection that wait for their turn, in each direction.
+    /// Queued messages of one `/sse` connection, in each direction.
     pub queued_messages: usize,
-    /// Bytes of a request's body. More is told 413.
+    /// Bytes of a request's body. A larger one gets 413.
     pub body_bytes: usize,
-    /// Bytes of bodies that are read or worked on at once. More is told 503.
+    /// Bytes of all bodies in flight. Above this a request gets 503.
     pub body_bytes_at_once: usize,
-    /// The same of one client, where clients are told apart. More is told 429.
+    /// Bytes of bodies in flight per client, if clients are identified. Above this: 429.
     pub body_bytes_of_a_client: usize,
-    /// How long a new connection may take to ask for something.
+    /// Time limit for the first request of a connection.
     pub first_request: Duration,
-    /// How long a connection may stay without a request, or take to send the head of its next one.
+    /// Time limit for an idle connection, and for the head of its next request.
     pub idle: Duration,
-    /// How long a request's body may take to arrive. A slower one is told 408.
+    /// Time limit for a request's body. A slower one gets 408.
     pub body: Duration,
-    /// How often a stream on which nothing happens shows that it lives.
+    /// Interval of keep-alives on an idle stream.
     pub keep_alive: Duration,
-    /// How long a server that ends waits for the calls that it has accepted.
+    /// How long a server that shuts down waits for accepted calls.
     pub drain: Duration,
 }
 

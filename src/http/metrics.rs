@@ -1,5 +1,5 @@
-//! What the server counts, in the text form of Prometheus. No label has a value that a client can
-//! make up, and none names an artifact.
+//! Metrics in the text format of Prometheus. A client cannot choose the value of a label, and no
+//! label names an artifact.
 
 use std::time::Instant;
 
@@ -14,14 +14,14 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-/// Upper ends of the histogram's buckets, in seconds: from a read in memory to a person's answer.
+/// Upper bounds of the histogram's buckets in seconds: from a read in memory to a person's answer.
 const BUCKETS_SECONDS: [f64; 12] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 10.0, 60.0];
 
-/// The paths that are counted by their name.
+/// The paths with a label of their own.
 const ROUTES: [&str; 6] = ["/healthz", "/mcp", "/messages", "/metrics", "/readyz", "/sse"];
 
-/// The methods that are counted by their name.
+/// The methods with a label of their own.
 const METHODS: [&str; 22] = [
     "completion/complete",
     "initialize",
@@ -66,7 +66,7 @@ struct Refused {
     reason: &'static str,
 }
 
-/// Counts.
+/// The metrics.
 #[derive(Debug)]
 pub(super) struct Metrics {
     registry: Registry,
@@ -81,7 +81,7 @@ pub(super) struct Metrics {
     connections: Gauge,
 }
 
-/// What there is at this moment.
+/// The current values of gauges.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Present {
     pub(super) calls: usize,
@@ -111,16 +111,16 @@ impl Metrics {
 
     fn register(&mut self) {
         let registry = &mut self.registry;
-        registry.register("requests", "Requests, by what was answered", self.requests.clone());
+        registry.register("requests", "Requests by status", self.requests.clone());
         let durations = self.durations.clone();
         registry.register("call_duration_seconds", "Time from a call to its answer", durations);
-        registry.register("refused", "Requests that were not passed on", self.refused.clone());
-        registry.register("received_bytes", "Bytes of requests' bodies", self.received.clone());
-        registry.register("sent_bytes", "Bytes of answers' bodies", self.sent.clone());
-        registry.register("calls_in_flight", "Calls that are worked on", self.calls.clone());
-        registry.register("streams", "Streams that are open", self.streams.clone());
-        registry.register("sessions", "Sessions that are kept", self.sessions.clone());
-        registry.register("connections", "Connections that are open", self.connections.clone());
+        registry.register("refused", "Rejected requests", self.refused.clone());
+        registry.register("received_bytes", "Bytes of request bodies", self.received.clone());
+        registry.register("sent_bytes", "Bytes of answer bodies", self.sent.clone());
+        registry.register("calls_in_flight", "Calls in flight", self.calls.clone());
+        registry.register("streams", "Open streams", self.streams.clone());
+        registry.register("sessions", "Open sessions", self.sessions.clone());
+        registry.register("connections", "Open connections", self.connections.clone());
     }
 
     /// Counts an answer.
@@ -129,12 +129,12 @@ impl Metrics {
         self.requests.get_or_create(&Asked { route, method, status }).inc();
     }
 
-    /// Counts a request that was not passed on.
+    /// Counts a rejected request.
     pub(super) fn refused(&self, reason: &'static str) {
         self.refused.get_or_create(&Refused { reason }).inc();
     }
 
-    /// Counts a call that took until now.
+    /// Records the duration of a call that ends now.
     pub(super) fn called(&self, method: &'static str, since: Instant) {
         let seconds = since.elapsed().as_secs_f64();
         self.durations.get_or_create(&Called { method }).observe(seconds);
@@ -148,7 +148,7 @@ impl Metrics {
         self.sent.inc_by(bytes);
     }
 
-    /// Returns everything that was counted.
+    /// Returns all metrics.
     pub(super) fn answer(&self, present: Present) -> Response {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.calls.set(count(present.calls));
@@ -165,7 +165,7 @@ impl Metrics {
     }
 }
 
-/// Returns the name by which a method is counted.
+/// Returns the label of a method.
 pub(super) fn counted_as(method: Option<&str>) -> &'static str {
     let known = method.map(|method| METHODS.iter().find(|known| **known == method));
     known.map_or("", |known| known.copied().unwrap_or(OTHER))

@@ -1,9 +1,9 @@
 //! Layer 6: any MCP server over HTTP.
 //!
-//! Knows nothing of what it serves: a handler is made for each session and for each request that
-//! stands by itself. Streamable HTTP is at `/mcp`, in both eras of the protocol; HTTP+SSE of
-//! 2024-11-05 at `/sse` and `/messages`, where it is wanted; `/healthz`, `/readyz` and `/metrics` are
-//! for those who run the server.
+//! It does not depend on the served content: it creates a handler for each session and for each
+//! stateless request. `/mcp` is Streamable HTTP, in both eras of the protocol. `/sse` and
+//! `/messages` are HTTP+SSE of 2024-11-05, if enabled. `/healthz`, `/readyz` and `/metrics` are for
+//! operators.
 
 mod authorize;
 mod body;
@@ -49,19 +49,19 @@ use self::origin::Origins;
 use self::sessions::Sessions;
 use self::sse::Legacy;
 
-/// How long connections may take to end once nothing is under way in them.
+/// Time limit for idle connections to close.
 const CLOSING: Duration = Duration::from_secs(1);
 
 /// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Everybody who can reach the address would be let in.
+    /// The address is reachable from other machines, and no authorization is set.
     #[error(
-        "{0} can be reached from elsewhere, and this server asks for no token: listen on \
-         127.0.0.1, or make a token first"
+        "{0} is reachable from other machines, and no token would be required: listen on \
+        127.0.0.1, or create a token first"
     )]
     Unprotected(SocketAddr),
-    /// The address cannot be listened on.
+    /// The server cannot listen on the address.
     #[error("cannot listen on {0}: {1}")]
     Address(SocketAddr, #[source] io::Error),
     /// The certificate cannot be used.
@@ -69,7 +69,7 @@ pub enum StartError {
     Certificate(#[source] io::Error),
 }
 
-/// A server that has its address and waits to begin.
+/// A server with a bound address that does not serve yet.
 #[derive(Debug)]
 pub struct Bound {
     listener: TcpListener,
@@ -78,13 +78,13 @@ pub struct Bound {
     options: Options,
 }
 
-/// Takes the address of a server. Connections are accepted from then on, and answered once
-/// [`Bound::serve`] runs.
+/// Binds the address of a server. The system accepts connections from then on, and
+/// [`Bound::serve`] answers them.
 ///
 /// # Errors
 ///
-/// If the address is not a loopback one and nobody is asked who they are, if it is taken, or if the
-/// certificate cannot be used.
+/// If the address is not a loopback address and no authorization is set, if the address is in use,
+/// or if the certificate cannot be used.
 pub fn bind(options: Options) -> Result<Bound, StartError> {
     if !options.address.ip().is_loopback() && options.authorize.is_none() {
         return Err(StartError::Unprotected(options.address));
@@ -98,15 +98,15 @@ pub fn bind(options: Options) -> Result<Bound, StartError> {
 }
 
 impl Bound {
-    /// Returns where clients find `/mcp`.
+    /// Returns the URL of `/mcp`.
     pub fn url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}/mcp", self.address)
     }
 
-    /// Serves until `stop` is ready. Calls that were accepted by then are finished and answered, within
-    /// the limit that the options have for it; further ones are refused meanwhile, and `/readyz` says
-    /// so. Then streams end, and connections are closed.
+    /// Serves until `stop` is ready. Then the server finishes accepted calls within the time limit
+    /// of the options, rejects further ones, and reports this at `/readyz`. At last it ends streams
+    /// and closes connections.
     ///
     /// # Errors
     ///
@@ -130,7 +130,10 @@ impl Bound {
         }
         door.drain();
         if tokio::time::timeout(options.limits.drain, door.calls.emptied()).await.is_err() {
-            tracing::warn!(calls = door.calls.count(), "calls are broken off: they took too long");
+            tracing::warn!(
+                calls = door.calls.count(),
+                "calls aborted: they exceeded the shutdown time limit"
+            );
         }
         end.cancel();
         handle.graceful_shutdown(Some(CLOSING));
@@ -138,7 +141,7 @@ impl Bound {
     }
 }
 
-/// Accepts connections and answers what comes over them.
+/// Accepts connections and answers their requests.
 async fn listen(
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
@@ -151,7 +154,7 @@ async fn listen(
         .http1_only()
         .first_request_timeout(door.limits.first_request)
         .handle(handle);
-    // Between two requests too: hyper waits for the next head from the moment that it could come.
+    // Also limits the time between two requests: hyper starts the timer when it waits for a head.
     server.http_builder().http1().header_read_timeout(door.limits.idle);
     let service = routes.into_make_service();
     match tls {

@@ -1,4 +1,4 @@
-//! How a server is set up.
+//! The options of a server.
 
 use std::fmt;
 use std::future::Future;
@@ -13,72 +13,72 @@ use axum::response::Response;
 
 use super::limits::Limits;
 
-/// Decides who is let in: returns who asks, or the answer that turns them away (401 or 403, with
-/// `WWW-Authenticate` where the MCP specification, *Authorization*, wants it).
+/// Authorizes a request: returns the admitted client, or the rejecting answer (401 or 403, with
+/// `WWW-Authenticate` as the MCP specification, *Authorization*, requires).
 ///
-/// It is asked for every request but those for `/healthz` and `/readyz`, after Host and Origin were
-/// checked and before anything of the body is read, and for a stream again before each thing that it
-/// tells. The header `Authorization` goes no further.
+/// It runs for every request except `/healthz` and `/readyz`, after the check of Host and Origin
+/// and before the body is read. For a stream it runs again before each event. The header
+/// `Authorization` is removed afterwards.
 pub type Authorize = Arc<dyn Fn(&Parts) -> Result<Admitted, Box<Response>> + Send + Sync>;
 
-/// Tells whether the server can do its work. Asked by `/readyz`.
+/// Returns whether the server can work, for `/readyz`.
 pub type Probe = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
-/// Somebody who was let in.
+/// An authorized request.
 #[derive(Clone, Debug)]
 pub struct Admitted {
-    /// Who it is, where clients are told apart: limits are counted by it, and a session is only for who
-    /// opened it.
+    /// The client, if clients are identified. Limits count per client, and only the client that
+    /// opened a session can use it.
     pub client: Option<Client>,
-    /// What the handler finds in the extensions of the request's [`Parts`].
+    /// Extensions for the handler, in the request's [`Parts`].
     pub extensions: Extensions,
 }
 
-/// Who asks, for instance the id of a token. Never a secret.
+/// A client's identity, such as the id of a token. Never a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Client(Arc<str>);
 
 impl Client {
-    /// Names a client.
+    /// Creates a client's identity.
     pub fn new(name: &str) -> Self {
         Self(name.into())
     }
 }
 
-/// The files of a certificate, in PEM.
+/// The files of a TLS certificate, in PEM.
 #[derive(Clone, Debug)]
 pub struct Certificate {
-    /// The certificate, followed by those that vouch for it.
+    /// The certificate chain, the server's certificate first.
     pub chain: PathBuf,
-    /// Its private key.
+    /// The private key of the certificate.
     pub key: PathBuf,
 }
 
-/// How a server is set up. [`Options::new`] is a server on one address that lets in whoever reaches
-/// it, which [`super::bind`] only does on a loopback address.
+/// The options of a server. [`Options::new`] sets no authorization, which [`super::bind`] accepts
+/// only for a loopback address.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
-    /// Where it listens. Port 0 takes any that is free.
+    /// The address to listen on. Port 0 selects a free port.
     pub address: SocketAddr,
-    /// Whether it speaks HTTP+SSE of 2024-11-05 too.
+    /// Whether to serve HTTP+SSE of 2024-11-05 too.
     pub sse: bool,
-    /// Names that `Host` may have, with or without a port, beside loopback ones and the address.
+    /// Allowed values of `Host`, with or without a port, beside loopback names and the address.
     pub hosts: Vec<String>,
-    /// Values that `Origin` may have, beside that of the very host that is asked.
+    /// Allowed values of `Origin`, beside the origin of the requested host.
     pub origins: Vec<String>,
-    /// What it shows to speak TLS. Without it, it speaks plain HTTP.
+    /// The TLS certificate. Without one, the server uses plain HTTP.
     pub certificate: Option<Certificate>,
-    /// Who is let in. Without it, everybody is.
+    /// The authorization check. Without one, every request is admitted.
     pub authorize: Option<Authorize>,
-    /// Whether it is ready. Without it, it is until it ends.
+    /// The readiness check. Without one, the server is ready until it shuts down.
     pub is_ready: Option<Probe>,
-    /// How much it takes on.
+    /// The limits.
     pub limits: Limits,
 }
 
 impl Options {
-    /// Sets up a server on an address.
+    /// Creates the options of a server on an address.
     pub fn new(address: SocketAddr) -> Self {
         Self {
             address,

@@ -1,8 +1,8 @@
-//! Who may be asked, and by which pages: the guard against DNS rebinding.
+//! Checks `Host` and `Origin`: the protection against DNS rebinding.
 //!
-//! A page of any site can make a browser send requests to this machine, under a name of its own that
-//! it lets point here. Such a request has that name as its `Host` and the page's site as its
-//! `Origin`; both are checked on every path (MCP specification, *Transports, Security warning*).
+//! A page of any site can make a browser send requests to this machine, through a DNS name that
+//! points here. Such a request has that name in `Host` and the page's site in `Origin`. Both are
+//! checked on every path (MCP specification, *Transports, Security warning*).
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, Uri};
 
 use super::denial::Denial;
 
-/// What `Host` and `Origin` may say.
+/// The allowed values of `Host` and `Origin`.
 #[derive(Clone, Debug)]
 pub(super) struct Origins {
     address: SocketAddr,
@@ -21,14 +21,13 @@ pub(super) struct Origins {
 }
 
 impl Origins {
-    /// Makes the check of a server that listens on an address. Neither list can be made to allow
-    /// everything.
+    /// Creates the check for a server's address. No entry of the lists can allow everything.
     pub(super) fn new(address: SocketAddr, hosts: &[String], origins: &[String]) -> Self {
         let lower = |list: &[String]| list.iter().map(|item| item.to_ascii_lowercase()).collect();
         Self { address, hosts: lower(hosts), origins: lower(origins) }
     }
 
-    /// Checks a request's head.
+    /// Checks the head of a request.
     pub(super) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Denial> {
         let host = asked(uri, headers).filter(|host| self.answers_for(host)).ok_or(Denial::Host)?;
         match single(headers, &ORIGIN) {
@@ -38,8 +37,8 @@ impl Origins {
         }
     }
 
-    /// Returns whether the server answers for a host: one on this machine's loopback, its own
-    /// address, or one that was configured.
+    /// Returns whether the server answers for a host: a loopback host, its own address, or a
+    /// configured name.
     fn answers_for(&self, host: &Authority) -> bool {
         let name = host.host().to_ascii_lowercase();
         let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
@@ -50,8 +49,8 @@ impl Origins {
             || self.hosts.iter().any(|allowed| *allowed == name || *allowed == whole)
     }
 
-    /// Returns whether a page may use the server: one of the very host and port that it asks, or one
-    /// that was configured. `:*` at an entry's end stands for any port.
+    /// Returns whether an origin is allowed: the requested host and port itself, or a configured
+    /// origin. `:*` at an entry's end matches any port.
     fn lets_use(&self, origin: &HeaderValue, host: &Authority) -> bool {
         let Ok(origin) = origin.to_str().map(str::to_ascii_lowercase) else {
             return false;
@@ -72,7 +71,7 @@ impl Origins {
     }
 }
 
-/// Returns the host that is asked, if exactly one is.
+/// Returns the requested host, if the request names exactly one.
 fn asked(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
     match single(headers, &HOST).ok()? {
         Some(host) => Authority::try_from(host.as_bytes()).ok(),
@@ -80,8 +79,8 @@ fn asked(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
     }
 }
 
-/// Returns the one value of a header. Two are an error: what stands before this server may have
-/// looked at the other one.
+/// Returns the only value of a header. Two values are an error, because a proxy may have checked
+/// the other one.
 fn single<'a>(
     headers: &'a HeaderMap,
     name: &axum::http::HeaderName,

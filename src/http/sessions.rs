@@ -1,11 +1,11 @@
-//! The sessions of revisions before 2026-07-28: as many as the server keeps, each for who opened it.
+//! The sessions of revisions before 2026-07-28: limited in number, each bound to the client that
+//! opened it.
 //!
-//! A session that its client does not end stays for five minutes. So the table fills with sessions of
-//! clients that left, and when it is full the one that was idle for longest makes room: to refuse
-//! newcomers instead would lock them out for the sake of those who are gone, and a client whose
-//! session ended begins a new one when it is told 404, which the specification wants of it. Sessions
-//! in which a request is under way or a stream is open are never ended; when all are, newcomers are
-//! refused.
+//! A session that its client does not end stays for five minutes, so sessions of absent clients
+//! fill the table. If it is full, a new session replaces the one that was idle for longest.
+//! Refusing new clients instead would lock them out in favour of absent ones, and a client that
+//! gets 404 begins a new session, as the specification requires. Sessions with a request in flight
+//! or an open stream never end this way. If all sessions are in use, new ones are refused.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ use rmcp::transport::streamable_http_server::session::{
 
 use super::options::Client;
 
-/// The sessions that there are.
+/// The open sessions.
 #[derive(Debug)]
 pub(super) struct Sessions {
     max: usize,
@@ -34,7 +34,7 @@ pub(super) struct Sessions {
 #[derive(Debug, Default)]
 struct Table {
     sessions: HashMap<SessionId, Session>,
-    /// Places for sessions that are about to begin.
+    /// Slots for sessions that are about to begin.
     reserved: usize,
 }
 
@@ -42,11 +42,11 @@ struct Table {
 struct Session {
     client: Option<Client>,
     used: Instant,
-    /// Shared with everything that is under way in it.
+    /// Shared with every request and stream of the session.
     in_use: Arc<()>,
 }
 
-/// A place for a session that is about to begin.
+/// A slot for a session that is about to begin.
 #[derive(Debug)]
 pub(super) struct Reservation(Arc<Sessions>);
 
@@ -62,23 +62,23 @@ impl Sessions {
         Arc::new(Self { max, local, table })
     }
 
-    /// Returns how many there are.
+    /// Returns the number of sessions.
     pub(super) fn count(&self) -> usize {
         self.table().sessions.len()
     }
 
-    /// Returns whether there is a session of this id that this client opened.
+    /// Returns whether this client opened a session with this id.
     pub(super) fn is_of(&self, id: &str, client: Option<&Client>) -> bool {
         self.table().sessions.get(id).is_some_and(|session| session.client.as_ref() == client)
     }
 
-    /// Returns whether there is a session of this id.
+    /// Returns whether a session with this id exists.
     pub(super) fn contains(&self, id: &str) -> bool {
         self.table().sessions.contains_key(id)
     }
 
-    /// Makes room for one more session, by ending the one that was idle for longest if need be.
-    /// Returns `None` if all are in use.
+    /// Reserves a slot for a new session. If the table is full, ends the session that was idle for
+    /// longest. Returns `None` if all are in use.
     pub(super) async fn reserve(self: &Arc<Self>) -> Option<Reservation> {
         let idle = {
             let mut table = self.table();
@@ -91,12 +91,12 @@ impl Sessions {
         if let Some(id) = idle
             && let Err(error) = self.local.close_session(&id).await
         {
-            tracing::debug!(%error, "an idle session could not be told that it ended");
+            tracing::debug!(%error, "cannot end an idle session");
         }
         Some(reservation)
     }
 
-    /// Marks a session as in use until what is returned is dropped.
+    /// Marks a session as in use until the returned guard is dropped.
     fn enter(&self, id: &SessionId) -> Option<Arc<()>> {
         let mut table = self.table();
         let session = table.sessions.get_mut(id)?;
@@ -104,7 +104,7 @@ impl Sessions {
         Some(Arc::clone(&session.in_use))
     }
 
-    /// Locks for a look only.
+    /// Locks the table for a short section.
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -125,7 +125,7 @@ impl Session {
     }
 }
 
-/// Keeps a session in use for as long as a stream of it is open.
+/// Marks a session as in use while one of its streams is open.
 fn held<S: Stream>(stream: S, in_use: Option<Arc<()>>) -> impl Stream<Item = S::Item> {
     stream.map(move |item| {
         let _open = &in_use;
@@ -202,7 +202,7 @@ impl SessionManager for Sessions {
     }
 }
 
-/// Returns who sent a message, as the check of who is let in found out.
+/// Returns the client of a message, which the authorization check identified.
 fn client_of(message: &ClientJsonRpcMessage) -> Option<Client> {
     let ClientJsonRpcMessage::Request(request) = message else {
         return None;

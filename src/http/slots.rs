@@ -1,4 +1,4 @@
-//! Places that are counted, as calls or bytes are: a limit on all of them and one on those of a client.
+//! Counted slots, for calls or bytes, with a total limit and a limit per client.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use super::options::Client;
 
-/// A number of places.
+/// A limited number of slots.
 #[derive(Debug)]
 pub(super) struct Slots {
     max: usize,
@@ -22,12 +22,12 @@ struct Taken {
     by_client: HashMap<Client, usize>,
 }
 
-/// Why there is no place.
+/// Why no slot is available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Full {
-    /// All are taken.
+    /// The total limit is reached.
     All,
-    /// The client has as many as it may have.
+    /// The client's limit is reached.
     OfClient,
 }
 
@@ -37,24 +37,24 @@ impl Slots {
         Arc::new(Self { max, max_of_a_client, taken, freed })
     }
 
-    /// Takes a place, which is free again when what is returned is dropped.
+    /// Takes a slot. Dropping the returned value frees it.
     pub(super) fn take(self: &Arc<Self>, client: Option<&Client>) -> Result<Slot, Full> {
         let mut slot = self.none(client);
         slot.take_more(1)?;
         Ok(slot)
     }
 
-    /// Takes no place yet.
+    /// Returns a holder without slots.
     pub(super) fn none(self: &Arc<Self>, client: Option<&Client>) -> Slot {
         Slot { slots: Arc::clone(self), client: client.cloned(), count: 0 }
     }
 
-    /// Returns how many are taken.
+    /// Returns the number of taken slots.
     pub(super) fn count(&self) -> usize {
         self.taken().all
     }
 
-    /// Waits until none is taken.
+    /// Waits until no slot is taken.
     pub(super) async fn emptied(&self) {
         loop {
             let mut freed = std::pin::pin!(self.freed.notified());
@@ -81,13 +81,13 @@ impl Slots {
         self.freed.notify_waiters();
     }
 
-    /// Locks for a look only.
+    /// Locks the counts for a short section.
     fn taken(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A place that is taken, or several.
+/// Taken slots.
 #[derive(Debug)]
 pub(super) struct Slot {
     slots: Arc<Slots>,
@@ -96,7 +96,7 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Takes places beside those that it has, all or none of them.
+    /// Takes further slots, all of them or none.
     pub(super) fn take_more(&mut self, count: usize) -> Result<(), Full> {
         let (slots, client) = (&self.slots, self.client.as_ref());
         let mut taken = slots.taken();
@@ -139,7 +139,7 @@ mod tests {
         drop(first);
         drop((slots.take(Some(&one)).unwrap(), second, third));
         slots.emptied().await;
-        assert!(slots.taken().by_client.is_empty(), "clients that left are forgotten");
+        assert!(slots.taken().by_client.is_empty(), "clients without slots are removed");
     }
 
     #[test]

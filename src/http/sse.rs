@@ -1,9 +1,9 @@
-//! HTTP+SSE of revision 2024-11-05, for hosts that know nothing newer: `GET /sse` opens a stream that
-//! names the path for messages, and answers come over the stream.
+//! HTTP+SSE of revision 2024-11-05, for old hosts: `GET /sse` opens a stream that names the path
+//! for messages, and answers arrive on the stream.
 //!
-//! The SDK ships no such transport. A connection is a session: it ends with its stream, belongs to
-//! who opened it, and has queues of bounded length, so that a client that does not read costs no more
-//! than one that does.
+//! The SDK has no such transport. A connection is a session: it ends with its stream, belongs to
+//! the client that opened it, and has bounded queues, so a client that does not read takes no more
+//! memory than one that does.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -32,7 +32,7 @@ use super::options::Client;
 use super::slots::Slot;
 use crate::mcp::wire;
 
-/// What the path for messages names its connection with.
+/// The query parameter with the connection's id.
 const SESSION: &str = "session_id";
 
 /// The transport.
@@ -45,7 +45,7 @@ pub(super) struct Legacy<H> {
 
 type Connections = Arc<Mutex<HashMap<String, Connection>>>;
 
-/// What a message needs to reach its connection.
+/// The entry of an open connection.
 #[derive(Clone)]
 struct Connection {
     client: Option<Client>,
@@ -55,7 +55,7 @@ struct Connection {
 }
 
 impl<H: ServerHandler> Legacy<H> {
-    /// Makes the transport. When `end` is cancelled, every connection ends.
+    /// Creates the transport. Cancelling `end` ends every connection.
     pub(super) fn new(
         make_handler: Arc<dyn Fn() -> H + Send + Sync>,
         door: Arc<Door>,
@@ -64,7 +64,7 @@ impl<H: ServerHandler> Legacy<H> {
         Self { make_handler, door, end, connections: Connections::default() }
     }
 
-    /// Begins a connection, and returns its stream.
+    /// Opens a connection, and returns its stream.
     fn begin(&self, client: Option<&Client>) -> Result<Response, Denial> {
         let slot = self.door.begin_stream(client)?;
         let id = unguessable();
@@ -96,13 +96,13 @@ impl<H: ServerHandler> Legacy<H> {
         Ok(response)
     }
 
-    /// Returns what forgets a connection.
+    /// Returns a guard that removes a connection.
     fn forget(&self, id: &str) -> impl FnOnce() + Send + use<H> {
         let (connections, id) = (Arc::clone(&self.connections), id.to_owned());
         move || drop(locked(&connections).remove(&id))
     }
 
-    /// Returns the connection that a message names, if its sender opened it.
+    /// Returns the connection that a message names, if the same client opened it.
     fn connection(&self, parts: &Parts) -> Result<Connection, Denial> {
         let query = parts.uri.query().unwrap_or_default();
         let id = query.split('&').find_map(|pair| pair.strip_prefix(SESSION)?.strip_prefix('='));
@@ -122,7 +122,7 @@ impl<H: ServerHandler> Legacy<H> {
         let (bytes, room) = self.door.read(body, connection.client.as_ref()).await?;
         let envelope = match wire::examine(&bytes) {
             Ok(envelope) => envelope,
-            // Who asked waits for the stream to answer.
+            // The client expects the answer on the stream.
             Err(answer) if !answer["id"].is_null() => return connection.say(answer.to_string()),
             Err(answer) => return Ok(faulty(&answer)),
         };
@@ -143,13 +143,13 @@ impl<H: ServerHandler> Legacy<H> {
 }
 
 impl Connection {
-    /// Puts a text into the stream.
+    /// Sends a text on the stream.
     fn say(&self, text: String) -> Result<Response, Denial> {
         self.outgoing.try_send(text).map_err(|_| Denial::ClientBusy)?;
         Ok(accepted())
     }
 
-    /// Hands a message to the SDK. A request is a call until it is answered or cancelled.
+    /// Passes a message to the SDK. A request counts as a call until it is answered or cancelled.
     fn hand_over(
         &self,
         message: RxJsonRpcMessage<RoleServer>,
@@ -186,7 +186,7 @@ pub(super) async fn open<H: ServerHandler>(
     legacy.begin(client).unwrap_or_else(|denial| denial.answer(None))
 }
 
-/// Takes a message of a connection.
+/// Receives a message of a connection.
 pub(super) async fn message<H: ServerHandler>(
     State(legacy): State<Arc<Legacy<H>>>,
     request: Request,
@@ -194,7 +194,7 @@ pub(super) async fn message<H: ServerHandler>(
     legacy.message(request).await.unwrap_or_else(|denial| denial.answer(None))
 }
 
-/// Serves a connection until its client is gone or the server ends.
+/// Serves a connection until the client disconnects or the server shuts down.
 async fn serve<H: ServerHandler>(
     handler: H,
     queues: Queues,
@@ -203,12 +203,12 @@ async fn serve<H: ServerHandler>(
 ) {
     match serve_server_with_ct(handler, queues, end).await {
         Ok(running) => drop(running.waiting().await),
-        Err(error) => tracing::debug!(%error, "a connection ended before it began"),
+        Err(error) => tracing::debug!(%error, "a connection ended before its initialization"),
     }
     forget();
 }
 
-/// Returns what a stream says: where messages go, then every message.
+/// Returns the events of a stream: the path for messages, then every message.
 fn events(
     path: String,
     sent: mpsc::Receiver<String>,
@@ -222,7 +222,7 @@ fn events(
     endpoint.chain(messages).map(Ok)
 }
 
-/// A stream that is open. With it, its connection ends.
+/// An open stream. Its end ends the connection.
 struct Open {
     connections: Connections,
     id: String,
@@ -235,7 +235,7 @@ impl Drop for Open {
     }
 }
 
-/// The requests of a connection that were not answered yet.
+/// The unanswered requests of a connection.
 #[derive(Default)]
 struct Pending(Mutex<HashMap<RequestId, Call>>);
 
@@ -284,15 +284,15 @@ impl Transport<RoleServer> for Queues {
     }
 }
 
-/// Returns an id that nobody can guess: who knows it may send messages in the client's name, where
-/// clients are not told apart.
+/// Returns an unguessable id, because without identified clients the id alone allows sending
+/// messages in the client's name.
 fn unguessable() -> String {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     blake3::Hash::from_bytes(bytes).to_hex().to_string()
 }
 
-/// Locks for a look only.
+/// Locks a table for a short section.
 fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

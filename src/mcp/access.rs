@@ -1,8 +1,8 @@
-//! What whoever sent a request may do, and the one place that says what each request needs.
+//! The rights of a request's sender, and the rights that each request needs.
 //!
-//! Over HTTP, whoever lets requests in puts an [`Access`] into the request's extensions, beside the
-//! headers that it made it of. Over stdio the host started this process as the user: it may do
-//! everything, and what only a person may decide is the gate's business.
+//! Over HTTP, the authorization check adds an [`Access`] to the request's extensions, beside the
+//! headers that it read. Over stdio the host started this process as the user, so every request may
+//! do everything, and the human gate guards the decisions of a person.
 
 use axum::http::request::Parts;
 use rmcp::RoleServer;
@@ -13,19 +13,19 @@ use crate::model::Refusal;
 use crate::model::token::{Grant, Scope};
 use crate::service::lacks_approve;
 
-/// What whoever sent a request may do.
+/// The rights of a request's sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everything: nobody but the user comes this way.
+    /// Everything: only the user can send requests this way.
     Everything,
-    /// What a token lets its bearer do.
+    /// The rights of a token.
     Granted(Grant),
-    /// Nothing: it came over the network, and nobody looked at who sent it.
+    /// Nothing: the request came over the network without an authorization check.
     Nothing,
 }
 
 impl Access {
-    /// Returns what whoever sent a request may do.
+    /// Returns the rights of a request's sender.
     pub(super) fn of(context: &RequestContext<RoleServer>) -> Self {
         match context.extensions.get::<Parts>() {
             None => Self::Everything,
@@ -33,7 +33,7 @@ impl Access {
         }
     }
 
-    /// Returns whether it covers a scope.
+    /// Returns whether the rights include a scope.
     pub fn has(&self, scope: Scope) -> bool {
         match self {
             Self::Everything => true,
@@ -42,7 +42,7 @@ impl Access {
         }
     }
 
-    /// Returns the token that it comes from, if it comes from one.
+    /// Returns the token's grant, if the rights come from a token.
     pub fn grant(&self) -> Option<&Grant> {
         match self {
             Self::Granted(grant) => Some(grant),
@@ -50,22 +50,22 @@ impl Access {
         }
     }
 
-    /// Refuses what it does not cover.
+    /// Refuses a request whose scope the rights do not include.
     pub(super) fn require(&self, scope: Scope) -> Result<(), Refusal> {
         match (self.has(scope), scope) {
             (true, _) => Ok(()),
             (false, Scope::Approve) => Err(lacks_approve()),
             (false, scope) => Err(Refusal::Forbidden {
-                message: format!("this needs a token with the scope {scope}"),
+                message: format!("this call needs a token with the scope {scope}"),
                 hint: format!(
-                    "nothing was done: a person can make one with refiner token create --scope {scope}"
+                    "nothing was done: a person can create one with refiner token create --scope {scope}"
                 ),
             }),
         }
     }
 }
 
-/// Returns what a tool with this effect needs.
+/// Returns the scope that a tool with this effect needs.
 pub(super) fn needed_for(effect: Effect) -> Scope {
     match effect {
         Effect::Reads => Scope::Read,
@@ -73,9 +73,9 @@ pub(super) fn needed_for(effect: Effect) -> Scope {
     }
 }
 
-/// Returns what a request needs, by its method and the tool that it names.
+/// Returns the scope that a request needs, by its method and tool.
 ///
-/// What only a person may decide needs [`Scope::Approve`] too, which shows only when it is tried.
+/// A decision of a person also needs [`Scope::Approve`], which the call itself reveals.
 pub fn needed(method: &str, tool: Option<&str>) -> Scope {
     let named = tool.filter(|_| method == "tools/call");
     let tool = named.and_then(|name| TOOLS.iter().find(|tool| tool.definition.name == name));

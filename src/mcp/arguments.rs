@@ -1,4 +1,4 @@
-//! A tool's arguments: put into the form that its schema asks for, and checked against it.
+//! Converts a tool's arguments to the types of its schema, and validates them.
 
 use jsonschema::Validator;
 use rmcp::model::JsonObject;
@@ -8,10 +8,10 @@ use crate::model::refusal::Violation;
 use crate::model::schema::violations;
 use crate::model::{Name, Refusal};
 
-/// Checks arguments against a tool's published schema, or says what is wrong with them.
+/// Validates arguments against a tool's published schema, and returns them in the schema's types.
 ///
-/// Models sometimes send an object as the text of an object, a number as text, or `null` for what
-/// they leave out (claude-code #20732). What is meant is clear, so it is taken.
+/// Models sometimes send an object or a number as text, or `null` for an omitted argument
+/// (claude-code #20732). The meaning is clear, so these forms are accepted.
 pub(super) fn checked(
     given: JsonObject,
     schema: &JsonObject,
@@ -47,8 +47,8 @@ pub(super) fn checked(
     }
 }
 
-/// Finds integers that are no versions, limits or numbers of anything. Schemas do not say so, since
-/// `minimum: 0` at every place is a price that every model pays.
+/// Finds numbers that are negative or have a fraction. Schemas leave out `minimum: 0`, because
+/// every model would pay for it in tokens.
 fn no_counts(arguments: &Value, properties: &Map<String, Value>) -> Vec<Violation> {
     let is_integer = |schema: &Value| schema["type"] == "integer";
     let mut wrong = Vec::new();
@@ -62,7 +62,7 @@ fn no_counts(arguments: &Value, properties: &Map<String, Value>) -> Vec<Violatio
         wrong.extend(counts.iter().filter(|count| count.is_number() && !count.is_u64()).map(
             |count| Violation {
                 pointer: format!("/{name}"),
-                message: format!("{count} is no whole number from 0 on"),
+                message: format!("{count} is not a whole number from 0"),
             },
         ));
     }
@@ -77,7 +77,7 @@ fn unknown(name: &str, properties: &Map<String, Value>) -> Refusal {
     let known: Vec<&str> = properties.keys().map(String::as_str).collect();
     let name: String = name.chars().take(80).collect();
     Refusal::argument(
-        format!("there is no argument {name:?}"),
+        format!("unknown argument {name:?}"),
         format!("the arguments are: {}", known.join(", ")),
     )
 }
@@ -92,7 +92,7 @@ fn usage(properties: &Map<String, Value>, schema: &JsonObject) -> String {
     format!("the arguments are: {}", properties.iter().map(describe).collect::<Vec<_>>().join(", "))
 }
 
-/// Returns a value as the type that its schema names, when it is that value as text.
+/// Returns a value in the type that its schema names, if its text has that type.
 fn as_meant(value: Value, property: &Value) -> Value {
     let wanted = property.get("type").and_then(Value::as_str).unwrap_or_default();
     match (&value, wanted) {

@@ -1,9 +1,9 @@
-//! Changes on their way to those who subscribed, in both eras of the protocol: `resources/subscribe`
-//! of sessions (2024-11-05 to 2025-11-25) and the streams of `subscriptions/listen` (2026-07-28).
+//! Delivers resource updates to subscribers, in both eras of the protocol: `resources/subscribe` of
+//! sessions (2024-11-05 to 2025-11-25) and streams of `subscriptions/listen` (2026-07-28).
 //!
-//! It knows nothing of what the resources are, so any server can be built on it. What waits for a
-//! subscriber is a set of URIs and no list of events: an update carries no data, so a slow one is told
-//! later and less often, costs no more memory, and keeps nobody else waiting.
+//! It does not depend on the kinds of resources, so any server can use it. The mailbox of a
+//! subscriber is a set of URIs, not a list of events, because an update carries no data. A slow
+//! subscriber gets fewer and later updates, takes no more memory, and does not delay others.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
@@ -20,23 +20,22 @@ use serde_json::json;
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Resources that one session or stream may subscribe to.
+/// Limit on the resources that one session or stream subscribes to.
 pub const RESOURCES_OF_ONE_MAX: usize = 1000;
-/// Sessions and streams that may be told of changes at once.
+/// Limit on concurrent sessions and streams with updates.
 const SUBSCRIBERS_MAX: usize = 4096;
-/// Subscriptions of all of them together.
+/// Limit on the subscriptions of all sessions and streams together.
 const SUBSCRIPTIONS_MAX: usize = 20_000;
-/// Bytes of a subscription's URI.
+/// Limit on the bytes of a subscription's URI.
 const URI_BYTES_MAX: usize = 2048;
-/// How long a subscriber that was just told of changes is left alone. What happens meanwhile is told
-/// together.
+/// The pause after an update to a subscriber. Changes during the pause are sent together.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The error code of what is one too many. MCP leaves what is outside of -32768 to -32000 to servers
-/// (2026-07-28, *Error Codes*), and this is what HTTP calls it.
+/// The error code of an exceeded limit. MCP leaves codes outside of -32768 to -32000 to servers
+/// (2026-07-28, *Error Codes*). This is HTTP's code for it.
 pub const TOO_MANY: ErrorCode = ErrorCode(429);
 
-/// Who is told of which changes. Clones are the same.
+/// The subscribers and their resources. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     hub: Arc<Mutex<Hub>>,
@@ -47,7 +46,7 @@ struct Hub {
     subscribers: HashMap<u64, Subscribed>,
     by_uri: BTreeMap<String, BTreeSet<u64>>,
     subscriptions: usize,
-    /// The number of the last subscriber.
+    /// The id of the last subscriber.
     last: u64,
 }
 
@@ -57,10 +56,10 @@ struct Subscribed {
     uris: BTreeSet<String>,
 }
 
-/// What one subscriber was not told of yet.
+/// The unsent updates of one subscriber.
 #[derive(Debug, Default)]
 struct Mailbox {
-    /// Whether it wants to hear that the list of resources changed.
+    /// Whether the subscriber wants changes of the resource list.
     wants_list: bool,
     pending: Mutex<Pending>,
     woken: Notify,
@@ -72,7 +71,7 @@ struct Pending {
     list: bool,
 }
 
-/// One who is told of changes, until this is dropped.
+/// A registered subscriber. Dropping it unregisters.
 #[derive(Debug)]
 struct Subscriber {
     changes: Changes,
@@ -80,14 +79,14 @@ struct Subscriber {
     mailbox: Arc<Mailbox>,
 }
 
-/// The way to a client.
+/// The channel to a client.
 #[derive(Debug)]
 enum Way {
     Session(Peer<RoleServer>),
     Stream(SubscriptionSink),
 }
 
-/// What a session subscribed to. Forgotten when this is dropped.
+/// The subscriptions of a session. Dropping it ends them.
 #[derive(Debug)]
 pub struct Session {
     subscriber: Arc<Subscriber>,
@@ -95,14 +94,14 @@ pub struct Session {
 }
 
 impl Changes {
-    /// Tells those who subscribed to a resource that it changed.
+    /// Queues an update of a resource for its subscribers.
     pub fn updated(&self, uri: &str) {
         let hub = self.hub();
         let Some(numbers) = hub.by_uri.get(uri) else { return };
         hub.put(uri, numbers);
     }
 
-    /// Tells those who subscribed to any resource whose URI begins like this that it changed.
+    /// Queues updates for the subscribers of all resources whose URI has this prefix.
     pub fn updated_below(&self, prefix: &str) {
         let hub = self.hub();
         let from = hub.by_uri.range(prefix.to_owned()..);
@@ -111,15 +110,15 @@ impl Changes {
         }
     }
 
-    /// Tells all sessions, and the streams that asked for it, that the list of resources changed.
+    /// Queues a change of the resource list for all sessions, and for the streams that want it.
     pub fn list_changed(&self) {
         let hub = self.hub();
         hub.subscribers.values().for_each(|subscribed| subscribed.mailbox.put_list());
     }
 
-    /// Begins to tell a session of changes: of the list, and of what it subscribes to.
+    /// Starts the updates of a session: of the resource list, and of its subscriptions.
     ///
-    /// Fails with [`TOO_MANY`] when there are too many already.
+    /// Fails with [`TOO_MANY`] if a limit is reached.
     pub fn session(&self, peer: Peer<RoleServer>) -> Result<Session, ErrorData> {
         let subscriber = Arc::new(self.subscriber(true)?);
         let delivering = Arc::clone(&subscriber);
@@ -127,13 +126,13 @@ impl Changes {
         Ok(Session { subscriber, _delivering: AbortOnDropHandle::new(delivering) })
     }
 
-    /// Runs a stream of `subscriptions/listen` until its client cancels it, it is gone, or `end` says
-    /// so; the last one ends the stream gracefully.
+    /// Runs a stream of `subscriptions/listen` until the client cancels it or disconnects, or until
+    /// `end` is true, which ends the stream gracefully.
     ///
-    /// The SDK acknowledges before it comes here, and what changed in between was measured to be lost
-    /// (2 of 61): so everything is told of once at the beginning.
+    /// The SDK acknowledges the stream before it calls this. A test lost 2 of 61 changes in
+    /// between, so the stream first sends one update for every resource.
     ///
-    /// Fails with [`TOO_MANY`] when there are too many already, or the client asked for more than
+    /// Fails with [`TOO_MANY`] if a limit is reached, or if the client asked for more than
     /// [`RESOURCES_OF_ONE_MAX`].
     pub async fn listen(
         &self,
@@ -174,21 +173,21 @@ impl Changes {
         Ok(Subscriber { changes: self.clone(), number, mailbox })
     }
 
-    /// Locks for a section that cannot panic half-way.
+    /// Locks the state for a section that cannot panic half-way.
     fn hub(&self) -> MutexGuard<'_, Hub> {
         self.hub.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Session {
-    /// Subscribes to a resource. To do it twice is to do it once.
+    /// Subscribes to a resource. A repetition has no effect.
     ///
-    /// Fails with [`TOO_MANY`] when there are too many already.
+    /// Fails with [`TOO_MANY`] if a limit is reached.
     pub fn subscribe(&self, uri: &str) -> Result<(), ErrorData> {
         self.subscriber.subscribe(uri)
     }
 
-    /// Ends a subscription, if there is one.
+    /// Ends a subscription, if it exists.
     pub fn unsubscribe(&self, uri: &str) {
         self.subscriber.changes.hub().unsubscribe(self.subscriber.number, uri);
         self.subscriber.mailbox.pending().uris.remove(uri);
@@ -249,7 +248,7 @@ impl Subscriber {
         }
     }
 
-    /// Tells a client of what changes, until it is gone.
+    /// Sends updates to a client until it disconnects.
     async fn deliver(&self, way: &Way) {
         loop {
             let pending = self.mailbox.next().await;
@@ -288,7 +287,7 @@ impl Mailbox {
         }
     }
 
-    /// Waits until there is something to be told, and takes all of it.
+    /// Waits for updates, and takes all of them.
     async fn next(&self) -> Pending {
         loop {
             let pending = std::mem::take(&mut *self.pending());
@@ -299,14 +298,14 @@ impl Mailbox {
         }
     }
 
-    /// Locks for a section that cannot panic half-way.
+    /// Locks the state for a section that cannot panic half-way.
     fn pending(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Way {
-    /// Returns whether the client is still there.
+    /// Returns whether the client is still connected.
     async fn send(&self, notification: ServerNotification) -> bool {
         match self {
             Self::Session(peer) => peer.send_notification(notification).await.is_ok(),
@@ -328,7 +327,7 @@ fn list_changed() -> ServerNotification {
 }
 
 fn too_many(what: &str, limit: usize) -> ErrorData {
-    let message = format!("too many {what}: {limit} is the limit");
+    let message = format!("too many {what}: the limit is {limit}");
     ErrorData::new(TOO_MANY, message, Some(json!({ "limit": limit })))
 }
 
@@ -336,7 +335,7 @@ fn too_many(what: &str, limit: usize) -> ErrorData {
 mod tests {
     use super::*;
 
-    /// What a subscriber would be told now.
+    /// Returns the updates that a subscriber would get now.
     fn told(subscriber: &Subscriber) -> (Vec<String>, bool) {
         let pending = std::mem::take(&mut *subscriber.mailbox.pending());
         (pending.uris.into_iter().collect(), pending.list)

@@ -1,4 +1,4 @@
-//! The panic guard around whatever answers a request.
+//! The panic guard around request handlers.
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -8,17 +8,17 @@ use rmcp::ErrorData;
 
 use crate::model::Refusal;
 
-/// A handler panicked. What it said is on standard error, and nobody else's business.
+/// A handler panicked. The panic message goes to standard error only, never to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Panicked;
 
-/// Lets a handler finish even if it panics: rmcp sends no answer at all then, and the client waits
-/// for ever.
+/// Runs a handler and catches a panic. Without this, rmcp would send no answer and the client would
+/// wait for ever.
 ///
 /// # Errors
 ///
-/// If the handler panicked, which is a bug of ours. What it had begun may be half done in memory; a
-/// commit is whole or not there, since it does not depend on who waits for it.
+/// If the handler panicked, which is a bug in refiner. Its work in memory may be half done. A
+/// commit is whole or absent, because it does not depend on the waiting handler.
 pub async fn guarded<T>(handler: impl Future<Output = T> + Send) -> Result<T, Panicked> {
     AssertUnwindSafe(handler).catch_unwind().await.map_err(|_| Panicked)
 }

@@ -1,4 +1,4 @@
-//! The icons of the server and of its tools, for hosts that show them beside the names.
+//! The icons of the server and its tools, for hosts that show icons.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -6,7 +6,7 @@ use rmcp::model::{Icon, IconTheme};
 
 use super::tools::Effect;
 
-/// What surrounds the lines of a drawing, with a colour that is put in place of `COLOR`.
+/// The frame of a drawing. `LINES` and `COLOR` are replaced.
 const PAPER: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 24 24\" fill=\"none\" \
     stroke=\"COLOR\" stroke-width=\"2.5\" stroke-linecap=\"round\" stroke-linejoin=\"round\">LINES</svg>";
 
@@ -18,20 +18,20 @@ const EYE: &str =
 const PEN: &str = "<path d=\"M4 20l1-5L16 4l4 4L9 19z\"/><path d=\"M13 7l4 4\"/>";
 const BIN: &str = "<path d=\"M4 7h16M9 7V4h6v3\"/><path d=\"M6 7l1 13h10l1-13\"/>";
 
-/// A colour that shows in light and in dark surroundings.
+/// A colour that is visible on light and dark backgrounds.
 const EITHER: &str = "#4b93c4";
 
-/// Returns the icon for light and for dark surroundings.
+/// Returns the icons for light and dark backgrounds.
 ///
-/// The drawing is part of the answer, since the MCP specification lets clients refuse icons from
-/// another origin than the server's, and a program that speaks over pipes has none.
+/// The drawing is a data URI, because the MCP specification lets clients refuse icons from another
+/// origin, and a server on pipes has no origin.
 pub(super) fn icons() -> Vec<Icon> {
     let themes = [(IconTheme::Light, "#1d5c86"), (IconTheme::Dark, "#8ccaf3")];
     themes.map(|(theme, color)| icon(LOOP, color).with_theme(theme)).into()
 }
 
-/// Returns the icon of a tool with this effect: an eye, a pen or a bin. It is one for all
-/// surroundings, since hosts ask for the list of tools with every conversation.
+/// Returns the icon of a tool with this effect: an eye, a pen or a bin. There is one for all
+/// backgrounds, to keep the list of tools short, which hosts read with every conversation.
 pub(super) fn of_tool(effect: Effect) -> Vec<Icon> {
     let lines = match effect {
         Effect::Reads => EYE,

@@ -1,6 +1,5 @@
 //! Layer 5: the service as a Model Context Protocol server, in both eras of the protocol: sessions
-//! that begin with `initialize` (2024-11-05 to 2025-11-25), and requests that stand by themselves
-//! (2026-07-28).
+//! that begin with `initialize` (2024-11-05 to 2025-11-25), and stateless requests (2026-07-28).
 
 pub mod access;
 mod arguments;

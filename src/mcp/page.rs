@@ -1,7 +1,7 @@
-//! Pages of lists, and the cursors that lead from one to the next.
+//! Pagination of lists.
 //!
-//! A cursor is opaque to clients. It names its list, so that none is taken for another's, and one
-//! that was not made here is an error of its request (MCP specification, *Pagination*).
+//! A cursor is opaque to clients. It names its list, so the cursor of another list is an error, as
+//! is a cursor that this server did not issue (MCP specification, *Pagination*).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -9,15 +9,15 @@ use rmcp::ErrorData;
 use rmcp::model::PaginatedRequestParams;
 use serde_json::json;
 
-/// Items of a page. Hosts that ask for the first page only get all tools and prompts.
+/// Items per page. All tools and prompts fit on the first page, since some hosts read no other.
 const ITEMS_MAX: usize = 100;
 
-/// Returns the cursor for what follows a place in a list.
+/// Returns the cursor for the items after a place in a list.
 pub(super) fn cursor(list: &str, place: &str) -> String {
     BASE64.encode(format!("{list} {place}"))
 }
 
-/// Returns the place that a request's cursor names, or `None` at the beginning.
+/// Returns the place in a request's cursor, or `None` without a cursor.
 pub(super) fn place<T: std::str::FromStr>(
     list: &str,
     request: Option<&PaginatedRequestParams>,
@@ -30,7 +30,7 @@ pub(super) fn place<T: std::str::FromStr>(
     place.and_then(|place| place.parse().ok()).map(Some).ok_or_else(|| no_cursor(list))
 }
 
-/// Returns the page of a whole list that a request asks for, and the cursor for the next one.
+/// Returns the requested page of a list, and the cursor of the next page.
 pub(super) fn page<T>(
     list: &str,
     items: Vec<T>,

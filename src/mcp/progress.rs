@@ -1,9 +1,9 @@
-//! Progress of a call over MCP, and its cancellation.
+//! Progress and cancellation of a call over MCP.
 //!
-//! Where the rules come from: specification 2026-07-28, *Progress* and *Cancellation*. Steps are told
-//! only to a client that gave a progress token, each further than the one before, and none after the
-//! answer. A cancelled call stops between two steps; what entered the queue is stored all the same, so
-//! a call that writes is done wholly or not at all.
+//! Rules: specification 2026-07-28, *Progress* and *Cancellation*. The server sends progress only
+//! to a client that gave a progress token, with increasing values, and none after the answer. A
+//! cancelled call stops between two steps. A write that entered the queue is still stored, so a
+//! call that writes takes effect completely or not at all.
 
 use std::future::Future;
 
@@ -15,18 +15,18 @@ use tokio_util::sync::DropGuard;
 
 use crate::service::{Progress, Step};
 
-/// Listens to a call on behalf of its client.
+/// Observes a call for its client.
 pub(super) struct Attendance {
-    /// Cancels the call when nobody waits for it any more: over HTTP a client that goes away takes
-    /// the call's future with it, and what it began in a thread of its own would go on.
+    /// Cancels the call when its future is dropped. Over HTTP a disconnecting client drops the
+    /// future, while work in other threads would continue.
     _gone: DropGuard,
     telling: Option<(ProgressToken, Steps)>,
 }
 
-/// The newest step. One that comes while another is on its way takes the place of those before.
+/// The newest step. It replaces earlier steps that are not sent yet.
 type Steps = watch::Receiver<Option<Step>>;
 
-/// Returns the progress of a call, and who listens to it.
+/// Returns the progress of a call, and its observer.
 pub(super) fn attended(context: &RequestContext<RoleServer>) -> (Progress, Attendance) {
     let cancelled = context.ct.child_token();
     let gone = cancelled.clone().drop_guard();
@@ -40,8 +40,8 @@ pub(super) fn attended(context: &RequestContext<RoleServer>) -> (Progress, Atten
 }
 
 impl Attendance {
-    /// Lets a call come to its end, and tells its steps until then. The call owns its progress: the
-    /// telling ends when that is dropped.
+    /// Runs a call to its end and sends its steps. The call owns its progress, and dropping it ends
+    /// the notifications.
     pub(super) async fn until_answered<T>(
         self,
         call: impl Future<Output = T>,
@@ -61,12 +61,12 @@ async fn tell(token: ProgressToken, mut steps: Steps, peer: &Peer<RoleServer>) {
         let told = ProgressNotificationParam::new(token.clone(), as_number(done))
             .with_total(as_number(total))
             .with_message(message);
-        // Who went away need not hear it.
+        // The client may be gone, so an error is ignored.
         drop(peer.notify_progress(told).await);
     }
 }
 
-/// Returns a count as the protocol's number.
+/// Converts a count to the protocol's number type.
 fn as_number(count: u64) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }

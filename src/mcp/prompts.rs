@@ -9,11 +9,11 @@ use super::server::protocol_error;
 use crate::model::Name;
 use crate::service::{Service, built_in_prompts};
 
-/// The name that a prompt speaks of when it is given none that could be one. Some hosts send a
-/// placeholder such as `$1`, and refusing it would hide the prompt.
+/// The artifact name in a prompt without a valid name. Some hosts send a placeholder such as `$1`,
+/// and a refusal would hide the prompt.
 const NO_NAME: &str = "my-artifact";
 
-/// Returns what hosts list.
+/// Returns all prompts, as hosts list them.
 pub(super) fn all() -> Vec<Prompt> {
     let each = built_in_prompts().into_iter().filter_map(|(name, workflow)| {
         let about = workflow.definition.prompts.get(name)?;
@@ -27,12 +27,12 @@ pub(super) fn all() -> Vec<Prompt> {
     each.collect()
 }
 
-/// Returns whether there is a prompt of that name.
+/// Returns whether a prompt of that name exists.
 pub(super) fn is_known(name: &str) -> bool {
     built_in_prompts().contains_key(name)
 }
 
-/// Renders a prompt with the artifact's present state.
+/// Renders a prompt with the artifact's current state.
 pub(super) async fn get(
     service: &Service,
     request: GetPromptRequestParams,

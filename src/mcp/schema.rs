@@ -1,8 +1,8 @@
-//! The JSON Schemas of tools, in a form that every host takes.
+//! The JSON Schemas of tools, in a form that every host accepts.
 //!
 //! Some hosts refuse `$ref`, `$schema`, `oneOf`, lists of types or `additionalProperties: false`
-//! (gemini-cli #6632, opencode #14234), and validators warn of formats that they do not know. So
-//! schemas are flat and plain, and what they cannot say is checked by the server.
+//! (gemini-cli #6632, opencode #14234), and validators warn about unknown formats. So schemas are
+//! flat and plain, and the server checks the rest.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value};
 
-/// Returns the schema of a type, inline and plain.
+/// Returns the schema of a type, without references.
 pub(super) fn plain_schema<T: JsonSchema>() -> Arc<JsonObject> {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.inline_subschemas = true;
@@ -19,7 +19,7 @@ pub(super) fn plain_schema<T: JsonSchema>() -> Arc<JsonObject> {
     });
     let mut schema = SchemaGenerator::new(settings).into_root_schema_for::<T>().to_value();
     simplify(&mut schema);
-    // The tool's own description says more than its arguments' type.
+    // The tool has a better description than its argument type.
     schema.as_object_mut().map(|fields| fields.remove("description"));
     match schema {
         Value::Object(fields) => Arc::new(fields),
@@ -27,7 +27,7 @@ pub(super) fn plain_schema<T: JsonSchema>() -> Arc<JsonObject> {
     }
 }
 
-/// Removes what hosts stumble over, and what says nothing.
+/// Removes keywords that some hosts refuse, and keywords without information.
 fn simplify(schema: &mut Value) {
     let Value::Object(fields) = schema else { return };
     for word in ["$schema", "title", "format", "default"] {
@@ -51,7 +51,7 @@ fn simplify(schema: &mut Value) {
     }
 }
 
-/// Alternatives that are all texts are an enumeration.
+/// Converts alternatives of constant texts to an enumeration.
 fn list_constants(fields: &mut Map<String, Value>) {
     let alternatives = fields.get("oneOf").and_then(Value::as_array);
     let constants: Option<Vec<Value>> = alternatives.and_then(|alternatives| {
@@ -64,7 +64,7 @@ fn list_constants(fields: &mut Map<String, Value>) {
     }
 }
 
-/// An optional value is left out, not null.
+/// Removes `null` from the types of an optional value, which callers omit.
 fn drop_null(fields: &mut Map<String, Value>) {
     if let Some(Value::Array(types)) = fields.get_mut("type") {
         types.retain(|one| one != "null");

@@ -23,16 +23,16 @@ use super::{icon, page, progress, prompts};
 use crate::model::Refusal;
 use crate::service::{Caller, Service, trace};
 
-/// What a model should know before its first call, in five lines: some hosts cut what is longer.
+/// Instructions for the model, in five lines, because some hosts cut longer texts.
 const INSTRUCTIONS: &str = "\
-Refiner keeps the state of your work on disk, so that you can forget, crash or be restarted.
-1. Begin with init_state, and go on with it after a break: it opens an artifact by its name.
-2. Every answer ends with where you are, what to do next, and which events you may send.
-3. transition ends a phase with its result, and the server decides what follows; save_state keeps anything else.
-4. Lost? load_state with with_prompt: true says where you are and how to go on. Refusals say what to do instead.";
+Refiner stores the state of your work on disk, so you can continue after a crash, a restart or lost context.
+1. Begin with init_state, also after a break: it creates or resumes an artifact by its name.
+2. Every answer ends with the current phase, the next step and the events that you may send.
+3. transition ends a phase with its result, and the server decides what follows; save_state stores anything else.
+4. Lost? load_state with with_prompt: true returns the phase and how to go on. Refusals say what to do instead.";
 
-/// Methods of the protocol whose requests reach [`ServerHandler::on_custom_request`] only when their
-/// parameters do not have the right form.
+/// Protocol methods whose requests reach [`ServerHandler::on_custom_request`] only with invalid
+/// parameters.
 const KNOWN_METHODS: [&str; 8] = [
     "completion/complete",
     "prompts/get",
@@ -44,11 +44,11 @@ const KNOWN_METHODS: [&str; 8] = [
     "tools/list",
 ];
 
-/// How long the lists of tools and prompts may be kept: another start of the program may have others.
+/// Cache lifetime of the lists of tools and prompts, which change only with a restart.
 const LIST_LIVES_MILLIS: u64 = 5 * 60 * 1000;
 
-/// A server on top of a service, for one connection. What connections share, such as who is told of
-/// changes, is shared by those that [`Server::for_connection`] makes.
+/// A server of one connection, on top of a service. [`Server::for_connection`] creates servers that
+/// share the common state, such as the subscribers.
 #[derive(Debug)]
 pub struct Server {
     service: Service,
@@ -58,19 +58,19 @@ pub struct Server {
 }
 
 impl Server {
-    /// Makes a server with all tools, whose client's end nobody tells.
+    /// Creates a server with all tools that does not notice the end of its client.
     pub fn new(service: Service) -> Self {
         Self::of_connection(service, ToolSet::default(), watch::channel(false).1)
     }
 
-    /// Makes a server with these tools, of a connection that tells when its client will send nothing
+    /// Creates a server with these tools. `ended` becomes true when the client will send nothing
     /// more.
     pub fn of_connection(service: Service, tools: ToolSet, ended: watch::Receiver<bool>) -> Self {
         let subscriptions = Subscriptions::new(Feed::new(service.clone()), ended.clone());
         Self { service, tools, gate: Gate::new(ended), subscriptions }
     }
 
-    /// Makes the same server of another connection.
+    /// Creates the same server for another connection.
     #[must_use]
     pub fn for_connection(&self, ended: watch::Receiver<bool>) -> Self {
         Self {
@@ -108,7 +108,7 @@ impl ServerHandler for Server {
         let (tools, next) = page::page("tools/list", self.tools.definitions(), request.as_ref())?;
         let mut result = ListToolsResult::with_all_items(tools);
         result.next_cursor = next;
-        // Which there are may depend on who asks.
+        // Private, since the list may depend on the caller.
         Ok(result.with_ttl_ms(LIST_LIVES_MILLIS).with_cache_scope(CacheScope::Private))
     }
 
@@ -134,13 +134,13 @@ impl ServerHandler for Server {
         let span = trace::span("tools/call", &tool.definition.name);
         #[cfg(feature = "otel")]
         super::trace_context::follow(&span, &context);
-        // In a box, since what is around it would hold it several times over.
+        // Boxed, since the outer futures would otherwise contain several copies.
         let outcome = Box::pin(async {
             let carried_out = guarded(self.gate.carry_out(call, retry, &context)).await;
             carried_out.unwrap_or_else(|panicked| Err(panicked.into()))
         });
         let outcome = trace::traced(span, outcome, ending);
-        // On the heap: the SDK keeps a place for the largest handler in each of its own futures.
+        // Boxed, since each future of the SDK reserves space for the largest handler.
         let answered = Box::pin(attendance.until_answered(outcome, &context.peer)).await;
         Ok(match answered {
             Ok(GateResult::Answered(answer)) => CallToolResult::structured(answer).into(),
@@ -240,20 +240,19 @@ impl ServerHandler for Server {
     ) -> Result<CustomResult, ErrorData> {
         let method: String = request.method.chars().take(80).collect();
         Err(match is_known(&request.method, context.protocol_version()) {
-            true => ErrorData::invalid_params(
-                format!("the parameters of {method} do not have the form it needs"),
-                None,
-            ),
+            true => {
+                ErrorData::invalid_params(format!("the parameters of {method} are invalid"), None)
+            }
             false => ErrorData::new(
                 rmcp::model::ErrorCode::METHOD_NOT_FOUND,
-                format!("there is no method {method:?}"),
+                format!("unknown method {method:?}"),
                 None,
             ),
         })
     }
 }
 
-/// Returns whether a revision has a method.
+/// Returns whether a protocol revision has a method.
 fn is_known(method: &str, revision: Option<ProtocolVersion>) -> bool {
     let has_no_sessions = revision.is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
     match method {
@@ -263,7 +262,7 @@ fn is_known(method: &str, revision: Option<ProtocolVersion>) -> bool {
     }
 }
 
-/// The client's name and version, for the journal, and the token that it called with.
+/// Returns the caller: the client's name and version, for the journal, and its token.
 fn caller(context: &RequestContext<RoleServer>, access: &Access) -> Caller {
     let caller = match context.client_info() {
         Some(client) => Caller::new(&format!("{} {}", client.name, client.version)),
@@ -280,20 +279,20 @@ fn ending(outcome: &Result<GateResult, Refusal>) -> trace::Ending {
     }
 }
 
-/// Lets a handler finish where the protocol knows only errors.
+/// Runs a handler of a method that can only fail with a protocol error.
 async fn answered<T>(
     handler: impl Future<Output = Result<T, ErrorData>> + Send,
 ) -> Result<T, ErrorData> {
     guarded(handler).await.unwrap_or_else(|panicked| Err(panicked.into()))
 }
 
-/// A refusal as a tool's result: text only, since TypeScript clients 1.27 to 1.29 validate
-/// structured content of errors too, and hide the message.
+/// Returns a refusal as a tool's result. It is text only, since TypeScript clients 1.27 to 1.29
+/// validate structured content of errors too, and hide the message.
 pub(super) fn refused(refusal: &Refusal) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(refusal.to_json().to_string())])
 }
 
-/// A refusal where the protocol knows only errors.
+/// Returns a refusal as a protocol error.
 pub(super) fn protocol_error(refusal: &Refusal) -> ErrorData {
     let details: Value = refusal.to_json();
     match refusal {
@@ -345,7 +344,7 @@ mod tests {
         }
     }
 
-    /// A server with all tools and the one with a bug, and a client of it.
+    /// Starts a server with all tools and the buggy one, and a client.
     async fn connected() -> RunningService<RoleClient, ()> {
         let mut tools = registry();
         tools.push(registered::<Panics>());

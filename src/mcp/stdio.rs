@@ -1,7 +1,7 @@
-//! The stdio transport: one message a line, from standard input to standard output.
+//! The stdio transport: one message per line on standard input and output.
 //!
-//! It does what the SDK's own leaves out: it answers every line that can be answered, it limits what
-//! is in flight, and it ends with its input.
+//! Unlike the SDK's transport, it answers every line that can be answered, limits the requests in
+//! flight, and ends with its input.
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
@@ -24,23 +24,21 @@ use crate::model::limits;
 use crate::model::visible::{self, Form};
 use crate::service::Service;
 
-/// Requests that may be worked on at once. What comes after waits in the pipe, and its sender with
-/// it.
+/// Limit on requests in flight. Further requests wait in the pipe, and so does their sender.
 const IN_FLIGHT_MAX: usize = 512;
-/// Answers that may wait to be written.
+/// Limit on answers that wait to be written.
 const OUTGOING_MAX: usize = 256;
-/// Bytes of a line that is too long that are looked at to find out who sent it.
+/// Bytes of a too long line that are searched for the request's id.
 const BEGINNING_BYTES: usize = 64 << 10;
 
-/// Serves these tools on standard input and output until the input ends, `stop` is notified, or nothing
-/// can be written any more. What was accepted by then is finished, and answered where that is possible.
+/// Serves these tools on standard input and output until the input ends, `stop` is notified, or
+/// standard output fails. Accepted requests are finished, and answered if possible.
 ///
-/// Fails when standard output was never open, and when writing fails for another reason than that the
-/// reader is gone.
+/// Fails if standard output was never open, or if writing fails while the reader exists.
 pub async fn serve(service: Service, tools: ToolSet, stop: Arc<Notify>) -> anyhow::Result<()> {
     anyhow::ensure!(
         !streams::is_closed(),
-        "standard output is closed: the host reads answers there"
+        "standard output is closed, but the host reads answers from it"
     );
     let (reader, writer) = streams::standard();
     serve_streams(service, tools, reader, writer, stop).await
@@ -66,21 +64,21 @@ async fn serve_streams(
     failure.map_or(ended, |error| Err(anyhow::Error::from(error).context("standard output")))
 }
 
-/// Why nothing could be written any more, unless the reader was gone.
+/// Returns the write error, unless the reader is gone.
 type Failure = Arc<Mutex<Option<io::Error>>>;
 
-/// One message a line.
+/// Messages, one per line.
 struct Stdio {
     input: Lines,
     output: mpsc::Sender<Vec<u8>>,
     writing: Option<JoinHandle<()>>,
     in_flight: Arc<InFlight>,
-    /// Answers to lines that were no messages, on their way out.
+    /// Answers to lines that are not valid messages.
     answers: VecDeque<Vec<u8>>,
-    /// Whether a request was seen. The SDK ends when a notification comes first.
+    /// Whether a request has arrived. The SDK ends if a notification comes first.
     greeted: bool,
     stop: Arc<Notify>,
-    /// Told when nothing more will be received, so that nobody waits for an answer.
+    /// Set when no more messages will arrive, so that no question waits for an answer.
     ended: watch::Sender<bool>,
 }
 
@@ -106,8 +104,8 @@ impl Stdio {
         (transport, input_ended)
     }
 
-    /// Returns the next message, or `None` at the end of the input. Nothing is lost when the future
-    /// is dropped half-way, as the SDK does with every answer that it sends.
+    /// Returns the next message, or `None` at the end of the input. Dropping the future loses no
+    /// data; the SDK drops it with every answer that it sends.
     async fn next(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         loop {
             while let Some(answer) = self.answers.front() {
@@ -129,7 +127,7 @@ impl Stdio {
         }
     }
 
-    /// Takes note of a message. Notifications before the first request are dropped.
+    /// Registers a message. Drops notifications before the first request.
     fn admits(&mut self, message: &RxJsonRpcMessage<RoleServer>) -> bool {
         match message {
             JsonRpcMessage::Request(request) => {
@@ -184,7 +182,7 @@ impl Transport<RoleServer> for Stdio {
         message
     }
 
-    /// Waits until everything is written.
+    /// Waits until all answers are written.
     async fn close(&mut self) -> io::Result<()> {
         let (closed, _) = mpsc::channel(1);
         drop(std::mem::replace(&mut self.output, closed));
@@ -195,8 +193,8 @@ impl Transport<RoleServer> for Stdio {
     }
 }
 
-/// Writes lines until there are no more, or they can no longer be written. Then the channel closes, which
-/// ends the server.
+/// Writes lines until the channel ends or a write fails. Then the channel closes, which ends the
+/// server.
 async fn write_until_gone(writer: Writer, outgoing: mpsc::Receiver<Vec<u8>>, failure: Failure) {
     let written = tokio::select! {
         written = write_all(writer, outgoing) => written,
@@ -207,7 +205,7 @@ async fn write_until_gone(writer: Writer, outgoing: mpsc::Receiver<Vec<u8>>, fai
     }
 }
 
-/// A host that has left ends its server, in whatever way it left.
+/// Returns whether an error means that the host has closed its end.
 fn unless_gone(error: io::Error) -> io::Result<()> {
     match error.kind() {
         io::ErrorKind::BrokenPipe
@@ -218,7 +216,7 @@ fn unless_gone(error: io::Error) -> io::Result<()> {
     }
 }
 
-/// Writes lines in the order in which they come.
+/// Writes lines in order.
 async fn write_all(mut writer: Writer, mut outgoing: mpsc::Receiver<Vec<u8>>) -> io::Result<()> {
     let is_seen = streams::is_seen();
     while let Some(mut line) = outgoing.recv().await {
@@ -242,7 +240,7 @@ fn terminated(mut line: Vec<u8>) -> Vec<u8> {
     line
 }
 
-/// The requests that are being worked on.
+/// The requests in flight.
 #[derive(Debug, Default)]
 struct InFlight {
     ids: Mutex<HashSet<RequestId>>,
@@ -265,7 +263,7 @@ impl InFlight {
         }
     }
 
-    /// Locks for a look only.
+    /// Locks the table for a short section.
     fn ids(&self) -> MutexGuard<'_, HashSet<RequestId>> {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -275,7 +273,7 @@ impl InFlight {
 struct Lines {
     reader: BufReader<Reader>,
     line: Vec<u8>,
-    /// Bytes of the present line that were dropped.
+    /// Dropped bytes of the current line.
     dropped: usize,
 }
 
@@ -289,8 +287,8 @@ impl Lines {
         Self { reader: BufReader::with_capacity(64 << 10, reader), line: Vec::new(), dropped: 0 }
     }
 
-    /// Returns the next line, or `None` at the end. What comes after the last newline is no message.
-    /// When the future is dropped, the line so far stays.
+    /// Returns the next line, or `None` at the end. An unfinished last line is not a message. If
+    /// the future is dropped, the bytes read so far stay.
     async fn next(&mut self) -> Option<Line> {
         loop {
             let available = self.reader.fill_buf().await.ok().filter(|bytes| !bytes.is_empty())?;

@@ -1,15 +1,15 @@
-//! The process's standard streams, driven by the reactor where the system can.
+//! The process's standard streams, driven by the reactor if the system supports it.
 //!
-//! Clients give a server pipes, and Node and Bun give it socket pairs. Blocking reads of either cost
-//! a thread switch per message: measured 12,000 calls a second against 73,000 to 98,000.
+//! Most clients pass pipes to a server; Node and Bun pass socket pairs. Blocking reads cost a
+//! thread switch per message: 12,000 calls per second were measured instead of 73,000 to 98,000.
 
 use std::io::IsTerminal as _;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// Where messages come from.
+/// The source of messages.
 pub(super) type Reader = Box<dyn AsyncRead + Send + Unpin>;
-/// Where messages go to.
+/// The sink of messages.
 pub(super) type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// Returns standard input and output.
@@ -37,19 +37,19 @@ fn socket(descriptor: std::os::fd::BorrowedFd<'_>) -> Option<tokio::net::UnixStr
         return None;
     }
     let stream = std::os::unix::net::UnixStream::from(std::os::fd::OwnedFd::from(file));
-    // Only Unix sockets have an address of this kind.
+    // Only Unix sockets have this kind of address.
     stream.local_addr().ok()?;
     stream.set_nonblocking(true).ok()?;
     tokio::net::UnixStream::from_std(stream).ok()
 }
 
-/// Returns whether a person sees what is written.
+/// Returns whether standard output is a terminal.
 pub(super) fn is_seen() -> bool {
     std::io::stdout().is_terminal()
 }
 
-/// Returns whether the process was started without a standard output. Rust's runtime opens `/dev/null` in
-/// the place of a stream that is closed, to read and to write, which no redirection does.
+/// Returns whether the process was started without standard output. Rust's runtime replaces a
+/// closed stream with `/dev/null`, open for reading and writing, which no redirection does.
 #[cfg(unix)]
 pub(super) fn is_closed() -> bool {
     use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
@@ -60,21 +60,21 @@ pub(super) fn is_closed() -> bool {
     to_both && device.is_ok_and(|device| device != 0 && Ok(device) == null)
 }
 
-/// Other systems hand such a process on to the first write.
+/// Other systems report this at the first write.
 #[cfg(not(unix))]
 pub(super) fn is_closed() -> bool {
     false
 }
 
-/// Waits until standard output has no reader any more, which a server that has nothing to say would not
-/// notice otherwise. The end of a socket that is only shut down for reading shows when it is written to.
+/// Waits until standard output has no reader, which an idle server would not notice. A socket that
+/// is only shut down for reading shows it at the next write.
 #[cfg(unix)]
 pub(super) async fn reader_gone() {
     let (gone, told) = tokio::sync::oneshot::channel();
-    // A thread, since the reactor tells of this only where it tells of each answer that was read, too.
+    // A thread, since the reactor reports this only together with every answer that was read.
     let watch = move || {
         if is_broken(&std::io::stdout()) {
-            // The server may have ended meanwhile.
+            // The server may have ended in the meantime.
             gone.send(()).unwrap_or(());
         }
     };
@@ -85,7 +85,7 @@ pub(super) async fn reader_gone() {
     }
 }
 
-/// Waits until nothing can be written to a stream any more. Returns `false` where the system cannot tell.
+/// Waits until a stream has no reader. Returns `false` if the system cannot report this.
 #[cfg(unix)]
 fn is_broken(stream: &impl std::os::fd::AsFd) -> bool {
     use rustix::event::{PollFd, PollFlags, poll};
@@ -99,7 +99,7 @@ fn is_broken(stream: &impl std::os::fd::AsFd) -> bool {
     }
 }
 
-/// Other systems show it with the next write.
+/// Other systems report this at the next write.
 #[cfg(not(unix))]
 pub(super) async fn reader_gone() {
     std::future::pending::<()>().await;

@@ -1,9 +1,8 @@
-//! The trace that a request belongs to: `traceparent` and `tracestate` of its `_meta` (SEP-414;
-//! specification 2026-07-28, *OpenTelemetry trace context*), else the headers of the same names, as W3C
-//! Trace Context has them.
+//! The trace context of a request: `traceparent` and `tracestate` in its `_meta` (SEP-414;
+//! specification 2026-07-28, *OpenTelemetry trace context*), else the headers of W3C Trace Context.
 //!
-//! `_meta` comes first, since it is of this request; a header may be of whoever carried it. What does
-//! not have their form is no parent, and the call begins a trace of its own.
+//! `_meta` has priority, since it belongs to this request, while a proxy may have set a header. If
+//! the values are invalid, the call begins a new trace.
 
 use std::collections::HashMap;
 
@@ -19,11 +18,11 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 const PARENT: &str = "traceparent";
 const STATE: &str = "tracestate";
-/// Characters of a `tracestate` that are passed on: as many as W3C Trace Context asks for. A longer
-/// one is left out, and the parent holds without it.
+/// Limit on the characters of a `tracestate`: what W3C Trace Context requires. A longer one is
+/// dropped, and the parent stays valid without it.
 const STATE_CHARACTERS_MAX: usize = 512;
 
-/// Makes a call's span, which nobody has entered yet, part of the trace of its request.
+/// Makes a call's span, before it is entered, part of the request's trace.
 pub(super) fn follow(span: &Span, context: &RequestContext<RoleServer>) {
     if span.is_disabled() {
         return;
@@ -35,12 +34,12 @@ pub(super) fn follow(span: &Span, context: &RequestContext<RoleServer>) {
     let parts = context.extensions.get::<Parts>();
     let of_headers = || carrier(|key| parts?.headers.get(key)?.to_str().ok());
     if let Some(parent) = of_meta.and_then(|of| parent(&of)).or_else(|| parent(&of_headers()?)) {
-        // Where nobody exports traces there is no parent to be set.
+        // Without an exporter the span has no parent to set.
         drop(span.set_parent(parent));
     }
 }
 
-/// Returns what a request carries of a trace, if it names a parent.
+/// Returns the trace context of a request, if it names a parent.
 fn carrier<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Option<HashMap<String, String>> {
     let parent = value(PARENT)?;
     let mut carrier = HashMap::from([(PARENT.to_owned(), parent.to_owned())]);

@@ -1,8 +1,8 @@
-//! What comes in over a wire, one JSON-RPC message at a time, before the SDK sees it.
+//! Checks each incoming JSON-RPC message before the SDK sees it.
 //!
-//! The SDK drops what it cannot parse, and the client waits for ever. Here every message that can be
-//! answered is: with the id if it could be read, and for a tool call with a result that tells the
-//! model what was wrong (MCP specification, *Tools, Error handling*).
+//! The SDK drops messages that it cannot parse, and the client waits for ever. This module answers
+//! every such message that can be answered: with the id if it is readable, and for a tool call with
+//! a result that tells the model what was wrong (MCP specification, *Tools, Error handling*).
 
 use std::cell::RefCell;
 use std::fmt;
@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 
 use crate::model::{Refusal, limits};
 
-/// Levels of a message. The SDK's parser stops at 128, and the document may have 64 of its own.
+/// Limit on nesting levels. The SDK's parser stops at 128, and a document may have 64 levels.
 const DEPTH_MAX: usize = 100;
 
-/// What a message's beginning says, for a transport that looks at it before the SDK does.
+/// The head of a message, for a transport that needs it before the SDK.
 #[derive(Debug, Default)]
 pub(crate) struct Envelope {
-    /// The id, of which only numbers and texts are one.
+    /// The id. Only numbers and texts are valid.
     pub(crate) id: Option<Value>,
     /// The method.
     pub(crate) method: Option<String>,
@@ -33,14 +33,14 @@ impl Envelope {
         self.id.is_some() && self.method.is_some()
     }
 
-    /// Returns whether nobody waits for an answer.
+    /// Returns whether the message is a notification, which needs no answer.
     pub(crate) fn is_notification(&self) -> bool {
         self.id.is_none() && self.method.is_some()
     }
 }
 
-/// Looks whether a message is JSON of a form that is taken, and returns whom it is for, or the answer
-/// to it. Whether it is a message that the SDK knows remains to be seen.
+/// Checks that a message is acceptable JSON, and returns its head, or the error answer. The SDK may
+/// still not know the message.
 pub(crate) fn examine(message: &[u8]) -> Result<Envelope, Value> {
     let head = Head::read(message);
     match head.fault.take() {
@@ -49,12 +49,12 @@ pub(crate) fn examine(message: &[u8]) -> Result<Envelope, Value> {
     }
 }
 
-/// What a line turned out to be.
+/// The result of reading a line.
 #[derive(Debug)]
 pub(super) enum Incoming {
     /// A message for the SDK.
     Message(Box<RxJsonRpcMessage<RoleServer>>),
-    /// A line that cannot be one, with the answer to it.
+    /// An invalid line, with the answer to it.
     Answered(Value),
     /// A line that needs no answer.
     Ignored,
@@ -72,16 +72,16 @@ pub(super) fn read(line: &[u8]) -> Incoming {
     }
     match serde_json::from_slice::<RxJsonRpcMessage<RoleServer>>(line) {
         Ok(message) => Incoming::Message(Box::new(message)),
-        // A notification that the SDK does not know, such as a host's own, is not for us.
+        // The SDK does not know this notification. A host may send its own, so it is ignored.
         Err(_) if head.id.borrow().is_none() && head.method.borrow().is_some() => Incoming::Ignored,
         Err(_) => Incoming::Answered(head.error(
             ErrorCode::INVALID_REQUEST,
-            "the message is no JSON-RPC request that this server knows",
+            "the message is not a JSON-RPC request that this server supports",
         )),
     }
 }
 
-/// Returns the answer to a line that was too long to be read, of which only the beginning is there.
+/// Returns the answer to a too long line, of which only the beginning was kept.
 pub(super) fn too_long(beginning: &[u8], bytes: usize) -> Value {
     let head = Head::read(beginning);
     let limit = limits::MESSAGE_BYTES_MAX;
@@ -93,8 +93,8 @@ pub(super) fn too_long(beginning: &[u8], bytes: usize) -> Value {
     }))
 }
 
-/// Returns the id of the request that a message answers. A request of ours has an id of its own,
-/// which may be that of one of the client's.
+/// Returns the id of the client's request that a message answers. A request of the server has an
+/// independent id, which may equal the id of a client's request.
 pub(crate) fn answered_id<A, B, C>(message: &JsonRpcMessage<A, B, C>) -> Option<&RequestId> {
     match message {
         JsonRpcMessage::Response(response) => Some(&response.id),
@@ -103,26 +103,26 @@ pub(crate) fn answered_id<A, B, C>(message: &JsonRpcMessage<A, B, C>) -> Option<
     }
 }
 
-/// What is wrong with a line.
+/// The fault of a line.
 #[derive(Debug)]
 enum Fault {
-    /// It is no JSON.
+    /// The line is not JSON.
     Syntax(String),
-    /// It is deeper, longer or otherwise other than what is taken.
+    /// The line exceeds a limit.
     TooLarge(Refusal),
-    /// An object has the same key twice, of which a parser would drop one.
+    /// An object has the same key twice, and a parser would drop one.
     DuplicateKey(String),
-    /// It is a list of messages, which only revision 2025-03-26 knows.
+    /// The line is a batch, which only revision 2025-03-26 has.
     Batch,
-    /// Its id is none that an answer could name.
+    /// The id is invalid, so no answer could name it.
     Id(&'static str),
 }
 
-/// What could be read of a message's beginning, and the first thing that is wrong with it.
+/// The readable parts of a message's head, and its first fault.
 #[derive(Debug, Default)]
 struct Head {
     id: RefCell<Option<Value>>,
-    /// What is there in the place of an id.
+    /// The invalid value in place of an id.
     no_id: RefCell<Option<Value>>,
     method: RefCell<Option<String>>,
     fault: RefCell<Option<Fault>>,
@@ -132,7 +132,7 @@ impl Head {
     fn read(line: &[u8]) -> Self {
         let head = Self::default();
         if std::str::from_utf8(line).is_err() {
-            // The beginning may still say who asks.
+            // The head may still contain the id.
             let valid =
                 std::str::from_utf8(line).map_or_else(|error| error.valid_up_to(), str::len);
             head.walk(&line[..valid]);
@@ -158,8 +158,8 @@ impl Head {
         }
     }
 
-    /// Returns what a request has as its id that none can be: MCP knows texts and whole numbers. Whatever
-    /// it is, a message with a method and an id is no notification.
+    /// Describes an invalid id. MCP allows texts and whole numbers. A message with a method and any
+    /// id is a request, not a notification.
     fn unusable_id(&self) -> Option<&'static str> {
         self.method.borrow().as_ref()?;
         let is_whole = |id: &Value| id.is_string() || id.is_i64();
@@ -173,13 +173,13 @@ impl Head {
         }
     }
 
-    /// Takes note of a fault, unless there was one before it.
+    /// Records the first fault.
     fn found(&self, fault: Fault) {
         let first = self.fault.take();
         self.fault.replace(first.or(Some(fault)));
     }
 
-    /// Takes note of the id or the method.
+    /// Records the id or the method.
     fn note(&self, key: &str, value: Value) {
         match key {
             "id" if value.is_number() || value.is_string() => drop(self.id.replace(Some(value))),
@@ -189,12 +189,14 @@ impl Head {
         }
     }
 
-    /// Answers a fault: a tool call with a refusal, anything else with a protocol error.
+    /// Answers a fault: a tool call with a refusal, any other message with a protocol error.
     fn answer(&self, fault: &Fault) -> Value {
         let refusal = match fault {
             Fault::Syntax(reason) => {
-                return self
-                    .error(ErrorCode::PARSE_ERROR, &format!("the message is no JSON: {reason}"));
+                return self.error(
+                    ErrorCode::PARSE_ERROR,
+                    &format!("the message is not valid JSON: {reason}"),
+                );
             }
             Fault::Batch => {
                 return self.error(
@@ -212,7 +214,7 @@ impl Head {
             }
             Fault::TooLarge(refusal) => refusal.clone(),
             Fault::DuplicateKey(place) => Refusal::argument(
-                format!("the key {place} is there twice"),
+                format!("the key {place} occurs twice"),
                 "send each key of an object once; nothing was written",
             ),
         };
@@ -236,8 +238,7 @@ impl Head {
     }
 }
 
-/// Walks through a value without keeping it. It goes on after what is too deep or there twice, since
-/// the id may come later.
+/// Walks through a value without storing it. Continues after a fault, since the id may come later.
 #[derive(Clone, Copy)]
 struct Walk<'a> {
     head: &'a Head,
@@ -246,7 +247,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Returns the walk through what is inside, or takes note that this is too deep.
+    /// Returns the walk one level deeper, or records that the nesting is too deep.
     fn deeper(self) -> Option<Self> {
         let deeper = Self { depth: self.depth + 1, ..self };
         if deeper.depth <= DEPTH_MAX {
@@ -261,7 +262,7 @@ impl Walk<'_> {
         None
     }
 
-    /// Takes note that a key is there twice.
+    /// Records a duplicate key.
     fn twice(self, key: &str) {
         let key: String = key.chars().take(80).collect();
         self.head.found(Fault::DuplicateKey(format!("{}/{key}", self.path.borrow().join("/"))));
@@ -466,7 +467,7 @@ mod tests {
         assert_eq!(twice["error"]["code"], -32600);
     }
 
-    /// Lines that most others are near to.
+    /// Typical lines, which the test mutates.
     const GOOD: [&str; 6] = [
         r#"{"jsonrpc":"2.0","id":null,"method":"tools/list","params":{}}"#,
         r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"load_state","arguments":{"name":"a","select":["/x"]}}}"#,
@@ -476,7 +477,7 @@ mod tests {
         r#"{"jsonrpc":"2.0","id":7,"result":{"content":[{"type":"text","text":"\u00e9"}]}}"#,
     ];
 
-    /// Changes bytes at places that are parts of 65,536 of the line.
+    /// Changes bytes at places given as fractions (of 65,536) of the line.
     fn changed(line: &str, changes: &[(u16, u8, u8)]) -> Vec<u8> {
         let mut line = line.as_bytes().to_vec();
         for (part, how, byte) in changes {
@@ -493,14 +494,14 @@ mod tests {
         line
     }
 
-    /// The id of a request, as another parser reads it.
+    /// Returns the id of a request, as another parser reads it.
     fn id_to_answer(line: &[u8]) -> Option<Value> {
         let message: Value = serde_json::from_slice(line).ok()?;
         let id = message.get("id").filter(|id| id.is_i64() || id.is_string())?;
         (message["jsonrpc"] == "2.0" && message["method"].is_string()).then(|| id.clone())
     }
 
-    /// Whether a message names a method and has an id of any form, so that its sender waits.
+    /// Returns whether a message has a method and any id, so that its sender waits.
     fn is_waited_for(line: &[u8]) -> bool {
         let Ok(message) = serde_json::from_slice::<Value>(line) else { return false };
         message.get("id").is_some() && message["method"].is_string()

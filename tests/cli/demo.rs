@@ -73,7 +73,7 @@ fn the_demo_loses_nothing_and_keeps_the_folder_that_it_is_given() {
     assert_eq!(refiner(project.path(), ["doctor"]).code, Some(0));
     let again = refiner(project.path(), ["demo"]);
     assert_eq!((again.code, again.stdout.as_str()), (Some(2), ""), "{again:?}");
-    assert!(again.stderr.contains("give another folder"), "{}", again.stderr);
+    assert!(again.stderr.contains("name another folder"), "{}", again.stderr);
     assert_eq!(project.digest(), before, "what was there is as it was");
 }
 
@@ -105,7 +105,7 @@ fn the_demo_tells_people_what_happened_and_where_to_look() {
     let finished = finish(command.current_dir(root.path()).arg("demo"), "");
     assert_eq!(finished.code, Some(0), "{finished:?}");
     let told = finished.stdout;
-    assert!(told.contains("Lost when the server was killed: nothing"), "{told}");
+    assert!(told.contains("Data lost when the server was killed: nothing"), "{told}");
     assert!(told.contains("Measured by the server at the end"), "{told}");
     let commands: Vec<&str> =
         told.lines().filter_map(|line| line.strip_prefix("  refiner ")).collect();

@@ -72,7 +72,7 @@ fn no_text_of_a_state_is_obeyed_by_a_terminal() {
         (&["history", "notes"], "\\u{202e}"),
         (&["diff", "notes", "1", "2"], "\\u{202e}"),
         (&["verify", "logo"], "links"),
-        (&["doctor"], "nothing found"),
+        (&["doctor"], "no findings"),
         (&["output", "list", "notes"], &turned),
         (&["output", "read", "notes", &format!("a{}.md", "\u{202e}\u{2066}")], SEEN),
         (&["export", "notes", "--to", "/nowhere/\u{9b}\u{202e}"], "\\u{9b}\\u{202e}"),
@@ -113,7 +113,7 @@ fn no_question_at_a_terminal_is_obeyed_by_it() {
         [&["transition", "logo", "stop"][..], &["transition", "logo", "stop", "--reason", HOSTILE]]
     {
         let screen = screen(project.path(), arguments, "no\n");
-        assert!(screen.contains("Type yes to go on"), "{screen}");
+        assert!(screen.contains("Type yes to continue"), "{screen}");
     }
     std::fs::write(
         project.file("triggers.json"),

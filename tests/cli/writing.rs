@@ -73,7 +73,7 @@ fn transition_says_where_it_led_and_what_was_decided() {
     let complete = ["transition", "logo", "complete", "--result", "{}"];
     insta::assert_snapshot!(said(&project, &[&complete[..], &["--dry-run"]].concat()), @r"
     exit 0
-    would go: specify → plan
+    dry run: specify → plan
     logo  pmpo, cycle 1, version 1
     phase  specify, running
     next   Turn the goals into a specification with constraints that can be checked. End with transition, event complete, result {summary, goals, constraints}.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Project, command, conversation};
 
 /// What asks for a word at the terminal ends with.
-pub(crate) const YES: &str = "Type yes to go on: ";
+pub(crate) const YES: &str = "Type yes to continue: ";
 
 /// A token.
 #[derive(Clone, Debug)]

@@ -258,7 +258,8 @@ async fn at_the_terminal_a_person_types_yes_and_a_script_does_not() {
     assert_eq!(gone["code"], "not_found", "another process sees it too");
     let shown = refiner(project, ["history", "logo"]);
     assert!(
-        shown.stdout.contains("delete_artifact") && shown.stderr.contains("It was deleted"),
+        shown.stdout.contains("delete_artifact")
+            && shown.stderr.contains("The artifact was deleted"),
         "{shown:?}"
     );
     let doctor = refiner(project, ["doctor", "logo", "--json"]).json();

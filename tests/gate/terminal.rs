@@ -26,7 +26,7 @@ async fn the_command_line_asks_a_person_at_a_terminal_and_nobody_else() {
         assert_eq!(piped.code, Some(1), "{piped:?}");
         let (code, screen) = typed(project, arguments, "y\n");
         assert_eq!(code, Some(1), "{screen}");
-        assert!(screen.contains("Type yes to go on"), "{screen}");
+        assert!(screen.contains("Type yes to continue"), "{screen}");
     }
     assert_eq!(place.stored(), before);
 

@@ -226,7 +226,7 @@ fn an_address_that_others_can_reach_is_refused_without_a_check_of_who_they_are()
     homeless.args(["serve", "--http", "127.0.0.1:0", "--require-token"]);
     let refused = finish(&mut homeless, "");
     assert_eq!(refused.code, Some(2), "{refused:?}");
-    assert!(refused.stderr.contains("no folder to keep tokens in"), "{refused:?}");
+    assert!(refused.stderr.contains("no folder for tokens"), "{refused:?}");
     for arguments in [
         &["serve", "--sse"][..],
         &["serve", "--allow-host", "a.example"],

@@ -146,7 +146,10 @@ fn a_project_s_own_file_gets_an_entry_that_goes_where_the_project_goes() {
     for host in ["claude-desktop", "windsurf"] {
         let refused = Home::new().install(&[host, "--project"]);
         assert_eq!(refused.code, Some(1), "{refused:?}");
-        assert!(refused.stderr.contains("no configuration of a single project"), "{refused:?}");
+        assert!(
+            refused.stderr.contains("no configuration file for a single project"),
+            "{refused:?}"
+        );
     }
 }
 

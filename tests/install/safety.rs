@@ -23,13 +23,13 @@ fn a_file_that_its_host_could_not_read_is_left_alone_and_the_line_is_named() {
             "cursor",
             CURSOR,
             "{ \"mcpServers\": {}, \"mcpServers\": {} }",
-            "mcpServers is there twice",
+            "the key mcpServers occurs twice",
         ),
         (
             "cursor",
             CURSOR,
             "{ \"mcpServers\": { \"refiner\": {}, \"refiner\": {} } }",
-            "refiner is there twice",
+            "the key refiner occurs twice",
         ),
         ("codex", ".codex/config.toml", "a = 1\n\nb = [1\nc = 2\n", "line 4"),
         ("codex", ".codex/config.toml", "mcp_servers = 1\n", "mcp_servers is not a table"),
@@ -42,13 +42,16 @@ fn a_file_that_its_host_could_not_read_is_left_alone_and_the_line_is_named() {
             let refused = home.install(&[host, flag]);
             assert_eq!(refused.code, Some(1), "{content:?}: {refused:?}");
             let told = &refused.stderr;
-            assert!(told.contains(said) && told.contains("mend the file"), "{content:?}: {told}");
+            assert!(
+                told.contains(said) && told.contains("correct the file"),
+                "{content:?}: {told}"
+            );
         }
         assert_eq!((home.read(file).as_str(), home.names(".")), (content, before));
     }
     let home = Home::new();
     std::fs::write(home.put(CURSOR, ""), b"{ \"a\": \"\xff\" }").unwrap();
-    assert!(home.install(&["cursor"]).stderr.contains("not UTF-8"));
+    assert!(home.install(&["cursor"]).stderr.contains("not valid UTF-8"));
 }
 
 #[test]
@@ -79,8 +82,8 @@ fn an_entry_that_says_something_else_is_shown_and_replaced_only_by_force() {
     +       "args": ["serve"]
           }
         }
-    error: <home>/.cursor/mcp.json has an entry `refiner` that says something else
-    hint: nothing was changed: the same command with --force makes it as shown, and keeps what else is in the entry
+    error: <home>/.cursor/mcp.json already has a different entry `refiner`
+    hint: nothing was changed: run the command again with --force to apply the change shown; other fields of the entry stay
     "#);
     assert_eq!((home.read(CURSOR).as_str(), home.names(".cursor").len()), (theirs, 1));
     let told = home.install(&["cursor", "--json"]).json();
@@ -203,7 +206,7 @@ fn a_read_only_file_a_folder_in_its_place_and_a_folder_that_is_a_file_are_left_a
     std::fs::create_dir_all(home.path().join(".codex/config.toml")).unwrap();
     home.put(".gemini", "a file");
     for (host, said) in [
-        ("cursor", "mcp.json may not be written"),
+        ("cursor", "mcp.json is not writable"),
         ("codex", "config.toml: it is a folder, not a file"),
         ("gemini-cli", "settings.json: "),
     ] {
@@ -222,8 +225,8 @@ fn what_makes_no_sense_is_a_matter_of_usage() {
         (&["emacs"][..], "claude-code"),
         (&["claude-desktop"], "name one with --dir FOLDER"),
         (&["vscode"], "write to the project's file with --project"),
-        (&["codex", "--dir", "nowhere"], "there is no folder nowhere"),
-        (&["codex", "--tools", "nothing"], "there is no tool or set"),
+        (&["codex", "--dir", "nowhere"], "the folder nowhere does not exist"),
+        (&["codex", "--tools", "nothing"], "unknown tool or set"),
         (&["codex", "--http", "127.0.0.1:8977"], "http://127.0.0.1:8977/mcp"),
         (&["codex", "--http", "http://a/", "--token-env", "A}"], "REFINER_TOKEN"),
         (&["codex", "--token-env", "A"], "--http"),

@@ -1,4 +1,4 @@
-//! The account of a demo: what came of it, and where to look.
+//! The result of a demo, and the files and commands that show more.
 
 use std::fmt::{self, Display};
 use std::io;
@@ -11,14 +11,14 @@ use super::constraints::CONSTRAINTS;
 use super::record::{Iteration, Journal, Record};
 use crate::cli::output::{BAD, BOLD, DIM, GOOD, Page};
 
-/// What came of a demo.
+/// The result of a demo.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Account {
     pub(super) artifact: String,
     /// The folder of the workspace.
     pub(super) folder: String,
     pub(super) protocol: String,
-    /// How the loop ended.
+    /// The status that the loop ended with.
     pub(super) status: String,
     pub(super) version: u64,
     pub(super) killed: Kill,
@@ -29,20 +29,20 @@ pub(super) struct Account {
     pub(super) seconds: f64,
 }
 
-/// How the server ended, and what its successor knew.
+/// The end of the first server, and the state that the second server found.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Kill {
-    /// How the process ended.
+    /// The exit status of the process.
     pub(super) ended: String,
     pub(super) phase: String,
     pub(super) iteration: u32,
-    /// Where `load_state` said that the loop was.
+    /// The phase that `load_state` of the second server reported.
     pub(super) resumed_phase: String,
     pub(super) resumed_iteration: u32,
     pub(super) resumed_version: u64,
 }
 
-/// Where to look.
+/// The files that show more.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Files {
     pub(super) report: String,
@@ -58,7 +58,7 @@ impl Kill {
 }
 
 impl Account {
-    /// Returns whether the server kept its promises and the loop came to its end.
+    /// Returns whether the server lost nothing and the loop converged.
     pub(super) fn is_good(&self) -> bool {
         self.status == "converged" && self.lost_nothing() && self.all_holds()
     }
@@ -74,7 +74,7 @@ impl Account {
         self.saves.is_clean() && self.killed.was_remembered() && gaps == 0 && saves == SAVES
     }
 
-    /// Writes it for people.
+    /// Writes the result for people.
     pub(super) fn write(&self, page: Page<'_>) -> io::Result<()> {
         writeln!(page)?;
         self.write_losses(page)?;
@@ -94,24 +94,29 @@ impl Account {
         let Journal { entries, gaps, saves } = self.record.journal;
         let (style, word) =
             if self.lost_nothing() { (GOOD, "nothing") } else { (BAD, "SOMETHING") };
-        writeln!(page, "{BOLD}Lost when the server was killed:{BOLD:#} {style}{word}{style:#}")?;
+        writeln!(
+            page,
+            "{BOLD}Data lost when the server was killed:{BOLD:#} {style}{word}{style:#}"
+        )?;
         [
-            (*acknowledged, format!("saves were acknowledged: {found} found again, {lost} lost")),
+            (*acknowledged, format!("saves acknowledged: {found} found, {lost} lost")),
             (
                 sent - acknowledged,
-                format!("were not: {kept_unanswered} of them found all the same"),
+                format!("saves not acknowledged: {kept_unanswered} stored anyway"),
             ),
             (
                 *sent,
-                format!("sent again with their keys: {twice} written twice, {missing} missing"),
+                format!(
+                    "saves sent again with their keys: {twice} written twice, {missing} missing"
+                ),
             ),
-            (entries, format!("versions in the journal: {saves} made by saves, {gaps} gaps")),
+            (entries, format!("versions in the journal: {saves} by saves, {gaps} gaps")),
         ]
         .iter()
         .try_for_each(|(count, what)| writeln!(page, "  {count:>4} {what}"))
     }
 
-    /// A row for each constraint, a column for each iteration.
+    /// Writes a row for each constraint and a column for each iteration.
     fn write_chart(&self, page: Page<'_>) -> io::Result<()> {
         let legend = "● holds  ○ violated  → continue  ■ terminate";
         writeln!(
@@ -129,7 +134,7 @@ impl Account {
         writeln!(page, "  {:<34}{decisions}", "decision")
     }
 
-    /// What the server measured when all was over.
+    /// Writes what the server measured after the loop.
     fn write_evidence(&self, page: Page<'_>) -> io::Result<()> {
         let Record { verified, manifest, .. } = &self.record;
         writeln!(page, "{BOLD}Measured by the server at the end{BOLD:#}")?;
@@ -155,10 +160,10 @@ impl Account {
              {seconds:.1} s. {BOLD}Where to look:{BOLD:#}"
         )?;
         [
-            (&files.report, "the report as it is now"),
-            (&files.decisions, "what was decided, and why"),
-            (&files.refinement_log, "what was done and measured"),
-            (&files.archive, "the cycle that is closed"),
+            (&files.report, "the final report"),
+            (&files.decisions, "each decision with its reason"),
+            (&files.refinement_log, "actions and measurements of each iteration"),
+            (&files.archive, "the archived cycle"),
         ]
         .iter()
         .try_for_each(|(path, what)| writeln!(page, "  {path}  {DIM}{what}{DIM:#}"))
@@ -176,7 +181,7 @@ impl Account {
         .try_for_each(|command| writeln!(page, "  refiner --dir {folder} {command}"))
     }
 
-    /// The versions between which the last constraint came to hold.
+    /// Returns the two versions between which the last violated constraint came to hold.
     fn last_iteration(&self) -> (u64, u64) {
         let mut versions = self.record.iterations.iter().rev().map(|one| one.version);
         let to = versions.next().unwrap_or(self.version);
@@ -184,7 +189,7 @@ impl Account {
     }
 }
 
-/// Cells of the chart, one after the other.
+/// A row of cells of the chart.
 struct Row<T>(Vec<T>);
 
 impl<T: Display> Display for Row<T> {
@@ -193,7 +198,7 @@ impl<T: Display> Display for Row<T> {
     }
 }
 
-/// Whether something holds, if that is known; understood without colour.
+/// Whether a constraint holds, if known. Readable without colour.
 struct Mark(Option<bool>);
 
 impl Display for Mark {
@@ -206,7 +211,7 @@ impl Display for Mark {
     }
 }
 
-/// A cell of the chart.
+/// Returns one cell of the chart.
 fn cell(constraints: &Value, id: &str) -> Mark {
     let known = constraints.as_array().and_then(|list| list.iter().find(|one| one["id"] == id));
     Mark(known.map(|one| one["status"] == "satisfied"))
@@ -224,7 +229,7 @@ fn arrow(decision: &str) -> &str {
     }
 }
 
-/// A path as a shell takes it.
+/// Returns a path quoted for a shell.
 fn quoted(path: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
     match path.bytes().all(is_plain) {
@@ -254,7 +259,7 @@ mod tests {
         }
     }
 
-    /// A demo in which all went well.
+    /// Returns a demo without any failure.
     fn good() -> Account {
         let all = |status: &str| -> Value {
             CONSTRAINTS.iter().map(|one| json!({ "id": one.id, "status": status })).collect()
@@ -309,11 +314,11 @@ mod tests {
         good().write(&mut page).unwrap();
         let text = anstream::adapter::strip_bytes(&page).into_vec();
         insta::assert_snapshot!(String::from_utf8(text).unwrap(), @r"
-        Lost when the server was killed: nothing
-            90 saves were acknowledged: 90 found again, 0 lost
-           110 were not: 0 of them found all the same
-           200 sent again with their keys: 0 written twice, 0 missing
-           215 versions in the journal: 200 made by saves, 0 gaps
+        Data lost when the server was killed: nothing
+            90 saves acknowledged: 90 found, 0 lost
+           110 saves not acknowledged: 0 stored anyway
+           200 saves sent again with their keys: 0 written twice, 0 missing
+           215 versions in the journal: 200 by saves, 0 gaps
 
         Constraints and decisions by iteration  ● holds  ○ violated  → continue  ■ terminate
                                        draft   1   2
@@ -331,10 +336,10 @@ mod tests {
           manifest            ●  files: 1, missing: 0
 
         converged after 2 iterations, at version 215, in 0.5 s. Where to look:
-          demo-1/report.md  the report as it is now
-          demo-1/decisions.md  what was decided, and why
-          demo-1/refinement_log.md  what was done and measured
-          demo-1/1  the cycle that is closed
+          demo-1/report.md  the final report
+          demo-1/decisions.md  each decision with its reason
+          demo-1/refinement_log.md  actions and measurements of each iteration
+          demo-1/1  the archived cycle
           refiner --dir demo-1 history report
           refiner --dir demo-1 show report --select /constraints
           refiner --dir demo-1 diff report 5 213
@@ -342,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_good_only_if_every_promise_was_kept() {
+    fn a_demo_with_any_loss_or_violation_is_not_good() {
         assert!(good().is_good());
         let spoiled: [fn(&mut Account); 9] = [
             |account| account.status = "max_iterations_exceeded".into(),

@@ -1,4 +1,4 @@
-//! The burst: many saves at once, and the server killed in the middle of them.
+//! The burst: many concurrent saves, during which the server is killed.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use super::session::{self, CallError, Session};
 use crate::model::Name;
 
-/// Saves of the burst.
+/// Number of saves in the burst.
 pub(super) const SAVES: usize = 200;
-/// Saves that wait for their answer at the same time.
+/// Number of concurrent saves.
 const IN_FLIGHT: usize = 48;
-/// Acknowledged saves after which the server is killed, so that many are under way.
+/// Number of acknowledged saves after which the server is killed. Many others are in flight then.
 const KILL_AFTER: usize = 80;
 
-/// Something that the host wants to keep, under a key of its own.
+/// A note that the host saves, with its idempotency key.
 #[derive(Clone, Debug)]
 pub(super) struct Note {
     key: String,
@@ -26,35 +26,35 @@ pub(super) struct Note {
 }
 
 impl Note {
-    /// Returns whether it is among what the server has, as it was sent.
+    /// Returns whether the server has the note unchanged.
     fn is_in(&self, kept: &Value) -> bool {
         kept[&self.key] == self.content
     }
 }
 
-/// What the server promised to keep: the version that it named for each key.
+/// The acknowledged saves: the version that the server returned for each key.
 pub(super) type Acknowledged = BTreeMap<String, u64>;
 
-/// What became of the saves of a burst in which the server was killed.
+/// The fate of each save of the burst.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Audit {
     pub(super) sent: usize,
-    /// Saves that were answered.
+    /// Acknowledged saves.
     pub(super) acknowledged: usize,
-    /// Acknowledged saves that the next server has.
+    /// Acknowledged saves that the second server has.
     pub(super) found: usize,
-    /// Acknowledged saves that it has not, or not as they were.
+    /// Acknowledged saves that it lacks or has with other content.
     pub(super) lost: Vec<String>,
-    /// Saves that it has although the answer did not arrive.
+    /// Unacknowledged saves that it has.
     pub(super) kept_unanswered: usize,
-    /// Acknowledged saves that were not recognized when they were sent again.
+    /// Acknowledged saves that the server stored a second time when they were sent again.
     pub(super) written_twice: Vec<String>,
-    /// Saves that are missing after all were sent again.
+    /// Saves that are missing although every save was sent again.
     pub(super) missing: Vec<String>,
 }
 
 impl Audit {
-    /// Returns whether every promise was kept.
+    /// Returns whether the server kept every acknowledged save, once.
     pub(super) fn is_clean(&self) -> bool {
         self.acknowledged > 0
             && self.lost.is_empty()
@@ -63,7 +63,7 @@ impl Audit {
     }
 }
 
-/// Makes notes of the lines of a text, as a host does that reads.
+/// Makes a note of each line of a text.
 pub(super) fn notes(text: &str) -> Vec<Note> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty());
     let note = |(number, (line, text)): (usize, (usize, &str))| Note {
@@ -73,7 +73,7 @@ pub(super) fn notes(text: &str) -> Vec<Note> {
     lines.cycle().take(SAVES).enumerate().map(note).collect()
 }
 
-/// Saves every note, kills the server half-way, and returns what it acknowledged.
+/// Saves every note, kills the server half-way, and returns the acknowledged saves.
 pub(super) async fn until_killed(
     session: &mut Session,
     name: &Name,
@@ -95,7 +95,7 @@ pub(super) async fn until_killed(
     Ok(acknowledged)
 }
 
-/// Saves every note, many at once, and returns what came of each as it comes.
+/// Saves the notes concurrently, and returns each result as it arrives.
 fn save_all<'a>(
     peer: &'a Peer<RoleClient>,
     name: &'a Name,
@@ -105,7 +105,7 @@ fn save_all<'a>(
     Box::pin(saves.buffer_unordered(IN_FLIGHT))
 }
 
-/// Saves a note. Its key makes it safe to do so again.
+/// Saves a note. The idempotency key makes a repetition safe.
 async fn save(
     peer: &Peer<RoleClient>,
     name: &Name,
@@ -120,7 +120,7 @@ async fn save(
     Ok((note.key.clone(), answer["version"].as_u64().unwrap_or_default()))
 }
 
-/// Looks for every note in the next server, then sends all of them again.
+/// Looks for every note in the second server, then sends all of them again.
 pub(super) async fn audit(
     session: &Session,
     name: &Name,
@@ -135,7 +135,7 @@ pub(super) async fn audit(
     Ok(Audit { missing, ..compared(notes, acknowledged, &kept, &again) })
 }
 
-/// Holds what was acknowledged against what is there and what was acknowledged the second time.
+/// Compares the acknowledged saves with the stored ones and with the second acknowledgements.
 fn compared(
     notes: &[Note],
     acknowledged: &Acknowledged,

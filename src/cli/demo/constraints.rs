@@ -1,24 +1,24 @@
-//! What must hold of the report: how the server measures it, and how its violation is mended.
+//! The constraints of the report: how the server measures each, and how the host mends it.
 
 use serde_json::{Value, json};
 
 use super::report::{self, Edit, REPORT};
 
-/// Something that must hold of the report.
+/// A constraint of the report.
 #[derive(Debug)]
 pub(super) struct Constraint {
     pub(super) id: &'static str,
     pub(super) description: &'static str,
     pub(super) severity: &'static str,
-    /// The server's method that measures it.
+    /// The validation method of the server.
     pub(super) method: &'static str,
     pub(super) params: fn() -> Value,
-    /// What to write so that it holds of a text.
+    /// Returns the edits of a text that satisfy the constraint.
     pub(super) mend: fn(&str) -> Vec<Edit>,
 }
 
 impl Constraint {
-    /// Returns it as the specification hands it in.
+    /// Returns the constraint as the result of `specify` contains it.
     pub(super) fn definition(&self) -> Value {
         json!({
             "id": self.id,
@@ -29,7 +29,7 @@ impl Constraint {
     }
 }
 
-/// All of them, the worst first.
+/// All constraints, most severe first.
 pub(super) const CONSTRAINTS: [Constraint; 4] = [
     Constraint {
         id: "headings-in-order",

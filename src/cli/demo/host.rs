@@ -1,6 +1,6 @@
-//! The host: it does what the server says is next. No model is in it, and no memory either: the
-//! phase comes from the last answer, the plan and the evidence from the server, and the report from
-//! the disk. It measures nothing: the server does.
+//! A scripted host that does what the server names as the next step. It has no model and no
+//! memory: the phase comes from the last answer, plan and evidence come from the server, and the
+//! report comes from the disk. The server does all measuring.
 
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use super::story::Story;
 use super::verified::Verified;
 use crate::model::Name;
 
-/// Constraints that one iteration works on. A small step is easier to judge.
+/// Number of constraints that one iteration works on. A small step is easier to judge.
 const STEPS_MAX: usize = 2;
 const ITERATIONS_MAX: u32 = 6;
 const ARTIFACT_TYPE: &str = "content";
@@ -31,7 +31,7 @@ impl Moment {
     }
 }
 
-/// A scripted host at work.
+/// A scripted host.
 #[derive(Debug)]
 pub(super) struct Host<'a> {
     pub(super) session: &'a Session,
@@ -40,13 +40,13 @@ pub(super) struct Host<'a> {
     pub(super) story: Story,
 }
 
-/// What a phase produced, and what to tell about it.
+/// The result of a phase, and the line that tells about it.
 struct PhaseWork {
     result: Value,
     told: String,
 }
 
-/// A file of the work, as the server lists it.
+/// An output file, as the server lists it.
 #[derive(Debug, Deserialize)]
 struct OutputFile {
     path: String,
@@ -54,7 +54,7 @@ struct OutputFile {
 }
 
 impl Host<'_> {
-    /// Opens the artifact. Nobody else may have made it.
+    /// Creates the artifact. Fails if it exists.
     pub(super) async fn open(&self) -> anyhow::Result<()> {
         let arguments = json!({
             "name": self.name,
@@ -71,7 +71,7 @@ impl Host<'_> {
         Ok(())
     }
 
-    /// Goes on from where the artifact stands until the loop has ended, or to a moment.
+    /// Continues from the artifact's phase until the loop ends or a moment is reached.
     pub(super) async fn drive(&self, until: Option<Moment>) -> anyhow::Result<ReportedState> {
         let mut now = self.session.load(self.name).await?;
         while now.status == "running" && !until.is_some_and(|moment| moment.is_now(&now)) {
@@ -87,7 +87,7 @@ impl Host<'_> {
             "execute" => self.execute().await?,
             "reflect" => self.reflect().await?,
             "persist" => self.persist().await?,
-            other => anyhow::bail!("this host does not know what to do in the phase {other}"),
+            other => anyhow::bail!("this host cannot handle the phase {other}"),
         };
         let arguments = json!({
             "name": self.name,
@@ -112,7 +112,7 @@ impl Host<'_> {
         self.story.step(&answer["version"], &what, told);
     }
 
-    /// Takes the worst of what is open: one that weighs less waits until nothing heavier is open.
+    /// Plans the most severe violated constraints. Others wait until those are satisfied.
     async fn plan(&self) -> anyhow::Result<PhaseWork> {
         let verified = self.session.verify(self.name).await?;
         if verified.changed {
@@ -126,7 +126,7 @@ impl Host<'_> {
         Ok(PhaseWork { result: json!({ "steps": steps }), told: chosen.join(", ") })
     }
 
-    /// Carries out the plan, and hands in which files are the result.
+    /// Carries out the plan, and returns the files of the result.
     async fn execute(&self) -> anyhow::Result<PhaseWork> {
         let edits = self.carry_out_plan().await?;
         let actions: Vec<&str> = edits.iter().map(|edit| edit.action.as_str()).collect();
@@ -137,14 +137,14 @@ impl Host<'_> {
         Ok(PhaseWork { told: actions.join(", "), result })
     }
 
-    /// Takes the steps of the plan that the server keeps.
+    /// Runs the steps of the plan that the server stored.
     async fn carry_out_plan(&self) -> anyhow::Result<Vec<Edit>> {
         let steps = self.session.part(self.name, "/results/plan/steps").await?;
         let mut edits = Vec::new();
         for step in steps.as_array().into_iter().flatten() {
             let constraint = step["constraints"][0].as_str().and_then(constraints::find);
             let Some(constraint) = constraint else {
-                anyhow::bail!("this demo cannot mend {step}")
+                anyhow::bail!("this host has no edit for {step}")
             };
             for edit in (constraint.mend)(&self.dist.report()?) {
                 self.make(&edit).await?;
@@ -154,7 +154,7 @@ impl Host<'_> {
         Ok(edits)
     }
 
-    /// Changes the report where it lies, and hands what is new to the server: a host may do either.
+    /// Edits the report on the disk and sends new files through the server. A host may do either.
     async fn make(&self, edit: &Edit) -> anyhow::Result<()> {
         if edit.file == REPORT {
             return Ok(self.dist.write(edit.file, &edit.text)?);
@@ -166,7 +166,7 @@ impl Host<'_> {
         Ok(())
     }
 
-    /// Lets the server measure, and says what has become worse. What was found, it has already.
+    /// Asks the server to measure, and reports regressions. The server already has the evidence.
     async fn reflect(&self) -> anyhow::Result<PhaseWork> {
         let verified = self.session.verify(self.name).await?;
         self.tell_verified(&verified);
@@ -175,14 +175,14 @@ impl Host<'_> {
             known.as_array().into_iter().flatten().filter(|one| one["regressed"] == true);
         let regressions: Vec<&str> = regressed.filter_map(|one| one["id"].as_str()).collect();
         let told = match regressions.is_empty() {
-            true => "nothing is worse than before".to_owned(),
-            false => format!("worse than before: {}", regressions.join(", ")),
+            true => "no regressions".to_owned(),
+            false => format!("regressions: {}", regressions.join(", ")),
         };
         let summary = format!("{}; {told}", verified.counted());
         Ok(PhaseWork { result: json!({ "summary": summary, "regressions": regressions }), told })
     }
 
-    /// Looks whether the server has what was reported.
+    /// Checks that the server has every reported file.
     async fn persist(&self) -> anyhow::Result<PhaseWork> {
         let there = self.outputs().await?;
         let files =
@@ -192,7 +192,7 @@ impl Host<'_> {
             anyhow::ensure!(is_kept, "{file} is missing or empty");
         }
         let result =
-            json!({ "actions": ["saw that every file is there"], "files_modified": files });
+            json!({ "actions": ["checked that every file exists"], "files_modified": files });
         Ok(PhaseWork { result, told: String::new() })
     }
 
@@ -200,7 +200,7 @@ impl Host<'_> {
         self.story.step(&json!(verified.version), "verify", verified.counted());
     }
 
-    /// Asks which files there are.
+    /// Lists the output files.
     async fn outputs(&self) -> anyhow::Result<Vec<OutputFile>> {
         let mut answer = self.session.call("read_output", json!({ "name": self.name })).await?;
         serde_json::from_value(answer["outputs"].take()).context("read_output lists no files")
@@ -209,12 +209,12 @@ impl Host<'_> {
 
 fn specify() -> PhaseWork {
     let constraints: Vec<Value> = CONSTRAINTS.iter().map(Constraint::definition).collect();
-    let told = format!("{} constraints, each says how it is measured", constraints.len());
-    let summary = "A report of an incident that can be read and followed";
+    let told = format!("{} constraints, each with its measurement", constraints.len());
+    let summary = "An incident report that is easy to read and follow";
     PhaseWork { result: json!({ "summary": summary, "constraints": constraints }), told }
 }
 
-/// Names every file as a part of the result.
+/// Returns a manifest that names every file.
 fn manifest(files: &[OutputFile]) -> Value {
     let variant = |file: &OutputFile| json!({ "name": file.path, "file": file.path });
     let variants: Vec<Value> = files.iter().map(variant).collect();

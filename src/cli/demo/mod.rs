@@ -1,7 +1,7 @@
-//! `refiner demo`: a whole loop over stdio, with the server killed in the middle of it.
+//! `refiner demo`: a whole loop over stdio, during which the server is killed.
 //!
-//! It has a server only as a host has one: as a child process that speaks MCP. What it shows, it
-//! takes from the server's answers and from the files.
+//! It runs the server as a host does: as a child process that speaks MCP. Everything it shows comes
+//! from the server's answers and from the files.
 
 mod account;
 mod burst;
@@ -35,7 +35,7 @@ impl Demo {
     pub(super) async fn run(self, dir: Option<PathBuf>, output: Output) -> Result<(), Failure> {
         let name = Name::parse(ARTIFACT)?;
         let folder = folder(dir, &name)?;
-        let kept = format!("the demo stopped half-way; {} shows how far it came", folder.display());
+        let kept = format!("the demo failed half-way; its files are in {}", folder.display());
         let account = Play::new(name, folder, output).run().await.context(kept)?;
         let printed = output.answer(&account, |page, account| account.write(page));
         match account.is_good() {
@@ -45,14 +45,14 @@ impl Demo {
     }
 }
 
-/// Returns the folder of the workspace: the one given, or a new one.
+/// Returns the folder of the workspace: the given one, or a new one.
 fn folder(given: Option<PathBuf>, name: &Name) -> Result<PathBuf, Failure> {
     let Some(folder) = given else { return Ok(fresh_folder(Path::new(""))?) };
     let dist = folder.join(layout::dist(name));
-    // A link that leads nowhere is there too: what is written below it would be made elsewhere.
+    // A dangling link counts as well: a write below it would create a folder elsewhere.
     if dist.parent().is_some_and(|artifact| artifact.symlink_metadata().is_ok()) {
         return Err(Failure::Usage(format!(
-            "{} already has an artifact {name}: give another folder, or none for a new one",
+            "{} already has an artifact {name}: name another folder with --dir, or leave --dir out",
             folder.display()
         )));
     }
@@ -60,7 +60,7 @@ fn folder(given: Option<PathBuf>, name: &Name) -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
-/// Makes a folder that was not there.
+/// Creates a new folder.
 fn fresh_folder(parent: &Path) -> anyhow::Result<PathBuf> {
     let mut number = 1;
     loop {
@@ -69,7 +69,8 @@ fn fresh_folder(parent: &Path) -> anyhow::Result<PathBuf> {
             Ok(()) => return Ok(folder),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
             Err(error) => {
-                return Err(error).context("no folder can be made here: --dir names another one");
+                return Err(error)
+                    .context("no folder can be created here: name another one with --dir");
             }
         }
     }

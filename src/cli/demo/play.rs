@@ -1,4 +1,5 @@
-//! The play: a host goes half the way, its server is killed, and another host goes on.
+//! The story of the demo: one host runs half of the loop, its server is killed, and a second host
+//! finishes the loop.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -17,10 +18,10 @@ use crate::cli::output::Output;
 use crate::model::Name;
 use crate::workspace::layout;
 
-/// When the server is killed: when some work is done and some is not.
+/// The moment at which the server is killed: some work is done, some is not.
 const KILL: Moment = Moment { phase: "execute", iteration: 2 };
 
-/// What both halves share: nothing but the artifact's name and the folder.
+/// What both halves share: only the artifact's name and the folder.
 #[derive(Debug)]
 pub(super) struct Play {
     name: Name,
@@ -30,9 +31,9 @@ pub(super) struct Play {
     started: Instant,
 }
 
-/// What the audience knows of the first half. The second host does not.
+/// Facts about the first half that the report shows. The second host does not know them.
 struct FirstHalf {
-    /// How the server ended.
+    /// The exit status of the server.
     ended: String,
     left_at: ReportedState,
     notes: Vec<Note>,
@@ -45,7 +46,7 @@ impl Play {
         Self { name, folder, dist, story: Story::new(output), started: Instant::now() }
     }
 
-    /// Plays it to its end.
+    /// Runs the whole demo.
     pub(super) async fn run(&self) -> anyhow::Result<Account> {
         self.story.title(&format!("A report is refined over MCP, in {}", self.folder.display()));
         let first_half = self.first_half().await?;
@@ -68,7 +69,7 @@ impl Play {
         Ok(session)
     }
 
-    /// Opens the artifact, goes half the way, and kills the server in the middle of a burst.
+    /// Creates the artifact, runs half of the loop, and kills the server during a burst of saves.
     async fn first_half(&self) -> anyhow::Result<FirstHalf> {
         let mut session = self.start().await?;
         let host = self.host(&session);
@@ -78,12 +79,12 @@ impl Play {
         let notes = burst::notes(&self.dist.report()?);
         let acknowledged = burst::until_killed(&mut session, &self.name, &notes).await?;
         let ended = session.died().await?.to_string();
-        let told = format!("{} notes, and in the middle of them {ended}", notes.len());
+        let told = format!("{} notes, interrupted by {ended}", notes.len());
         self.story.alarm("save_state", told);
         Ok(FirstHalf { ended, left_at, notes, acknowledged })
     }
 
-    /// Asks the next server where the loop is, and what it has of what was acknowledged.
+    /// Asks the second server for the loop's phase and for the acknowledged saves.
     async fn look(
         &self,
         session: &Session,
@@ -92,7 +93,7 @@ impl Play {
         let now = session.load(&self.name).await?;
         let told =
             format!("{}, iteration {} of {}", now.phase, now.iteration.current, now.iteration.max);
-        self.story.step(&json!(now.version), "load_state", format!("the server knows: {told}"));
+        self.story.step(&json!(now.version), "load_state", format!("the server resumes at {told}"));
         let saves = burst::audit(session, &self.name, &notes, &acknowledged).await?;
         let killed = Kill {
             ended,
@@ -105,7 +106,7 @@ impl Play {
         Ok((killed, saves))
     }
 
-    /// Finalizes the cycle and reads back what the server kept of it.
+    /// Finalizes the cycle and reads its record back from the server.
     async fn close(
         &self,
         session: &Session,
@@ -131,7 +132,7 @@ impl Play {
         })
     }
 
-    /// Returns where to look. What is named is there.
+    /// Returns the files that show more. Fails if one is missing.
     fn files(&self, archive: &str) -> anyhow::Result<Files> {
         let dist = Path::new(&layout::dist(&self.name)).to_owned();
         let beside = |file: &str| dist.with_file_name(file);

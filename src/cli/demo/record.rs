@@ -1,5 +1,4 @@
-//! What the server kept of the whole loop, read back from it when all is over, and what it measures
-//! then.
+//! The server's record of the whole loop, read back after its end, with a final measurement.
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
@@ -9,44 +8,44 @@ use super::session::Session;
 use super::verified::Verified;
 use crate::model::Name;
 
-/// Entries of a page of the history.
+/// Number of history entries per page.
 const PAGE: u64 = 100;
 
-/// What the server kept.
+/// The server's record.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Record {
-    /// The constraints as they were measured on the draft.
+    /// The constraints as measured on the draft.
     pub(super) start: Value,
     pub(super) iterations: Vec<Iteration>,
     pub(super) journal: Journal,
-    /// The evidence at the end.
+    /// The final measurement.
     pub(super) verified: Verified,
-    /// The files that the manifest names, as the server recorded them.
+    /// The files of the manifest, as the server recorded them.
     pub(super) manifest: Map<String, Value>,
 }
 
-/// An iteration: how the constraints stood when it was reflected on, and what was decided.
+/// An iteration: the constraints at its reflection, and the decision.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Iteration {
     pub(super) iteration: u64,
     pub(super) decision: String,
     pub(super) reason: String,
-    /// The version that reflected on it.
+    /// The version that the reflection made.
     pub(super) version: u64,
     pub(super) constraints: Value,
 }
 
-/// What was counted in the history.
+/// Counts of history entries.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Journal {
     pub(super) entries: usize,
-    /// Versions that do not follow the one before.
+    /// Versions that do not follow the previous one.
     pub(super) gaps: usize,
-    /// Entries that a save made.
+    /// Entries made by a save.
     pub(super) saves: usize,
 }
 
-/// A decision as the document keeps it.
+/// A decision in the document.
 #[derive(Debug, Deserialize)]
 struct Decided {
     iteration: u64,
@@ -54,7 +53,7 @@ struct Decided {
     reason: String,
 }
 
-/// A checkpoint as the document keeps it.
+/// A checkpoint in the document.
 #[derive(Debug, Deserialize)]
 struct Checkpoint {
     id: String,
@@ -63,7 +62,7 @@ struct Checkpoint {
     version: u64,
 }
 
-/// Reads everything back.
+/// Reads the record from the server.
 pub(super) async fn read(session: &Session, name: &Name) -> anyhow::Result<Record> {
     let checkpoints: Vec<Checkpoint> = list(session, name, "/checkpoints").await?;
     let planned = checkpoint(&checkpoints, "plan", 1)?;
@@ -77,7 +76,7 @@ pub(super) async fn read(session: &Session, name: &Name) -> anyhow::Result<Recor
     })
 }
 
-/// Returns the checkpoint that the end of a phase made.
+/// Returns the checkpoint that ended a phase.
 fn checkpoint<'a>(
     checkpoints: &'a [Checkpoint],
     phase: &str,
@@ -110,7 +109,7 @@ async fn list<T: for<'a> Deserialize<'a>>(
     pointer: &str,
 ) -> anyhow::Result<Vec<T>> {
     let value = session.part(name, pointer).await?;
-    serde_json::from_value(value).with_context(|| format!("{pointer} is not what it should be"))
+    serde_json::from_value(value).with_context(|| format!("{pointer} has an unexpected form"))
 }
 
 /// Reads the whole history, page by page.

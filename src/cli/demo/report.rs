@@ -1,4 +1,4 @@
-//! The report that is refined, and the edits that mend it.
+//! The report that the demo refines, and the edits that mend it.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,37 +7,37 @@ use crate::checks::Outline;
 use crate::disk::regular;
 use crate::model::limits;
 
-/// The report as it comes in, with its defects.
+/// The draft, with its defects.
 const DRAFT: &str = include_str!("report.md");
-/// A file that the report means to link to.
+/// The file that the report should link to.
 const RUNBOOK: (&str, &str) = ("runbooks/failover.md", include_str!("failover.md"));
-/// What the report calls it.
+/// The wrong path in the report's link.
 const RUNBOOK_MISSPELLED: &str = "runbook/failover.md";
-/// A file that a section links to before it is there.
+/// A file that a section links to before it exists.
 const ACTIONS: (&str, &str) = ("actions.md", include_str!("actions.md"));
 const FOLLOW_UP: &str = include_str!("follow-up.md");
 const SHORT_SUMMARY: &str = include_str!("summary.md");
 /// The section that is missing.
 const MISSING: &str = "Follow-up actions";
-/// The section that the missing one belongs before.
+/// The section that follows the missing one.
 const AFTER_FOLLOW_UP: &str = "What went well";
 
-/// The sections that a report of an incident needs.
+/// The sections that an incident report needs.
 pub(super) const SECTIONS: [&str; 5] = ["Summary", "Impact", "Timeline", "Root cause", MISSING];
 
 /// The name of the report's file.
 pub(super) const REPORT: &str = "report.md";
 
-/// The folder in which the work is.
+/// The folder of the report.
 #[derive(Clone, Debug)]
 pub(super) struct Dist(PathBuf);
 
-/// A file as it should be.
+/// New content of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Edit {
     pub(super) file: &'static str,
     pub(super) text: String,
-    /// What is new in it.
+    /// A few words about the change.
     pub(super) action: String,
 }
 
@@ -52,19 +52,19 @@ impl Dist {
         Self(folder)
     }
 
-    /// Puts the draft there, and what lies beside it.
+    /// Writes the draft and the runbook.
     pub(super) fn fill(&self) -> io::Result<()> {
         self.write(RUNBOOK.0, RUNBOOK.1)?;
         self.write(REPORT, DRAFT)
     }
 
-    /// Returns the report as it is now.
+    /// Returns the report's present text.
     pub(super) fn report(&self) -> io::Result<String> {
         let report = regular::read(&self.0.join(REPORT), limits::OUTPUT_BYTES_MAX as u64)?;
         String::from_utf8(report.ok_or(io::ErrorKind::NotFound)?).map_err(io::Error::other)
     }
 
-    /// Writes a file as an agent does that reaches the disk.
+    /// Writes a file as an agent with access to the disk does.
     #[expect(
         clippy::disallowed_methods,
         reason = "the work is an agent's, and no server's, to write"
@@ -76,13 +76,13 @@ impl Dist {
     }
 }
 
-/// Puts every heading a level below the one that it belongs to.
+/// Puts every heading one level below its parent.
 pub(super) fn order_headings(text: &str) -> Vec<Edit> {
     let (ordered, changed) = with_headings_in_order(text);
-    vec![Edit::of_report(ordered, format!("put {changed} headings on their level"))]
+    vec![Edit::of_report(ordered, format!("corrected the level of {changed} headings"))]
 }
 
-/// Corrects links to what is somewhere else, and writes what is nowhere.
+/// Corrects links with a wrong path, and writes linked files that do not exist.
 pub(super) fn mend_links(text: &str) -> Vec<Edit> {
     let links = outline(text).links;
     let leads_to = |target: &str| links.iter().any(|link| link.target == target);
@@ -98,7 +98,7 @@ pub(super) fn mend_links(text: &str) -> Vec<Edit> {
     edits
 }
 
-/// Adds the section that is missing, in its place, once.
+/// Adds the missing section in its place, once.
 pub(super) fn add_follow_up(text: &str) -> Vec<Edit> {
     if cut_at(text, MISSING).is_some() {
         return Vec::new();
@@ -108,7 +108,7 @@ pub(super) fn add_follow_up(text: &str) -> Vec<Edit> {
     vec![Edit::of_report(added, format!("added the section {MISSING}"))]
 }
 
-/// Says the same in fewer words.
+/// Shortens the summary.
 pub(super) fn shorten_summary(text: &str) -> Vec<Edit> {
     let Some([before, summary, after]) = cut_at(text, "Summary") else { return Vec::new() };
     let heading = summary.lines().next().unwrap_or_default();
@@ -116,7 +116,7 @@ pub(super) fn shorten_summary(text: &str) -> Vec<Edit> {
     vec![Edit::of_report(short, "rewrote the summary")]
 }
 
-/// Returns the text with its headings on the level of their depth, and how many had another one.
+/// Returns the text with corrected heading levels, and the number of corrections.
 fn with_headings_in_order(text: &str) -> (String, usize) {
     let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
     let mut above: Vec<usize> = Vec::new();
@@ -133,7 +133,7 @@ fn with_headings_in_order(text: &str) -> (String, usize) {
     (lines.concat(), changed)
 }
 
-/// Cuts a text at a section: what is before it, itself up to the next heading, and the rest.
+/// Splits a text at a section: the text before it, the section up to the next heading, the rest.
 fn cut_at<'a>(text: &'a str, title: &str) -> Option<[&'a str; 3]> {
     let headings = outline(text).headings;
     let at = headings.iter().position(|heading| heading.title == title)?;
@@ -143,7 +143,7 @@ fn cut_at<'a>(text: &'a str, title: &str) -> Option<[&'a str; 3]> {
     Some([&text[..start], &text[start..end], &text[end..]])
 }
 
-/// Reads a text as the server's checks do. In one that is too deep to be read, nothing is found.
+/// Parses a text as the server's checks do. A text with too deep nesting has no headings or links.
 fn outline(text: &str) -> Outline {
     Outline::of_markdown(text).unwrap_or_default()
 }
@@ -167,7 +167,7 @@ mod tests {
         files.extend(mend(&files[REPORT]).into_iter().map(|edit| (edit.file, edit.text)));
     }
 
-    /// The constraints that the server's checks find violated.
+    /// Returns the constraints that the server's checks find violated.
     fn violated(files: &Files) -> Vec<&'static str> {
         let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, &**text)).collect();
         let dist = testing::Dist::of(&files);

@@ -1,4 +1,4 @@
-//! A server as a host has it: a child process that speaks MCP on its standard input and output.
+//! A server as a host runs it: a child process that speaks MCP on standard input and output.
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -19,10 +19,10 @@ use tokio::time::timeout;
 use super::verified::Verified;
 use crate::model::Name;
 
-/// How long anything may take. A demo that hangs shows nothing.
+/// Time limit of each step. A demo that hangs shows nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A running server and the connection to it.
+/// A running server and its connection.
 #[derive(Debug)]
 pub(super) struct Session {
     child: Child,
@@ -31,22 +31,22 @@ pub(super) struct Session {
     pub(super) protocol: String,
 }
 
-/// Why a call brought no answer.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
-    /// The server is gone, or does not answer: what was asked may have been done.
+    /// The server is gone or does not answer. The call may have taken effect.
     #[error("{tool} was not answered")]
     Unanswered {
         tool: &'static str,
         #[source]
         source: Option<ServiceError>,
     },
-    /// The server answered that it will not.
+    /// The server refused the call.
     #[error("{tool} was refused: {refusal}")]
     Refused { tool: &'static str, refusal: String },
 }
 
-/// Where the server says that an artifact stands.
+/// An artifact's phase and status, as the server reports them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct ReportedState {
     pub(super) version: u64,
@@ -55,7 +55,7 @@ pub(super) struct ReportedState {
     pub(super) iteration: Iteration,
 }
 
-/// The present pass of the loop.
+/// The current iteration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct Iteration {
     pub(super) current: u32,
@@ -63,9 +63,9 @@ pub(super) struct Iteration {
 }
 
 impl Session {
-    /// Starts `refiner serve` on a folder and greets it.
+    /// Starts `refiner serve` on a folder and initializes the connection.
     pub(super) async fn start(folder: &Path) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("where this program is, is not known")?;
+        let program = std::env::current_exe().context("the path of this program is unknown")?;
         let mut child = Command::new(program)
             .arg("--dir")
             .arg(folder)
@@ -74,13 +74,13 @@ impl Session {
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .context("the server does not start")?;
+            .context("the server cannot be started")?;
         let process_id = child.id().unwrap_or_default();
         let streams = child.stdout.take().zip(child.stdin.take());
         let streams = streams.context("the server has no standard input and output")?;
         let greeting = client().serve_with_lifecycle(streams, lifecycle());
         let connection = timeout(PATIENCE, greeting).await.context("the server does not answer")?;
-        let connection = connection.context("the server was started but not reached")?;
+        let connection = connection.context("the server started, but the connection failed")?;
         let protocol = connection.peer_info().map(|server| server.protocol_version.to_string());
         Ok(Self { child, connection, process_id, protocol: protocol.unwrap_or_default() })
     }
@@ -94,22 +94,22 @@ impl Session {
         call(self.connection.peer(), tool, arguments).await
     }
 
-    /// Returns the connection for calls at the same time.
+    /// Returns the connection, for concurrent calls.
     pub(super) fn peer(&self) -> Peer<RoleClient> {
         self.connection.peer().clone()
     }
 
-    /// Asks where the artifact stands.
+    /// Asks for the artifact's phase and status.
     pub(super) async fn load(&self, name: &Name) -> anyhow::Result<ReportedState> {
         standing(&self.call("load_state", json!({ "name": name })).await?)
     }
 
-    /// Asks for one part of the artifact's state.
+    /// Reads one part of the artifact's state.
     pub(super) async fn part(&self, name: &Name, pointer: &str) -> anyhow::Result<Value> {
         self.part_at(name, pointer, None).await
     }
 
-    /// Asks for one part of the artifact's state, as it was at a version or checkpoint.
+    /// Reads one part of the artifact's state at a version or checkpoint.
     pub(super) async fn part_at(
         &self,
         name: &Name,
@@ -124,30 +124,30 @@ impl Session {
         Ok(answer["selected"][pointer].take())
     }
 
-    /// Has every constraint measured.
+    /// Asks the server to measure every constraint.
     pub(super) async fn verify(&self, name: &Name) -> anyhow::Result<Verified> {
         let answer = self.call("verify", json!({ "name": name })).await?;
-        Verified::deserialize(answer).context("verify does not answer what it should")
+        Verified::deserialize(answer).context("the answer of verify has an unexpected form")
     }
 
-    /// Sends SIGKILL where there are signals: the server cannot do anything about it.
+    /// Kills the server, with SIGKILL on Unix, which it cannot catch.
     pub(super) fn kill(&mut self) -> std::io::Result<()> {
         self.child.start_kill()
     }
 
-    /// Waits for the end of a server that was killed.
+    /// Waits for the end of the killed server.
     pub(super) async fn died(mut self) -> anyhow::Result<ExitStatus> {
         let ended = timeout(PATIENCE, self.child.wait()).await;
-        Ok(ended.context("the server lives on although it was killed")??)
+        Ok(ended.context("the server still runs after it was killed")??)
     }
 
-    /// Closes the server's standard input, as a host does that ends, and waits for its end.
+    /// Closes the server's standard input, as an ending host does, and waits for its end.
     pub(super) async fn end(mut self) -> anyhow::Result<()> {
         timeout(PATIENCE, self.connection.cancel())
             .await
             .context("the connection stays open")??;
         let ended = timeout(PATIENCE, self.child.wait()).await;
-        let status = ended.context("the server lives on although its input ended")??;
+        let status = ended.context("the server still runs after its input ended")??;
         anyhow::ensure!(status.success(), "the server ended with {status}");
         Ok(())
     }
@@ -158,7 +158,7 @@ fn client() -> ClientConfig {
     ClientConfig::new(ClientCapabilities::default(), name)
 }
 
-/// The newest protocol, or what the server knows.
+/// The newest protocol revision that the server supports.
 fn lifecycle() -> ClientLifecycleMode {
     ClientLifecycleMode::Auto {
         preferred_versions: vec![ProtocolVersion::V_2026_07_28],
@@ -187,7 +187,7 @@ pub(super) async fn call(
     }
 }
 
-/// Returns what a refusal says, in a line.
+/// Returns a refusal as one line.
 fn refusal(result: &CallToolResult) -> String {
     let text = result.content.first().and_then(|block| block.as_text());
     let text = text.map(|block| block.text.as_str()).unwrap_or_default();
@@ -198,7 +198,7 @@ fn refusal(result: &CallToolResult) -> String {
     }
 }
 
-/// Reads the briefing of an answer.
+/// Reads phase and status from the briefing of an answer.
 pub(super) fn standing(answer: &Value) -> anyhow::Result<ReportedState> {
-    ReportedState::deserialize(&answer["briefing"]).context("an answer has no briefing")
+    ReportedState::deserialize(&answer["briefing"]).context("the answer has no briefing")
 }

@@ -1,4 +1,4 @@
-//! What is told while it happens.
+//! The lines that the demo prints while it runs.
 
 use std::fmt::Display;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::cli::output::{BAD, BOLD, DIM, Output};
 
-/// Tells what happens, on standard error: it is no data.
+/// Prints the demo's steps on standard error, since they are not data.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Story {
     output: Output,
@@ -17,28 +17,28 @@ impl Story {
         Self { output }
     }
 
-    /// Says what it is about.
+    /// Prints the title.
     pub(super) fn title(&self, title: &str) {
         self.output.say(format_args!("{BOLD}{title}{BOLD:#}"));
     }
 
-    /// Tells what made a version, or at which one it was.
+    /// Prints a step with the version that it made or saw.
     pub(super) fn step(&self, version: &Value, what: &str, told: impl Display) {
         self.line(&format!("v{version}"), what, told);
     }
 
-    /// Tells something that has no version.
+    /// Prints a step without a version.
     pub(super) fn note(&self, what: &str, told: impl Display) {
         self.line("", what, told);
     }
 
-    /// Tells something that went wrong, as it was meant to.
+    /// Prints an intended failure.
     pub(super) fn alarm(&self, what: &str, told: impl Display) {
         self.line("", what, format_args!("{BAD}{told}{BAD:#}"));
     }
 
     fn line(&self, version: &str, what: &str, told: impl Display) {
-        // Styled after it is padded: escapes have a length but no width.
+        // Padded before styling, because escape sequences count as characters but have no width.
         self.output.say(format_args!("{DIM}{version:>5}{DIM:#}  {what:<23} {told}"));
     }
 }

@@ -1,33 +1,33 @@
-//! What the server measured, as `verify` answers it.
+//! The answer of `verify`.
 
 use serde::{Deserialize, Serialize};
 
-/// How the report stands.
+/// The measured constraints and files.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Verified {
-    /// The version that holds the evidence.
+    /// The version that contains the evidence.
     pub(super) version: u64,
-    /// Whether it made that version.
+    /// Whether this call made that version.
     pub(super) changed: bool,
     pub(super) constraints: Vec<VerifiedConstraint>,
-    /// Files of the manifest that are not there, or are empty.
+    /// Files of the manifest that are missing or empty.
     pub(super) missing_files: Vec<String>,
     pub(super) manifest_valid: bool,
 }
 
-/// What was found of a constraint.
+/// The state of one constraint.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct VerifiedConstraint {
     pub(super) id: String,
     pub(super) status: String,
-    /// Whether nobody measured it.
+    /// Whether the model asserts the status instead of a measurement.
     pub(super) asserted: bool,
     #[serde(default)]
     pub(super) evidence: String,
 }
 
 impl VerifiedConstraint {
-    /// Returns whether it was measured and holds.
+    /// Returns whether the constraint was measured and holds.
     pub(super) fn holds(&self) -> bool {
         self.status == "satisfied" && !self.asserted
     }
@@ -39,12 +39,12 @@ impl Verified {
         self.constraints.iter().any(|one| one.id == id && one.holds())
     }
 
-    /// Returns whether every file of the manifest is there.
+    /// Returns whether every file of the manifest exists.
     pub(super) fn is_complete(&self) -> bool {
         self.manifest_valid && self.missing_files.is_empty()
     }
 
-    /// Returns how many constraints hold, in words.
+    /// Returns the number of constraints that hold, as a phrase.
     pub(super) fn counted(&self) -> String {
         let hold = self.constraints.iter().filter(|one| one.holds()).count();
         format!("{hold} of {} hold", self.constraints.len())
@@ -74,6 +74,6 @@ mod tests {
         let held = ["measured", "asserted", "open", "unknown"].map(|id| verified.holds(id));
         assert_eq!(held, [true, false, false, false]);
         assert_eq!(verified.counted(), "1 of 3 hold");
-        assert!(!verified.is_complete(), "nobody looked at a manifest");
+        assert!(!verified.is_complete(), "the manifest was not checked");
     }
 }

@@ -1,4 +1,4 @@
-//! A host's file as something in which one entry can be changed, and nothing else.
+//! A host's configuration file, in which exactly one entry is edited.
 
 use serde_json::Value;
 
@@ -6,68 +6,68 @@ use super::entry::{Entry, NAME};
 use super::hosts::Format;
 use super::{json, toml};
 
-/// What a byte order mark is in a text. Some editors of Windows begin files with it.
+/// The byte order mark, which some Windows editors write first.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Why a file is left alone.
+/// Why a file is not edited.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Problem {
-    /// It is not written as its format asks.
+    /// The file has a syntax error.
     #[error("line {line}, column {column}: {what}")]
     Malformed { line: usize, column: usize, what: String },
-    /// It is not what a text is.
-    #[error("the file is not UTF-8")]
+    /// The file is not UTF-8.
+    #[error("the file is not valid UTF-8")]
     NoText,
-    /// Something has the place of a table.
+    /// Another value stands where a table is expected.
     #[error("{0} is not a table")]
     NoTable(String),
-    /// A key is there twice, and hosts do not agree which of them counts.
-    #[error("{0} is there twice")]
+    /// A key occurs twice, and hosts disagree about which one counts.
+    #[error("the key {0} occurs twice")]
     Twice(String),
-    /// What would be written says more or less than it should.
+    /// The new content differs from the old one in more than the entry.
     #[error("the edit would change more than refiner's entry")]
     Unproven,
 }
 
-/// A file of one format, which keeps the form of everything that is not changed.
+/// A file of one format. An edit keeps the formatting of everything else.
 ///
-/// Its sections are tables in which entries have names.
+/// Its sections are tables of named entries.
 pub(super) trait Document: Sized {
-    /// Reads a text. An empty one has no sections.
+    /// Parses a text. An empty text has no sections.
     fn parse(text: &str, format: Format) -> Result<Self, Problem>;
-    /// Returns all of it.
+    /// Returns the whole content.
     fn value(&self) -> Value;
-    /// Returns whether a section is there.
+    /// Returns whether a section exists.
     fn has(&self, section: &[&str]) -> Result<bool, Problem>;
-    /// Makes an entry have these fields and none other of ours. Section and entry are made where
-    /// they are missing.
+    /// Sets these fields of an entry and removes refiner's other fields. Creates a missing section
+    /// or entry.
     fn put(&mut self, section: &[&str], entry: &Entry) -> Result<(), Problem>;
-    /// Takes an entry out that is there.
+    /// Removes an existing entry.
     fn remove(&mut self, section: &[&str]) -> Result<(), Problem>;
-    /// Returns it as it is written.
+    /// Returns the text to write.
     fn text(&self) -> String;
 }
 
-/// What is to become of the entry.
+/// The wanted change of the entry.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Wanted<'a> {
     Entry(&'a Entry),
     Nothing,
 }
 
-/// What a file says, and what it would say.
+/// A file's content before and after an edit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Change {
-    /// The entry as it was.
+    /// The entry before the edit.
     pub(super) existing: Option<Value>,
     pub(super) old: String,
     pub(super) new: String,
 }
 
-/// Works out a change of a file's content.
+/// Computes the edit of a file's content.
 ///
-/// What comes of it is read again, and differs in the entry and in nothing else; or else it is not
-/// returned.
+/// The new content is parsed again. If it differs from the old one in more than the entry, the edit
+/// fails.
 pub(super) fn change(
     content: &[u8],
     format: Format,
@@ -110,7 +110,7 @@ fn changed<D: Document>(
     }
 }
 
-/// Returns the first section that is there, else the last.
+/// Returns the first section that exists, else the last one.
 fn section<'a>(
     document: &impl Document,
     sections: &[&'a [&'a str]],
@@ -127,7 +127,7 @@ fn at<'a>(value: &'a Value, section: &[&str]) -> Option<&'a Value> {
     section.iter().try_fold(value, |value, key| value.get(*key))
 }
 
-/// Returns whether two values differ in the entry alone, which is as it is wanted.
+/// Returns whether two values differ only in the entry, and the entry is as wanted.
 fn is_proven(mut before: Value, mut after: Value, section: &[&str], wanted: Wanted<'_>) -> bool {
     let entry = at(&after, section).and_then(|section| section.get(NAME));
     let is_there = match (wanted, entry) {
@@ -140,7 +140,7 @@ fn is_proven(mut before: Value, mut after: Value, section: &[&str], wanted: Want
     is_there && before == after
 }
 
-/// Takes the entry out of a value, and its section if that is empty then.
+/// Removes the entry from a value, and its section if that becomes empty.
 fn forget(value: &mut Value, section: &[&str]) {
     match section.split_first() {
         None => drop(value.as_object_mut().and_then(|section| section.remove(NAME))),

@@ -1,15 +1,15 @@
-//! An entry of a host's file: the fields that are ours in there.
+//! Refiner's fields of an entry in a host's file.
 
 use serde_json::{Map, Value, json};
 
 use super::hosts::{CommandShape, Host, TokenShape, UrlShape};
 use super::launch::Launch;
 
-/// What the entry is called, unless a person calls it otherwise by hand.
+/// The name of the entry.
 pub(super) const NAME: &str = "refiner";
 
-/// Fields that say how a host gets to a server. Others are the user's: `env`, `timeout`, `disabled`
-/// and what else a host knows, and stay as they are.
+/// Fields that say how a host reaches a server. All other fields, such as `env`, `timeout` and
+/// `disabled`, belong to the user and stay unchanged.
 pub(super) const OURS: [&str; 8] =
     ["type", "command", "args", "url", "httpUrl", "serverUrl", "headers", "bearer_token_env_var"];
 
@@ -18,14 +18,14 @@ pub(super) const OURS: [&str; 8] =
 pub(super) enum Field {
     Text(String),
     List(Vec<String>),
-    /// A table with one text in it.
+    /// A table with one text.
     Table(&'static str, String),
 }
 
-/// The fields of an entry, in the order in which they are written.
+/// The fields of an entry, in file order.
 pub(super) type Entry = Vec<(&'static str, Field)>;
 
-/// Returns the entry by which a host gets to the server, or `None` where its format has none.
+/// Returns the entry through which a host reaches the server, or `None` if its format has none.
 pub(super) fn entry(host: &Host, launch: &Launch) -> Option<Entry> {
     match launch {
         Launch::Command { words } => Some(of_command(host.command, words)),
@@ -79,7 +79,7 @@ pub(super) fn to_json(entry: &Entry) -> Value {
     Value::Object(fields.collect::<Map<_, _>>())
 }
 
-/// Returns whether what is in a file says the same, whatever else the user has written into it.
+/// Returns whether an existing entry has these fields, whatever the user added to it.
 pub(super) fn agrees(existing: &Value, entry: &Entry) -> bool {
     let Value::Object(existing) = existing else { return false };
     let ours = existing.iter().filter(|(key, _)| OURS.contains(&key.as_str()));

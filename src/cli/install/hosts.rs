@@ -1,70 +1,70 @@
-//! The hosts: where each keeps its configuration, and what an entry looks like there.
+//! The hosts: the place of each configuration file, and the form of an entry in it.
 //!
-//! Everything here comes from the hosts' own documentation and sources, as of November 2026. A new
-//! host is a constant and a line in [`HOSTS`].
+//! Sources: the hosts' own documentation and code, as of November 2026. To add a host, add a
+//! constant and a line in [`HOSTS`].
 
 /// A program that starts MCP servers or connects to them.
 #[derive(Debug)]
 pub(super) struct Host {
-    /// What it is called on the command line.
+    /// The host's name on the command line.
     pub(super) name: &'static str,
-    /// What people call it.
+    /// The host's name for people.
     pub(super) title: &'static str,
     pub(super) format: Format,
     pub(super) user: UserFile,
-    /// Where a project's own servers are listed, in the project's folder. The first that exists is
-    /// taken, else the last. Empty where it knows none.
+    /// Files in the project's folder that list the project's servers. The first one that exists is
+    /// used, else the last one. Empty if the host has no such file.
     pub(super) project: &'static [&'static str],
-    /// The keys that lead to its servers. The first that are there are taken, else the last.
+    /// The keys that lead to the servers. The first ones that exist are used, else the last ones.
     pub(super) sections: &'static [&'static [&'static str]],
     pub(super) command: CommandShape,
-    /// How a server is named by its URL; `None` where its file has no such entries.
+    /// The form of an entry with a URL. `None` if the file has no such entries.
     pub(super) url: Option<UrlShape>,
-    /// Whether it starts the servers of the user's file in the folder of the project, or tells them
-    /// that folder.
+    /// Whether the host starts the servers of the user's file in the project's folder, or passes
+    /// that folder to them.
     pub(super) starts_in_project: bool,
-    /// Whether it is started from the desktop, where nobody has read a shell's `PATH`.
+    /// Whether the host is started from the desktop, without a shell's `PATH`.
     pub(super) desktop: bool,
-    /// What has to be done for the change to be seen.
+    /// What the person does next so that the host sees the change.
     pub(super) then: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// As RFC 8259 has it: its host reads nothing else.
+    /// Strict JSON (RFC 8259).
     Json,
-    /// With comments and trailing commas.
+    /// JSON with comments and trailing commas.
     JsonWithComments,
     Toml,
 }
 
-/// Where the user's own servers are listed: a folder's placeholder, and the way from there. The
-/// first that exists is taken, else the last.
+/// The files that list the user's servers: a placeholder for a folder, and a path below it. The
+/// first one that exists is used, else the last one.
 #[derive(Debug)]
 pub(super) struct UserFile {
     pub(super) linux: &'static [&'static str],
     pub(super) macos: &'static [&'static str],
     pub(super) windows: &'static [&'static str],
-    /// A variable that names another folder, and the file in there.
+    /// An environment variable that names another folder, and the file in that folder.
     pub(super) variable: Option<(&'static str, &'static str)>,
 }
 
-/// How a command is written.
+/// The form of a command.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum CommandShape {
-    /// `command` and `args`.
+    /// Separate fields `command` and `args`.
     Split {
         /// The value of `type`, where the format has it.
         kind: Option<&'static str>,
     },
-    /// All of it under `command`.
+    /// Program and arguments under `command`.
     Joined {
         /// The value of `type`.
         kind: &'static str,
     },
 }
 
-/// How a URL is written.
+/// The form of a URL.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UrlShape {
     pub(super) key: &'static str,
@@ -73,18 +73,18 @@ pub(super) struct UrlShape {
     pub(super) token: TokenShape,
 }
 
-/// How a token is named that is kept in a variable of the environment.
+/// How an entry refers to a token in an environment variable.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum TokenShape {
-    /// In the header `Authorization`, with this before and after the variable's name.
+    /// In the header `Authorization`, with these texts before and after the variable's name.
     Header(&'static str, &'static str),
     /// In a field of its own.
     Field(&'static str),
-    /// Not at all: its file would have to contain the token.
+    /// Not possible: the file would have to contain the token.
     Unknown,
 }
 
-/// All hosts, in the order in which they are listed.
+/// All hosts, in the order of the help text.
 pub(super) static HOSTS: [&Host; 9] = [
     &CLAUDE_CODE,
     &CLAUDE_DESKTOP,
@@ -97,7 +97,7 @@ pub(super) static HOSTS: [&Host; 9] = [
     &WINDSURF,
 ];
 
-/// Takes the same path from everybody's home.
+/// Returns the same path below the home folder on every system.
 const fn in_home(path: &'static [&'static str]) -> UserFile {
     UserFile { linux: path, macos: path, windows: path, variable: None }
 }
@@ -163,7 +163,7 @@ static CODEX: Host = Host {
     then: "start a new session; /mcp shows it there, and `codex mcp list` here",
 };
 
-/// Tells servers the open folder in `WORKSPACE_FOLDER_PATHS`.
+/// Passes the open folder to servers in `WORKSPACE_FOLDER_PATHS`.
 static CURSOR: Host = Host {
     name: "cursor",
     title: "Cursor",
@@ -175,7 +175,7 @@ static CURSOR: Host = Host {
     url: Some(UrlShape { key: "url", kind: None, token: TokenShape::Header("Bearer ${env:", "}") }),
     starts_in_project: true,
     desktop: true,
-    then: "switch it on among Cursor's MCP servers",
+    then: "enable refiner in Cursor's list of MCP servers",
 };
 
 /// Starts the servers of the user's file in the home folder.
@@ -199,7 +199,7 @@ static VSCODE: Host = Host {
     }),
     starts_in_project: false,
     desktop: true,
-    then: "run the command \"MCP: List Servers\" and start it",
+    then: "run the command \"MCP: List Servers\" and start refiner",
 };
 
 static GEMINI_CLI: Host = Host {
@@ -216,8 +216,8 @@ static GEMINI_CLI: Host = Host {
     then: "start a new session; /mcp shows it there",
 };
 
-/// Version 2 lists servers one level deeper, reads what version 1 has as well, and so does not
-/// mind an entry of that kind. Version 1 would take `servers` for a server.
+/// Version 2 lists servers one level deeper and also reads the form of version 1, so it accepts
+/// such an entry. Version 1 would read `servers` as the name of a server.
 static OPENCODE: Host = Host {
     name: "opencode",
     title: "opencode",
@@ -255,7 +255,7 @@ static ZED: Host = Host {
     url: Some(UrlShape { key: "url", kind: None, token: TokenShape::Unknown }),
     starts_in_project: true,
     desktop: true,
-    then: "look for the green dot among the agent panel's MCP servers",
+    then: "check for the green dot in the agent panel's list of MCP servers",
 };
 
 static WINDSURF: Host = Host {
@@ -273,7 +273,7 @@ static WINDSURF: Host = Host {
     }),
     starts_in_project: false,
     desktop: true,
-    then: "press the refresh button among Cascade's MCP servers",
+    then: "press the refresh button in Cascade's list of MCP servers",
 };
 
 impl Host {

@@ -1,10 +1,10 @@
-//! What a change does to a text, for people to look at.
+//! The changed lines of a text, for people.
 
-/// Lines around a change.
+/// Context lines around a change.
 const CONTEXT_LINES: usize = 2;
 
-/// Returns the lines that differ, with `-` and `+` before them and a few around them. They are in
-/// one place, since one entry is changed.
+/// Returns the lines that differ, marked with `-` and `+`, and a few context lines. There is one
+/// hunk, because one entry changes.
 pub(super) fn hunk(old: &str, new: &str) -> Vec<String> {
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     let same = |(one, other): &(&&str, &&str)| one == other;

@@ -1,4 +1,4 @@
-//! JSON, with comments or without.
+//! JSON, with or without comments.
 
 use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
 use jsonc_parser::errors::ParseError;
@@ -9,7 +9,7 @@ use super::document::{Document, Problem};
 use super::entry::{Entry, Field, NAME, OURS};
 use super::hosts::Format;
 
-/// A JSON text as a tree that has its white space and comments too.
+/// A JSON text as a tree that includes white space and comments.
 #[derive(Debug)]
 pub(super) struct Json {
     root: CstRootNode,
@@ -78,7 +78,7 @@ impl Document for Json {
     }
 }
 
-/// What the formats have beyond RFC 8259. Nothing of JSON5: no host reads it.
+/// Returns the parser's extensions beyond RFC 8259. JSON5 stays off, because no host reads it.
 fn options(format: Format) -> ParseOptions {
     let lenient = format == Format::JsonWithComments;
     ParseOptions {
@@ -104,7 +104,7 @@ fn no_table(what: &str) -> Problem {
     Problem::NoTable(what.to_owned())
 }
 
-/// Returns the object of that name, if there is one.
+/// Returns the object of that name, if it exists.
 fn inner(object: &CstObject, key: &str) -> Result<Option<CstObject>, Problem> {
     once(object, key)?;
     let property = object.get(key);

@@ -1,38 +1,38 @@
-//! How a host gets to the server: a command that it runs, or a URL that it connects to.
+//! How a host reaches the server: through a command that it runs, or a URL that it connects to.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use axum::http::Uri;
 
-/// The name of the npm package that carries this program.
+/// The npm package of this program.
 const NPM_PACKAGE: &str = "refiner-mcp";
-/// The folder in which `npx` keeps what it has fetched, for as long as it likes to.
+/// The folder of `npx` for fetched packages, which `npx` may delete at any time.
 const NPX_FOLDER: &str = "_npx";
 
-/// How a host gets to the server.
+/// How a host reaches the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Launch {
-    /// It runs a command and speaks with it over its standard streams.
+    /// The host runs a command and uses its standard streams.
     Command {
         /// The program and its arguments.
         words: Vec<String>,
     },
-    /// It connects.
+    /// The host connects to a URL.
     Url {
         url: String,
-        /// The variable of its environment that has the token.
+        /// The host's environment variable that contains the token.
         token_variable: Option<String>,
     },
 }
 
-/// Returns the words that run this very program.
+/// Returns the words of a command that runs this program.
 ///
-/// Where a `bare` name is good, and a shell would find this program by it, that is its name. Else it
-/// is the path by which a shell would find it, which stays when the program is replaced by a newer
-/// one, or the path of the running program.
+/// If `bare` is true and a shell finds this program by name, the command is that name. Else it is
+/// the path that a shell would find, which stays valid after an update, or the path of the running
+/// program.
 pub(super) fn program(bare: bool) -> anyhow::Result<Vec<String>> {
-    let running = std::env::current_exe().context("where this program is")?;
+    let running = std::env::current_exe().context("the path of this program is unknown")?;
     if running.components().any(|part| part.as_os_str() == NPX_FOLDER) {
         return Ok(npx().iter().map(|word| (*word).to_owned()).collect());
     }
@@ -40,20 +40,21 @@ pub(super) fn program(bare: bool) -> anyhow::Result<Vec<String>> {
         Some(_) if bare => return Ok(vec!["refiner".to_owned()]),
         found => found.unwrap_or(running),
     };
-    let path = path.to_str().context("the path of this program is no Unicode")?;
+    let path = path.to_str().context("the path of this program is not valid Unicode")?;
     Ok(vec![path.to_owned()])
 }
 
-/// `npx` may throw away what is running now, so it is what is named.
+/// Returns the command that runs the package through `npx`, because `npx` may delete the running
+/// program.
 fn npx() -> &'static [&'static str] {
     match cfg!(windows) {
-        // There it is a script, which only a shell runs.
+        // On Windows `npx` is a script, which only a shell can run.
         true => &["cmd", "/c", "npx", "--yes", NPM_PACKAGE],
         false => &["npx", "--yes", NPM_PACKAGE],
     }
 }
 
-/// Returns the path by which a shell finds this program, unless it finds another one.
+/// Returns the path by which a shell finds this program, or `None` if it finds another program.
 fn found_by_shell(running: &Path) -> Option<PathBuf> {
     let name = format!("refiner{}", std::env::consts::EXE_SUFFIX);
     let folders = std::env::var_os("PATH")?;
@@ -69,16 +70,16 @@ pub(super) fn checked_url(given: &str) -> Result<String, String> {
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
     match is_http && uri.host().is_some_and(|host| !host.is_empty()) {
         true => Ok(given.to_owned()),
-        false => Err("a URL such as http://127.0.0.1:8977/mcp is needed".to_owned()),
+        false => Err("expected a URL such as http://127.0.0.1:8977/mcp".to_owned()),
     }
 }
 
-/// Checks the name of a variable, which ends up in a template of the host's.
+/// Checks the name of a variable, which the host's template will contain.
 pub(super) fn checked_variable(given: &str) -> Result<String, String> {
     let begins_well = given.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     match begins_well && given.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         true => Ok(given.to_owned()),
-        false => Err("a name such as REFINER_TOKEN is needed".to_owned()),
+        false => Err("expected a name such as REFINER_TOKEN".to_owned()),
     }
 }
 

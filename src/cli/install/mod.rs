@@ -1,4 +1,4 @@
-//! `refiner install`: tells a host about the server, in the host's own configuration file.
+//! `refiner install`: adds the server to a host's configuration file.
 
 mod document;
 mod entry;
@@ -27,52 +27,52 @@ use crate::service::{Clock as _, SystemClock};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Install {
-    /// Whom to tell
+    /// The host to configure
     #[arg(value_parser = host())]
     host: &'static Host,
-    /// In the project's own file, which others get too, instead of yours
+    /// Write to the project's shared configuration file instead of your own
     #[arg(long)]
     project: bool,
-    /// Connect to a server that runs already, instead of starting one
+    /// Connect to a running server instead of starting one
     #[arg(long, value_name = "URL", value_parser = checked_url, conflicts_with = "tools")]
     http: Option<String>,
-    /// The variable of the host's environment that has the token for it
+    /// The host's environment variable that contains the server's token
     #[arg(long, value_name = "NAME", value_parser = checked_variable, requires = "http")]
     token_env: Option<String>,
-    /// The tools that the host sees: all, core, pmpo, or their names with commas between them
+    /// The tools that the host sees: all, core, pmpo, or comma-separated names
     #[arg(long, value_name = "SET", value_parser = serve::checked_tools)]
     tools: Option<String>,
-    /// Show what would be written, and write nothing
+    /// Show the change without writing it
     #[arg(long)]
     print: bool,
-    /// Replace an entry that says something else
+    /// Replace an existing entry that differs
     #[arg(long, conflicts_with = "remove")]
     force: bool,
-    /// Take the entry out
+    /// Remove the entry
     #[arg(long, conflicts_with_all = ["http", "token_env", "tools"])]
     remove: bool,
 }
 
-/// Takes the name of a host.
+/// Returns the parser for a host's name.
 fn host() -> impl TypedValueParser<Value = &'static Host> {
     let names = PossibleValuesParser::new(HOSTS.map(|host| host.name));
     names.map(|name| Host::named(&name).expect("the possible values are the hosts' names"))
 }
 
-/// What came of it.
+/// The result of the change.
 #[derive(Clone, Debug, Serialize)]
 struct Installed {
     host: &'static str,
     /// The host's file.
     file: PathBuf,
     outcome: EntryChange,
-    /// Whether the file was changed. It is not when `--print` was given.
+    /// Whether the file was changed. `--print` changes nothing.
     written: bool,
-    /// Where the file's old content is kept.
+    /// The backup of the file's old content.
     backup: Option<PathBuf>,
     /// The lines that differ.
     difference: Vec<String>,
-    /// What has to be done for the change to be seen.
+    /// What the person does next so that the host sees the change.
     then: &'static str,
 }
 
@@ -82,12 +82,12 @@ enum EntryChange {
     Added,
     Replaced,
     Removed,
-    /// The file says it already, or has no entry that could be removed.
+    /// The entry already is as wanted, or there is no entry to remove.
     Unchanged,
 }
 
 impl Install {
-    /// Changes the host's file, or shows what would be changed.
+    /// Changes the host's file, or shows the change.
     pub(super) fn run(self, dir: Option<&Path>, output: Output) -> Result<(), Failure> {
         let path = self.place(dir)?;
         let entry = if self.remove { None } else { Some(self.entry(dir)?) };
@@ -123,14 +123,14 @@ impl Install {
             let project = std::path::absolute(project::find(dir)?).map_err(anyhow::Error::from)?;
             return place::of_project(self.host, &project).ok_or_else(|| {
                 unsupported(
-                    format!("{title} has no configuration of a single project"),
-                    "leave --project out, and name the project with --dir".to_owned(),
+                    format!("{title} has no configuration file for a single project"),
+                    "leave --project out and name the project with --dir".to_owned(),
                 )
             });
         }
         let variable = |name: &str| std::env::var_os(name);
         place::of_user(self.host, place::PRESENT, &variable).ok_or_else(|| {
-            Failure::Usage(format!("where {title} keeps its configuration: HOME is not set"))
+            Failure::Usage(format!("cannot locate the configuration of {title}: HOME is not set"))
         })
     }
 
@@ -138,12 +138,12 @@ impl Install {
         let title = self.host.title;
         entry(self.host, &self.launch(dir)?).ok_or_else(|| match self.host.url {
             None => unsupported(
-                format!("{title} does not connect to URLs by its configuration file"),
-                format!("leave --http out: {title} then starts a server of its own"),
+                format!("{title} cannot connect to a URL from its configuration file"),
+                format!("leave --http out; {title} then starts its own server"),
             ),
             Some(_) => unsupported(
-                format!("{title} does not take a token from its environment"),
-                "leave --token-env out, and write the token into the entry by hand".to_owned(),
+                format!("{title} cannot read a token from its environment"),
+                "leave --token-env out and write the token into the entry by hand".to_owned(),
             ),
         })
     }
@@ -163,56 +163,58 @@ impl Install {
         Ok(Launch::Command { words })
     }
 
-    /// Returns the folder that the server is told. A project's own file says no such thing: it goes
-    /// where the project goes.
+    /// Returns the folder that the entry names. A project's own file names none, because it moves
+    /// with the project.
     fn folder(&self, dir: Option<&Path>) -> Result<Option<String>, Failure> {
         let title = self.host.title;
         match dir {
             _ if self.project => Ok(None),
             None if self.host.starts_in_project => Ok(None),
             None => Err(Failure::Usage(match self.host.project {
-                [] => format!("{title} starts servers in no project: name one with --dir FOLDER"),
+                [] => format!(
+                    "{title} starts servers outside any project: name the project with --dir FOLDER"
+                ),
                 _ => format!(
-                    "{title} starts your own servers in no project: name one with --dir FOLDER, or \
-                     write to the project's file with --project"
+                    "{title} starts your own servers outside any project: name the project with \
+                    --dir FOLDER, or write to the project's file with --project"
                 ),
             })),
             Some(dir) if !dir.is_dir() => {
-                Err(Failure::Usage(format!("there is no folder {}", dir.display())))
+                Err(Failure::Usage(format!("the folder {} does not exist", dir.display())))
             }
             Some(dir) => {
                 let folder = std::path::absolute(dir).map_err(anyhow::Error::from)?;
                 let folder = folder.into_os_string().into_string();
-                folder
-                    .map(Some)
-                    .map_err(|folder| Failure::Usage(format!("{} is no Unicode", folder.display())))
+                folder.map(Some).map_err(|folder| {
+                    Failure::Usage(format!("{} is not valid Unicode", folder.display()))
+                })
             }
         }
     }
 }
 
-/// Shows how the entry differs, even when told to be quiet: it is part of the refusal.
+/// Shows how the entry differs, even with `--quiet`, because the difference is part of the refusal.
 fn says_something_else(file: &Path, difference: &[String], output: Output) -> Failure {
     difference.iter().for_each(|line| output.complain(format_args!("{line}")));
     Failure::Refused(Refusal::Forbidden {
-        message: format!("{} has an entry `refiner` that says something else", file.display()),
-        hint: "nothing was changed: the same command with --force makes it as shown, and keeps \
-               what else is in the entry"
+        message: format!("{} already has a different entry `refiner`", file.display()),
+        hint: "nothing was changed: run the command again with --force to apply the change shown; \
+        other fields of the entry stay"
             .to_owned(),
     })
 }
 
-/// Says what the system said about the host's file.
+/// Returns the refusal for an I/O error of the host's file.
 fn failed(file: &Path, error: &io::Error) -> Failure {
     let file = file.display();
     let (message, hint) = match error.kind() {
         io::ErrorKind::ResourceBusy => (
             format!("another program wrote to {file} at the same time"),
-            "nothing was changed: run it again, with the host closed if it happens again",
+            "nothing was changed: run the command again; close the host if this repeats",
         ),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (
-            format!("{file} may not be written"),
-            "nothing was changed: --print shows what to write there",
+            format!("{file} is not writable"),
+            "nothing was changed: run the command with --print to see what to write there",
         ),
         _ => (format!("{file}: {error}"), "nothing was changed"),
     };
@@ -232,7 +234,7 @@ fn outcome(change: &Change, entry: Option<&Entry>) -> EntryChange {
 fn left_alone(file: &Path, problem: &Problem) -> Failure {
     Failure::Refused(Refusal::argument(
         format!("{}: {problem}", file.display()),
-        "nothing was changed: mend the file first",
+        "nothing was changed: correct the file first",
     ))
 }
 
@@ -245,9 +247,9 @@ fn page_of(page: Page<'_>, installed: &Installed, host: &Host) -> io::Result<()>
     let (title, file) = (host.title, file.display());
     match (outcome, written) {
         (EntryChange::Unchanged, _) => {
-            return writeln!(page, "{GOOD}nothing to do{GOOD:#}: {file} is as it should be");
+            return writeln!(page, "{GOOD}nothing to do{GOOD:#}: {file} needs no change");
         }
-        (_, false) => writeln!(page, "{WARN}not written{WARN:#}: this would become of {file}")?,
+        (_, false) => writeln!(page, "{WARN}not written{WARN:#}: the change of {file}")?,
         (EntryChange::Removed, _) => writeln!(page, "{GOOD}removed{GOOD:#} from {title}: {file}")?,
         (EntryChange::Replaced, _) => writeln!(page, "{GOOD}replaced{GOOD:#} in {title}: {file}")?,
         (EntryChange::Added, _) => writeln!(page, "{GOOD}added{GOOD:#} to {title}: {file}")?,

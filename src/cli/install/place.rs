@@ -1,11 +1,11 @@
-//! Where a host's file is on this system.
+//! The path of a host's file on this system.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::hosts::Host;
 
-/// A system, by what it does differently here.
+/// The operating systems with different paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum System {
     Linux,
@@ -13,7 +13,7 @@ pub(super) enum System {
     Windows,
 }
 
-/// The system that this program was built for. What is neither of the others is taken for a Linux.
+/// The system that this program was built for. Any other system counts as Linux.
 pub(super) const PRESENT: System = if cfg!(windows) {
     System::Windows
 } else if cfg!(target_os = "macos") {
@@ -22,8 +22,8 @@ pub(super) const PRESENT: System = if cfg!(windows) {
     System::Linux
 };
 
-/// Returns the file in which a host lists the user's servers, or `None` where the environment does
-/// not tell the folder that it is in.
+/// Returns the file in which a host lists the user's servers, or `None` if the environment does not
+/// name the folder of the file.
 pub(super) fn of_user(
     host: &Host,
     system: System,
@@ -54,12 +54,12 @@ pub(super) fn of_user(
     }))
 }
 
-/// Returns the file in which a host lists a project's servers, or `None` where it knows none.
+/// Returns the file in which a host lists a project's servers, or `None` if the host has none.
 pub(super) fn of_project(host: &Host, project: &Path) -> Option<PathBuf> {
     first(host.project.iter().map(|way| below(project.to_owned(), way)))
 }
 
-/// Returns the first that exists, else the last, which is what a host makes by itself.
+/// Returns the first path that exists, else the last one, which the host itself would create.
 fn first(candidates: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
     let candidates: Vec<PathBuf> = candidates.collect();
     let existing = candidates.iter().find(|path| path.exists()).cloned();
@@ -75,7 +75,7 @@ mod tests {
     use super::super::hosts::HOSTS;
     use super::*;
 
-    /// Where each host's file is, for somebody whose home is `/h`.
+    /// Returns the path of each host's file for a user whose home is `/h`.
     fn places(system: System, set: &[(&str, &str)]) -> Vec<String> {
         let variable =
             |name: &str| set.iter().find(|(one, _)| *one == name).map(|(_, value)| value.into());

@@ -7,11 +7,11 @@ use super::document::{Document, Problem};
 use super::entry::{Entry, Field, NAME, OURS};
 use super::hosts::Format;
 
-/// A TOML text whose comments and order stay.
+/// A TOML text with its comments and order.
 #[derive(Debug)]
 pub(super) struct Toml {
     document: DocumentMut,
-    /// Whether lines end as on Windows, which is lost otherwise.
+    /// Whether lines end with CR LF, which the parser does not keep.
     carriage_returns: bool,
 }
 
@@ -74,7 +74,7 @@ impl Document for Toml {
     }
 }
 
-/// Returns the table of that name, which is made where there is none. An implicit one has no header
+/// Returns the table of that name, and creates it if it is missing. An implicit table has no header
 /// of its own.
 fn made<'a>(
     table: &'a mut dyn TableLike,
@@ -117,7 +117,7 @@ fn of_table(table: &dyn TableLike) -> Value {
     Value::Object(fields.collect::<Map<_, _>>())
 }
 
-/// Numbers and times stay as they are written: they are compared and nothing else.
+/// Numbers and times stay as written, because they are only compared.
 fn of_item(item: &Item) -> Value {
     if let Some(table) = item.as_table_like() {
         return of_table(table);

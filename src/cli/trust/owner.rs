@@ -12,7 +12,7 @@ use crate::disk::WORKSPACE;
 use crate::model::Refusal;
 use crate::workspace::{OWNER_VARIABLE, Trust, owner};
 
-/// What is answered.
+/// The answer.
 #[derive(Debug, Serialize)]
 struct Answer {
     /// The workspace's folder.
@@ -21,14 +21,13 @@ struct Answer {
     owner: u32,
 }
 
-/// Asks whether the owner of a project's workspace is trusted, after a look at the folder alone.
+/// Asks whether to trust the owner of a project's workspace. Looks only at the folder itself.
 pub(super) fn trust(trust: &Trust, project: &Path, context: &Context) -> Result<(), Failure> {
     let workspace = trust.project().map_err(unusable)?.join(WORKSPACE);
     let Some(owner) = owner(project).map_err(unusable)? else {
         return Err(Failure::Refused(Refusal::NotFound {
             what: format!("folder {}", workspace.display()),
-            hint: "name the project with --dir; a folder without a workspace has no owner to trust"
-                .into(),
+            hint: "name a project that has a workspace with --dir".into(),
         }));
     };
     if trust.read().map_err(unusable)?.owner != Some(owner) {
@@ -36,10 +35,10 @@ pub(super) fn trust(trust: &Trust, project: &Path, context: &Context) -> Result<
         let output = &context.output;
         output.complain(format_args!("{BOLD}{workspace:?}{BOLD:#} belongs to {whose}"));
         output.complain(format_args!(
-            "{WARN}note{WARN:#}: its owner can change everything in it at any time; its hooks, \
-             workflows and commands still wait for refiner trust"
+            "{WARN}note{WARN:#}: the owner can change everything in it at any time; its hooks, \
+            workflows and commands still need refiner trust"
         ));
-        if !asked(&"Use this workspace all the same?") {
+        if !asked(&"Use this workspace anyway?") {
             return Err(Failure::Refused(Refusal::ApprovalRequired {
                 what: format!("to trust {whose} with {}", workspace.display()),
                 command: format!(
@@ -55,7 +54,7 @@ pub(super) fn trust(trust: &Trust, project: &Path, context: &Context) -> Result<
     })
 }
 
-/// Names a user by id, and by name where the system's list has one.
+/// Names a user by id, and by name if the system's list has one.
 fn whose(uid: u32) -> String {
     let list = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     match name_in(&list, uid) {

@@ -1,6 +1,6 @@
-//! What a person is shown before they trust it: on standard error and even when told to be quiet,
-//! since it is part of the question. The texts may be hostile: each is quoted, with its control
-//! characters escaped.
+//! Shows a person what they are about to trust: on standard error, even with `--quiet`, because it
+//! is part of the question. The texts may be hostile, so each is quoted with control characters
+//! escaped.
 
 use std::path::Path;
 
@@ -9,22 +9,17 @@ use super::super::output::{BOLD, WARN};
 use crate::hooks::ProjectTriggers;
 use crate::service::{OwnWorkflow, WantedCommand};
 
-/// Phases or prompts of one workflow that are named.
+/// Number of phases or prompts that are named per workflow.
 const NAMED_MAX: usize = 20;
 
 pub(super) fn triggers(triggers: &ProjectTriggers, project: &Path, context: &Context) {
     heading(context, "The hooks of", project, "would, as you:");
     triggers.would_do.iter().for_each(|trigger| say(context, trigger));
-    note(context, "files that they run are not looked at, and may change");
+    note(context, "refiner does not check the files that they run; these may change later");
 }
 
 pub(super) fn workflows(workflows: &[OwnWorkflow], project: &Path, context: &Context) {
-    heading(
-        context,
-        "The workflows of",
-        project,
-        "would tell a model what to do, and what comes next:",
-    );
+    heading(context, "The workflows of", project, "would decide what a model is asked to do:");
     for own in workflows {
         say(context, &format!("{}: {:?} ({}…)", own.name, own.title, own.short_digest()));
         say(
@@ -37,7 +32,7 @@ pub(super) fn workflows(workflows: &[OwnWorkflow], project: &Path, context: &Con
         }
         own.places.iter().for_each(|place| say(context, &format!("  in {place}")));
     }
-    note(context, "read their prompts first; one that changes has to be trusted again");
+    note(context, "read their prompts first; a changed workflow needs trust again");
 }
 
 pub(super) fn commands(commands: &[WantedCommand], project: &Path, context: &Context) {
@@ -51,7 +46,7 @@ pub(super) fn commands(commands: &[WantedCommand], project: &Path, context: &Con
             say(context, &format!("  with the project's {files}"));
         }
     }
-    note(context, "look into these files first: they, and what they lead to, may change later");
+    note(context, "read these files first: they, and the files that they use, may change later");
 }
 
 fn heading(context: &Context, what: &str, project: &Path, would: &str) {
@@ -66,7 +61,7 @@ fn note(context: &Context, text: &str) {
     context.output.complain(format_args!("{WARN}note{WARN:#}: {text}"));
 }
 
-/// Returns a list with the number of what is left out.
+/// Returns a list with the number of omitted items.
 fn named(items: impl ExactSizeIterator<Item = String>) -> String {
     let more = items.len().saturating_sub(NAMED_MAX);
     let shown: Vec<String> = items.take(NAMED_MAX).collect();

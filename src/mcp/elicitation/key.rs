@@ -1,8 +1,8 @@
-//! The key that seals states: kept in the user's own state folder, outside of every workspace.
+//! The key that seals states: a file in the user's own state folder, outside of every workspace.
 //!
-//! A request of revision 2026-07-28 stands by itself, so the answer to a question may come to another
-//! process than the one that asked, or to the same server started again. Where the key cannot be
-//! kept, it is made anew with each process, and a person is asked once more after a restart.
+//! A request of revision 2026-07-28 is stateless, so the answer to a question may reach another
+//! process, or the same server after a restart. If the key cannot be stored, each process creates
+//! its own, and the person is asked again after a restart.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -14,19 +14,19 @@ use crate::disk::regular;
 /// A secret of 32 bytes.
 pub(super) type Key = [u8; 32];
 
-/// The key of this user. Looked for when a person is asked for the first time, not before.
+/// The key of this user, loaded at the first question.
 pub(super) static KEY: LazyLock<Key> = LazyLock::new(|| {
     let kept = match folder() {
         Some(folder) => kept_in(&folder),
-        None => Err(io::Error::other("there is no folder for a user's state")),
+        None => Err(io::Error::other("the user has no state folder")),
     };
     kept.unwrap_or_else(|error| {
-        tracing::warn!(%error, "the key for approvals is not kept: it ends with this process");
+        tracing::warn!(%error, "the approval key cannot be stored; it is valid only for this process");
         random()
     })
 });
 
-/// Returns what makes a state another one.
+/// Returns a random value that makes each state unique.
 pub(super) fn nonce() -> String {
     blake3::Hash::from_bytes(random()).to_hex()[..32].to_owned()
 }
@@ -37,7 +37,7 @@ fn random() -> Key {
     bytes
 }
 
-/// Returns the folder for what programs of this user keep between runs.
+/// Returns the user's folder for program state.
 fn folder() -> Option<PathBuf> {
     let variable =
         |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -47,8 +47,8 @@ fn folder() -> Option<PathBuf> {
     Some(base.join("refiner"))
 }
 
-/// Returns the key that is kept in a folder, and makes it if there is none. Of two processes that
-/// make one at once, one wins and both use its key.
+/// Returns the key stored in a folder, and creates it if it is missing. If two processes create it
+/// at once, one wins and both use its key.
 fn kept_in(folder: &Path) -> io::Result<Key> {
     let path = folder.join("approval.key");
     match read(&path) {
@@ -67,7 +67,7 @@ fn read(path: &Path) -> io::Result<Key> {
     let mut key = [0; 32];
     if metadata.len() != key.len() as u64 || others_may_read(&metadata) {
         return Err(io::Error::other(format!(
-            "{} is not a file of 32 bytes for its user only",
+            "{} is not a file of 32 bytes that only its owner can read",
             path.display()
         )));
     }
@@ -75,7 +75,7 @@ fn read(path: &Path) -> io::Result<Key> {
     Ok(key)
 }
 
-/// Writes a key beside its place and links it there, so that nobody ever reads half of one.
+/// Writes the key to a temporary file and links it into place, so no process reads half a key.
 fn make(folder: &Path, path: &Path) -> io::Result<()> {
     let beside = folder.join(format!(".approval.key.{}", nonce()));
     let mut options = OpenOptions::new();
@@ -127,7 +127,7 @@ mod tests {
         });
         assert!(keys.iter().all(|key| *key == keys[0] && *key != [0; 32]));
         let names: Vec<_> = std::fs::read_dir(&state).unwrap().collect();
-        assert_eq!(names.len(), 1, "nothing is left beside: {names:?}");
+        assert_eq!(names.len(), 1, "no temporary file is left: {names:?}");
     }
 
     #[cfg(unix)]
@@ -147,6 +147,9 @@ mod tests {
         assert!(kept_in(folder.path()).is_err(), "an empty file is no key");
         std::fs::remove_file(&path).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
-        assert!(kept_in(folder.path()).is_err(), "a FIFO is no key, and is not waited for");
+        assert!(
+            kept_in(folder.path()).is_err(),
+            "a FIFO is not a key, and opening it does not block"
+        );
     }
 }

@@ -1,9 +1,10 @@
-//! Asks the person behind a client, in both eras of the protocol.
+//! Asks the person behind a client (elicitation), in both eras of the protocol.
 //!
-//! In sessions (2025-06-18 to 2025-11-25) the client is asked while the request waits. Requests that
-//! stand by themselves (2026-07-28) are answered with what to ask, and come again with the person's
-//! answer and a sealed state: what the asker remembers, bound to that request and good for a while
-//! ([`Binding`]). MCP specification, *Elicitation* and *Multi round-trip requests*.
+//! In sessions (2025-06-18 to 2025-11-25) the server asks the client while the request waits. A
+//! stateless request (2026-07-28) gets the question as its result. The client sends the request
+//! again with the person's answer and a sealed state: data of the asker, bound to that request and
+//! valid for a limited time ([`Binding`]). MCP specification, *Elicitation* and *Multi round-trip
+//! requests*.
 
 mod key;
 mod seal;
@@ -25,110 +26,110 @@ use tokio::sync::{Semaphore, watch};
 pub use self::seal::Binding;
 use crate::model::Time;
 
-/// How long a person may take while a request waits for them.
+/// Time limit for an answer while the request waits.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
-/// Questions of one connection that may wait for their answers. Far fewer than requests may be in
-/// flight, since the answers come in by the same way as requests.
+/// Limit on open questions of one connection. It is far below the limit on requests in flight,
+/// because answers arrive on the same channel as requests and need room there.
 const WAITING_MAX: usize = 8;
 
-/// What a connection needs to ask the person behind it.
+/// Asks the person behind one connection.
 #[derive(Clone, Debug)]
 pub struct Elicitation {
     waiting: Arc<Semaphore>,
-    /// Becomes true when the client will send nothing more.
+    /// True when the client will send nothing more.
     ended: watch::Receiver<bool>,
 }
 
-/// What a person is asked.
+/// A question to a person.
 #[derive(Debug)]
 pub struct Question<T> {
-    /// What the person sees.
+    /// The form that the person sees.
     pub form: ElicitRequestParams,
-    /// What the answer is called when the request comes again.
+    /// The key of the answer in the repeated request.
     pub input: &'static str,
-    /// What the asker wants to know again then.
+    /// Data that the asker gets back with the answer.
     pub remembered: T,
-    /// The request that needs the answer.
+    /// The request that the sealed state belongs to.
     pub binding: Binding,
-    /// When it is asked.
+    /// The time of the question.
     pub at: Time,
 }
 
-/// How far a question got.
+/// The result of asking.
 #[derive(Debug)]
 pub enum Asked {
     /// The person answered while the request waited.
     Answered(ElicitResult),
-    /// The request is to be answered with this; then the client asks, and makes it again.
+    /// The result to return to the client, which then asks and repeats the request.
     Asks(Box<InputRequiredResult>),
 }
 
-/// What a client sends beside a request that it makes again.
+/// The parts of a repeated request that carry the answer.
 #[derive(Debug)]
 pub struct Retry {
     state: String,
     responses: InputResponses,
 }
 
-/// Why there is no answer of a person. Nothing may be done that needs one.
+/// Why there is no person's answer. A call that needs one must not proceed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unasked {
-    /// The client does not say that it can ask, or speaks a revision that knows no elicitation.
+    /// The client does not declare elicitation, or its revision has none.
     #[error("this client cannot ask its user")]
     Unable,
-    /// As many questions wait as may.
-    #[error("too many questions already wait for this client's user")]
+    /// The limit on open questions is reached.
+    #[error("too many questions of this client wait for an answer")]
     Busy,
-    /// The person took too long while the request waited.
+    /// The time limit of a waiting request passed.
     #[error("the person did not answer in time")]
     TooLate,
-    /// The client withdrew the request.
+    /// The client cancelled the request.
     #[error("the call was cancelled")]
     Cancelled,
     /// The client will send nothing more.
     #[error("the connection ended")]
     Ended,
-    /// The client answered with an error, or could not be reached.
+    /// The client answered with an error, or the message could not be delivered.
     #[error("the client could not ask: {0}")]
     Failed(String),
-    /// What came is no answer to a question.
+    /// The client's reply does not have the form of an answer.
     #[error("the client's reply is not a valid answer")]
     NoAnswer,
-    /// The request came again, but nobody answered.
+    /// The repeated request has no answer.
     #[error("the client repeated the call without the person's answer")]
     Missing,
-    /// The person took too long while no request waited.
+    /// The sealed state has expired.
     #[error("the question has expired")]
     Expired,
-    /// The sealed state was made or changed by somebody else.
+    /// The sealed state is not authentic.
     #[error("this server did not issue this requestState")]
     Forged,
-    /// The sealed state is good for another request.
+    /// The sealed state is bound to another request.
     #[error("the requestState belongs to another call")]
     OtherRequest,
 }
 
-/// How a client can be asked.
+/// How to ask a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
-    /// By a request of ours while its own waits.
+    /// By a server request while the client's request waits.
     Request,
-    /// By the answer to its request, which then comes again.
+    /// By the result of the client's request, which the client then repeats.
     Answer,
 }
 
 impl Elicitation {
-    /// Makes what asks the person behind a connection, whose end is told by `ended`.
+    /// Creates the asker of a connection. `ended` becomes true at the connection's end.
     pub fn new(ended: watch::Receiver<bool>) -> Self {
         Self { waiting: Arc::new(Semaphore::new(WAITING_MAX)), ended }
     }
 
-    /// Asks the client's person. In a session this waits for the answer, ten minutes at most.
+    /// Asks the person. In a session this waits for the answer, at most ten minutes.
     ///
     /// # Errors
     ///
-    /// If the client cannot be asked, or nobody answers before the time, the request or the
-    /// connection is over. A person who declines has answered.
+    /// If the client cannot ask, or if the time limit passes or the request or the connection ends
+    /// without an answer. Declining is an answer.
     pub async fn ask<T: Serialize + Send>(
         &self,
         question: Question<T>,
@@ -141,7 +142,7 @@ impl Elicitation {
         }
     }
 
-    /// Asks and waits for the answer.
+    /// Sends the question and waits for the answer.
     async fn answered(
         &self,
         form: ElicitRequestParams,
@@ -159,11 +160,11 @@ impl Elicitation {
             },
             () = context.ct.cancelled() => {
                 let withdrawn = CancelledNotificationParam::new(Some(id), None);
-                // Who went away need not hear it.
+                // The client may be gone, so an error is ignored.
                 drop(context.peer.notify_cancelled(withdrawn).await);
                 Err(Unasked::Cancelled)
             }
-            // Nobody carries a message of ours any more.
+            // The connection's message loop has ended.
             () = self.ended() => Err(Unasked::Ended),
         }
     }
@@ -171,14 +172,14 @@ impl Elicitation {
     async fn ended(&self) {
         let mut ended = self.ended.clone();
         if ended.wait_for(|ended| *ended).await.is_err() {
-            // Whoever could tell of an end does not: then there is none.
+            // The sender was dropped without reporting an end, so never resolve.
             std::future::pending::<()>().await;
         }
     }
 }
 
 impl<T: Serialize> Question<T> {
-    /// Returns the answer that makes the client ask, and make its request again.
+    /// Returns the result that makes the client ask and repeat its request.
     fn asked_by_the_client(self) -> InputRequiredResult {
         let state = self.binding.sealed(&self.remembered, self.at);
         let request = InputRequest::Elicitation(ElicitRequest::new(self.form));
@@ -188,16 +189,17 @@ impl<T: Serialize> Question<T> {
 }
 
 impl Retry {
-    /// Returns what came beside a request, if it is one that was made before.
+    /// Returns the answer and state of a repeated request. `None` for a first request.
     pub fn new(state: Option<String>, responses: Option<InputResponses>) -> Option<Self> {
         Some(Self { state: state?, responses: responses.unwrap_or_default() })
     }
 
-    /// Returns what the asker wanted to know again.
+    /// Returns the asker's data from the sealed state.
     ///
     /// # Errors
     ///
-    /// If the state was not made by this user's server, belongs to another request, or has expired.
+    /// If a server of this user did not issue the state, or if it belongs to another request or has
+    /// expired.
     pub fn remembered<T: DeserializeOwned>(
         &self,
         binding: &Binding,
@@ -206,12 +208,12 @@ impl Retry {
         binding.opened(&self.state, now)
     }
 
-    /// Returns the person's answer. It means something only beside what was
-    /// [`remembered`](Self::remembered).
+    /// Returns the person's answer. Check [`remembered`](Self::remembered) first: without an
+    /// authentic state the answer proves nothing.
     ///
     /// # Errors
     ///
-    /// If there is no such answer, or it has not the form of one.
+    /// If the answer is missing or has an invalid form.
     pub fn answer(&self, input: &str) -> Result<ElicitResult, Unasked> {
         let answer = self.responses.get(input).ok_or(Unasked::Missing)?;
         serde_json::from_value(answer.clone()).map_err(|_| Unasked::Missing)
@@ -227,7 +229,7 @@ impl From<ServiceError> for Unasked {
     }
 }
 
-/// Returns whether a client says that its person can be asked.
+/// Returns whether a client declares form elicitation.
 pub fn is_possible(context: &RequestContext<RoleServer>) -> bool {
     way(context).is_some()
 }

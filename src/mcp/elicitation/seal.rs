@@ -1,9 +1,9 @@
-//! The state that goes to a client with a question and comes back with the answer.
+//! The sealed state that travels to the client with a question and returns with the answer.
 //!
-//! It is no secret, and nobody can make or change one without the key. It says what the answer is
-//! good for: this server's place, this request with these arguments, until when, and what the asker
-//! remembers of the question. That it is good once is not its business: the human gate remembers what
-//! the person saw, which is a gate that is open once, or a version that is the newest once.
+//! The state is not secret, but only the key can create or change one. It binds the answer to this
+//! server's workspace, to one request with its arguments and to a time limit, and carries the
+//! asker's data. It does not prevent a second use: the human gate does, because it binds an answer
+//! to a gate that opens once, or to a version that is the newest only once.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -16,27 +16,27 @@ use super::Unasked;
 use super::key::{self, KEY, Key};
 use crate::model::{Digest, Time};
 
-/// Keeps the key's use here apart from any other use of the same key.
+/// Separates this use of the key from any other use (domain separation).
 const CONTEXT: &str = "refiner 2 requestState of a question";
-/// Bytes of a sealed state. No state of ours comes near it.
+/// Limit on the bytes of a sealed state. Real states are far smaller.
 const BYTES_MAX: usize = 16 << 10;
-/// How long a person may take when no call waits for them.
+/// How long a sealed state is valid.
 const LIVES_MILLIS: i64 = 15 * 60 * 1000;
 
-/// Which request a state belongs to.
+/// The request that a state belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Binding {
-    /// The digest of what the server works on, such as where its workspace is.
+    /// The digest of the workspace's location.
     place: Digest,
-    /// The tool, or the prompt.
+    /// The tool or prompt.
     name: String,
-    /// The digest of its arguments.
+    /// The digest of the arguments.
     arguments: Digest,
 }
 
 impl Binding {
-    /// Makes the binding to a tool call, or whatever else has a name and arguments, in a place.
+    /// Creates the binding to a request with a name and arguments, in a workspace.
     pub fn new(place: &str, name: &str, arguments: &JsonObject) -> Self {
         Self {
             place: Digest::of(place.as_bytes()),
@@ -45,16 +45,17 @@ impl Binding {
         }
     }
 
-    /// Seals what the asker remembers, for the 15 minutes that follow.
+    /// Seals the asker's data for 15 minutes.
     pub fn sealed<T: Serialize>(&self, remembered: &T, now: Time) -> String {
         self.sealed_with(&KEY, remembered, now)
     }
 
-    /// Opens a sealed state.
+    /// Verifies a sealed state and returns the asker's data.
     ///
     /// # Errors
     ///
-    /// If it was not made by this user's server, belongs to another request, or has expired.
+    /// If a server of this user did not issue the state, or if it belongs to another request or has
+    /// expired.
     pub fn opened<T: DeserializeOwned>(&self, sealed: &str, now: Time) -> Result<T, Unasked> {
         self.opened_with(&KEY, sealed, now)
     }
@@ -87,14 +88,14 @@ impl Binding {
     }
 }
 
-/// What a client brings back.
+/// The content of a sealed state.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct State<T> {
     binding: Binding,
     remembered: T,
     expires: Time,
-    /// Makes every state another one.
+    /// Makes every state unique.
     nonce: String,
 }
 
@@ -102,7 +103,7 @@ fn unsealed<T: DeserializeOwned>(sealed: &str, key: &Key) -> Option<T> {
     let (payload, seal) =
         Some(sealed).filter(|sealed| sealed.len() <= BYTES_MAX)?.split_once('.')?;
     let payload = BASE64.decode(payload).ok()?;
-    // The comparison of two hashes takes the same time wherever they differ.
+    // The comparison of two hashes takes constant time, so it reveals no prefix.
     let genuine = mac(&payload, key) == blake3::Hash::from_hex(seal).ok()?;
     genuine.then(|| serde_json::from_slice(&payload).ok()).flatten()
 }
@@ -148,7 +149,7 @@ mod tests {
             assert_eq!(open(&sealed, &KEY, &other, after(0)), Err(Unasked::OtherRequest));
         }
         assert_eq!(open(&sealed, &[8; 32], &bound, after(0)), Err(Unasked::Forged));
-        assert_ne!(sealed, self::sealed(), "each is another one");
+        assert_ne!(sealed, self::sealed(), "each state is unique");
     }
 
     #[test]
@@ -159,7 +160,7 @@ mod tests {
                 let mut altered = sealed.clone();
                 altered[at] ^= 1 << bit;
                 let altered = String::from_utf8(altered).unwrap();
-                // Hexadecimal digits are the same in upper case.
+                // Upper-case hexadecimal digits have the same value.
                 if !altered.eq_ignore_ascii_case(std::str::from_utf8(&sealed).unwrap()) {
                     assert_eq!(open(&altered, &KEY, &bound, after(0)), Err(Unasked::Forged));
                 }

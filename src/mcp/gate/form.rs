@@ -1,4 +1,4 @@
-//! The form that a person fills in, and what they said with it.
+//! The elicitation form for a decision, and the answer in it.
 
 use rmcp::model::{ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema};
 use serde_json::{Value, json};
@@ -6,21 +6,21 @@ use serde_json::{Value, json};
 use crate::model::Refusal;
 use crate::model::gate::Question;
 
-/// What a person agreed to.
+/// A person's agreement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Agreed {
-    /// The event that they chose, where there was a choice.
+    /// The chosen event, if there was a choice.
     pub(super) event: Option<String>,
-    /// What they said about it.
+    /// The person's reason.
     pub(super) words: Option<String>,
 }
 
-/// Returns a question in the protocol's form: what is decided, and a flat schema. Nothing is
-/// filled in beforehand, so that whoever presses *accept* without looking has decided nothing.
+/// Returns a question in the protocol's form: the message and a flat schema. The schema has no
+/// defaults, so pressing *accept* without reading decides nothing.
 pub(super) fn params(question: &Question) -> Result<ElicitRequestParams, Refusal> {
-    let reason = json!({ "type": "string", "title": "Reason", "description": "Kept with the decision", "maxLength": 1000 });
+    let reason = json!({ "type": "string", "title": "Reason", "description": "Recorded with the decision", "maxLength": 1000 });
     let (field, decision) = match question.choices.is_empty() {
-        true => ("confirm", json!({ "type": "boolean", "title": "Do it" })),
+        true => ("confirm", json!({ "type": "boolean", "title": "I agree" })),
         false => ("decision", choice(question)),
     };
     let schema = json!({
@@ -49,7 +49,8 @@ fn choice(question: &Question) -> Value {
     })
 }
 
-/// Returns what a person agreed to, or the refusal that tells the model that they did not.
+/// Returns the person's agreement, or the refusal that tells the model that the person did not
+/// agree.
 pub(super) fn agreed(
     answer: &ElicitResult,
     what: &str,
@@ -75,8 +76,9 @@ pub(super) fn agreed(
 
 fn declined(what: &str) -> Refusal {
     Refusal::NotApproved {
-        message: format!("a person was asked for this and declined: {what}"),
-        hint: "nothing was written: do not ask for the same again; ask your user what they want instead".into(),
+        message: format!("the person declined this: {what}"),
+        hint: "nothing was written: do not repeat the call; ask your user what they want instead"
+            .into(),
     }
 }
 

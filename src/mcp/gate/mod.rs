@@ -1,12 +1,12 @@
-//! The human gate over MCP: a call that only a person may decide is brought before the person behind
-//! the client, by [elicitation](super::elicitation).
+//! The human gate over MCP: if only a person may decide a call, the server asks the person behind
+//! the client through [elicitation](super::elicitation).
 //!
-//! The person's answer is bound to what they saw, and the service decides whether that is still what
-//! there is. Nothing in a tool's arguments counts.
+//! The person's answer is bound to the state that they saw, and the service checks that this is
+//! still the current state. A tool's arguments never count as a person's answer.
 //!
-//! Nobody is asked whose answer would not count: over HTTP with tokens, the request's token needs the
-//! scope approve, and where the user's configuration wants a token for every decision, so does it
-//! over stdio, which has none.
+//! The server asks only if the answer could count. Over HTTP with tokens, the request's token needs
+//! the scope approve. If the user's configuration requires a token for every decision, stdio cannot
+//! decide, because it carries no token.
 
 mod form;
 
@@ -28,52 +28,52 @@ use crate::model::token::Scope;
 use crate::model::{Name, Refusal};
 use crate::service::{Caller, Consent, Service, unproven};
 
-/// What the question is called in an `input_required` result.
+/// The question's key in an `input_required` result.
 const INPUT: &str = "decision";
 
-/// What a connection needs to bring calls before the person behind it.
+/// The human gate of one connection.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
     elicitation: Elicitation,
 }
 
-/// A tool call on its way.
+/// A tool call that passes the gate.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
     pub(super) service: &'a Service,
     pub(super) tool: &'static Registered,
     pub(super) arguments: JsonObject,
     pub(super) caller: Caller,
-    /// What whoever sent it may do.
+    /// The rights of the sender.
     pub(super) access: Access,
 }
 
-/// What a call came to.
+/// The result of a call.
 #[derive(Debug)]
 pub(super) enum GateResult {
     Answered(Value),
     Asks(Box<InputRequiredResult>),
 }
 
-/// What is remembered of a question until its answer comes.
+/// The data of a question, kept until its answer arrives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Remembered {
-    /// What was asked, in a few words.
+    /// A short description of the question.
     what: String,
-    /// The events that the person could choose from.
+    /// The offered events.
     events: Vec<String>,
-    /// What the person was shown.
+    /// The state that the person saw.
     binding: ApprovalBinding,
 }
 
 impl Gate {
-    /// Makes the gate of a connection, whose end is told by `ended`.
+    /// Creates the gate of a connection. `ended` becomes true at the connection's end.
     pub(super) fn new(ended: watch::Receiver<bool>) -> Self {
         Self { elicitation: Elicitation::new(ended) }
     }
 
-    /// Carries a call out, and asks the person behind the client if only a person may decide it.
+    /// Runs a call. Asks the person behind the client if only a person may decide it.
     pub(super) async fn carry_out(
         &self,
         call: Call<'_>,
@@ -123,17 +123,17 @@ impl Remembered {
 }
 
 impl Call<'_> {
-    /// Makes the call.
+    /// Runs the call.
     fn made(self) -> impl Future<Output = Result<Value, Refusal>> + Send {
         self.tool.call(self.service, self.arguments, self.caller)
     }
 
-    /// Makes the call, which may have to be made again.
+    /// Runs a copy of the call, so that it can run again after the decision.
     fn tried(&self) -> impl Future<Output = Result<Value, Refusal>> + Send {
         self.tool.call(self.service, self.arguments.clone(), self.caller.clone())
     }
 
-    /// Makes the call as the person wants it.
+    /// Runs the call with the person's choice.
     async fn confirmed(
         mut self,
         binding: ApprovalBinding,
@@ -150,7 +150,7 @@ impl Call<'_> {
         self.made().await
     }
 
-    /// Makes the call when it comes again with a person's answer.
+    /// Runs a repeated call that contains a person's answer.
     async fn retried(self, retry: &Retry) -> Result<Value, Refusal> {
         let remembered = retry.remembered(&self.binding(), self.service.now());
         let remembered: Remembered = remembered.map_err(refused)?;
@@ -164,7 +164,7 @@ impl Call<'_> {
         Binding::new(&place, &self.tool.definition.name, &self.arguments)
     }
 
-    /// Refuses a call by which nobody can decide, whatever they answer.
+    /// Refuses a call through which no answer could count as a decision.
     fn check_may_decide(&self, refusal: Option<&Refusal>) -> Result<(), Refusal> {
         self.access.require(Scope::Approve)?;
         match (self.service.wants_a_token() && self.access.grant().is_none(), refusal) {
@@ -172,24 +172,24 @@ impl Call<'_> {
             (true, Some(Refusal::ApprovalRequired { what, command })) => {
                 Err(Refusal::NotApproved {
                     message: format!(
-                        "{what} needs a person's decision, and their configuration asks for a token with it (approvals: token)"
+                        "{what} needs a person's decision, and the user's configuration requires a token for it (approvals: token)"
                     ),
                     hint: format!(
-                        "nothing was written: ask your user to run this at a terminal, and to type a token with the scope approve: {command}"
+                        "nothing was written: ask your user to run this at a terminal and to type a token with the scope approve there: {command}"
                     ),
                 })
             }
-            (true, _) => Err(unproven("a person's answer needs a token beside it")),
+            (true, _) => Err(unproven("a person's answer also needs a token")),
         }
     }
 
-    /// Returns whether the call could be one that only a person decides. A dry run decides nothing.
+    /// Returns whether the call may need a person's decision. A dry run never does.
     fn may_ask(&self) -> bool {
         let dry_run = self.text("dry_run").is_some_and(|dry_run| dry_run == "true");
         self.tool.effect != Effect::Reads && !dry_run
     }
 
-    /// Returns what to ask a person, if the call was refused for want of one.
+    /// Returns the question for the person, if the call was refused because it needs a decision.
     async fn question(&self, refusal: &Refusal) -> Result<Option<Question>, Refusal> {
         let Refusal::ApprovalRequired { what, .. } = refusal else { return Ok(None) };
         let Some(name) = self.text("name").and_then(|name| Name::parse(&name).ok()) else {
@@ -210,18 +210,18 @@ impl Call<'_> {
     }
 }
 
-/// Tells a model that nobody decided, and what to do.
+/// Returns the refusal that tells a model why no person decided, and what to do.
 fn refused(unasked: Unasked) -> Refusal {
     match unasked {
         Unasked::Forged | Unasked::OtherRequest => Refusal::Forbidden {
             message: format!("{unasked}; nothing was written"),
-            hint: "send the call as a new one, without requestState and inputResponses: then the person is asked".into(),
+            hint: "send a new call without requestState and inputResponses; the server then asks the person".into(),
         },
         unasked => self::unasked(&unasked.to_string()),
     }
 }
 
-/// A person was not asked, or did not answer.
+/// Returns the refusal of a call that no person decided.
 fn unasked(why: &str) -> Refusal {
     Refusal::NotApproved {
         message: format!("this needs a person's decision, and {why}"),

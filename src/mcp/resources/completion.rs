@@ -1,4 +1,4 @@
-//! Completion of what the templates of resources and the prompts leave open.
+//! Completion of prompt arguments and of variables in resource templates.
 
 use rmcp::ErrorData;
 use rmcp::model::{CompleteRequestParams, CompleteResult, CompletionInfo, Reference};
@@ -10,10 +10,10 @@ use crate::mcp::server::protocol_error;
 use crate::model::{Name, Refusal};
 use crate::service::Service;
 
-/// Values of one answer (MCP specification, *Completion*).
+/// Limit on the values of one answer (MCP specification, *Completion*).
 const VALUES_MAX: usize = CompletionInfo::MAX_VALUES;
 
-/// Completes an argument of a prompt, or a variable of a template.
+/// Completes an argument of a prompt or a variable of a template.
 pub(in crate::mcp) async fn complete(
     service: &Service,
     request: CompleteRequestParams,
@@ -38,23 +38,23 @@ pub(in crate::mcp) async fn complete(
     let mut values = found.map_err(|refusal| protocol_error(&refusal))?;
     let (total, more) = (values.len(), values.len() > VALUES_MAX);
     values.truncate(VALUES_MAX);
-    // The names of artifacts are not counted, only whether there are more.
+    // The answer has no total: only whether more names exist is known.
     let total = u32::try_from(total).ok().filter(|_| !more);
     let completion = CompletionInfo::with_pagination(values, total, more);
     completion.map(CompleteResult::new).map_err(|error| ErrorData::internal_error(error, None))
 }
 
-/// A variable of a template, on its way to be completed.
+/// A template variable to complete.
 struct Asked<'a> {
     template: &'a str,
     argument: &'a str,
     beginning: &'a str,
-    /// The artifact that was chosen before.
+    /// The artifact chosen for the variable `name`.
     artifact: Option<&'a String>,
 }
 
 impl Asked<'_> {
-    /// Returns what may stand for the variable; `None` when there is no such template.
+    /// Returns the possible values of the variable. `None` if the template is unknown.
     async fn values(&self, service: &Service) -> Option<Result<Vec<String>, Refusal>> {
         if let Some(shelf) = SHELVES.iter().find(|shelf| shelf.template() == self.template) {
             let names = shelf.texts().into_iter().map(|text| text.name.to_owned());
@@ -77,7 +77,7 @@ impl Asked<'_> {
     }
 }
 
-/// Returns names of artifacts, one more than fit if there are more.
+/// Returns artifact names, one more than the limit if there are more.
 async fn names(service: &Service, beginning: &str) -> Result<Vec<String>, Refusal> {
     service.complete_name(beginning, VALUES_MAX + 1).await
 }

@@ -1,4 +1,4 @@
-//! The way from what is new in a workspace to those who subscribed to its resources.
+//! Forwards news of a workspace to the subscribers of its resources.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::mcp::changes::Changes;
 use crate::model::Refusal;
 use crate::service::{Followed, News, Service, Watching};
 
-/// Brings what is new in one workspace to all connections of a server. It watches from the first
-/// session or subscription on. Clones are the same.
+/// Forwards news of one workspace to all connections of a server. It starts to watch with the first
+/// session or subscription. Clones share the watch.
 #[derive(Clone, Debug)]
 pub(in crate::mcp) struct Feed {
     inner: Arc<Inner>,
@@ -32,18 +32,18 @@ struct Running {
 }
 
 impl Feed {
-    /// Makes the feed of a service.
+    /// Creates the feed of a service.
     pub(in crate::mcp) fn new(service: Service) -> Self {
         let (changes, running) = (Changes::default(), OnceCell::new());
         Self { inner: Arc::new(Inner { service, changes, running }) }
     }
 
-    /// Returns who is told.
+    /// Returns the subscribers.
     pub(super) fn changes(&self) -> &Changes {
         &self.inner.changes
     }
 
-    /// Begins to watch, unless it does already.
+    /// Starts to watch, unless already started.
     pub(super) async fn start(&self) -> Result<&Arc<Watching>, Refusal> {
         let running = self.inner.running.get_or_try_init(|| async {
             let watching = self.inner.service.watch().await?;
@@ -53,7 +53,7 @@ impl Feed {
         running.await.map(|running| &running.watching)
     }
 
-    /// Follows what a resource is made of. `None` for what no version changes.
+    /// Watches the artifact of a resource. `None` for resources that no version changes.
     pub(super) async fn follow(&self, target: &Target) -> Result<Option<Followed>, Refusal> {
         let watching = self.start().await?;
         match target.artifact() {
@@ -63,10 +63,10 @@ impl Feed {
     }
 }
 
-/// Tells of what is new.
+/// Forwards one piece of news.
 ///
-/// A version is told of to those who subscribed to any part of its artifact: which parts it changed
-/// would have to be read from the journal, for each version, and who is told reads anyway.
+/// A new version notifies the subscribers of every part of its artifact. Finding the changed parts
+/// would need a journal read for each version, and subscribers read the part anyway.
 async fn tell(watching: Arc<Watching>, changes: Changes) {
     loop {
         match watching.next().await {

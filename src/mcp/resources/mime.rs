@@ -1,6 +1,6 @@
-//! MIME types of files, by the endings of their names.
+//! MIME types of files, by file name extension.
 
-/// The endings of what loops make.
+/// The extensions that loops produce.
 const TYPES: [(&str, &str); 24] = [
     ("css", "text/css"),
     ("csv", "text/csv"),
@@ -28,7 +28,7 @@ const TYPES: [(&str, &str); 24] = [
     ("zip", "application/zip"),
 ];
 
-/// Returns the type that a file's name says, if it says any that is known.
+/// Returns the MIME type of a file's extension, if known.
 pub(super) fn of_file(name: &str) -> Option<&'static str> {
     let (_, ending) = name.rsplit_once('.')?;
     let ending = ending.to_ascii_lowercase();

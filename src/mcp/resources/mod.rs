@@ -1,9 +1,9 @@
-//! Resources: what hosts read by themselves (CONTRACT.md, *Resources*). The parts of artifacts, the
-//! workflows, and the texts that come with the program.
+//! Resources, which hosts read on their own (CONTRACT.md, *Resources*): the parts of artifacts, the
+//! workflows, and the texts that are built into the program.
 //!
-//! A host decides how much of a resource its model sees, so a document is read whole, where an answer
-//! to a model would be cut. Only what could be without end comes in part: the newest entries of a
-//! history, the newest sections of a log.
+//! A host decides how much of a resource its model sees, so a document is returned whole, while a
+//! tool's answer would be shortened. Only unbounded parts are limited, to the newest entries of a
+//! history and the newest sections of a log.
 
 mod completion;
 mod feed;
@@ -34,15 +34,15 @@ use crate::model::output::OutputPath;
 use crate::model::{Name, Refusal, Time};
 use crate::service::{ArtifactParts, Part, Service};
 
-/// Artifacts of a page: about 300 resources.
+/// Artifacts per page: about 300 resources.
 const ARTIFACTS_MAX: usize = 50;
-/// The template of workflows.
+/// The URI template of workflows.
 const WORKFLOWS_TEMPLATE: &str = "refiner://workflows/{name}";
-/// How long what comes with the program may be kept: a newer program may bring others.
+/// Cache lifetime of built-in texts, which change only with the program.
 const TEXT_LIVES_MILLIS: u64 = 60 * 60 * 1000;
 
-/// Returns a page of what hosts list: at first what there always is, then the artifacts by name.
-/// Their outputs are not listed, since there may be thousands; the template completes them.
+/// Returns a page of the resource list: first the fixed resources, then the artifacts by name.
+/// Outputs are not listed, since there may be thousands; the template completes them.
 pub(super) async fn list(
     service: &Service,
     request: Option<PaginatedRequestParams>,
@@ -109,11 +109,11 @@ pub(super) async fn read(service: &Service, uri: &str) -> Result<ReadResourceRes
     Ok(ReadResourceResult::new(vec![contents]).with_ttl_ms(0).with_cache_scope(CacheScope::Private))
 }
 
-/// What is there whatever artifacts there are.
+/// Returns the resources that do not depend on artifacts.
 fn standing(service: &Service) -> Vec<Resource> {
     let listing = Resource::new(ARTIFACTS, "artifacts")
         .with_title("Artifacts")
-        .with_description("All artifacts at a glance")
+        .with_description("Summaries of all artifacts")
         .with_mime_type("application/json");
     let workflows = service.workflow_names().into_iter().map(|name| {
         Resource::new(format!("refiner://workflows/{name}"), name)
@@ -130,7 +130,7 @@ fn standing(service: &Service) -> Vec<Resource> {
     [listing].into_iter().chain(workflows).chain(texts).collect()
 }
 
-/// The parts of an artifact as hosts list them.
+/// Returns the parts of an artifact, as hosts list them.
 fn listed(artifact: &ArtifactParts) -> Vec<Resource> {
     let about = |kind: &Kind| format!("{} ({}, {})", kind.about, artifact.workflow, artifact.phase);
     let listed = |(part, bytes): &(Part, Option<u64>)| {
@@ -167,7 +167,7 @@ fn mime_type(kind: &Kind, part: &Part, bytes: &[u8]) -> &'static str {
     }
 }
 
-/// What is no text is sent as base64.
+/// Returns the content as text, or as base64 if it is binary.
 fn contents(uri: &str, mime_type: &str, bytes: Vec<u8>) -> ResourceContents {
     let contents = match String::from_utf8(bytes) {
         Ok(text) => ResourceContents::text(text, uri),
@@ -176,8 +176,8 @@ fn contents(uri: &str, mime_type: &str, bytes: Vec<u8>) -> ResourceContents {
     contents.with_mime_type(mime_type)
 }
 
-/// A refusal to read. The SDK says that a resource is missing with the code of each era: -32002, and
-/// -32602 since 2026-07-28.
+/// Returns a refusal as a protocol error. For a missing resource the SDK uses the code of each era:
+/// -32002, and -32602 since 2026-07-28.
 fn read_error(uri: &str, refusal: &Refusal) -> ErrorData {
     match refusal {
         Refusal::NotFound { .. }

@@ -5,31 +5,31 @@ use crate::model::entry::LogFile;
 use crate::model::output::OutputPath;
 use crate::service::Part;
 
-/// What all artifacts' URIs begin with.
+/// The URI prefix of all artifacts.
 pub(super) const ARTIFACTS: &str = "refiner://artifacts";
 
 /// A kind of part.
 #[derive(Debug)]
 pub(super) struct Kind {
-    /// Its place below the artifact, as a URI template has it.
+    /// The path below the artifact, as a URI template.
     pub(super) path: &'static str,
     pub(super) title: &'static str,
     pub(super) about: &'static str,
-    /// The MIME type, where all parts of this kind have the same.
+    /// The MIME type, if all parts of this kind share one.
     pub(super) mime_type: Option<&'static str>,
     which: Which,
 }
 
-/// Which parts are of a kind.
+/// The parts of a kind.
 #[derive(Debug)]
 enum Which {
-    /// One for each artifact.
+    /// One part per artifact.
     One(Part),
-    /// Many, by what follows `path` up to its variable.
+    /// Many parts: the path's prefix, followed by the variable's value.
     Each(fn(&str) -> Result<Part, Refusal>),
 }
 
-/// All kinds, in the order in which hosts list them. A new one is an entry here.
+/// All kinds, in list order. To add one, add an entry here.
 pub(super) const KINDS: [Kind; 7] = [
     Kind {
         path: "state",
@@ -41,28 +41,28 @@ pub(super) const KINDS: [Kind; 7] = [
     Kind {
         path: "constraints",
         title: "Constraints",
-        about: "What must hold, and what was found of it",
+        about: "The constraints with their status and evidence",
         mime_type: Some("application/json"),
         which: Which::One(Part::Constraints),
     },
     Kind {
         path: "manifest",
         title: "Manifest",
-        about: "What the work consists of, once a loop has recorded it",
+        about: "The recorded files of the work",
         mime_type: Some("application/json"),
         which: Which::One(Part::Manifest),
     },
     Kind {
         path: "log",
         title: "Refinement log",
-        about: "What each iteration did",
+        about: "The actions and results of each iteration",
         mime_type: Some("text/markdown"),
         which: Which::One(Part::Log(LogFile::RefinementLog)),
     },
     Kind {
         path: "decisions",
         title: "Decisions",
-        about: "What was decided after each iteration, and by whom",
+        about: "The decision after each iteration, and who made it",
         mime_type: Some("text/markdown"),
         which: Which::One(Part::Log(LogFile::Decisions)),
     },
@@ -83,7 +83,7 @@ pub(super) const KINDS: [Kind; 7] = [
 ];
 
 impl Kind {
-    /// Returns the kind of a part that each artifact has one of.
+    /// Returns the kind of a part that exists once per artifact.
     pub(super) fn of(part: &Part) -> Option<&'static Self> {
         KINDS.iter().find(|kind| matches!(&kind.which, Which::One(one) if one == part))
     }
@@ -93,8 +93,8 @@ impl Kind {
     }
 }
 
-/// Returns the part that is named below an artifact, or why it cannot be one; `None` when there is
-/// no such kind.
+/// Returns the part with this path below an artifact, or why the path is invalid. `None` if the
+/// kind is unknown.
 pub(super) fn find(below: &str) -> Option<Result<(&'static Kind, Part), Refusal>> {
     KINDS.iter().find_map(|kind| match &kind.which {
         Which::One(part) => (kind.path == below).then(|| Ok((kind, part.clone()))),

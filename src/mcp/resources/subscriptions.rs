@@ -1,4 +1,4 @@
-//! What one connection subscribed to.
+//! The subscriptions of one connection.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -16,24 +16,24 @@ use crate::mcp::changes::{RESOURCES_OF_ONE_MAX, Session, TOO_MANY};
 use crate::mcp::server::protocol_error;
 use crate::service::Followed;
 
-/// Streams of `subscriptions/listen` that one connection may have open. Each is a request in flight,
-/// and others need room beside them.
+/// Limit on open streams of `subscriptions/listen` per connection. Each is a request in flight, and
+/// other requests need room too.
 const STREAMS_MAX: usize = 64;
 
-/// What one connection subscribed to. Forgotten with it.
+/// The subscriptions of one connection. They end with it.
 #[derive(Debug)]
 pub(in crate::mcp) struct Subscriptions {
     feed: Feed,
     session: OnceLock<Session>,
-    /// The artifacts of what the session subscribed to, by URI.
+    /// The artifacts of the session's subscriptions, by URI.
     followed: Mutex<BTreeMap<String, Option<Followed>>>,
     streams: Semaphore,
-    /// Becomes true when the client will send nothing more.
+    /// True when the client will send nothing more.
     ended: watch::Receiver<bool>,
 }
 
 impl Subscriptions {
-    /// Makes those of a connection, whose end is told by `ended`.
+    /// Creates the subscriptions of a connection. `ended` becomes true at the connection's end.
     pub(in crate::mcp) fn new(feed: Feed, ended: watch::Receiver<bool>) -> Self {
         Self {
             feed,
@@ -44,20 +44,21 @@ impl Subscriptions {
         }
     }
 
-    /// Returns those of another connection of the same server.
+    /// Creates the subscriptions of another connection of the same server.
     pub(in crate::mcp) fn of_another(&self, ended: watch::Receiver<bool>) -> Self {
         Self::new(self.feed.clone(), ended)
     }
 
-    /// Begins to tell a session that the list of resources changed.
+    /// Starts to notify a session of changes of the resource list.
     pub(in crate::mcp) async fn greeted(&self, peer: Peer<RoleServer>) {
         let watching = self.feed.start().await.map_err(|refusal| protocol_error(&refusal));
         if let Err(error) = self.session(peer).and(watching.map(drop)) {
-            tracing::warn!(%error, "a session is not told of changes");
+            tracing::warn!(%error, "a session gets no change notifications");
         }
     }
 
-    /// Subscribes a session to a resource: what changes it after this returned is told of.
+    /// Subscribes a session to a resource. The session is notified of every change made after this
+    /// returns.
     pub(in crate::mcp) async fn subscribe(
         &self,
         uri: &str,
@@ -71,7 +72,7 @@ impl Subscriptions {
         Ok(())
     }
 
-    /// Ends a session's subscription, if there is one.
+    /// Ends a session's subscription, if it exists.
     pub(in crate::mcp) fn unsubscribe(&self, uri: &str) {
         if let Some(session) = self.session.get() {
             session.unsubscribe(uri);
@@ -80,14 +81,14 @@ impl Subscriptions {
         drop(followed);
     }
 
-    /// Runs a stream of `subscriptions/listen`. It ends with the connection at once, for which the
-    /// SDK would wait.
+    /// Runs a stream of `subscriptions/listen`. It ends at once with the connection, while the SDK
+    /// would wait.
     pub(in crate::mcp) async fn listen(
         &self,
         context: &SubscriptionContext,
     ) -> Result<(), ErrorData> {
         let Ok(_stream) = self.streams.try_acquire() else {
-            let message = format!("too many streams: a connection may have {STREAMS_MAX}");
+            let message = format!("too many streams: the limit of a connection is {STREAMS_MAX}");
             return Err(ErrorData::new(TOO_MANY, message, Some(json!({ "limit": STREAMS_MAX }))));
         };
         let mut followed = Vec::new();
@@ -103,7 +104,7 @@ impl Subscriptions {
     async fn end(&self) {
         let mut ended = self.ended.clone();
         if ended.wait_for(|ended| *ended).await.is_err() {
-            // Nobody will say so.
+            // The sender is gone, so no end will be reported.
             std::future::pending::<()>().await;
         }
     }
@@ -113,18 +114,18 @@ impl Subscriptions {
             return Ok(session);
         }
         let session = self.feed.changes().session(peer)?;
-        // Whoever came first counts; the other is forgotten again.
+        // Another call was faster: keep its subscription and drop this one.
         Ok(self.session.get_or_init(|| session))
     }
 
-    /// Locks for a section that cannot panic half-way.
+    /// Locks the state for a section that cannot panic half-way.
     fn followed(&self) -> MutexGuard<'_, BTreeMap<String, Option<Followed>>> {
         self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Returns what of a stream's request can be told: changes of the list, and of what a URI of ours
-/// names. A stream that asks for too much gets nothing of it, and hears why.
+/// Returns the supported part of a stream's request: changes of the list, and of resources with a
+/// refiner URI. A request above the limits is refused as a whole, with the reason.
 pub(in crate::mcp) fn accepted(requested: &SubscriptionFilter) -> SubscriptionFilter {
     let uris = requested.resource_subscriptions.as_deref().unwrap_or_default();
     let uris = if uris.len() > RESOURCES_OF_ONE_MAX { &[] } else { uris };

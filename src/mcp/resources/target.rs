@@ -1,4 +1,4 @@
-//! What a URI names.
+//! Parses resource URIs.
 
 use percent_encoding::percent_decode_str;
 
@@ -8,28 +8,28 @@ use crate::model::text::shortened;
 use crate::model::{Name, Refusal};
 use crate::service::Part;
 
-/// Characters of a URI that a refusal repeats.
+/// Limit on the characters of a URI in a refusal.
 const REPEATED_CHARACTERS_MAX: usize = 200;
 
-/// What a URI names. Whether it is there is for the service to say.
+/// The resource that a URI names. The service knows whether it exists.
 #[derive(Debug)]
 pub(super) enum Target {
-    /// All artifacts at a glance.
+    /// The summaries of all artifacts.
     Listing,
     /// A part of an artifact.
     Part(Name, &'static Kind, Part),
     /// The definition of a workflow.
     Workflow(Name),
-    /// A text that comes with the program.
+    /// A text that is built into the program.
     Text(Text),
 }
 
 impl Target {
-    /// Returns what a URI names, or that there is no such resource.
+    /// Parses a URI. Fails if no resource has this form.
     pub(super) fn parse(uri: &str) -> Result<Self, Refusal> {
         let unknown = || Refusal::NotFound {
             what: format!("resource {}", shortened(uri, REPEATED_CHARACTERS_MAX)),
-            hint: "resources/list and resources/templates/list say what there is".into(),
+            hint: "call resources/list and resources/templates/list to see the valid URIs".into(),
         };
         if uri == ARTIFACTS {
             return Ok(Self::Listing);
@@ -47,7 +47,7 @@ impl Target {
         texts::find(below).map(Self::Text).ok_or_else(unknown)
     }
 
-    /// Returns the artifact whose versions change it.
+    /// Returns the artifact whose versions change the resource.
     pub(super) fn artifact(&self) -> Option<&Name> {
         match self {
             Self::Part(name, ..) => Some(name),

@@ -20,7 +20,7 @@ async fn open(service: &Service, name: &str) {
     service.init(init, &Caller::new("test")).await.unwrap();
 }
 
-/// Returns all resources, by asking for page after page.
+/// Returns all resources, page by page.
 async fn all(service: &Service) -> Vec<Resource> {
     let (mut resources, mut cursor) = (Vec::new(), None);
     loop {
@@ -140,7 +140,7 @@ async fn what_is_not_there_is_said_to_be_missing_and_what_to_do() {
     }
 }
 
-/// What an argument may be completed to, and whether there is more.
+/// Returns the completions of an argument, and whether there are more.
 async fn completed(
     service: &Service,
     reference: Reference,
@@ -184,7 +184,7 @@ async fn every_variable_of_every_template_completes() {
 }
 
 #[tokio::test]
-async fn what_is_completed_is_bounded_and_what_nobody_knows_is_refused() {
+async fn completion_is_bounded_and_an_unknown_reference_is_refused() {
     let service = service();
     for number in 0..101 {
         open(&service, &format!("a{number:03}")).await;

@@ -1,11 +1,11 @@
-//! The texts that come with the program, for hosts that read them instead of asking for prompts.
+//! The built-in texts, for hosts that read resources instead of prompts.
 
 use crate::model::{domain, schema};
 
-/// A text that comes with the program.
+/// A built-in text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Text {
-    /// The last part of its URI.
+    /// The last segment of the URI.
     pub(super) name: &'static str,
     pub(super) mime_type: &'static str,
     pub(super) text: &'static str,
@@ -21,13 +21,13 @@ pub(super) struct Shelf {
     texts: fn() -> Vec<Text>,
 }
 
-/// All kinds, in the order in which hosts list them. A new one is a line here.
+/// All kinds, in list order. To add one, add a line here.
 pub(super) const SHELVES: [Shelf; 3] = [
     Shelf {
         path: "domains",
         variable: "artifact_type",
         title: "Domain adapter",
-        about: "What there is to know of a kind of artifact, by phase",
+        about: "Guidance for a type of artifact, by phase",
         texts: domains,
     },
     Shelf {
@@ -41,13 +41,13 @@ pub(super) const SHELVES: [Shelf; 3] = [
         path: "schemas",
         variable: "file",
         title: "JSON Schema",
-        about: "The form of a document, of a part of it, or of a phase's result",
+        about: "The schema of a document, of a part of it, or of a phase's result",
         texts: schemas,
     },
 ];
 
 impl Shelf {
-    /// Returns its texts, in the order in which hosts list them.
+    /// Returns the texts of this kind, in list order.
     pub(super) fn texts(&self) -> Vec<Text> {
         (self.texts)()
     }
@@ -61,7 +61,7 @@ impl Shelf {
     }
 }
 
-/// Returns the text that a URI names, without its scheme.
+/// Returns the text that a URI (without its scheme) names.
 pub(super) fn find(below: &str) -> Option<Text> {
     let (path, name) = below.split_once('/')?;
     let shelf = SHELVES.iter().find(|shelf| shelf.path == path)?;

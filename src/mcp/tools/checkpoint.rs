@@ -6,8 +6,9 @@ pub(super) struct CheckpointTool;
 
 impl Tool for CheckpointTool {
     const NAME: &'static str = "checkpoint";
-    const TITLE: &'static str = "Name this version";
-    const DESCRIPTION: &'static str = "Give the present version a name, before something risky.";
+    const TITLE: &'static str = "Label this version";
+    const DESCRIPTION: &'static str =
+        "Label the current version, for example before a risky change.";
     const EFFECT: Effect = Effect::Writes;
     type Arguments = Checkpoint;
     type Answer = Checkpointed;

@@ -7,7 +7,7 @@ pub(super) struct DeleteArtifact;
 impl Tool for DeleteArtifact {
     const NAME: &'static str = "delete_artifact";
     const TITLE: &'static str = "Delete an artifact";
-    const DESCRIPTION: &'static str = "Take an artifact away. A person is asked.";
+    const DESCRIPTION: &'static str = "Delete an artifact. The server asks a person first.";
     const EFFECT: Effect = Effect::Destroys;
     type Arguments = Delete;
     type Answer = Deleted;

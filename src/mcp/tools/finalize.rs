@@ -7,7 +7,7 @@ pub(super) struct FinalizeTool;
 impl Tool for FinalizeTool {
     const NAME: &'static str = "finalize";
     const TITLE: &'static str = "Close the cycle";
-    const DESCRIPTION: &'static str = "Close and archive the cycle, after the loop has ended.";
+    const DESCRIPTION: &'static str = "Close and archive the cycle after the loop has ended.";
     const EFFECT: Effect = Effect::WritesOnce;
     type Arguments = Finalize;
     type Answer = Finalized;

@@ -6,9 +6,9 @@ pub(super) struct HistoryTool;
 
 impl Tool for HistoryTool {
     const NAME: &'static str = "history";
-    const TITLE: &'static str = "What was done";
+    const TITLE: &'static str = "List versions";
     const DESCRIPTION: &'static str =
-        "What was done, page by page, or what changed between two versions.";
+        "List the versions, page by page, or show the difference between two of them.";
     const EFFECT: Effect = Effect::Reads;
     type Arguments = History;
     type Answer = Recorded;

@@ -7,7 +7,7 @@ pub(super) struct InitState;
 impl Tool for InitState {
     const NAME: &'static str = "init_state";
     const TITLE: &'static str = "Open an artifact";
-    const DESCRIPTION: &'static str = "Open a named artifact: makes it, resumes it where it was left, or begins its next cycle. Call this first.";
+    const DESCRIPTION: &'static str = "Open a named artifact: create it, resume it where it stopped, or begin its next cycle. Call this first.";
     const EFFECT: Effect = Effect::WritesOnce;
     type Arguments = Init;
     type Answer = Initialized;

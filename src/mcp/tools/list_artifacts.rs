@@ -6,8 +6,8 @@ pub(super) struct ListArtifacts;
 
 impl Tool for ListArtifacts {
     const NAME: &'static str = "list_artifacts";
-    const TITLE: &'static str = "What there is";
-    const DESCRIPTION: &'static str = "The artifacts of this workspace and where each stands.";
+    const TITLE: &'static str = "List artifacts";
+    const DESCRIPTION: &'static str = "List the artifacts of this workspace with phase and status.";
     const EFFECT: Effect = Effect::Reads;
     type Arguments = List;
     type Answer = Listed;

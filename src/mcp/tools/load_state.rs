@@ -6,8 +6,8 @@ pub(super) struct LoadState;
 
 impl Tool for LoadState {
     const NAME: &'static str = "load_state";
-    const TITLE: &'static str = "Where it stands";
-    const DESCRIPTION: &'static str = "Where an artifact stands, what was decided and what comes next. Call it when unsure, and after your memory was compacted.";
+    const TITLE: &'static str = "Load state";
+    const DESCRIPTION: &'static str = "Show an artifact's phase, decisions and next step. Call it when unsure, and after your context was compacted.";
     const EFFECT: Effect = Effect::Reads;
     type Arguments = Load;
     type Answer = Loaded;

@@ -1,4 +1,4 @@
-//! The tools. A new one is a file here and a line in [`registry`].
+//! The tools. To add one, add a file here and a line in [`registry`].
 
 mod checkpoint;
 mod delete_artifact;
@@ -31,22 +31,19 @@ use super::{arguments, icon};
 use crate::model::{Refusal, schema};
 use crate::service::{Caller, Service};
 
-/// A tool: what a host sees of it, and what it does.
+/// A tool: its definition and its implementation.
 pub(super) trait Tool {
-    /// Its name.
     const NAME: &'static str;
-    /// A few words for people.
+    /// A short title for people.
     const TITLE: &'static str;
-    /// When to use it, for models. Not how it is built.
+    /// When to use the tool, for models. Leaves out how it works.
     const DESCRIPTION: &'static str;
-    /// What it may do to the workspace.
+    /// The effect on the workspace.
     const EFFECT: Effect;
-    /// Its arguments.
     type Arguments: DeserializeOwned + JsonSchema + Send;
-    /// Its answer.
     type Answer: Serialize + JsonSchema;
 
-    /// Does it.
+    /// Runs the tool.
     fn call(
         service: &Service,
         arguments: Self::Arguments,
@@ -54,20 +51,20 @@ pub(super) trait Tool {
     ) -> impl Future<Output = Result<Self::Answer, Refusal>> + Send;
 }
 
-/// What a tool may do to the workspace.
+/// A tool's effect on the workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     /// Nothing.
     Reads,
-    /// Adds a version; doing it again adds nothing.
+    /// Adds a version; a repetition adds none.
     WritesOnce,
     /// Adds a version each time.
     Writes,
-    /// Takes away what was there. Only a person decides it.
+    /// Removes content. Only a person decides it.
     Destroys,
 }
 
-/// A tool whose types are erased, ready to be called.
+/// A tool with erased types, ready to call.
 pub(super) struct Registered {
     pub(super) definition: Definition,
     pub(super) effect: Effect,
@@ -84,34 +81,34 @@ impl std::fmt::Debug for Registered {
     }
 }
 
-/// All tools, in the order in which hosts list them.
+/// All tools, in list order.
 pub(super) static TOOLS: LazyLock<Vec<Registered>> = LazyLock::new(registry);
 
-/// The tools that any workflow needs; the first ones of [`registry`].
+/// The number of tools that every workflow needs: the first ones of [`registry`].
 const CORE: usize = 9;
 
-/// What the core lacks for a refinement loop.
+/// The further tools of a refinement loop.
 const REFINING: [&str; 3] = ["verify", "write_output", "read_output"];
 
-/// The sets of tools that have names.
+/// The named sets of tools.
 const PRESETS: [&str; 3] = ["all", "core", "pmpo"];
 
-/// The tools that one server has, in the order of `registry`.
+/// The tools of one server, in the order of `registry`.
 #[derive(Clone, Debug)]
 pub struct ToolSet(Vec<&'static Registered>);
 
 impl ToolSet {
-    /// Makes a set of tools that live as long as the program.
+    /// Creates a set of tools that live as long as the program.
     pub(super) fn of(tools: &'static [Registered]) -> Self {
         Self(tools.iter().collect())
     }
 
-    /// Returns what hosts see of them.
+    /// Returns the definitions for hosts.
     pub(crate) fn definitions(&self) -> Vec<Definition> {
         self.0.iter().map(|tool| tool.definition.clone()).collect()
     }
 
-    /// Returns one of them. A tool that was not chosen is as unknown as one that does not exist.
+    /// Returns a tool by name. A tool outside the set counts as unknown.
     pub(super) fn find(&self, name: &str) -> Option<&'static Registered> {
         self.0.iter().copied().find(|tool| tool.definition.name == name)
     }
@@ -126,7 +123,7 @@ impl Default for ToolSet {
 impl std::str::FromStr for ToolSet {
     type Err = String;
 
-    /// Reads presets and names of tools, with commas between them.
+    /// Parses a comma-separated list of named sets and tools.
     fn from_str(set: &str) -> Result<Self, String> {
         let mut chosen = vec![false; TOOLS.len()];
         for word in set.split(',').map(str::trim) {
@@ -154,13 +151,13 @@ impl std::str::FromStr for ToolSet {
 fn unknown(word: &str) -> String {
     let names: Vec<&str> = TOOLS.iter().map(|tool| tool.definition.name.as_ref()).collect();
     format!(
-        "there is no tool or set {word:?}; sets: {}; tools: {}",
+        "unknown tool or set {word:?}; sets: {}; tools: {}",
         PRESETS.join(", "),
         names.join(", ")
     )
 }
 
-/// Makes all tools.
+/// Creates all tools.
 pub(super) fn registry() -> Vec<Registered> {
     vec![
         registered::<init_state::InitState>(),
@@ -180,7 +177,7 @@ pub(super) fn registry() -> Vec<Registered> {
     ]
 }
 
-/// Makes a tool ready to be called.
+/// Erases the types of a tool.
 pub(super) fn registered<T: Tool + 'static>() -> Registered {
     let input = plain_schema::<T::Arguments>();
     let definition = Definition::new(T::NAME, T::DESCRIPTION, Arc::clone(&input))
@@ -207,7 +204,7 @@ pub(super) fn registered<T: Tool + 'static>() -> Registered {
 }
 
 fn annotations(effect: Effect) -> ToolAnnotations {
-    // What only adds versions destroys nothing: what is restored is a new one too.
+    // A tool that only adds versions destroys nothing: a restore adds one too.
     ToolAnnotations::new()
         .read_only(effect == Effect::Reads)
         .destructive(effect == Effect::Destroys)
@@ -216,7 +213,7 @@ fn annotations(effect: Effect) -> ToolAnnotations {
 }
 
 impl Registered {
-    /// Checks the arguments and does what the tool does.
+    /// Checks the arguments and runs the tool.
     pub(super) async fn call(
         &self,
         service: &Service,
@@ -236,7 +233,7 @@ mod tests {
 
     use super::*;
 
-    /// What a model sees of a tool.
+    /// Returns a tool's definition as a model sees it.
     fn shown(tool: &Registered) -> Value {
         let definition = &tool.definition;
         json!({

@@ -7,7 +7,7 @@ pub(super) struct ReadOutputTool;
 impl Tool for ReadOutputTool {
     const NAME: &'static str = "read_output";
     const TITLE: &'static str = "Read a file";
-    const DESCRIPTION: &'static str = "List or read the files of the artifact's dist/.";
+    const DESCRIPTION: &'static str = "List or read the files in the artifact's dist/.";
     const EFFECT: Effect = Effect::Reads;
     type Arguments = ReadOutput;
     type Answer = OutputContent;

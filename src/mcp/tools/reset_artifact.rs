@@ -6,9 +6,8 @@ pub(super) struct ResetArtifact;
 
 impl Tool for ResetArtifact {
     const NAME: &'static str = "reset_artifact";
-    const TITLE: &'static str = "Begin an artifact anew";
-    const DESCRIPTION: &'static str =
-        "Take away its goals, constraints, inputs, data and files. A person is asked.";
+    const TITLE: &'static str = "Reset an artifact";
+    const DESCRIPTION: &'static str = "Remove an artifact's goals, constraints, inputs, data and files. The server asks a person first.";
     const EFFECT: Effect = Effect::Destroys;
     type Arguments = Reset;
     type Answer = WasReset;

@@ -6,8 +6,9 @@ pub(super) struct RestoreTool;
 
 impl Tool for RestoreTool {
     const NAME: &'static str = "restore";
-    const TITLE: &'static str = "Bring a version back";
-    const DESCRIPTION: &'static str = "Bring data and goals of an earlier version back, as a new version. Phase and iteration stay.";
+    const TITLE: &'static str = "Restore a version";
+    const DESCRIPTION: &'static str =
+        "Restore data and goals of an earlier version as a new version. Phase and iteration stay.";
     const EFFECT: Effect = Effect::Writes;
     type Arguments = Restore;
     type Answer = Restored;

@@ -7,7 +7,7 @@ pub(super) struct SaveState;
 impl Tool for SaveState {
     const NAME: &'static str = "save_state";
     const TITLE: &'static str = "Save state";
-    const DESCRIPTION: &'static str = "Keep something durably: put your own state under data. When it answers, it is on the disk.";
+    const DESCRIPTION: &'static str = "Save state durably; put your own state under data. The answer comes after the write to disk.";
     const EFFECT: Effect = Effect::WritesOnce;
     type Arguments = Save;
     type Answer = Saved;

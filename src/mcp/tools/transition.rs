@@ -7,7 +7,7 @@ pub(super) struct TransitionTool;
 impl Tool for TransitionTool {
     const NAME: &'static str = "transition";
     const TITLE: &'static str = "End a phase";
-    const DESCRIPTION: &'static str = "End the present phase with its result, or send another event. The server decides what comes next.";
+    const DESCRIPTION: &'static str = "End the current phase with its result, or send another event. The server decides what comes next.";
     const EFFECT: Effect = Effect::Writes;
     type Arguments = Transition;
     type Answer = Transitioned;

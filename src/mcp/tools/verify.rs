@@ -6,8 +6,8 @@ pub(super) struct VerifyTool;
 
 impl Tool for VerifyTool {
     const NAME: &'static str = "verify";
-    const TITLE: &'static str = "Measure";
-    const DESCRIPTION: &'static str = "Measure the constraints that have a validation method on the files in dist/. Only this counts for them.";
+    const TITLE: &'static str = "Measure constraints";
+    const DESCRIPTION: &'static str = "Measure the constraints that have a validation method on the files in dist/. Only a measurement can satisfy them.";
     const EFFECT: Effect = Effect::WritesOnce;
     type Arguments = Verify;
     type Answer = Verified;

@@ -8,7 +8,7 @@ impl Tool for WriteOutputTool {
     const NAME: &'static str = "write_output";
     const TITLE: &'static str = "Write a file";
     const DESCRIPTION: &'static str =
-        "Put a file into the artifact's dist/, if you cannot write there yourself.";
+        "Write a file into the artifact's dist/, if you cannot write there yourself.";
     const EFFECT: Effect = Effect::WritesOnce;
     type Arguments = WriteOutput;
     type Answer = WrittenOutput;
