@@ -22,6 +22,7 @@ mod conformance;
 mod container;
 mod crash;
 mod damage;
+mod docs;
 mod exchange;
 mod formats;
 #[cfg(target_os = "linux")]
