@@ -200,10 +200,7 @@ fn tried(value: &Value) -> Option<Result<(), String>> {
     }
     if has("mcpServers") {
         let shipped: Value = serde_json::from_str(&read("mcp.json")).unwrap();
-        return Some(match shipped == *value {
-            true => Ok(()),
-            false => Err("mcp.json differs".to_owned()),
-        });
+        return Some(if shipped == *value { Ok(()) } else { Err("mcp.json differs".to_owned()) });
     }
     None
 }
@@ -244,7 +241,8 @@ fn json_that_the_program_refuses_is_noticed() {
 fn commands(document: &str, text: &str) -> Vec<String> {
     let blocks = blocks(document, text);
     let shell = blocks.iter().filter(|block| ["sh", "console"].contains(&block.language()));
-    let lines = shell.flat_map(|block| block.text.lines()).map(|line| line.trim_start_matches("$ "));
+    let lines =
+        shell.flat_map(|block| block.text.lines()).map(|line| line.trim_start_matches("$ "));
     let outside: String = text.split("\n```").step_by(2).collect();
     let inline = outside.split('`').skip(1).step_by(2);
     let all = inline.chain(lines).filter(|code| code.starts_with("refiner "));

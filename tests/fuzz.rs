@@ -54,10 +54,9 @@ fn id_to_answer(message: &[u8]) -> Option<Value> {
 /// Returns an id that may be one: a text, or a number without a fraction, however it is written.
 fn whole(id: &Value) -> Option<Value> {
     let text = format!("{:.0}", id.as_f64().unwrap_or_default());
-    match id.is_f64() {
-        true => {
-            text.parse::<i64>().ok().map(Value::from).filter(|whole| whole.as_f64() == id.as_f64())
-        }
-        false => (id.is_i64() || id.is_string()).then(|| id.clone()),
+    if id.is_f64() {
+        text.parse::<i64>().ok().map(Value::from).filter(|whole| whole.as_f64() == id.as_f64())
+    } else {
+        (id.is_i64() || id.is_string()).then(|| id.clone())
     }
 }

@@ -93,10 +93,7 @@ async fn verify(server: &mut Raw, meta: Value) -> (Vec<Value>, Value) {
     let mut told = Vec::new();
     loop {
         let message = server.next().await;
-        match message["id"] == 77 {
-            true => return (told, message),
-            false => told.push(message),
-        }
+        if message["id"] == 77 { return (told, message) } else { told.push(message) }
     }
 }
 

@@ -313,9 +313,10 @@ fn on_sockets(project: &Project, shared: bool) -> Raw {
     let mut command = command(project.path());
     command.arg("serve");
     let (ours, theirs) = Socket::pair().unwrap();
-    let (our_output, their_output) = match shared {
-        true => (ours.try_clone().unwrap(), theirs.try_clone().unwrap()),
-        false => Socket::pair().unwrap(),
+    let (our_output, their_output) = if shared {
+        (ours.try_clone().unwrap(), theirs.try_clone().unwrap())
+    } else {
+        Socket::pair().unwrap()
     };
     command.stdin(OwnedFd::from(theirs)).stdout(OwnedFd::from(their_output));
     let child = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();

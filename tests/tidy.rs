@@ -350,9 +350,10 @@ fn paths_of_a_machine(file: &File) -> Vec<String> {
 
 fn bad_ends(file: &File) -> Vec<String> {
     let ends_well = file.text.ends_with('\n') && !file.text.ends_with("\n\n");
-    match ends_well || file.text.is_empty() {
-        true => Vec::new(),
-        false => vec![format!("{} does not end with one newline", file.path)],
+    if ends_well || file.text.is_empty() {
+        Vec::new()
+    } else {
+        vec![format!("{} does not end with one newline", file.path)]
     }
 }
 

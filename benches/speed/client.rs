@@ -79,9 +79,10 @@ impl Client {
             }
             let id = self.receive()?;
             answered += 1;
-            match wanted(answered) {
-                true => requests.push_str(&next(&mut calls, id + writers)),
-                false => in_flight -= 1,
+            if wanted(answered) {
+                requests.push_str(&next(&mut calls, id + writers))
+            } else {
+                in_flight -= 1
             }
         }
         self.calls = calls;

@@ -90,9 +90,10 @@ impl Shared {
         state.waiting.extend_from_slice(&LINE);
         let own = state.batch;
         while state.durable < own {
-            state = match state.led {
-                true => self.flushed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                false => self.lead(state)?,
+            state = if state.led {
+                self.flushed.wait(state).unwrap_or_else(PoisonError::into_inner)
+            } else {
+                self.lead(state)?
             };
         }
         Ok(())

@@ -242,9 +242,10 @@ fn measured(readings: &[Reading]) -> Value {
 /// just too low does not look high enough.
 #[expect(clippy::cast_possible_truncation, reason = "whole numbers below 2^53")]
 fn short(number: f64) -> Value {
-    match number.fract() == 0.0 && number.abs() < 9e15 {
-        true => json!(number as i64),
-        false => json!((number * 100.0).floor() / 100.0),
+    if number.fract() == 0.0 && number.abs() < 9e15 {
+        json!(number as i64)
+    } else {
+        json!((number * 100.0).floor() / 100.0)
     }
 }
 

@@ -156,10 +156,7 @@ impl<'a> Params<'a> {
             };
             wrong.extend(fault.map(|message| violation(name, message)));
         }
-        match wrong.is_empty() {
-            true => Ok(Self { given, pointer, has_target }),
-            false => Err(wrong),
-        }
+        if wrong.is_empty() { Ok(Self { given, pointer, has_target }) } else { Err(wrong) }
     }
 
     /// Returns a violation of one param.
@@ -218,9 +215,10 @@ impl<'a> Params<'a> {
     /// Returns the bounds `min` and `max`. One of them is required unless there is a target.
     pub(super) fn needed_bounds(&self) -> Result<Bounds, Vec<Violation>> {
         let bounds = self.bounds("min", "max")?;
-        match bounds.least.is_none() && bounds.greatest.is_none() && !self.has_target {
-            true => Err(self.wrong("max", "min, max or both are needed")),
-            false => Ok(bounds),
+        if bounds.least.is_none() && bounds.greatest.is_none() && !self.has_target {
+            Err(self.wrong("max", "min, max or both are needed"))
+        } else {
+            Ok(bounds)
         }
     }
 }

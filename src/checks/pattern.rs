@@ -26,10 +26,7 @@ impl PathPattern {
         if let Some(wrong) = wrong {
             return Err(format!("the path {wrong}; it is relative to dist/, such as \"*.svg\""));
         }
-        let glob = match text.contains(['*', '?', '[', '{']) {
-            true => Some(compile(text)?),
-            false => None,
-        };
+        let glob = if text.contains(['*', '?', '[', '{']) { Some(compile(text)?) } else { None };
         Ok(Self { text: text.to_owned(), glob })
     }
 

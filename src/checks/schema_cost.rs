@@ -68,9 +68,10 @@ impl Parts {
         }
         let order = order(&parts).ok_or("refers to itself without descending into the value")?;
         let parts = Self { parts, order };
-        match parts.visits(1) > VISITS_MAX {
-            true => Err("takes too long to validate: it has too many references".to_owned()),
-            false => Ok(parts),
+        if parts.visits(1) > VISITS_MAX {
+            Err("takes too long to validate: it has too many references".to_owned())
+        } else {
+            Ok(parts)
         }
     }
 

@@ -142,8 +142,9 @@ fn too_large(bytes: u64, bytes_max: u64) -> Stop {
 }
 
 fn shown_bytes(bytes: u64) -> String {
-    match bytes >= 1 << 20 {
-        true => format!("{} MiB", bytes.div_ceil(1 << 20)),
-        false => format!("{bytes} bytes"),
+    if bytes >= 1 << 20 {
+        format!("{} MiB", bytes.div_ceil(1 << 20))
+    } else {
+        format!("{bytes} bytes")
     }
 }

@@ -151,10 +151,8 @@ mod tests {
             json!({ "approvals": "token" }),
         ] {
             assert_eq!(CONFIGURATION.violations(&good), [], "{good}");
-            let expected = match good["approvals"] == "token" {
-                true => Approvals::Token,
-                false => Approvals::Person,
-            };
+            let expected =
+                if good["approvals"] == "token" { Approvals::Token } else { Approvals::Person };
             assert_eq!(parse(&good).unwrap().approvals, expected);
         }
         for (bad, said) in [

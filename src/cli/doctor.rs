@@ -20,24 +20,22 @@ impl Doctor {
             for finding in &diagnosis.findings {
                 self::finding(page, finding)?;
             }
-            match diagnosis.findings.is_empty() {
-                true => writeln!(
+            if diagnosis.findings.is_empty() {
+                writeln!(
                     page,
                     "{GOOD}healthy{GOOD:#}: {}, no findings",
                     counted(diagnosis.artifacts, "artifact")
-                ),
-                false => writeln!(
+                )
+            } else {
+                writeln!(
                     page,
                     "{}, {}",
                     counted(diagnosis.artifacts, "artifact"),
                     counted(diagnosis.findings.len(), "finding")
-                ),
+                )
             }
         })?;
-        match diagnosis.healthy {
-            true => Ok(()),
-            false => Err(Failure::BadNews),
-        }
+        if diagnosis.healthy { Ok(()) } else { Err(Failure::BadNews) }
     }
 }
 

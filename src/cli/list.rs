@@ -45,13 +45,10 @@ impl List {
                 ]
             };
             let rows: Vec<_> = answer.artifacts.iter().map(row).collect();
-            match rows.is_empty() {
-                true => Ok(()),
-                false => table(
-                    page,
-                    &["name", "workflow", "phase", "status", "version", "updated"],
-                    &rows,
-                ),
+            if rows.is_empty() {
+                Ok(())
+            } else {
+                table(page, &["name", "workflow", "phase", "status", "version", "updated"], &rows)
             }
         })?;
         if let Some(cursor) = &answer.next_cursor {

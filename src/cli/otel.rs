@@ -87,10 +87,7 @@ fn resource() -> Resource {
             .is_some_and(|attributes| attributes.contains("service.name="));
     let resource = Resource::builder()
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
-    match is_named {
-        true => resource.build(),
-        false => resource.with_service_name("refiner").build(),
-    }
+    if is_named { resource.build() } else { resource.with_service_name("refiner").build() }
 }
 
 /// Renames spans and attributes to OpenTelemetry's conventions for MCP during the export.

@@ -49,11 +49,12 @@ impl Output {
     ) -> Result<(), Failure> {
         let form = if self.json { Form::Json } else { Form::Text };
         let mut stdout = Screen::of(io::stdout().lock(), self.color, form);
-        let written = match self.json {
-            true => serde_json::to_string_pretty(answer)
+        let written = if self.json {
+            serde_json::to_string_pretty(answer)
                 .map_err(io::Error::from)
-                .and_then(|text| writeln!(stdout, "{text}")),
-            false => page(&mut stdout, answer),
+                .and_then(|text| writeln!(stdout, "{text}"))
+        } else {
+            page(&mut stdout, answer)
         };
         written.and_then(|()| stdout.flush()).map_err(broken_pipe)
     }
@@ -67,12 +68,11 @@ impl Output {
     /// Shows progress on a terminal, in one line that is overwritten and cleared at the end. Shows
     /// none with `--json` or `--quiet`.
     pub(super) fn progress(&self, progress: Progress) -> Progress {
-        match self.json || self.quiet || !screen::shows_errors() {
-            true => progress,
-            false => {
-                let line = ProgressLine;
-                progress.told_to(move |step| line.show(&step))
-            }
+        if self.json || self.quiet || !screen::shows_errors() {
+            progress
+        } else {
+            let line = ProgressLine;
+            progress.told_to(move |step| line.show(&step))
         }
     }
 

@@ -160,12 +160,13 @@ impl Create {
 fn agreed() -> Result<(), Failure> {
     let question =
         "A program with this token can approve in your place. Keep it where no agent can read it.";
-    match asked(&question) {
-        true => Ok(()),
-        false => Err(Failure::Refused(Refusal::ApprovalRequired {
+    if asked(&question) {
+        Ok(())
+    } else {
+        Err(Failure::Refused(Refusal::ApprovalRequired {
             what: "to make a token with the scope approve".into(),
             command: "refiner token create".into(),
-        })),
+        }))
     }
 }
 
@@ -190,9 +191,10 @@ fn list(tokens: &Tokens, context: &Context) -> Result<(), Failure> {
             vec![text(one.id), text(one.name), one.scopes(), one.end(), text(one.workspace)]
         };
         let rows: Vec<_> = shown.iter().map(row).collect();
-        match rows.is_empty() {
-            true => Ok(()),
-            false => table(page, &["id", "name", "scopes", "expires", "workspace"], &rows),
+        if rows.is_empty() {
+            Ok(())
+        } else {
+            table(page, &["id", "name", "scopes", "expires", "workspace"], &rows)
         }
     })
 }

@@ -26,9 +26,10 @@ impl Verify {
                 vec![one.id.clone(), one.status.clone(), how.to_owned(), evidence]
             };
             let rows: Vec<Vec<String>> = answer.constraints.iter().map(row).collect();
-            match rows.is_empty() {
-                true => writeln!(page, "{WARN}no constraints{WARN:#}: nothing was measured")?,
-                false => table(page, &["CONSTRAINT", "STATUS", "BY", "EVIDENCE"], &rows)?,
+            if rows.is_empty() {
+                writeln!(page, "{WARN}no constraints{WARN:#}: nothing was measured")?
+            } else {
+                table(page, &["CONSTRAINT", "STATUS", "BY", "EVIDENCE"], &rows)?
             }
             for file in &answer.missing_files {
                 writeln!(page, "{BAD}missing{BAD:#} dist/{file}")?;

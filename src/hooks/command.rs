@@ -67,10 +67,7 @@ fn spawn(items: &[String], event: &Event, project: &Path) -> io::Result<Child> {
 
 /// Resolves a program: a name through `PATH`, a relative path from the project's folder.
 fn program(named: &str, project: &Path) -> PathBuf {
-    match named.contains('/') {
-        true => project.join(named),
-        false => PathBuf::from(named),
-    }
+    if named.contains('/') { project.join(named) } else { PathBuf::from(named) }
 }
 
 /// Writes the program's input, reads its output and waits for its end.

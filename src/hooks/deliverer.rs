@@ -129,9 +129,10 @@ impl Deliverer<'_> {
             .map(|index| self.answer(delivery, index))
             .buffer_unordered(TRIGGERS_AT_ONCE);
         let outcomes: Vec<Delivered> = all.collect().await;
-        match outcomes.contains(&Delivered::NotAll) {
-            true => Delivered::NotAll,
-            false => Delivered::Everything,
+        if outcomes.contains(&Delivered::NotAll) {
+            Delivered::NotAll
+        } else {
+            Delivered::Everything
         }
     }
 

@@ -283,9 +283,10 @@ impl Inner {
     /// Creates the cursors of all existing artifacts.
     async fn begin(&self, work: &Work) -> io::Result<()> {
         let newest = newest_versions(self.provider.as_ref()).await.map_err(io::Error::other)?;
-        let _lock = match newest.is_empty() {
-            true => None,
-            false => self.workspace.take_delivery(BEGINNING_PATIENCE)?,
+        let _lock = if newest.is_empty() {
+            None
+        } else {
+            self.workspace.take_delivery(BEGINNING_PATIENCE)?
         };
         for (name, newest) in newest {
             let before = work.before.get(&name).copied().unwrap_or(newest);

@@ -63,9 +63,10 @@ pub(super) fn render(template: &str, facts: &Json, place: Place) -> Result<Strin
     let rendered = sandbox
         .render(template, &Arc::new(facts.clone()))
         .map_err(|reason| format!("{template:?} cannot be rendered: {reason}"))?;
-    match rendered.len() > LIMITS.output_bytes {
-        true => Err(format!("{template:?} is larger than 16 KiB when rendered")),
-        false => Ok(rendered),
+    if rendered.len() > LIMITS.output_bytes {
+        Err(format!("{template:?} is larger than 16 KiB when rendered"))
+    } else {
+        Ok(rendered)
     }
 }
 

@@ -30,9 +30,10 @@ impl Place {
     }
 
     fn write(&self, user: bool, content: &str) {
-        let path = match user {
-            true => self.user.path().join("triggers.json"),
-            false => self.project.path().join(layout::TRIGGERS),
+        let path = if user {
+            self.user.path().join("triggers.json")
+        } else {
+            self.project.path().join(layout::TRIGGERS)
         };
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         drop(std::fs::remove_file(&path));

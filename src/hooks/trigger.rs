@@ -185,9 +185,10 @@ impl Trigger {
 
 fn check_name(name: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    match !name.is_empty() && name.len() <= NAME_CHARACTERS_MAX && name.chars().all(allowed) {
-        true => Ok(()),
-        false => Err(format!("name: expected 1 to {NAME_CHARACTERS_MAX} of a-z A-Z 0-9 . _ -")),
+    if !name.is_empty() && name.len() <= NAME_CHARACTERS_MAX && name.chars().all(allowed) {
+        Ok(())
+    } else {
+        Err(format!("name: expected 1 to {NAME_CHARACTERS_MAX} of a-z A-Z 0-9 . _ -"))
     }
 }
 
@@ -197,9 +198,10 @@ fn within<T: Copy + PartialOrd + std::fmt::Display>(
     least: T,
     most: T,
 ) -> Result<(), String> {
-    match (least..=most).contains(&given) {
-        true => Ok(()),
-        false => Err(format!("{field}: {given} is not between {least} and {most}")),
+    if (least..=most).contains(&given) {
+        Ok(())
+    } else {
+        Err(format!("{field}: {given} is not between {least} and {most}"))
     }
 }
 
@@ -275,9 +277,10 @@ fn checked_file(file: String) -> Result<Target, String> {
 fn inside_project(file: String) -> Result<String, String> {
     let is_plain = |part: &str| !matches!(part, "" | "." | "..");
     let inside = file.split('/').all(is_plain) && !file.contains(['\\', ':']);
-    match inside && !file.chars().any(char::is_control) && file.len() <= 200 {
-        true => Ok(file),
-        false => Err("workflow: the path must lie below the project's folder".into()),
+    if inside && !file.chars().any(char::is_control) && file.len() <= 200 {
+        Ok(file)
+    } else {
+        Err("workflow: the path must lie below the project's folder".into())
     }
 }
 

@@ -56,9 +56,10 @@ enum TurnedAway {
 
 fn admitted(tokens: &Tokens, required: bool, parts: &Parts) -> Result<Admitted, TurnedAway> {
     let Some(presented) = presented(&parts.headers)? else {
-        return match required {
-            true => Err(TurnedAway::NoToken),
-            false => Ok(admit(None, Access::Everything)),
+        return if required {
+            Err(TurnedAway::NoToken)
+        } else {
+            Ok(admit(None, Access::Everything))
         };
     };
     let grant = tokens.check(presented).map_err(|refusal| match refusal {
@@ -88,9 +89,10 @@ fn presented(headers: &HeaderMap) -> Result<Option<&str>, TurnedAway> {
     }
     let (scheme, token) =
         value.to_str().ok().and_then(|value| value.split_once(' ')).unwrap_or_default();
-    match scheme.eq_ignore_ascii_case("bearer") {
-        true => Ok(Some(token.trim())),
-        false => Err(TurnedAway::NoToken),
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(Some(token.trim()))
+    } else {
+        Err(TurnedAway::NoToken)
     }
 }
 

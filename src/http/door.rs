@@ -83,12 +83,11 @@ impl Door {
         room: Slot,
     ) -> Result<Call, Denial> {
         let slot = self.calls.take(client)?;
-        match self.is_draining() {
-            true => Err(Denial::Draining),
-            false => {
-                let (door, since) = (Arc::clone(self), Instant::now());
-                Ok(Call { _slot: slot, _room: room, door, since, method })
-            }
+        if self.is_draining() {
+            Err(Denial::Draining)
+        } else {
+            let (door, since) = (Arc::clone(self), Instant::now());
+            Ok(Call { _slot: slot, _room: room, door, since, method })
         }
     }
 

@@ -113,9 +113,12 @@ impl<H: ServerHandler> Endpoint<H> {
         let method = request.method().clone();
         let client = request.extensions().get::<Client>();
         let checked = self.check_session(request.headers(), client);
-        let held: Result<Held, Denial> = checked.and_then(|()| match method == Method::GET {
-            true => Ok(Box::new(self.door.begin_stream(client)?) as Held),
-            false => Ok(Box::new(()) as Held),
+        let held: Result<Held, Denial> = checked.and_then(|()| {
+            if method == Method::GET {
+                Ok(Box::new(self.door.begin_stream(client)?) as Held)
+            } else {
+                Ok(Box::new(()) as Held)
+            }
         });
         let session = session(request.headers()).map(str::to_owned);
         let answered = match held {

@@ -242,9 +242,10 @@ impl Hub {
 
 impl Subscriber {
     fn subscribe(&self, uri: &str) -> Result<(), ErrorData> {
-        match uri.len() > URI_BYTES_MAX {
-            true => Err(too_many("bytes of a URI", URI_BYTES_MAX)),
-            false => self.changes.hub().subscribe(self.number, uri),
+        if uri.len() > URI_BYTES_MAX {
+            Err(too_many("bytes of a URI", URI_BYTES_MAX))
+        } else {
+            self.changes.hub().subscribe(self.number, uri)
         }
     }
 

@@ -239,15 +239,14 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let method: String = request.method.chars().take(80).collect();
-        Err(match is_known(&request.method, context.protocol_version()) {
-            true => {
-                ErrorData::invalid_params(format!("the parameters of {method} are invalid"), None)
-            }
-            false => ErrorData::new(
+        Err(if is_known(&request.method, context.protocol_version()) {
+            ErrorData::invalid_params(format!("the parameters of {method} are invalid"), None)
+        } else {
+            ErrorData::new(
                 rmcp::model::ErrorCode::METHOD_NOT_FOUND,
                 format!("unknown method {method:?}"),
                 None,
-            ),
+            )
         })
     }
 }

@@ -294,13 +294,12 @@ impl Lines {
             let available = self.reader.fill_buf().await.ok().filter(|bytes| !bytes.is_empty())?;
             let newline = available.iter().position(|byte| *byte == b'\n');
             let taken = newline.map_or(available.len(), |at| at + 1);
-            match self.dropped > 0 || self.line.len() + taken > limits::MESSAGE_BYTES_MAX {
-                true => {
-                    self.dropped += taken;
-                    self.dropped += self.line.len().saturating_sub(BEGINNING_BYTES);
-                    self.line.truncate(BEGINNING_BYTES);
-                }
-                false => self.line.extend_from_slice(&available[..taken]),
+            if self.dropped > 0 || self.line.len() + taken > limits::MESSAGE_BYTES_MAX {
+                self.dropped += taken;
+                self.dropped += self.line.len().saturating_sub(BEGINNING_BYTES);
+                self.line.truncate(BEGINNING_BYTES);
+            } else {
+                self.line.extend_from_slice(&available[..taken])
             }
             self.reader.consume(taken);
             if newline.is_none() {

@@ -39,14 +39,16 @@ pub fn parse(list: &[Map<String, Value>], pointer: &str) -> Result<Vec<Component
     for violation in &mut violations {
         violation.pointer = violation.pointer.replacen("/components", pointer, 1);
     }
-    let parsed: Vec<Component> = match violations.is_empty() {
-        true => serde_json::from_value(json!(list)).map_err(|error| broken(pointer, &error))?,
-        false => Vec::new(),
+    let parsed: Vec<Component> = if violations.is_empty() {
+        serde_json::from_value(json!(list)).map_err(|error| broken(pointer, &error))?
+    } else {
+        Vec::new()
     };
     violations.extend(repeated(&parsed, pointer));
-    match violations.is_empty() {
-        true => Ok(parsed),
-        false => Err(Refusal::SchemaViolation { what: "components".into(), violations }),
+    if violations.is_empty() {
+        Ok(parsed)
+    } else {
+        Err(Refusal::SchemaViolation { what: "components".into(), violations })
     }
 }
 

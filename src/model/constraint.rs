@@ -113,9 +113,10 @@ pub fn parse_definitions(list: &[Value], pointer: &str) -> Result<Vec<Constraint
             unit: "constraints",
         });
     }
-    match violations.is_empty() {
-        true => Ok(parsed),
-        false => Err(Refusal::SchemaViolation { what: "constraints".into(), violations }),
+    if violations.is_empty() {
+        Ok(parsed)
+    } else {
+        Err(Refusal::SchemaViolation { what: "constraints".into(), violations })
     }
 }
 

@@ -299,17 +299,18 @@ pub fn check_writable(fields: &Map<String, Value>, argument: &str) -> Result<(),
         return Ok(());
     };
     let known = SERVER_OWNED.contains(&field.as_str()) || DERIVED.contains(&field.as_str());
-    Err(match known {
-        true => Refusal::argument(
+    Err(if known {
+        Refusal::argument(
             format!("{argument}.{field} belongs to the server and cannot be saved"),
             "transition moves phases and iterations, restore brings versions back; save_state writes goals, constraints, inputs and data",
-        ),
-        false => Refusal::argument(
+        )
+    } else {
+        Refusal::argument(
             format!("{argument} has no field {field:?}"),
             format!(
                 "put your own state under data: {{\"{argument}\":{{\"data\":{{\"{field}\":…}}}}}}"
             ),
-        ),
+        )
     })
 }
 
@@ -359,14 +360,15 @@ pub fn check_size(value: &Value) -> Result<(), Refusal> {
         });
     }
     let bytes = json_bytes(value);
-    match bytes > limits::DOCUMENT_BYTES_MAX {
-        true => Err(Refusal::TooLarge {
+    if bytes > limits::DOCUMENT_BYTES_MAX {
+        Err(Refusal::TooLarge {
             what: "the document".into(),
             actual: bytes,
             limit: limits::DOCUMENT_BYTES_MAX,
             unit: "bytes",
-        }),
-        false => Ok(()),
+        })
+    } else {
+        Ok(())
     }
 }
 

@@ -65,10 +65,7 @@ impl ApprovalBinding {
             #[cfg(test)]
             Self::Anything => (true, current),
         };
-        match same {
-            true => Ok(()),
-            false => Err(Refusal::Conflict { expected, current }),
-        }
+        if same { Ok(()) } else { Err(Refusal::Conflict { expected, current }) }
     }
 }
 

@@ -238,9 +238,10 @@ fn check_text(text: &str) -> Result<(), String> {
     if nesting > NESTING_MAX {
         return Err(format!("nested {nesting} levels deep; the limit is {NESTING_MAX}"));
     }
-    match tokens > TOKENS_MAX {
-        true => Err(format!("{tokens} tokens long; the limit is {TOKENS_MAX}")),
-        false => Ok(()),
+    if tokens > TOKENS_MAX {
+        Err(format!("{tokens} tokens long; the limit is {TOKENS_MAX}"))
+    } else {
+        Ok(())
     }
 }
 

@@ -226,10 +226,7 @@ fn words(text: &str) -> Vec<String> {
 /// Returns the words of an input, if it may be a path: a short text of one line.
 fn words_of_path(text: &str) -> Vec<String> {
     const PATH_BYTES_MAX: usize = 300;
-    match text.len() <= PATH_BYTES_MAX && !text.contains('\n') {
-        true => words(text),
-        false => Vec::new(),
-    }
+    if text.len() <= PATH_BYTES_MAX && !text.contains('\n') { words(text) } else { Vec::new() }
 }
 
 impl Inference {

@@ -199,9 +199,10 @@ impl Journal {
 
     /// Fails when the document does not match the digest of the last entry.
     pub fn check_document(&self) -> Result<(), Damage> {
-        match Digest::of_json(&self.value) == self.digest {
-            true => Ok(()),
-            false => Err(Damage::WrongDocument(self.version)),
+        if Digest::of_json(&self.value) == self.digest {
+            Ok(())
+        } else {
+            Err(Damage::WrongDocument(self.version))
         }
     }
 

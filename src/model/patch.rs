@@ -36,10 +36,7 @@ pub fn diff(old: &Value, new: &Value) -> Patch {
         return patch;
     }
     let worthwhile = json_bytes(&json!(patch)) <= json_bytes(new);
-    match worthwhile && apply(old, &patch).as_ref() == Ok(new) {
-        true => patch,
-        false => replace_all(new),
-    }
+    if worthwhile && apply(old, &patch).as_ref() == Ok(new) { patch } else { replace_all(new) }
 }
 
 fn replace_all(new: &Value) -> Patch {

@@ -251,10 +251,7 @@ impl Refusal {
             Self::Conflict { current, .. } => format!(
                 "call load_state, merge your change into version {current}, and call again with expected_version {current}"
             ),
-            Self::InvalidTransition { allowed, .. } => match allowed.is_empty() {
-                true => "the loop has ended: call finalize, or init_state to begin a new cycle".into(),
-                false => format!("call load_state to see the present phase; allowed events: {}", allowed.join(", ")),
-            },
+            Self::InvalidTransition { allowed, .. } => if allowed.is_empty() { "the loop has ended: call finalize, or init_state to begin a new cycle".into() } else { format!("call load_state to see the present phase; allowed events: {}", allowed.join(", ")) },
             Self::GuardFailed { .. } => "satisfy each part of unmet, then send the event again; dry_run shows the outcome without writing".into(),
             Self::UnknownArtifactType { known, .. } => format!("use one of: {}", known.join(", ")),
             Self::UnknownWorkflow { known, .. } => format!("use one of: {}", known.join(", ")),

@@ -97,12 +97,10 @@ pub fn validate_result(name: &str, result: &Value) -> Result<(), Refusal> {
     for violation in &mut violations {
         violation.pointer.insert_str(0, "/result");
     }
-    match violations.is_empty() {
-        true => Ok(()),
-        false => Err(Refusal::SchemaViolation {
-            what: format!("the result ({})", schema.file),
-            violations,
-        }),
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::SchemaViolation { what: format!("the result ({})", schema.file), violations })
     }
 }
 

@@ -64,10 +64,7 @@ const fn route(
 impl Route {
     /// Returns whether the work itself is made or a prompt.
     pub fn family(&self) -> Family {
-        match self.content_type.starts_with("meta:") {
-            true => Family::Meta,
-            false => Family::Direct,
-        }
+        if self.content_type.starts_with("meta:") { Family::Meta } else { Family::Direct }
     }
 
     /// Returns the folder of `dist/` for what is made beside the work: pictures of it, or what a
@@ -154,12 +151,13 @@ pub fn evaluation(content_type: Option<&str>, test_generation: bool) -> &'static
 
 /// Refuses an artifact type that no domain goes by.
 pub fn check_artifact_type(given: &str) -> Result<(), Refusal> {
-    match ARTIFACT_TYPES.contains(&given) {
-        true => Ok(()),
-        false => Err(Refusal::UnknownArtifactType {
+    if ARTIFACT_TYPES.contains(&given) {
+        Ok(())
+    } else {
+        Err(Refusal::UnknownArtifactType {
             given: given.to_owned(),
             known: ARTIFACT_TYPES.map(str::to_owned).to_vec(),
-        }),
+        })
     }
 }
 

@@ -182,11 +182,9 @@ impl Token {
 /// It compares all of them, each in constant time, so the duration reveals nothing about any.
 pub fn find<'a>(tokens: &'a [Token], presented: &str) -> Result<&'a Token, Invalid> {
     let digest = Secret::parse(presented).ok_or(Invalid::Unknown)?.digest();
-    let found =
-        tokens.iter().fold(None, |found, token| match token.digest.is_same_secret(&digest) {
-            true => Some(token),
-            false => found,
-        });
+    let found = tokens.iter().fold(None, |found, token| {
+        if token.digest.is_same_secret(&digest) { Some(token) } else { found }
+    });
     found.ok_or(Invalid::Unknown)
 }
 

@@ -244,14 +244,15 @@ impl Workflow {
         if violations.is_empty() {
             violations.extend(check_reach(&definition));
         }
-        match violations.is_empty() {
-            true => Ok(Self {
+        if violations.is_empty() {
+            Ok(Self {
                 definition,
                 prompts: bundle.prompts.clone(),
                 digest: bundle.digest(),
                 guards,
-            }),
-            false => Err(violations),
+            })
+        } else {
+            Err(violations)
         }
     }
 

@@ -89,10 +89,7 @@ impl Tokens {
                 "a person agreed, but did not present the token that their configuration requires",
             ));
         };
-        match self.recheck(grant)?.has(Scope::Approve) {
-            true => Ok(()),
-            false => Err(lacks_approve()),
-        }
+        if self.recheck(grant)?.has(Scope::Approve) { Ok(()) } else { Err(lacks_approve()) }
     }
 }
 

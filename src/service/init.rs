@@ -186,12 +186,13 @@ impl Service {
 }
 
 fn check_iterations(iterations: u32) -> Result<u32, Refusal> {
-    match (1..=limits::ITERATIONS_MAX).contains(&iterations) {
-        true => Ok(iterations),
-        false => Err(Refusal::argument(
+    if (1..=limits::ITERATIONS_MAX).contains(&iterations) {
+        Ok(iterations)
+    } else {
+        Err(Refusal::argument(
             format!("max_iterations is out of range: {iterations}"),
             format!("use 1 to {}", limits::ITERATIONS_MAX),
-        )),
+        ))
     }
 }
 

@@ -174,10 +174,7 @@ fn selected(
         |pointer: &String| (pointer.clone(), view.pointer(pointer).cloned().unwrap_or_default());
     let selected: Map<String, Value> = pointers.iter().map(select).collect();
     let bytes = json_bytes(&json!(selected));
-    match bytes > room {
-        true => Err(too_large("the selection", bytes, room)),
-        false => Ok(selected),
-    }
+    if bytes > room { Err(too_large("the selection", bytes, room)) } else { Ok(selected) }
 }
 
 /// Returns what a model needs to continue after it lost its context, in less than 2 KB.

@@ -26,9 +26,10 @@ pub(super) fn check_measures(before: &[Constraint], after: &[Constraint]) -> Res
             violations.extend(wrong);
         }
     }
-    match violations.is_empty() {
-        true => Ok(()),
-        false => Err(Refusal::SchemaViolation { what: "constraints".into(), violations }),
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::SchemaViolation { what: "constraints".into(), violations })
     }
 }
 

@@ -261,14 +261,15 @@ fn content(arguments: WriteOutput) -> Result<Vec<u8>, Refusal> {
             ));
         }
     };
-    match bytes.len() > limits::OUTPUT_BYTES_MAX {
-        true => Err(Refusal::TooLarge {
+    if bytes.len() > limits::OUTPUT_BYTES_MAX {
+        Err(Refusal::TooLarge {
             what: "the output".into(),
             actual: bytes.len(),
             limit: limits::OUTPUT_BYTES_MAX,
             unit: "bytes",
-        }),
-        false => Ok(bytes),
+        })
+    } else {
+        Ok(bytes)
     }
 }
 

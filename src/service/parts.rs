@@ -169,16 +169,17 @@ impl Service {
             what: format!("output {path} of {name}"),
             hint: "read_output without a path lists the outputs".into(),
         })?;
-        match content.len() > limits::RESOURCE_BYTES_MAX {
-            true => Err(Refusal::argument(
+        if content.len() > limits::RESOURCE_BYTES_MAX {
+            Err(Refusal::argument(
                 format!(
                     "{path} has {} bytes, and {} are read at once",
                     content.len(),
                     limits::RESOURCE_BYTES_MAX
                 ),
                 "call read_output with offset and limit to read it in pages",
-            )),
-            false => Ok(content),
+            ))
+        } else {
+            Ok(content)
         }
     }
 }

@@ -87,9 +87,10 @@ impl Progress {
 
     /// Refuses when the call was cancelled.
     pub(super) fn check(&self) -> Result<(), Refusal> {
-        match self.cancelled.is_cancelled() {
-            true => Err(Refusal::Cancelled { outcome: "nothing was written".into() }),
-            false => Ok(()),
+        if self.cancelled.is_cancelled() {
+            Err(Refusal::Cancelled { outcome: "nothing was written".into() })
+        } else {
+            Ok(())
         }
     }
 }

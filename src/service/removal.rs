@@ -8,12 +8,13 @@ use crate::model::{Name, Refusal, Version};
 /// Refuses a call that does not repeat the artifact's name. This protects against slips; it is not
 /// a person's consent.
 pub(super) fn check_confirmed(name: &Name, confirm: &str) -> Result<(), Refusal> {
-    match confirm == name.as_str() {
-        true => Ok(()),
-        false => Err(Refusal::argument(
+    if confirm == name.as_str() {
+        Ok(())
+    } else {
+        Err(Refusal::argument(
             "confirm is not the artifact's name",
             format!("pass \"{name}\" as confirm if you mean this artifact"),
-        )),
+        ))
     }
 }
 

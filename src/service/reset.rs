@@ -100,9 +100,10 @@ impl Service {
 /// Refuses when another call changed the artifact's workflow since the lookup.
 fn check_workflow(before: &Snapshot, workflow: &Workflow) -> Result<(), Refusal> {
     let version = before.version;
-    match before.document.workflow == workflow.definition.id {
-        true => Ok(()),
-        false => Err(Refusal::Conflict { expected: version - 1, current: version }),
+    if before.document.workflow == workflow.definition.id {
+        Ok(())
+    } else {
+        Err(Refusal::Conflict { expected: version - 1, current: version })
     }
 }
 

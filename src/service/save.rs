@@ -171,9 +171,10 @@ fn wrong_type(field: &str, expected: &str) -> Refusal {
 
 /// Returns how a change loosens the constraints. In the first phase it may.
 fn loosening(before: &Snapshot, after: &Document, workflow: &Workflow) -> Vec<String> {
-    match workflow.definition.initial == before.document.phase {
-        true => Vec::new(),
-        false => constraint::loosening(&before.document.constraints, &after.constraints),
+    if workflow.definition.initial == before.document.phase {
+        Vec::new()
+    } else {
+        constraint::loosening(&before.document.constraints, &after.constraints)
     }
 }
 
@@ -202,8 +203,9 @@ fn logged(
     now: Time,
 ) -> Vec<Section> {
     let words = consent.and_then(|consent| consent.words.as_deref());
-    match ways.is_empty() {
-        true => Vec::new(),
-        false => vec![sections::of_loosening(document, ways, (words, note), now)],
+    if ways.is_empty() {
+        Vec::new()
+    } else {
+        vec![sections::of_loosening(document, ways, (words, note), now)]
     }
 }

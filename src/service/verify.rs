@@ -73,9 +73,10 @@ impl Service {
         check_ids(arguments.constraints.as_deref(), &document.constraints)?;
         let examined = self.examine_files(document, None, &caller.progress).await?;
         let seen = Arc::clone(&examined.examination);
-        let (changed, snapshot, warnings) = match document.is_finalized() {
-            true => (false, newest.snapshot, newest.warnings),
-            false => self.keep_evidence(&name, writing, examined, newest.warnings).await?,
+        let (changed, snapshot, warnings) = if document.is_finalized() {
+            (false, newest.snapshot, newest.warnings)
+        } else {
+            self.keep_evidence(&name, writing, examined, newest.warnings).await?
         };
         let mut found = snapshot.document.clone();
         if found.is_finalized() {

@@ -96,10 +96,7 @@ impl Watching {
             Digest::of(names.join("/").as_bytes())
         });
         let before = std::mem::replace(&mut *hold(&self.names), digest);
-        match digest.is_some() && digest == before {
-            true => News::Phases,
-            false => News::Names,
-        }
+        if digest.is_some() && digest == before { News::Phases } else { News::Names }
     }
 
     /// Returns the newest version on the disk, 0 when there is none; `None` when that cannot be

@@ -159,14 +159,15 @@ pub(super) fn open_state<'a>(
 /// Refuses a text of a caller's that is too long to be kept.
 pub(super) fn check_text(argument: &str, text: Option<&String>) -> Result<(), Refusal> {
     let characters = text.map_or(0, |text| text.chars().count());
-    match characters > limits::TEXT_CHARACTERS_MAX {
-        true => Err(Refusal::TooLarge {
+    if characters > limits::TEXT_CHARACTERS_MAX {
+        Err(Refusal::TooLarge {
             what: argument.to_owned(),
             actual: characters,
             limit: limits::TEXT_CHARACTERS_MAX,
             unit: "characters",
-        }),
-        false => Ok(()),
+        })
+    } else {
+        Ok(())
     }
 }
 

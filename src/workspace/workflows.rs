@@ -44,9 +44,10 @@ impl Workspace {
             let text = read_text(fs, &format!("{folder}/{prompt}.md"))?.unwrap_or_default();
             prompts.insert(prompt.to_owned(), text);
         }
-        match prompts.len() > PROMPTS_MAX {
-            true => Err(invalid(&folder, "more than 20 prompts")),
-            false => Ok(Some(Bundle { workflow, prompts })),
+        if prompts.len() > PROMPTS_MAX {
+            Err(invalid(&folder, "more than 20 prompts"))
+        } else {
+            Ok(Some(Bundle { workflow, prompts }))
         }
     }
 }

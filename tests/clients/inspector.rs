@@ -110,9 +110,10 @@ impl Inspector {
             let call =
                 ["--method", "tools/call", "--tool-name", tool, "--tool-args-json", &arguments];
             let finished = self.run(&call).await;
-            match NEEDS_A_PERSON.contains(tool) {
-                false => is_answer(tool, &finished),
-                true => is_left_to_a_person(tool, &finished),
+            if !NEEDS_A_PERSON.contains(tool) {
+                is_answer(tool, &finished)
+            } else {
+                is_left_to_a_person(tool, &finished)
             }
         }
     }

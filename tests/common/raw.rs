@@ -168,8 +168,5 @@ pub(crate) fn told(answer: &Value) -> Result<Value, Value> {
     }
     let result = &answer["result"];
     let said: Value = serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
-    match result["isError"] == true {
-        true => Err(said),
-        false => Ok(said),
-    }
+    if result["isError"] == true { Err(said) } else { Ok(said) }
 }

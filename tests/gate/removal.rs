@@ -23,9 +23,10 @@ fn yes() -> Value {
 
 /// A host with an artifact that has five versions and a file.
 async fn with_work(place: &Place, era: Era, agrees: bool) -> Host {
-    let person = match agrees {
-        true => accepts(yes()["content"].clone()),
-        false => answers(ElicitResult::new(ElicitationAction::Decline)),
+    let person = if agrees {
+        accepts(yes()["content"].clone())
+    } else {
+        answers(ElicitResult::new(ElicitationAction::Decline))
     };
     let host = place.host(era, person).await;
     let init = json!({ "name": "logo", "goals": ["a bird"], "inputs": { "brief": "blue" } });

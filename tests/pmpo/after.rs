@@ -73,9 +73,10 @@ impl<'a> Persisted<'a> {
         );
         let last = self.recorded(self.iteration);
         let ended = state["convergence_status"] != "running";
-        let (decision, present, completed) = match ended {
-            true => ("terminate", self.iteration, json!(["plan", "execute", "reflect", "persist"])),
-            false => ("continue", self.iteration + 1, json!([])),
+        let (decision, present, completed) = if ended {
+            ("terminate", self.iteration, json!(["plan", "execute", "reflect", "persist"]))
+        } else {
+            ("continue", self.iteration + 1, json!([]))
         };
         assert_eq!(last["decision"], decision, "{last}");
         assert_eq!(state["current_iteration"], present);
@@ -126,9 +127,10 @@ impl<'a> Persisted<'a> {
             1 => self.state["started_at"].as_str().unwrap(),
             later => self.recorded(later - 1)["at"].as_str().unwrap(),
         };
-        match measured {
-            true => assert_eq!(one["last_checked"], last["at"], "{one}"),
-            false => assert!(checked >= before, "{one}"),
+        if measured {
+            assert_eq!(one["last_checked"], last["at"], "{one}")
+        } else {
+            assert!(checked >= before, "{one}")
         }
         let evidence = &self.state["evidence"][one["id"].as_str().unwrap()];
         assert_eq!(evidence.is_object(), measured, "{one}: {evidence}");

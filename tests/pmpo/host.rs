@@ -108,9 +108,10 @@ impl<'a> Host<'a> {
         if spoilt {
             self.write(&self.story.spoilt.0).await?;
         }
-        let manifest = match self.fails(iteration, &[Fault::Manifest]) {
-            true => &self.story.broken_manifest.0,
-            false => &self.story.draft(iteration).manifest,
+        let manifest = if self.fails(iteration, &[Fault::Manifest]) {
+            &self.story.broken_manifest.0
+        } else {
+            &self.story.draft(iteration).manifest
         };
         Ok(json!({
             "actions": [format!("made draft {iteration}")], "files_modified": modified,
@@ -145,10 +146,8 @@ impl<'a> Host<'a> {
         let asserted = &self.story.draft(iteration).asserted;
         let finding = |one: &Value| {
             let id = one["id"].as_str().unwrap();
-            let status = match one["asserted"] == true {
-                true => asserted[id].clone(),
-                false => json!("satisfied"),
-            };
+            let status =
+                if one["asserted"] == true { asserted[id].clone() } else { json!("satisfied") };
             json!({ "id": id, "status": status, "details": "looked at it" })
         };
         let constraints: Vec<Value> =

@@ -93,9 +93,10 @@ impl Ended {
         let Some(status) = self.status else {
             return Found::violated(format!("took more than {timeout:?}{output}"));
         };
-        let found = match status.success() {
-            true => Found::satisfied(format!("exited with 0{output}")),
-            false => Found::violated(format!("ended with {status}{output}")),
+        let found = if status.success() {
+            Found::satisfied(format!("exited with 0{output}"))
+        } else {
+            Found::violated(format!("ended with {status}{output}"))
         };
         match status.code() {
             Some(code) => found.with_number("exit_code", f64::from(code)),

@@ -30,9 +30,10 @@ impl MeasureFile for HeadingsInOrder {
                 format!("{before} to {} in line {}", heading.level, heading.line)
             })
             .collect();
-        let found = match skipped.is_empty() {
-            true => Found::satisfied(format!("{} headings, none skips a level", headings.len())),
-            false => Found::violated(format!("skipped levels: {}", listed(&skipped, ", "))),
+        let found = if skipped.is_empty() {
+            Found::satisfied(format!("{} headings, none skips a level", headings.len()))
+        } else {
+            Found::violated(format!("skipped levels: {}", listed(&skipped, ", ")))
         };
         Ok(found.with("headings", headings.len()).with("skipped", skipped.len()))
     }

@@ -78,10 +78,7 @@ impl MeasureFile for Image {
 }
 
 fn found(wrong: &[String], image: String) -> Found {
-    match wrong.is_empty() {
-        true => Found::satisfied(image),
-        false => Found::violated(wrong.join(", ")),
-    }
+    if wrong.is_empty() { Found::satisfied(image) } else { Found::violated(wrong.join(", ")) }
 }
 
 #[cfg(test)]

@@ -132,9 +132,10 @@ fn validate(path: &str, schema: &Compiled, work: &mut Work<'_>) -> Result<Found,
         )));
     }
     let faults = faults(schema, &value, text.len() <= LISTED_BYTES_MAX);
-    let found = match faults.is_empty() {
-        true => Found::satisfied("matches the schema"),
-        false => Found::violated(listed(&faults, "; ")),
+    let found = if faults.is_empty() {
+        Found::satisfied("matches the schema")
+    } else {
+        Found::violated(listed(&faults, "; "))
     };
     Ok(found.with("faults", faults.len()))
 }

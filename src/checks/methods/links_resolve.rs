@@ -36,9 +36,10 @@ impl MeasureFile for LinksResolve {
         for target in targets.into_iter().flatten() {
             work.look_at(&target)?;
         }
-        let found = match broken.is_empty() {
-            true => Found::satisfied(format!("{} links, each resolves", outline.links.len())),
-            false => Found::violated(format!("leads nowhere: {}", listed(&broken, ", "))),
+        let found = if broken.is_empty() {
+            Found::satisfied(format!("{} links, each resolves", outline.links.len()))
+        } else {
+            Found::violated(format!("leads nowhere: {}", listed(&broken, ", ")))
         };
         Ok(found.with("links", outline.links.len()).with("broken", broken.len()))
     }

@@ -27,12 +27,11 @@ impl MeasureFile for NotEmpty {
 /// Measures whether a file has content. A file that is too large to read has.
 pub(super) fn content(path: &str, work: &mut Work<'_>) -> Result<Found, Stop> {
     let bytes = work.size(path).unwrap_or_default();
-    let blank = match bytes > limits::CHECKED_FILE_BYTES_MAX {
-        true => {
-            work.look_at(path)?;
-            false
-        }
-        false => is_blank(&work.bytes(path, limits::CHECKED_FILE_BYTES_MAX)?),
+    let blank = if bytes > limits::CHECKED_FILE_BYTES_MAX {
+        work.look_at(path)?;
+        false
+    } else {
+        is_blank(&work.bytes(path, limits::CHECKED_FILE_BYTES_MAX)?)
     };
     let found = match (bytes, blank) {
         (0, _) => Found::violated("is empty"),

@@ -79,14 +79,16 @@ impl Format {
 impl MeasureFile for Parses {
     fn measure_file(&self, path: &str, work: &mut Work<'_>) -> Result<Found, Stop> {
         let text = work.text(path, self.format.bytes_max())?;
-        let mut faults = match text.trim().is_empty() {
-            true => vec!["is empty".to_owned()],
-            false => self.format.faults(&text),
+        let mut faults = if text.trim().is_empty() {
+            vec!["is empty".to_owned()]
+        } else {
+            self.format.faults(&text)
         };
         faults.iter_mut().for_each(|fault| *fault = shortened(fault));
-        let found = match faults.is_empty() {
-            true => Found::satisfied(format!("is {}", self.format.name())),
-            false => Found::violated(listed(&faults, ", ")),
+        let found = if faults.is_empty() {
+            Found::satisfied(format!("is {}", self.format.name()))
+        } else {
+            Found::violated(listed(&faults, ", "))
         };
         Ok(found.with("faults", faults.len()))
     }

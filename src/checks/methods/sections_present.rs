@@ -28,9 +28,10 @@ impl MeasureFile for SectionsPresent {
             |section: &str| outline.headings.iter().any(|heading| heading.title == section.trim());
         let missing = self.sections.iter().filter(|section| !is_there(section));
         let missing: Vec<String> = missing.map(|section| named(section)).collect();
-        let found = match missing.is_empty() {
-            true => Found::satisfied(format!("all {} are there", self.sections.len())),
-            false => Found::violated(format!("missing: {}", listed(&missing, ", "))),
+        let found = if missing.is_empty() {
+            Found::satisfied(format!("all {} are there", self.sections.len()))
+        } else {
+            Found::violated(format!("missing: {}", listed(&missing, ", ")))
         };
         Ok(found.with("missing", missing.len()))
     }

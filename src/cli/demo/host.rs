@@ -174,9 +174,10 @@ impl Host<'_> {
         let regressed =
             known.as_array().into_iter().flatten().filter(|one| one["regressed"] == true);
         let regressions: Vec<&str> = regressed.filter_map(|one| one["id"].as_str()).collect();
-        let told = match regressions.is_empty() {
-            true => "no regressions".to_owned(),
-            false => format!("regressions: {}", regressions.join(", ")),
+        let told = if regressions.is_empty() {
+            "no regressions".to_owned()
+        } else {
+            format!("regressions: {}", regressions.join(", "))
         };
         let summary = format!("{}; {told}", verified.counted());
         Ok(PhaseWork { result: json!({ "summary": summary, "regressions": regressions }), told })

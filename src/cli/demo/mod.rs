@@ -38,10 +38,7 @@ impl Demo {
         let kept = format!("the demo failed half-way; its files are in {}", folder.display());
         let account = Play::new(name, folder, output).run().await.context(kept)?;
         let printed = output.answer(&account, |page, account| account.write(page));
-        match account.is_good() {
-            true => printed,
-            false => Err(Failure::BadNews),
-        }
+        if account.is_good() { printed } else { Err(Failure::BadNews) }
     }
 }
 

@@ -104,9 +104,10 @@ fn changed<D: Document>(
     }
     let body = document.text();
     let after = D::parse(&body, format)?.value();
-    match is_proven(before, after, section, wanted) {
-        true => Ok(Change { existing, old: old.to_owned(), new: format!("{mark}{body}") }),
-        false => Err(Problem::Unproven),
+    if is_proven(before, after, section, wanted) {
+        Ok(Change { existing, old: old.to_owned(), new: format!("{mark}{body}") })
+    } else {
+        Err(Problem::Unproven)
     }
 }
 

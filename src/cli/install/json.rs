@@ -113,9 +113,10 @@ fn inner(object: &CstObject, key: &str) -> Result<Option<CstObject>, Problem> {
 
 fn once(object: &CstObject, key: &str) -> Result<(), Problem> {
     let names = object.properties().into_iter().filter_map(|property| property.decoded_name());
-    match names.filter(|name| name == key).count() > 1 {
-        true => Err(Problem::Twice(key.to_owned())),
-        false => Ok(()),
+    if names.filter(|name| name == key).count() > 1 {
+        Err(Problem::Twice(key.to_owned()))
+    } else {
+        Ok(())
     }
 }
 

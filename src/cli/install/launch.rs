@@ -47,10 +47,10 @@ pub(super) fn program(bare: bool) -> anyhow::Result<Vec<String>> {
 /// Returns the command that runs the package through `npx`, because `npx` may delete the running
 /// program.
 fn npx() -> &'static [&'static str] {
-    match cfg!(windows) {
-        // On Windows `npx` is a script, which only a shell can run.
-        true => &["cmd", "/c", "npx", "--yes", NPM_PACKAGE],
-        false => &["npx", "--yes", NPM_PACKAGE],
+    if cfg!(windows) {
+        &["cmd", "/c", "npx", "--yes", NPM_PACKAGE]
+    } else {
+        &["npx", "--yes", NPM_PACKAGE]
     }
 }
 
@@ -68,18 +68,20 @@ fn found_by_shell(running: &Path) -> Option<PathBuf> {
 pub(super) fn checked_url(given: &str) -> Result<String, String> {
     let uri: Uri = given.parse().map_err(|error| format!("{error}"))?;
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
-    match is_http && uri.host().is_some_and(|host| !host.is_empty()) {
-        true => Ok(given.to_owned()),
-        false => Err("expected a URL such as http://127.0.0.1:8977/mcp".to_owned()),
+    if is_http && uri.host().is_some_and(|host| !host.is_empty()) {
+        Ok(given.to_owned())
+    } else {
+        Err("expected a URL such as http://127.0.0.1:8977/mcp".to_owned())
     }
 }
 
 /// Checks the name of a variable, which the host's template will contain.
 pub(super) fn checked_variable(given: &str) -> Result<String, String> {
     let begins_well = given.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    match begins_well && given.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        true => Ok(given.to_owned()),
-        false => Err("expected a name such as REFINER_TOKEN".to_owned()),
+    if begins_well && given.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        Ok(given.to_owned())
+    } else {
+        Err("expected a name such as REFINER_TOKEN".to_owned())
     }
 }
 

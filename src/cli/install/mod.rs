@@ -105,11 +105,11 @@ impl Install {
             return Err(says_something_else(&path, &difference, output));
         }
         let written = outcome != EntryChange::Unchanged && !self.print;
-        let backup = match written {
-            true => file
-                .replace(change.new.as_bytes(), SystemClock.now())
-                .map_err(|error| failed(&path, &error))?,
-            false => None,
+        let backup = if written {
+            file.replace(change.new.as_bytes(), SystemClock.now())
+                .map_err(|error| failed(&path, &error))?
+        } else {
+            None
         };
         let (host, then) = (self.host.name, self.host.then);
         let installed = Installed { host, file: path, outcome, written, backup, difference, then };

@@ -67,10 +67,7 @@ impl Document for Toml {
 
     fn text(&self) -> String {
         let text = self.document.to_string();
-        match self.carriage_returns {
-            true => text.replace("\r\n", "\n").replace('\n', "\r\n"),
-            false => text,
-        }
+        if self.carriage_returns { text.replace("\r\n", "\n").replace('\n', "\r\n") } else { text }
     }
 }
 

@@ -78,9 +78,8 @@ impl Fs for Process {
     }
 
     fn stat(&self, path: &str) -> io::Result<Stat> {
-        self.turn(Kind::Look, |world, fails| match fails {
-            true => Err(failed()),
-            false => world.find(self.root, path).map(|id| world.stat(id)),
+        self.turn(Kind::Look, |world, fails| {
+            if fails { Err(failed()) } else { world.find(self.root, path).map(|id| world.stat(id)) }
         })
     }
 
@@ -100,9 +99,12 @@ impl Fs for Process {
     }
 
     fn list(&self, path: &str) -> io::Result<Vec<String>> {
-        self.turn(Kind::Look, |world, fails| match fails {
-            true => Err(failed()),
-            false => Ok(world.folder(self.root, path)?.seen.keys().cloned().collect()),
+        self.turn(Kind::Look, |world, fails| {
+            if fails {
+                Err(failed())
+            } else {
+                Ok(world.folder(self.root, path)?.seen.keys().cloned().collect())
+            }
         })
     }
 
@@ -251,9 +253,8 @@ impl FileContent {
 
 impl File for SimulatedFile {
     fn stat(&self) -> io::Result<Stat> {
-        self.process.turn(Kind::Look, |world, fails| match fails {
-            true => Err(failed()),
-            false => Ok(world.stat(self.inode)),
+        self.process.turn(Kind::Look, |world, fails| {
+            if fails { Err(failed()) } else { Ok(world.stat(self.inode)) }
         })
     }
 
@@ -317,9 +318,10 @@ impl File for SimulatedFile {
                     return Ok(true);
                 }
                 world.waiting.insert(id, self.inode);
-                match world.waiting.len() == world.running.len() {
-                    true => Err(io::ErrorKind::TimedOut.into()),
-                    false => Ok(false),
+                if world.waiting.len() == world.running.len() {
+                    Err(io::ErrorKind::TimedOut.into())
+                } else {
+                    Ok(false)
                 }
             })?;
             if taken {

@@ -81,10 +81,7 @@ impl Binding {
         if state.binding != *self {
             return Err(Unasked::OtherRequest);
         }
-        match now < state.expires {
-            true => Ok(state.remembered),
-            false => Err(Unasked::Expired),
-        }
+        if now < state.expires { Ok(state.remembered) } else { Err(Unasked::Expired) }
     }
 }
 

@@ -19,9 +19,10 @@ pub(super) struct Agreed {
 /// defaults, so pressing *accept* without reading decides nothing.
 pub(super) fn params(question: &Question) -> Result<ElicitRequestParams, Refusal> {
     let reason = json!({ "type": "string", "title": "Reason", "description": "Recorded with the decision", "maxLength": 1000 });
-    let (field, decision) = match question.choices.is_empty() {
-        true => ("confirm", json!({ "type": "boolean", "title": "I agree" })),
-        false => ("decision", choice(question)),
+    let (field, decision) = if question.choices.is_empty() {
+        ("confirm", json!({ "type": "boolean", "title": "I agree" }))
+    } else {
+        ("decision", choice(question))
     };
     let schema = json!({
         "type": "object",

@@ -116,12 +116,13 @@ fn findings(
             pointer: "/result/constraints".into(),
             message: "a list of {id, status, details} is needed, one for each constraint".into(),
         };
-        return match constraints.iter().all(Constraint::is_measured) {
-            true => Ok(Vec::new()),
-            false => Err(Refusal::SchemaViolation {
+        return if constraints.iter().all(Constraint::is_measured) {
+            Ok(Vec::new())
+        } else {
+            Err(Refusal::SchemaViolation {
                 what: "the reflection".into(),
                 violations: vec![violation],
-            }),
+            })
         };
     };
     let (mut findings, mut violations) = (Vec::new(), Vec::new());
@@ -137,8 +138,9 @@ fn findings(
         violations
             .push(Violation { pointer: format!("/result/constraints/{index}"), message: problem });
     }
-    match violations.is_empty() {
-        true => Ok(findings),
-        false => Err(Refusal::SchemaViolation { what: "the reflection".into(), violations }),
+    if violations.is_empty() {
+        Ok(findings)
+    } else {
+        Err(Refusal::SchemaViolation { what: "the reflection".into(), violations })
     }
 }

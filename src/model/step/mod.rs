@@ -182,9 +182,10 @@ fn candidates<'a>(
         from: document.phase.clone(),
         event: event.to_owned(),
         allowed: workflow.events(phase).map(|(name, _)| name.to_owned()).collect(),
-        message: match phase.is_final() {
-            true => format!("the loop has ended in {}", document.phase),
-            false => format!("the phase {} has no event {event:?}", document.phase),
+        message: if phase.is_final() {
+            format!("the loop has ended in {}", document.phase)
+        } else {
+            format!("the phase {} has no event {event:?}", document.phase)
         },
     })
 }
@@ -256,14 +257,15 @@ pub fn parse_goals(value: &Value, pointer: &str) -> Result<Vec<String>, Refusal>
             what: "goals".into(),
             violations: vec![Violation { pointer: pointer.into(), message: error.to_string() }],
         })?;
-    match goals.len() > limits::GOALS_MAX {
-        true => Err(Refusal::TooLarge {
+    if goals.len() > limits::GOALS_MAX {
+        Err(Refusal::TooLarge {
             what: "the list of goals".into(),
             actual: goals.len(),
             limit: limits::GOALS_MAX,
             unit: "goals",
-        }),
-        false => Ok(goals),
+        })
+    } else {
+        Ok(goals)
     }
 }
 

@@ -226,14 +226,15 @@ impl Skill {
         let mut room = FILES_BYTES_MAX;
         files.retain(|file| {
             let fits = file.bytes <= room;
-            match fits {
-                true => room -= file.bytes,
-                false => notes.say(
+            if fits {
+                room -= file.bytes
+            } else {
+                notes.say(
                     &file.place,
                     format!(
                         "not copied: the files have more than {FILES_BYTES_MAX} bytes together"
                     ),
-                ),
+                );
             }
             fits
         });

@@ -125,12 +125,13 @@ impl Service {
         let project = project.map_err(|error| Refusal::Internal(error.to_string()))?;
         let (ours, theirs) = (project.join(WORKSPACE), skill.path());
         let ours = ours.canonicalize().unwrap_or(ours);
-        match ours.starts_with(theirs) || theirs.starts_with(&ours) {
-            false => Ok(()),
-            true => Err(Refusal::argument(
+        if !(ours.starts_with(theirs) || theirs.starts_with(&ours)) {
+            Ok(())
+        } else {
+            Err(Refusal::argument(
                 format!("{} is where this project keeps its own artifacts", theirs.display()),
                 move_away(theirs),
-            )),
+            ))
         }
     }
 
@@ -241,12 +242,13 @@ fn chosen(arguments: &Import, names: Vec<String>) -> Result<Vec<String>, Refusal
             });
         }
     };
-    match names.is_empty() {
-        true => Err(Refusal::NotFound {
+    if names.is_empty() {
+        Err(Refusal::NotFound {
             what: "artifact in that folder".into(),
             hint: "the older skill kept them in .refiner/artifacts/<name>/state.json".into(),
-        }),
-        false => Ok(names),
+        })
+    } else {
+        Ok(names)
     }
 }
 

@@ -33,9 +33,10 @@ pub(super) struct Notes {
 impl Notes {
     /// Adds a remark.
     pub(super) fn say(&mut self, place: impl Into<String>, what: impl Into<String>) {
-        match self.remarks.len() < REMARKS_MAX {
-            true => self.remarks.push(Remark { place: place.into(), what: what.into() }),
-            false => self.left_out += 1,
+        if self.remarks.len() < REMARKS_MAX {
+            self.remarks.push(Remark { place: place.into(), what: what.into() })
+        } else {
+            self.left_out += 1
         }
     }
 

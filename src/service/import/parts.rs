@@ -46,14 +46,15 @@ pub(super) fn constraints(
             }
         }
     }
-    match found.len() > limits::CONSTRAINTS_MAX {
-        true => Err(Refusal::TooLarge {
+    if found.len() > limits::CONSTRAINTS_MAX {
+        Err(Refusal::TooLarge {
             what: "the list of constraints".into(),
             actual: found.len(),
             limit: limits::CONSTRAINTS_MAX,
             unit: "constraints",
-        }),
-        false => Ok(found),
+        })
+    } else {
+        Ok(found)
     }
 }
 

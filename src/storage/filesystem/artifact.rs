@@ -262,9 +262,10 @@ impl Artifact {
         decide(&mut transaction);
         let staged = transaction.into_staged();
         let mut poisoned = false;
-        let result = match staged.is_empty() && writer.is_flushed() {
-            true => Ok(()),
-            false => self.append_lives(open, &mut writer, staged, &mut poisoned),
+        let result = if staged.is_empty() && writer.is_flushed() {
+            Ok(())
+        } else {
+            self.append_lives(open, &mut writer, staged, &mut poisoned)
         };
         if result.is_ok() && kept_up == KeptUp::Nothing {
             self.expect_own(&writer);

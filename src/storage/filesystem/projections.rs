@@ -329,9 +329,10 @@ impl Projections {
     /// trash.
     fn archive(&mut self, round: &Round<'_>) -> io::Result<()> {
         let document = &round.snapshot.document;
-        let (last, mut end) = match document.is_finalized() {
-            true => (document.cycle, round.snapshot.version),
-            false => (document.cycle.saturating_sub(1), round.logs.since.saturating_sub(1)),
+        let (last, mut end) = if document.is_finalized() {
+            (document.cycle, round.snapshot.version)
+        } else {
+            (document.cycle.saturating_sub(1), round.logs.since.saturating_sub(1))
         };
         let (fs, name) = (round.history.fs, round.history.name);
         let mut missing = Vec::new();

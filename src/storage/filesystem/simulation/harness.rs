@@ -74,9 +74,10 @@ pub(super) fn run(plan: Plan) -> Result<Vec<Kind>, String> {
     if plan.fault == Fault::None && person.is_none() {
         verdict::at_rest(&disk, plan)?;
     }
-    match plan.power_cut_at_end || matches!(plan.fault, Fault::PowerCut { .. }) {
-        true => disk.restart(),
-        false => disk.calm(),
+    if plan.power_cut_at_end || matches!(plan.fault, Fault::PowerCut { .. }) {
+        disk.restart()
+    } else {
+        disk.calm()
     }
     match over {
         Some(over) => exchanges::check(&disk, plan, &told, over)?,
@@ -199,11 +200,10 @@ pub(super) fn save(token: &str, random: &mut Random) -> Decide {
             drop(transaction.append(next_cycle(drafted)).expect("small enough"));
             return;
         }
-        let sections = match section {
-            true => {
-                LogFile::ALL.map(|log| Section { log, text: format!("## {token}\n\n") }).to_vec()
-            }
-            false => Vec::new(),
+        let sections = if section {
+            LogFile::ALL.map(|log| Section { log, text: format!("## {token}\n\n") }).to_vec()
+        } else {
+            Vec::new()
         };
         let drafted = if output { with_output(drafted, &token) } else { drafted };
         let drafted = match &before {

@@ -120,9 +120,10 @@ impl Told {
             },
         };
         let path = format!("{folder}/{file}");
-        match fs::exists(process, &path).map_err(|e| e.to_string())? {
-            true => Ok(()),
-            false => Err(format!("{path}, made by hand at version {known}, is not there")),
+        if fs::exists(process, &path).map_err(|e| e.to_string())? {
+            Ok(())
+        } else {
+            Err(format!("{path}, made by hand at version {known}, is not there"))
         }
     }
 }
@@ -146,9 +147,10 @@ pub(super) fn check_purged(
 ) -> Result<(), String> {
     let purged = acknowledged.iter().filter(|(_, version)| *version <= states.purged);
     let tokens: Vec<&str> = purged.map(|(token, _)| token.as_str()).collect();
-    match tokens.is_empty() {
-        true => Ok(()),
-        false => search(process, WORKSPACE, &tokens).map_err(|error| error.to_string())?,
+    if tokens.is_empty() {
+        Ok(())
+    } else {
+        search(process, WORKSPACE, &tokens).map_err(|error| error.to_string())?
     }
 }
 

@@ -34,9 +34,10 @@ pub(super) fn at_rest(disk: &SimulatedDisk, plan: Plan) -> Result<(), String> {
     let expected = newest.map(|newest| Registered::of(&newest.document));
     let registry = registry::read(&process).map_err(|error| error.to_string())?;
     let line = registry.and_then(|mut registry| registry.artifacts.remove(&name()));
-    match line == expected {
-        true => Ok(()),
-        false => Err(format!("{plan:?}: registry.json has {line:?} at rest, not {expected:?}")),
+    if line == expected {
+        Ok(())
+    } else {
+        Err(format!("{plan:?}: registry.json has {line:?} at rest, not {expected:?}"))
     }
 }
 
@@ -133,9 +134,10 @@ impl States {
                 return Err(format!("version {version} is missing or another"));
             }
         }
-        match by_version.len() as Version == newest - purged {
-            true => Ok(Self { purged, by_version }),
-            false => Err(format!("{} entries at version {newest}", by_version.len())),
+        if by_version.len() as Version == newest - purged {
+            Ok(Self { purged, by_version })
+        } else {
+            Err(format!("{} entries at version {newest}", by_version.len()))
         }
     }
 
@@ -197,9 +199,10 @@ fn check_told(states: &States, told: &[Told]) -> Result<(), String> {
             }
         }
     }
-    match states.purged > 0 && told.iter().all(|told| told.removals.purges == 0) {
-        true => Err(format!("no operation purged versions up to {}", states.purged)),
-        false => Ok(()),
+    if states.purged > 0 && told.iter().all(|told| told.removals.purges == 0) {
+        Err(format!("no operation purged versions up to {}", states.purged))
+    } else {
+        Ok(())
     }
 }
 
@@ -251,9 +254,10 @@ fn check_output(process: &Process, entries: &[Entry]) -> Result<(), String> {
     let expected = since.flat_map(|entry| &entry.outputs).next_back();
     let path = format!("{}/{OUTPUT}", layout::dist(&name()));
     let there = read_whole(process, &path).map_err(|error| error.to_string())?;
-    match there.as_deref().map(Digest::of) == expected.map(|output| output.digest) {
-        true => Ok(()),
-        false => Err(format!("{path} is {there:?}, not what {expected:?} brought")),
+    if there.as_deref().map(Digest::of) == expected.map(|output| output.digest) {
+        Ok(())
+    } else {
+        Err(format!("{path} is {there:?}, not what {expected:?} brought"))
     }
 }
 

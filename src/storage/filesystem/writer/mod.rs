@@ -266,10 +266,7 @@ impl Writer {
     /// becomes durable first. The caller holds the lock, and drops the writer after an error.
     pub(super) fn seal_purged(&mut self) -> Result<(), Fault> {
         let is_open = self.purged().is_some() && self.segment.entries > 0;
-        match is_open && !planted(Sabotage::DestroyedBefore) {
-            true => self.begin_segment(),
-            false => Ok(()),
-        }
+        if is_open && !planted(Sabotage::DestroyedBefore) { self.begin_segment() } else { Ok(()) }
     }
 
     /// Begins the next segment, locked like this one. Everything before it becomes durable first,

@@ -179,9 +179,10 @@ fn vouched_for(scanned: &Scanned, state: Option<&Snapshot>) -> Version {
     let marked = scanned.lines.iter().map(|line| line.entry.flushed).max().unwrap_or(0);
     let by_state = state.filter(|state| document_at(state.version) == Some(state.digest));
     let highest = marked.max(by_state.map_or(0, |state| state.version)).max(scanned.base.version);
-    match planted(Sabotage::TrustPageCache) {
-        true => scanned.journal.version(),
-        false => highest.min(scanned.journal.version()),
+    if planted(Sabotage::TrustPageCache) {
+        scanned.journal.version()
+    } else {
+        highest.min(scanned.journal.version())
     }
 }
 
