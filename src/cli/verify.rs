@@ -27,9 +27,9 @@ impl Verify {
             };
             let rows: Vec<Vec<String>> = answer.constraints.iter().map(row).collect();
             if rows.is_empty() {
-                writeln!(page, "{WARN}no constraints{WARN:#}: nothing was measured")?
+                writeln!(page, "{WARN}no constraints{WARN:#}: nothing was measured")?;
             } else {
-                table(page, &["CONSTRAINT", "STATUS", "BY", "EVIDENCE"], &rows)?
+                table(page, &["CONSTRAINT", "STATUS", "BY", "EVIDENCE"], &rows)?;
             }
             for file in &answer.missing_files {
                 writeln!(page, "{BAD}missing{BAD:#} dist/{file}")?;

@@ -2,7 +2,9 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::WORKSPACE;
 use super::distrust::Owners;
@@ -39,7 +41,7 @@ impl Disk {
     fn root(&self) -> io::Result<Arc<Folder>> {
         let path = self.project.join(WORKSPACE);
         let there = folder::look_at(&path)?;
-        let mut root = self.root.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut root = self.root.lock();
         if let Some((id, folder)) = root.as_ref()
             && *id == there.id
         {

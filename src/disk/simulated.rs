@@ -15,8 +15,10 @@ mod process;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::distrust::Kind as FileKind;
 use super::fs::{File, Fs, Mode, Stat};
@@ -167,7 +169,7 @@ impl SimulatedDisk {
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+        self.world.lock()
     }
 
     /// Starts processes, by number, that take turns from now on.

@@ -5,10 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{Either, join3, select};
+use parking_lot::Mutex;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin, Command};
@@ -33,7 +34,7 @@ pub(super) async fn run(
     let group = Group::of(&child);
     let output = Arc::new(Mutex::new(Vec::new()));
     let ended = tokio::time::timeout(timeout, talk(&mut child, event, &output)).await;
-    let printed = tail(&output.lock().unwrap_or_else(PoisonError::into_inner));
+    let printed = tail(&output.lock());
     match ended {
         Ok(Ok(status)) => {
             group.leave();
@@ -100,7 +101,7 @@ async fn keep(from: Option<impl AsyncRead + Unpin>, output: &Mutex<Vec<u8>>) {
     let Some(mut from) = from else { return };
     let mut buffer = vec![0; 4 << 10];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut output = output.lock();
         output.extend_from_slice(&buffer[..read]);
         let too_much = output.len().saturating_sub(OUTPUT_BYTES_MAX);
         output.drain(..too_much);

@@ -1,10 +1,11 @@
 //! Delivers the events of an artifact in order, each event to all triggers concurrently.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
+use parking_lot::Mutex;
 
 use super::attempt::{Attempted, attempt};
 use super::event::Event;
@@ -76,7 +77,7 @@ impl Deliverer<'_> {
                     return Ok(Delivered::NotAll);
                 }
                 at = entry.version;
-                if hold(&progress).version == at {
+                if progress.lock().version == at {
                     kept = at;
                 }
             }
@@ -139,7 +140,7 @@ impl Deliverer<'_> {
     /// Tries a trigger until it succeeds or its attempts are used up.
     async fn answer(&self, delivery: &Delivery<'_>, index: usize) -> Delivered {
         let (source, trigger) = &delivery.loaded.triggers[index];
-        let before = hold(delivery.progress).attempts(delivery.event, *source, trigger);
+        let before = delivery.progress.lock().attempts(delivery.event, *source, trigger);
         if before.over {
             return Delivered::Everything;
         }
@@ -198,10 +199,10 @@ impl Deliverer<'_> {
         let attempts = Attempts { attempts: tried.attempt, over: tried.outcome.is_final() };
         let (workspace, name) = (self.workspace.clone(), event.artifact.clone());
         let progress = Arc::clone(delivery.progress);
-        hold(&progress).note(event, *source, trigger, attempts);
+        progress.lock().note(event, *source, trigger, attempts);
         let kept = tokio::task::spawn_blocking(move || {
             // Locked, so that concurrent triggers do not overwrite each other's progress.
-            let progress = hold(&progress);
+            let progress = progress.lock();
             workspace.log_delivery(&line)?;
             progress.keep(&workspace, &name)
         });
@@ -225,7 +226,7 @@ impl Deliverer<'_> {
         let (workspace, name) = (self.workspace.clone(), name.clone());
         let progress = Arc::clone(progress);
         let kept = tokio::task::spawn_blocking(move || {
-            let mut progress = hold(&progress);
+            let mut progress = progress.lock();
             *progress = Progress::up_to(version);
             progress.keep(&workspace, &name)
         });
@@ -249,9 +250,4 @@ fn prepared(trigger: &Trigger, event: &Event) -> Result<Filled, Tried> {
 /// Returns the pause after an attempt. It doubles with each attempt.
 fn pause(trigger: &Trigger, attempt: u32) -> Duration {
     trigger.delay.saturating_mul(1 << (attempt - 1).min(16)).min(PAUSE_MAX)
-}
-
-/// Locks a value for a section that cannot panic half-way.
-fn hold(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
-    progress.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -25,9 +25,10 @@ mod webhook;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -123,7 +124,7 @@ impl Hooks {
             }
             this.deliver_pending().await;
         });
-        *hold(&self.inner.background) = Some(task);
+        *self.inner.background.lock() = Some(task);
         self.inner.woken.notify_one();
     }
 
@@ -137,7 +138,7 @@ impl Hooks {
     /// Ends delivery. A server continues for a short time. A subcommand delivers its events now.
     /// The next process delivers the rest.
     pub async fn finish(&self) {
-        let background = hold(&self.inner.background).take();
+        let background = self.inner.background.lock().take();
         let patience = if background.is_some() { SERVER_PATIENCE } else { COMMAND_PATIENCE };
         if self.inner.stop_at.set(Instant::now() + patience).is_err() {
             return;
@@ -163,7 +164,7 @@ impl Hooks {
 
 impl Inner {
     fn pending(&self) -> MutexGuard<'_, Pending> {
-        hold(&self.pending)
+        self.pending.lock()
     }
 
     /// Returns whether it is too late to begin an attempt after this pause.
@@ -316,11 +317,6 @@ async fn newest_versions(provider: &dyn Provider) -> Result<Vec<(Name, Version)>
         }
     }
     Ok(versions)
-}
-
-/// Locks a value for a section that cannot panic half-way.
-fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -4,12 +4,15 @@
 //! repeats them until the loop moves on, so that a host without memory sees them again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
+
+use super::Hooks;
 use super::event::Event;
 use super::sources::Loaded;
 use super::trigger::Filled;
-use super::{Hooks, hold};
+
 use crate::model::journal::Snapshot;
 use crate::model::text::shortened;
 use crate::model::{Entry, Name, Version};
@@ -50,7 +53,7 @@ impl Hooks {
             return Vec::new();
         }
         let (name, version) = (&snapshot.document.artifact_name, snapshot.version);
-        let known = hold(&self.inner.requests.known).get(name).cloned();
+        let known = self.inner.requests.known.lock().get(name).cloned();
         let (seen, lines) = match known.filter(|known| Arc::ptr_eq(&known.loaded, &loaded)) {
             Some(known) if known.version >= version => return known.lines,
             Some(known) => (known.version, known.lines),
@@ -80,7 +83,7 @@ impl Hooks {
 
 impl Requests {
     fn remember(&self, name: &Name, what: Known) {
-        let mut known = hold(&self.known);
+        let mut known = self.known.lock();
         if known.len() >= ARTIFACTS_MAX {
             known.clear();
         }

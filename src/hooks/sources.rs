@@ -2,9 +2,10 @@
 //! the user trusts.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::trigger::{self, Trigger};
@@ -66,7 +67,7 @@ impl Sources {
             self.trust.current().triggers,
             self.workspace.see_project_triggers(),
         );
-        let mut known = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.loaded.lock();
         match known.as_ref().filter(|(then, _)| *then == looks) {
             Some((_, loaded)) => Arc::clone(loaded),
             None => {
@@ -82,7 +83,7 @@ impl Sources {
 
     /// Returns the active triggers of the last check, without a new one.
     pub(super) fn last_seen(&self) -> Option<Arc<Loaded>> {
-        let known = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.loaded.lock();
         known.as_ref().map(|(_, loaded)| Arc::clone(loaded))
     }
 

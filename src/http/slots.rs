@@ -1,8 +1,9 @@
 //! Counted slots, for calls or bytes, with a total limit and a limit per client.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::options::Client;
@@ -83,7 +84,7 @@ impl Slots {
 
     /// Locks the counts for a short section.
     fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+        self.taken.lock()
     }
 }
 

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::CACHE_CONTROL;
@@ -17,6 +17,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{Stream, StreamExt as _, stream};
+use parking_lot::Mutex;
 use rmcp::model::{ClientNotification, JsonRpcMessage, RequestId};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage, serve_server_with_ct};
 use rmcp::transport::Transport;
@@ -77,7 +78,7 @@ impl<H: ServerHandler> Legacy<H> {
             pending: Arc::clone(&pending),
         };
         let connection = Connection { client: client.cloned(), incoming, outgoing, pending };
-        locked(&self.connections).insert(id.clone(), connection);
+        self.connections.lock().insert(id.clone(), connection);
         let open = Open { connections: Arc::clone(&self.connections), id: id.clone(), _slot: slot };
         tokio::spawn(serve(
             (self.make_handler)(),
@@ -99,14 +100,14 @@ impl<H: ServerHandler> Legacy<H> {
     /// Returns a guard that removes a connection.
     fn forget(&self, id: &str) -> impl FnOnce() + Send + use<H> {
         let (connections, id) = (Arc::clone(&self.connections), id.to_owned());
-        move || drop(locked(&connections).remove(&id))
+        move || drop(connections.lock().remove(&id))
     }
 
     /// Returns the connection that a message names, if the same client opened it.
     fn connection(&self, parts: &Parts) -> Result<Connection, Denial> {
         let query = parts.uri.query().unwrap_or_default();
         let id = query.split('&').find_map(|pair| pair.strip_prefix(SESSION)?.strip_prefix('='));
-        let connection = locked(&self.connections).get(id.unwrap_or_default()).cloned();
+        let connection = self.connections.lock().get(id.unwrap_or_default()).cloned();
         let is_own = |connection: &Connection| {
             connection.client.as_ref() == parts.extensions.get::<Client>()
         };
@@ -231,7 +232,7 @@ struct Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        locked(&self.connections).remove(&self.id);
+        self.connections.lock().remove(&self.id);
     }
 }
 
@@ -241,11 +242,11 @@ struct Pending(Mutex<HashMap<RequestId, Call>>);
 
 impl Pending {
     fn begin(&self, id: RequestId, call: Call) {
-        drop(locked(&self.0).insert(id, call));
+        drop(self.0.lock().insert(id, call));
     }
 
     fn end(&self, id: &RequestId) {
-        drop(locked(&self.0).remove(id));
+        drop(self.0.lock().remove(id));
     }
 }
 
@@ -290,9 +291,4 @@ fn unguessable() -> String {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     blake3::Hash::from_bytes(bytes).to_hex().to_string()
-}
-
-/// Locks a table for a short section.
-fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

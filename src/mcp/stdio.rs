@@ -5,8 +5,9 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use rmcp::model::{ClientNotification, JsonRpcMessage, RequestId};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
@@ -60,7 +61,7 @@ async fn serve_streams(
         Err(error) => Err(error.into()),
     };
     service.settle().await;
-    let failure = failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let failure = failure.lock().take();
     failure.map_or(ended, |error| Err(anyhow::Error::from(error).context("standard output")))
 }
 
@@ -201,7 +202,7 @@ async fn write_until_gone(writer: Writer, outgoing: mpsc::Receiver<Vec<u8>>, fai
         () = streams::reader_gone() => Err(io::ErrorKind::BrokenPipe.into()),
     };
     if let Err(error) = written.or_else(unless_gone) {
-        failure.lock().unwrap_or_else(PoisonError::into_inner).replace(error);
+        failure.lock().replace(error);
     }
 }
 
@@ -265,7 +266,7 @@ impl InFlight {
 
     /// Locks the table for a short section.
     fn ids(&self) -> MutexGuard<'_, HashSet<RequestId>> {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ids.lock()
     }
 }
 
@@ -299,7 +300,7 @@ impl Lines {
                 self.dropped += self.line.len().saturating_sub(BEGINNING_BYTES);
                 self.line.truncate(BEGINNING_BYTES);
             } else {
-                self.line.extend_from_slice(&available[..taken])
+                self.line.extend_from_slice(&available[..taken]);
             }
             self.reader.consume(taken);
             if newline.is_none() {

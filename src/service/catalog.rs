@@ -7,8 +7,9 @@
 mod earlier;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::Service;
@@ -195,7 +196,7 @@ impl Catalog {
         if let Some(known) = built_in {
             return Some(Arc::clone(&known.workflow));
         }
-        self.by_digest.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned()
+        self.by_digest.lock().get(&digest).cloned()
     }
 
     /// Compiles the workflow of a cycle and keeps it. Its text must match the digest, because the
@@ -214,7 +215,7 @@ impl Catalog {
         let workflow =
             Workflow::compile(&bundle).map_err(|violations| broken(format!("{violations:?}")))?;
         let workflow = Arc::new(workflow);
-        let mut compiled = self.by_digest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut compiled = self.by_digest.lock();
         if compiled.len() >= COMPILED_MAX {
             compiled.clear();
         }

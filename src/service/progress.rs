@@ -1,9 +1,10 @@
 //! The progress of a call, and its cancellation.
 
 use std::fmt::{self, Display};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::Refusal;
@@ -73,7 +74,7 @@ impl Progress {
     /// Adds steps to the total. Refuses when the call was cancelled.
     pub(super) fn begin(&self, steps: usize) -> Result<(), Refusal> {
         if let Some(telling) = &self.telling {
-            telling.state.lock().unwrap_or_else(PoisonError::into_inner).total += steps as u64;
+            telling.state.lock().total += steps as u64;
         }
         self.check()
     }
@@ -97,7 +98,7 @@ impl Progress {
 
 impl Telling {
     fn step(&self, what: &dyn Display) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         state.done += 1;
         // The count never exceeds the total, even if an operation announced too few steps.
         state.total = state.total.max(state.done);
@@ -125,7 +126,7 @@ mod tests {
     fn told(pause: Duration) -> (Progress, Arc<Mutex<Vec<Step>>>) {
         let steps = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&steps);
-        let listener = move |step| heard.lock().unwrap().push(step);
+        let listener = move |step| heard.lock().push(step);
         (Progress::default().told_every(pause, listener), steps)
     }
 
@@ -148,7 +149,7 @@ mod tests {
             step(3, 3, "three"),
             step(4, 4, "an unannounced step"),
         ];
-        assert_eq!(*steps.lock().unwrap(), expected);
+        assert_eq!(*steps.lock(), expected);
     }
 
     #[test]
@@ -156,7 +157,7 @@ mod tests {
         let (progress, steps) = told(Duration::from_secs(3600));
         progress.begin(1000).unwrap();
         (1..=1000).for_each(|number| progress.step(number));
-        assert_eq!(*steps.lock().unwrap(), [step(1, 1000, "1"), step(1000, 1000, "1000")]);
+        assert_eq!(*steps.lock(), [step(1, 1000, "1"), step(1000, 1000, "1000")]);
     }
 
     #[test]
@@ -165,7 +166,7 @@ mod tests {
         let heard = Arc::new(Mutex::new(0));
         let count = Arc::clone(&heard);
         let progress = Progress::until(cancelled.clone())
-            .told_every(Duration::ZERO, move |_| *count.lock().unwrap() += 1);
+            .told_every(Duration::ZERO, move |_| *count.lock() += 1);
         progress.begin(3).unwrap();
         progress.step("one");
         cancelled.cancel();
@@ -173,6 +174,6 @@ mod tests {
             assert_eq!(refused.unwrap_err().code(), "cancelled");
         }
         progress.step("two");
-        assert_eq!(*heard.lock().unwrap(), 1);
+        assert_eq!(*heard.lock(), 1);
     }
 }

@@ -7,9 +7,10 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::model::journal::Transaction;
@@ -85,7 +86,8 @@ impl Queues {
         self.enter(name, Job { operation, entered: Instant::now(), done })?;
         let committed = stored.await.map_err(|_| Failure::Storage(Arc::new(Error::Stopped)))?;
         let committed = committed.map_err(Failure::Storage)?;
-        let answer = hold(&answer)
+        let answer = answer
+            .lock()
             .take()
             .unwrap_or(Err(Refusal::Internal("the queue skipped an operation".into())));
         answer.map(|answer| (answer, committed)).map_err(Failure::Refused)
@@ -93,7 +95,7 @@ impl Queues {
 
     /// Adds a job to an artifact's queue, and starts a leader if there is none.
     fn enter(&self, name: &Name, job: Job) -> Result<(), Failure> {
-        let mut queues = hold(&self.by_name);
+        let mut queues = self.by_name.lock();
         if let Some(waiting) = queues.get_mut(name) {
             if waiting.len() >= WAITING_MAX {
                 let what = format!("the queue of operations on {name}");
@@ -153,7 +155,7 @@ impl Leader {
 
     /// Takes the waiting jobs, or ends the queue when there are none.
     fn next_batch(&self) -> Option<Vec<Job>> {
-        let mut queues = hold(&self.by_name);
+        let mut queues = self.by_name.lock();
         let waiting = queues.get_mut(&self.name)?;
         if waiting.is_empty() {
             queues.remove(&self.name);
@@ -169,7 +171,7 @@ impl Drop for Leader {
     /// a new leader.
     fn drop(&mut self) {
         if !self.ended {
-            hold(&self.by_name).remove(&self.name);
+            self.by_name.lock().remove(&self.name);
         }
     }
 }
@@ -195,13 +197,8 @@ fn guarded<T: Send + 'static>(
         if result.is_err() {
             transaction.rewind(mark);
         }
-        *hold(&answer) = Some(result);
+        *answer.lock() = Some(result);
     }
-}
-
-/// Locks for a section that cannot panic half-way.
-fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -240,7 +237,7 @@ mod tests {
         }
         versions.sort_unstable();
         assert_eq!(versions, (1..=1000).collect::<Vec<_>>());
-        assert!(hold(&queues.by_name).is_empty(), "no queue is left");
+        assert!(queues.by_name.lock().is_empty(), "no queue is left");
     }
 
     #[tokio::test]

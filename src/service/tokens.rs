@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::Clock;
@@ -105,7 +106,7 @@ impl Tokens {
     /// Returns the user's tokens of all workspaces, oldest first.
     pub fn list(&self) -> Result<Arc<[Token]>, Refusal> {
         let content = self.folder.read(FILE).map_err(|error| self.unreadable(&error))?;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         if known.content != content {
             known.tokens = self.parsed(content.as_deref())?.into();
             known.content = content;

@@ -1,11 +1,12 @@
 //! Watching: notifications of new versions by this process and by others.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::{Service, listing_refusal};
 use crate::model::{Digest, Name, Refusal, Version};
 use crate::storage::{Change, Provider, Watch};
+use parking_lot::Mutex;
 
 /// Reports new versions of followed artifacts, and changes of the listing. The watch ends when this
 /// value and all its followers are dropped.
@@ -62,7 +63,7 @@ impl Watching {
         self.watch.follow(name).await;
         let followed = Followed { watching: Arc::clone(self), name: name.clone() };
         if let Some(version) = self.version(name).await {
-            hold(&self.told).entry(name.clone()).or_insert(version);
+            self.told.lock().entry(name.clone()).or_insert(version);
         }
         followed
     }
@@ -84,7 +85,7 @@ impl Watching {
     /// Returns an unreported version. A removed artifact has version 0, which is reported too.
     async fn version_news(&self, name: Name) -> Option<News> {
         let version = self.version(&name).await?;
-        let before = hold(&self.told).insert(name.clone(), version);
+        let before = self.told.lock().insert(name.clone(), version);
         (before != Some(version)).then_some(News::Version { name, version })
     }
 
@@ -95,7 +96,7 @@ impl Watching {
             let names: Vec<&str> = names.iter().map(Name::as_str).collect();
             Digest::of(names.join("/").as_bytes())
         });
-        let before = std::mem::replace(&mut *hold(&self.names), digest);
+        let before = std::mem::replace(&mut *self.names.lock(), digest);
         if digest.is_some() && digest == before { News::Phases } else { News::Names }
     }
 
@@ -115,14 +116,9 @@ impl Watching {
 impl Drop for Followed {
     fn drop(&mut self) {
         if self.watching.watch.unfollow(&self.name) {
-            hold(&self.watching.told).remove(&self.name);
+            self.watching.told.lock().remove(&self.name);
         }
     }
-}
-
-/// Locks for a section that cannot panic half-way.
-fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -175,7 +171,7 @@ mod tests {
         save(&service, 6).await;
         open(&service, "b").await;
         assert_eq!(watching.next().await, News::Names, "the artifact has no follower any more");
-        assert!(hold(&watching.told).is_empty());
+        assert!(watching.told.lock().is_empty());
     }
 
     #[tokio::test]

@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::watch::Signals;
 use super::{Change, Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone, Watch};
@@ -84,7 +85,7 @@ impl Memory {
     /// Locks for a short section without I/O. A poisoned lock is sound: a transaction changes the
     /// artifact only after `decide` returns, so a panic of `decide` leaves nothing half done.
     fn artifacts(&self) -> MutexGuard<'_, BTreeMap<Name, Artifact>> {
-        self.artifacts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.artifacts.lock()
     }
 
     fn names(
@@ -106,7 +107,7 @@ impl Memory {
             (document.phase.clone(), document.convergence_status, document.cycle)
         };
         let moved = before.map(place) != newest.map(place);
-        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watches = self.watches.lock();
         watches.retain(|watch| {
             let Some(signals) = watch.upgrade() else { return false };
             signals.artifact(name);
@@ -276,7 +277,7 @@ impl Provider for Memory {
 
     async fn watch(&self) -> Result<Box<dyn Watch>, Error> {
         let signals = Arc::new(Signals::default());
-        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watches = self.watches.lock();
         watches.push(Arc::downgrade(&signals));
         Ok(Box::new(MemoryWatch(signals)))
     }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::{UserFolder, WORKSPACE};
@@ -100,7 +101,7 @@ impl Trust {
     pub fn current(&self) -> Arc<Trusted> {
         let Some(user) = &self.user else { return Arc::default() };
         let look = user.see(PROJECTS_FILE);
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         if let Some((then, trusted)) = seen.as_ref()
             && *then == look
         {

@@ -111,9 +111,9 @@ impl Inspector {
                 ["--method", "tools/call", "--tool-name", tool, "--tool-args-json", &arguments];
             let finished = self.run(&call).await;
             if !NEEDS_A_PERSON.contains(tool) {
-                is_answer(tool, &finished)
+                is_answer(tool, &finished);
             } else {
-                is_left_to_a_person(tool, &finished)
+                is_left_to_a_person(tool, &finished);
             }
         }
     }

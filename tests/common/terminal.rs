@@ -4,8 +4,11 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use super::PATIENCE;
 
 /// What the screen shows when what is typed next is not to be seen.
 pub(crate) const HIDDEN: &str = "it is not shown";
@@ -77,14 +80,23 @@ fn in_session(command: &Command) -> Command {
 /// Returns what is seen until a text is, or until the program has ended.
 fn seen(controller: &mut File, text: &str) -> String {
     let (mut screen, mut byte) = (Vec::new(), [0]);
-    // Linux tells the end of a terminal by an error.
     while !screen.ends_with(text.as_bytes()) {
+        wait_until_readable(controller, text, &screen);
+        // Linux tells the end of a terminal by an error.
         match controller.read(&mut byte) {
             Ok(1..) => screen.push(byte[0]),
             _ => break,
         }
     }
     String::from_utf8(screen).unwrap()
+}
+
+/// Waits until there is something to read, and fails when there is nothing for very long.
+fn wait_until_readable(controller: &File, text: &str, screen: &[u8]) {
+    let patience = Timespec::try_from(PATIENCE).unwrap();
+    let events = poll(&mut [PollFd::new(controller, PollFlags::IN)], Some(&patience)).unwrap();
+    let screen = String::from_utf8_lossy(screen);
+    assert!(events > 0, "the program neither ends nor shows {text:?}: {screen}");
 }
 
 /// Waits until a terminal does not show what is typed.

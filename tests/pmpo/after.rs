@@ -128,9 +128,9 @@ impl<'a> Persisted<'a> {
             later => self.recorded(later - 1)["at"].as_str().unwrap(),
         };
         if measured {
-            assert_eq!(one["last_checked"], last["at"], "{one}")
+            assert_eq!(one["last_checked"], last["at"], "{one}");
         } else {
-            assert!(checked >= before, "{one}")
+            assert!(checked >= before, "{one}");
         }
         let evidence = &self.state["evidence"][one["id"].as_str().unwrap()];
         assert_eq!(evidence.is_object(), measured, "{one}: {evidence}");

@@ -7,7 +7,7 @@ impl Process {
     fn wait(&self) -> MutexGuard<'_, World> {
         let mut world = self.disk.world();
         while world.turn != self.id && world.running.len() > 1 {
-            world = self.disk.turns[self.id].wait(world).unwrap_or_else(PoisonError::into_inner);
+            self.disk.turns[self.id].wait(&mut world);
         }
         world
     }

@@ -1,8 +1,9 @@
 //! The subscriptions of one connection.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
+use parking_lot::{Mutex, MutexGuard};
 use rmcp::model::SubscriptionFilter;
 use rmcp::service::{Peer, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer};
@@ -120,7 +121,7 @@ impl Subscriptions {
 
     /// Locks the state for a section that cannot panic half-way.
     fn followed(&self) -> MutexGuard<'_, BTreeMap<String, Option<Followed>>> {
-        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.followed.lock()
     }
 }
 

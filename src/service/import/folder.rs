@@ -227,7 +227,7 @@ impl Skill {
         files.retain(|file| {
             let fits = file.bytes <= room;
             if fits {
-                room -= file.bytes
+                room -= file.bytes;
             } else {
                 notes.say(
                     &file.place,

@@ -34,9 +34,9 @@ impl Notes {
     /// Adds a remark.
     pub(super) fn say(&mut self, place: impl Into<String>, what: impl Into<String>) {
         if self.remarks.len() < REMARKS_MAX {
-            self.remarks.push(Remark { place: place.into(), what: what.into() })
+            self.remarks.push(Remark { place: place.into(), what: what.into() });
         } else {
-            self.left_out += 1
+            self.left_out += 1;
         }
     }
 

@@ -4,7 +4,8 @@ mod locking;
 mod opening;
 mod standing;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use self::locking::release;
 pub(super) use self::opening::missing_journal;
@@ -22,6 +23,7 @@ use crate::model::projection::STATE_FILE;
 use crate::model::removal::Removal;
 use crate::model::{JournalId, Name, Version};
 use crate::storage::timings::{Timings, timed};
+use parking_lot::{Mutex, MutexGuard};
 
 /// How often a commit starts again because another journal appeared at the path.
 const EXCHANGES_MAX: usize = 16;
@@ -87,7 +89,7 @@ impl Artifact {
     /// Returns the published state if the disk shows no change since. Takes three system calls and
     /// never waits.
     pub(super) fn current(&self) -> Option<ArtifactState> {
-        let published = hold_briefly(&self.published);
+        let published = self.published.lock();
         let published = published.as_ref()?;
         let length = published.segment.length_in_place(self.fs.as_ref(), Some(published.next));
         let unchanged = length.is_ok_and(|length| length == Some(published.end))
@@ -192,7 +194,7 @@ impl Artifact {
         }
         // Before the error returns: a doubtful or damaged journal must not answer from memory.
         if open.writer.as_ref().is_none_or(|writer| writer.damage().is_some()) {
-            *hold_briefly(&self.published) = None;
+            *self.published.lock() = None;
         }
         stored?;
         // Only after the flush: a projection vouches that its version is on the disk.
@@ -314,7 +316,9 @@ impl Artifact {
     /// acknowledged yet. Not after other processes appended: their lines may be acknowledged.
     fn expect_own(&self, writer: &Writer) {
         let segment = writer.segment();
-        if let Some(published) = hold_briefly(&self.published)
+        if let Some(published) = self
+            .published
+            .lock()
             .as_mut()
             .filter(|published| published.segment.id == segment.open.id)
         {
@@ -369,10 +373,10 @@ impl Artifact {
         };
         if unfinished {
             // An unfinished removal stays unpublished, so the next read tries to finish it.
-            *hold_briefly(&self.published) = None;
+            *self.published.lock() = None;
             return stands(warnings, open.timings);
         }
-        *hold_briefly(&self.published) = Some(Published {
+        *self.published.lock() = Some(Published {
             standing: stands(standing, Timings::default())?,
             segment: segment.open.clone(),
             end: segment.end,
@@ -410,22 +414,42 @@ impl Artifact {
         warnings
     }
 
-    /// Waits for other users of the artifact in this process. After a panic of a holder the memory
-    /// is in an unknown state, so it is dropped.
-    fn hold(&self) -> MutexGuard<'_, Open> {
+    /// Waits for other users of the artifact in this process.
+    fn hold(&self) -> Held<'_> {
         let mut timings = Timings::default();
-        let mut open = timed(&mut timings.lock, || self.open.lock()).unwrap_or_else(|poisoned| {
-            let mut open = poisoned.into_inner();
-            *open = Open::default();
-            self.open.clear_poison();
-            open
-        });
+        let mut open = Held(timed(&mut timings.lock, || self.open.lock()));
         open.timings = timings;
         open
     }
 
     fn state_path(&self) -> String {
         layout::in_artifact(&self.name, STATE_FILE)
+    }
+}
+
+/// The state of an artifact in this process, held by one operation.
+struct Held<'a>(MutexGuard<'a, Open>);
+
+impl Deref for Held<'_> {
+    type Target = Open;
+
+    fn deref(&self) -> &Open {
+        &self.0
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Open {
+        &mut self.0
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // Before the lock is released: an operation that panicked left the memory half-changed.
+        if std::thread::panicking() {
+            *self.0 = Open::default();
+        }
     }
 }
 
@@ -473,9 +497,4 @@ fn standing_warnings(writer: &Writer, read_only: Option<&str>) -> Vec<String> {
     let damage = writer.damage().map(damage_warning);
     let read_only = read_only.map(|reason| format!("the workspace is read-only: {reason}"));
     damage.into_iter().chain(read_only).collect()
-}
-
-/// Locks for a section that cannot panic half-way.
-pub(super) fn hold_briefly<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,9 +1,12 @@
 //! The open artifacts of a process, within its limit of open files.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use super::artifact::{Artifact, hold_briefly};
+use parking_lot::Mutex;
+
+use super::artifact::Artifact;
+
 use crate::model::Name;
 
 /// Artifacts that a process keeps open. Each takes its document twice.
@@ -35,7 +38,7 @@ impl OpenArtifacts {
     /// Returns an artifact, and calls `open` if it is not open. At the limit it closes the least
     /// recently used of the idle artifacts.
     pub(super) fn get(&self, name: &Name, open: impl FnOnce() -> Artifact) -> Arc<Artifact> {
-        let mut uses = hold_briefly(&self.open);
+        let mut uses = self.open.lock();
         uses.count += 1;
         let count = uses.count;
         if let Some((used, artifact)) = uses.by_name.get_mut(name) {
@@ -52,7 +55,7 @@ impl OpenArtifacts {
 
     /// Closes the idle artifacts. Returns whether there were any.
     pub(super) fn close_idle(&self) -> bool {
-        let mut uses = hold_briefly(&self.open);
+        let mut uses = self.open.lock();
         let before = uses.by_name.len();
         uses.by_name.retain(|_, (_, artifact)| Arc::strong_count(artifact) > 1);
         uses.by_name.len() < before

@@ -6,12 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::artifact::hold_briefly;
 use super::fault::Fault;
 use super::layout;
 use crate::disk::fs::{self, Fs};
@@ -78,7 +77,7 @@ impl Registry {
     /// time: a killed process may have missed it. Returns whether the caller must schedule the
     /// write.
     pub(super) fn note(&self, name: &Name, changed: bool) -> bool {
-        let mut waiting = hold_briefly(&self.waiting);
+        let mut waiting = self.waiting.lock();
         if !changed && waiting.noted.contains(name) {
             return false;
         }
@@ -89,7 +88,7 @@ impl Registry {
 
     /// Makes the next write of an artifact add it again, because it is unknown whether it changed.
     pub(super) fn doubt(&self, name: &Name) {
-        hold_briefly(&self.waiting).noted.remove(name);
+        self.waiting.lock().noted.remove(name);
     }
 
     /// Writes the collected changes, if any. `look` returns the line of an artifact, or `None` when
@@ -101,9 +100,9 @@ impl Registry {
         look: &dyn Fn(&Name) -> Result<Option<Registered>, Fault>,
         all: &dyn Fn() -> Vec<Name>,
     ) -> io::Result<()> {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.writing.lock();
         let noted = {
-            let mut waiting = hold_briefly(&self.waiting);
+            let mut waiting = self.waiting.lock();
             waiting.announced = false;
             std::mem::take(&mut waiting.names)
         };
@@ -112,7 +111,7 @@ impl Registry {
         }
         let written = rewrite(fs, &noted, look, all);
         if written.is_err() {
-            hold_briefly(&self.waiting).names.extend(noted);
+            self.waiting.lock().names.extend(noted);
         }
         written
     }

@@ -11,17 +11,17 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use notify::event::ModifyKind;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::artifact::hold_briefly;
 use super::layout;
 use crate::disk::{WORKSPACE, fs};
 use crate::model::Name;
@@ -74,7 +74,7 @@ impl WorkspaceWatch {
         let watcher = notify::recommended_watcher(move |event| told.see(event));
         let watcher = watcher.map_err(|error| seen.go_blind(&error)).ok();
         let folders = Folders { project, seen, watcher: Mutex::new(watcher) };
-        folders.watch_workspace(&mut hold_briefly(&folders.watcher));
+        folders.watch_workspace(&mut folders.watcher.lock());
         Ok(Self { folders: Arc::new(folders), look: Mutex::new(Instant::now() + POLL_EVERY) })
     }
 
@@ -87,11 +87,11 @@ impl WorkspaceWatch {
 
     /// Waits until the next look is due, and takes it.
     async fn look(&self) {
-        let due = *hold_briefly(&self.look);
+        let due = *self.look.lock();
         tokio::time::sleep_until(due).await;
         let seen = &self.folders.seen;
         let blind = seen.blind.load(Ordering::Relaxed);
-        *hold_briefly(&self.look) = Instant::now() + if blind { POLL_EVERY } else { LOOK_EVERY };
+        *self.look.lock() = Instant::now() + if blind { POLL_EVERY } else { LOOK_EVERY };
         seen.signals.artifacts();
         if blind {
             seen.signals.listing();
@@ -127,7 +127,7 @@ impl Folders {
     /// Watches all existing folders of interest. Parents come first, so the creation of a missing
     /// folder is reported.
     fn watch_all(&self) {
-        let mut watcher = hold_briefly(&self.watcher);
+        let mut watcher = self.watcher.lock();
         self.watch_workspace(&mut watcher);
         for name in self.seen.signals.followed() {
             self.watch_folder(&mut watcher, &self.artifact(&name));
@@ -138,13 +138,13 @@ impl Folders {
 
     /// Watches the folder of one artifact, or whatever tells that it comes.
     fn watch_artifact(&self, name: &Name) {
-        let mut watcher = hold_briefly(&self.watcher);
+        let mut watcher = self.watcher.lock();
         self.watch_workspace(&mut watcher);
         self.watch_folder(&mut watcher, &self.artifact(name));
     }
 
     fn watch_workspace(&self, watcher: &mut Option<RecommendedWatcher>) {
-        let is_watched = hold_briefly(&self.seen.watched).contains(&self.seen.workspace);
+        let is_watched = self.seen.watched.lock().contains(&self.seen.workspace);
         if !is_watched {
             self.watch_folder(watcher, &self.project);
         }
@@ -159,13 +159,13 @@ impl Folders {
         let Some(watcher) = watcher else { return false };
         // Before the watch starts: if the folder is removed meanwhile, its event also removes this
         // entry.
-        let is_new = hold_briefly(&self.seen.watched).insert(folder.to_owned());
+        let is_new = self.seen.watched.lock().insert(folder.to_owned());
         if !is_new {
             return true;
         }
         let result = watcher.watch(folder, RecursiveMode::NonRecursive);
         if let Err(error) = &result {
-            hold_briefly(&self.seen.watched).remove(folder);
+            self.seen.watched.lock().remove(folder);
             if !is_absent(error) {
                 self.seen.go_blind(error);
             }
@@ -174,7 +174,7 @@ impl Folders {
     }
 
     fn unwatch_folder(&self, watcher: &mut Option<RecommendedWatcher>, folder: &Path) {
-        let was_watched = hold_briefly(&self.seen.watched).remove(folder);
+        let was_watched = self.seen.watched.lock().remove(folder);
         if let Some(watcher) = watcher.as_mut().filter(|_| was_watched) {
             // What is gone is not watched any more either.
             drop(watcher.unwatch(folder));
@@ -182,7 +182,7 @@ impl Folders {
     }
 
     fn unfollow(&self, name: &Name) -> bool {
-        let mut watcher = hold_briefly(&self.watcher);
+        let mut watcher = self.watcher.lock();
         let ended = self.seen.signals.unfollow(name);
         if ended {
             self.unwatch_folder(&mut watcher, &self.artifact(name));
@@ -201,7 +201,7 @@ impl Seen {
         match event {
             Err(error) => self.go_blind(&error),
             Ok(event) if event.need_rescan() => {
-                hold_briefly(&self.watched).clear();
+                self.watched.lock().clear();
                 self.moved.notify_one();
             }
             Ok(event) if is_of_no_content(event.kind) => {}
@@ -230,7 +230,7 @@ impl Seen {
 
     /// Forgets the folder at a path and those below it: other folders may be there now.
     fn moved(&self, path: &Path) {
-        hold_briefly(&self.watched).retain(|folder| !folder.starts_with(path));
+        self.watched.lock().retain(|folder| !folder.starts_with(path));
         self.moved.notify_one();
     }
 
@@ -327,11 +327,11 @@ mod tests {
     async fn where_the_system_tells_nothing_a_look_finds_what_changed() {
         let (folder, _) = fresh(4096);
         let watch = WorkspaceWatch::new(folder.path()).unwrap();
-        *hold_briefly(&watch.folders.watcher) = None;
+        *watch.folders.watcher.lock() = None;
         watch.folders.seen.go_blind(&notify::Error::new(notify::ErrorKind::MaxFilesWatch));
         watch.follow(&name("a")).await;
         for _ in 0..3 {
-            *hold_briefly(&watch.look) = Instant::now();
+            *watch.look.lock() = Instant::now();
             told(&watch, &Change::Listing).await;
             told(&watch, &Change::Artifact(name("a"))).await;
         }

@@ -8,7 +8,7 @@ use super::super::fault::{Fault, doing};
 use super::super::layout;
 use super::super::segment::{self, OpenSegment};
 use super::super::writer::Writer;
-use super::{Artifact, EXCHANGES_MAX, Open, hold_briefly};
+use super::{Artifact, EXCHANGES_MAX, Open};
 use crate::disk::fs::{self, File, Mode};
 use crate::disk::lock::HeldLock;
 use crate::disk::sabotage::{Sabotage, planted};
@@ -191,7 +191,7 @@ impl Artifact {
             return Ok(());
         }
         open.close();
-        *hold_briefly(&self.published) = None;
+        *self.published.lock() = None;
         Err(self.exchanged(written))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::fault::{Fault, doing};
 use super::super::writer;
 use super::super::{Newest, layout};
-use super::{Artifact, ArtifactState, Published, hold_briefly};
+use super::{Artifact, ArtifactState, Published};
 use crate::disk::fs::{self, File, Mode, Stat};
 use crate::disk::sabotage::{Sabotage, planted};
 use crate::model::entry::{Entry, FORMAT};
@@ -41,7 +41,7 @@ impl Artifact {
         }
         let next = snapshot.version + 1;
         let newest = Newest::at_hand(Arc::new(snapshot), Vec::new());
-        *hold_briefly(&self.published) = Some(Published {
+        *self.published.lock() = Some(Published {
             standing: ArtifactState::Alive(newest),
             segment,
             end: stat.bytes,

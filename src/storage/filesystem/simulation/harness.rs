@@ -75,9 +75,9 @@ pub(super) fn run(plan: Plan) -> Result<Vec<Kind>, String> {
         verdict::at_rest(&disk, plan)?;
     }
     if plan.power_cut_at_end || matches!(plan.fault, Fault::PowerCut { .. }) {
-        disk.restart()
+        disk.restart();
     } else {
-        disk.calm()
+        disk.calm();
     }
     match over {
         Some(over) => exchanges::check(&disk, plan, &told, over)?,
