@@ -80,9 +80,9 @@ impl Client {
             let id = self.receive()?;
             answered += 1;
             if wanted(answered) {
-                requests.push_str(&next(&mut calls, id + writers))
+                requests.push_str(&next(&mut calls, id + writers));
             } else {
-                in_flight -= 1
+                in_flight -= 1;
             }
         }
         self.calls = calls;
