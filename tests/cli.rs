@@ -149,33 +149,32 @@ fn the_help_lists_every_subcommand_and_each_has_its_own() {
 #[test]
 fn the_help_of_a_server_lists_its_own_options_first() {
     let project = Project::new();
-    insta::assert_snapshot!(said(&project, &["serve", "-h"]), @r"
+    insta::assert_snapshot!(said(&project, &["serve", "-h"]), @"
     exit 0
     Serve MCP on standard input and output, or over HTTP
 
     Usage: refiner serve [OPTIONS]
 
     Options:
-          --tools <SET>            The tools that hosts see: all, core, pmpo, or their names with commas
-                                   between them [default: all]
-          --http <ADDRESS>         Serve over HTTP at this address, as 127.0.0.1:8977; port 0 takes any
-                                   that is free
-          --require-token          Ask for a token on this machine too; elsewhere one is always asked
-                                   for
-          --sse                    Speak HTTP+SSE of 2024-11-05 too, at /sse
-          --allow-host <HOST>      A name that clients may ask for, beside localhost and the address;
-                                   may be repeated
-          --allow-origin <ORIGIN>  A site whose pages may use the server, as https://app.example; may be
-                                   repeated
-          --tls-cert <FILE>        The certificate to speak TLS with, and those that vouch for it, in
-                                   PEM
+          --tools <SET>            The tools that hosts see: all, core, pmpo, or comma-separated names
+                                   [default: all]
+          --http <ADDRESS>         Serve over HTTP on this address, such as 127.0.0.1:8977; port 0
+                                   selects a free port
+          --require-token          Require a token on a loopback address too; other addresses always
+                                   require one
+          --sse                    Also serve HTTP+SSE of revision 2024-11-05, at /sse
+          --allow-host <HOST>      A host name that the server answers for, beside localhost and the
+                                   address; may be repeated
+          --allow-origin <ORIGIN>  A web origin whose pages may use the server, such as
+                                   https://app.example; may be repeated
+          --tls-cert <FILE>        The TLS certificate chain, in PEM
           --tls-key <FILE>         The certificate's private key, in PEM
           --dir <FOLDER>           The project's folder [default: the nearest one with .refiner or .git,
-                                   else the present one] [env: REFINER_DIR=]
-          --provider <PROVIDER>    Where artifacts are kept [default: filesystem] [possible values:
+                                   else the current one] [env: REFINER_DIR=]
+          --provider <PROVIDER>    The storage for artifacts [default: filesystem] [possible values:
                                    filesystem, memory]
-          --json                   Print what the tool of that name answers
-      -q, --quiet                  Print data only
+          --json                   Print the JSON answer of the corresponding tool
+      -q, --quiet                  Print only data, warnings and errors
           --color <WHEN>           When to use colours [default: auto] [possible values: auto, always,
                                    never]
       -h, --help                   Print help (see more with '--help')
@@ -192,18 +191,18 @@ fn init_says_where_the_artifact_is_and_what_comes_next() {
     created in filesystem (<project>/.refiner)
     logo  pmpo, cycle 1, version 1
     phase  specify, running
-    next   Turn the goals into a specification with constraints that can be checked. End with transition, event complete, result {summary, goals, constraints}.
+    next   Turn the goals into a specification with constraints that can be checked. End with refiner transition NAME complete --result {summary, goals, constraints}.
            complete → plan
            stop → stopped (a person decides)
     --- stderr
     warning: artifact_type logo and content_type direct:svg were inferred from "logo" in the goals; if that is wrong, run refiner init with another name and pass them
     "#);
-    insta::assert_snapshot!(said(&project, &init), @r"
+    insta::assert_snapshot!(said(&project, &init), @"
     exit 0
     resumed in filesystem (<project>/.refiner)
     logo  pmpo, cycle 1, version 1
     phase  specify, running
-    next   Turn the goals into a specification with constraints that can be checked. End with transition, event complete, result {summary, goals, constraints}.
+    next   Turn the goals into a specification with constraints that can be checked. End with refiner transition NAME complete --result {summary, goals, constraints}.
            complete → plan
            stop → stopped (a person decides)
     --- stderr
@@ -219,10 +218,10 @@ fn init_says_where_the_artifact_is_and_what_comes_next() {
 
 #[test]
 fn list_is_empty_or_a_table_or_a_page_of_one() {
-    insta::assert_snapshot!(said(&Project::new(), &["list"]), @r"
+    insta::assert_snapshot!(said(&Project::new(), &["list"]), @"
     exit 0
     --- stderr
-    No artifacts here. `refiner init NAME` makes one.
+    No artifacts here. Create one with `refiner init NAME`.
     ");
     let project = begun();
     insta::assert_snapshot!(said(&project, &["list"]), @r"
@@ -257,7 +256,7 @@ fn show_says_where_an_artifact_stands_and_as_much_of_it_as_is_asked_for() {
     exit 0
     logo  pmpo, cycle 1, version 1
     phase  specify, running
-    next   Turn the goals into a specification with constraints that can be checked. End with transition, event complete, result {summary, goals, constraints}.
+    next   Turn the goals into a specification with constraints that can be checked. End with refiner transition NAME complete --result {summary, goals, constraints}.
            complete → plan
            stop → stopped (a person decides)
     {

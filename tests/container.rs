@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::common::{Raw, soon};
+use crate::common::{Raw, copy_program, soon};
 
 /// The user who owns the project, where the tests may choose one.
 const OWNER: u32 = 1000;
@@ -69,7 +69,7 @@ impl Place {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         };
         open(place.0.path(), 0o755);
-        std::fs::copy(env!("CARGO_BIN_EXE_refiner"), place.path("refiner")).unwrap();
+        copy_program(&place.path("refiner"));
         open(&place.path("refiner"), 0o755);
         for (folder, mode) in [("project", 0o755), ("user", 0o777)] {
             std::fs::create_dir(place.path(folder)).unwrap();

@@ -166,7 +166,7 @@ fn findings(project: &Project) -> Value {
 fn tried(value: &Value) -> Option<Result<(), String>> {
     let project = Project::new();
     let has = |name: &str| value.get(name).is_some();
-    assert_eq!(refiner(project.path(), ["init", "report", "--workflow", "open"]).code, Some(0));
+    assert_eq!(refiner(project.path(), ["init", "report", "--workflow", "document"]).code, Some(0));
     let taken = |finished: crate::common::Finished| match finished.code {
         Some(0) => Ok(()),
         _ => Err(finished.stderr),

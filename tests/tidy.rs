@@ -229,8 +229,8 @@ fn document<'a>(files: &'a [File], path: &str) -> &'a str {
 }
 
 /// Returns what is written as code in the last column of the guarantees' table.
-fn promised_tests(architecture: &str) -> Vec<&str> {
-    let (_, after) = architecture.split_once("\n## Guarantees").unwrap_or_default();
+fn promised_tests(guarantees: &str) -> Vec<&str> {
+    let (_, after) = guarantees.split_once("\n## Guarantees").unwrap_or_default();
     let section = after.split("\n## ").next().unwrap_or_default();
     let rows = section.lines().filter(|line| line.starts_with('|'));
     let last_cells = rows.filter_map(|row| row.trim_end_matches('|').rsplit('|').next());
@@ -239,25 +239,25 @@ fn promised_tests(architecture: &str) -> Vec<&str> {
 
 /// Finds guarantees whose test is not there.
 fn guarantees_without_a_test(files: &[File]) -> Vec<String> {
-    let promised = promised_tests(document(files, "ARCHITECTURE.md"));
+    let promised = promised_tests(document(files, "docs/guarantees.md"));
     let is_there = |name: &str| {
         let function = format!("fn {name}(");
         files.iter().any(|file| file.is_code() && file.text.contains(&function))
     };
     match promised.len() {
-        0..9 => vec![format!("ARCHITECTURE.md names {} tests of guarantees", promised.len())],
+        0..9 => vec![format!("docs/guarantees.md names {} tests of guarantees", promised.len())],
         _ => promised
             .into_iter()
             .filter(|name| !is_there(name))
-            .map(|name| format!("ARCHITECTURE.md names the test {name}, which is not there"))
+            .map(|name| format!("docs/guarantees.md names the test {name}, which is not there"))
             .collect(),
     }
 }
 
 /// Finds guarantees that name no test.
 fn guarantees_that_name_no_test(files: &[File]) -> Vec<String> {
-    let architecture = document(files, "ARCHITECTURE.md");
-    let (_, after) = architecture.split_once("\n## Guarantees").unwrap_or_default();
+    let guarantees = document(files, "docs/guarantees.md");
+    let (_, after) = guarantees.split_once("\n## Guarantees").unwrap_or_default();
     let rows = after.lines().skip_while(|line| !line.starts_with('|')).skip(2);
     let rows = rows.take_while(|line| line.starts_with('|'));
     let bare = rows.filter(|row| promised_tests(&format!("\n## Guarantees\n{row}")).is_empty());
@@ -309,16 +309,16 @@ fn broken_links(files: &[File]) -> Vec<String> {
     DOCUMENTS.iter().flat_map(|path| broken(path)).collect()
 }
 
-/// Finds tools that the README does not mention.
+/// Finds tools that `docs/tools.md` does not mention.
 fn undocumented_tools(files: &[File]) -> Vec<String> {
     let tools = files.iter().filter(|file| file.path.starts_with("src/mcp/tools/"));
     let names = tools.filter_map(|file| {
         let (_, rest) = file.text.split_once("const NAME: &'static str = \"")?;
         rest.split('"').next()
     });
-    let readme = document(files, "README.md");
-    let missing = names.filter(|name| !readme.contains(&format!("`{name}`")));
-    missing.map(|name| format!("README.md does not mention the tool {name}")).collect()
+    let page = document(files, "docs/tools.md");
+    let missing = names.filter(|name| !page.contains(&format!("`{name}`")));
+    missing.map(|name| format!("docs/tools.md does not mention the tool {name}")).collect()
 }
 
 fn unfinished(file: &File) -> Vec<String> {
@@ -390,7 +390,7 @@ fn every_path_and_link_of_the_documents_leads_somewhere() {
 }
 
 #[test]
-fn every_tool_is_in_the_readme() {
+fn every_tool_is_on_the_page_of_tools() {
     check(undocumented_tools);
 }
 

@@ -151,7 +151,8 @@ fn commands_for_every_project_still_run_with_a_warning() {
     let (finished, found) = verified(&project);
     assert_eq!((&found["status"], ran(&project)), (&json!("satisfied"), true));
     let place = project.path().canonicalize().unwrap();
-    for named in ["allowed in every project", "refiner trust", "projects", place.to_str().unwrap()]
+    for named in
+        ["its commands in every project", "refiner trust", "projects", place.to_str().unwrap()]
     {
         assert!(finished.stderr.contains(named), "{named}: {finished:?}");
     }

@@ -181,7 +181,7 @@ impl Client {
         };
         let failed_before = self.failing.swap(why.is_some(), Ordering::Relaxed);
         if let Some(why) = why.filter(|_| !failed_before) {
-            tracing::warn!("the collector rejects traces; they are dropped: {why}");
+            tracing::warn!("the collector did not accept the traces; they are dropped: {why}");
         }
     }
 }

@@ -71,21 +71,21 @@ fn checkpoint_and_restore_name_versions() {
 fn transition_says_where_it_led_and_what_was_decided() {
     let project = begun();
     let complete = ["transition", "logo", "complete", "--result", "{}"];
-    insta::assert_snapshot!(said(&project, &[&complete[..], &["--dry-run"]].concat()), @r"
+    insta::assert_snapshot!(said(&project, &[&complete[..], &["--dry-run"]].concat()), @"
     exit 0
     dry run: specify → plan
     logo  pmpo, cycle 1, version 1
     phase  specify, running
-    next   Turn the goals into a specification with constraints that can be checked. End with transition, event complete, result {summary, goals, constraints}.
+    next   Turn the goals into a specification with constraints that can be checked. End with refiner transition NAME complete --result {summary, goals, constraints}.
            complete → plan
            stop → stopped (a person decides)
     ");
-    insta::assert_snapshot!(said(&project, &complete), @r"
+    insta::assert_snapshot!(said(&project, &complete), @"
     exit 0
     specify → plan
     logo  pmpo, cycle 1, version 2
     phase  plan, iteration 1 of 5, running
-    next   Choose the steps that move the violated constraints, worst first. End with transition, event complete, result {steps}.
+    next   Choose the steps that move the violated constraints, worst first. End with refiner transition NAME complete --result {steps}.
            complete → execute
            stop → stopped (a person decides)
     ");
@@ -100,7 +100,7 @@ fn transition_says_where_it_led_and_what_was_decided() {
     continue: not converged: size(blocking_violated) == 0 (saw {"blocking_violated":["links"]})
     logo  pmpo, cycle 1, version 6
     phase  plan, iteration 2 of 5, running
-    next   Choose the steps that move the violated constraints, worst first. End with transition, event complete, result {steps}.
+    next   Choose the steps that move the violated constraints, worst first. End with refiner transition NAME complete --result {steps}.
            complete → execute
            stop → stopped (a person decides)
     "#);
@@ -121,12 +121,12 @@ fn finalize_says_where_the_cycle_is_archived() {
     cycle 1 is closed (converged) and archived in .refiner/history/logo/1
     ");
     assert!(project.file("history/logo/1/state.json").exists());
-    insta::assert_snapshot!(said(&project, &["init", "logo"]), @r"
+    insta::assert_snapshot!(said(&project, &["init", "logo"]), @"
     exit 0
     new cycle in filesystem (<project>/.refiner)
     logo  pmpo, cycle 2, version 8
     phase  specify, running
-    next   Turn the goals into a specification with constraints that can be checked. End with transition, event complete, result {summary, goals, constraints}.
+    next   Turn the goals into a specification with constraints that can be checked. End with refiner transition NAME complete --result {summary, goals, constraints}.
            complete → plan
            stop → stopped (a person decides)
     ");

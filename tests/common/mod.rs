@@ -24,7 +24,9 @@ pub(crate) use self::listening::Listening;
 #[cfg(target_os = "linux")]
 pub(crate) use self::memory::{memory_kib, peak_kib};
 pub(crate) use self::older::older_program;
-pub(crate) use self::program::{Finished, command, finish, program, refiner, refiner_with_input};
+pub(crate) use self::program::{
+    Finished, command, copy_program, finish, program, refiner, refiner_with_input,
+};
 pub(crate) use self::raw::{Raw, told};
 pub(crate) use self::strace::{Call, Trace, traced};
 pub(crate) use self::terminal::{HIDDEN, conversation, ends_of_a_terminal, on_terminal};

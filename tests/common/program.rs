@@ -49,6 +49,13 @@ pub(crate) fn program() -> Command {
     command
 }
 
+/// Copies the program. `cp` does so, because a process that another test starts while this one
+/// writes inherits the open file, and the copy does not run until that process ends.
+pub(crate) fn copy_program(to: &Path) {
+    let copied = finish(Command::new("cp").arg(env!("CARGO_BIN_EXE_refiner")).arg(to), "");
+    assert_eq!(copied.code, Some(0), "{copied:?}");
+}
+
 /// Returns the program as a command on a project's folder.
 pub(crate) fn command(project: &Path) -> Command {
     let mut command = program();

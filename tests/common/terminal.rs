@@ -11,7 +11,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use super::PATIENCE;
 
 /// What the screen shows when what is typed next is not to be seen.
-pub(crate) const HIDDEN: &str = "it is not shown";
+pub(crate) const HIDDEN: &str = "input is hidden";
 
 /// A terminal: the end at which somebody sits, the end at which a program runs, and its name.
 fn open() -> (File, File, String) {

@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::json;
 
 use super::{edit, saved};
-use crate::common::{Finished, Project, Server};
+use crate::common::{Finished, Project, Server, copy_program};
 
 /// The program as somebody who may not write to a project. Permissions do not stop root, so as root
 /// it is run as nobody, who has to be able to reach it.
@@ -23,7 +23,7 @@ impl Reader {
     fn new(project: &Project) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        fs::copy(env!("CARGO_BIN_EXE_refiner"), folder.path().join("refiner")).unwrap();
+        copy_program(&folder.path().join("refiner"));
         let reader = Self { folder };
         reader.allow(project.path(), 0o555);
         reader

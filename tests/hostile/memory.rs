@@ -18,7 +18,7 @@ fn templates() -> Vec<(String, &'static str)> {
     vec![
         (r#"{{ "a\nb"|indent(2000000000) }}"#.into(), "the filter indent"),
         (format!("{{% set a = state.data.s %}}{doubled}{{{{ a }}}}"), "the operator ~"),
-        ("{{ 'ab' * 100000000 }}".into(), "* takes numbers"),
+        ("{{ 'ab' * 100000000 }}".into(), "* multiplies numbers"),
         ("{% for x in state.data.l %}{% if state == state %}{% endif %}{% endfor %}".into(), "16 MiB"),
         (
             "{% for x in state.data.l %}{% if state.data.l | join(state.data.s) %}{% endif %}{% endfor %}"

@@ -185,7 +185,7 @@ fn a_server_that_runs_already_is_named_by_its_url_and_a_token_by_its_variable() 
     +   }
     + }
     claude-desktop
-    "Claude Desktop does not connect to URLs by its configuration file" "leave --http out: Claude Desktop then starts a server of its own"
+    "Claude Desktop cannot connect to a URL from its configuration file" "leave --http out; Claude Desktop then starts its own server"
     codex
     + [mcp_servers.refiner]
     + url = "http://127.0.0.1:8977/mcp"
@@ -237,7 +237,7 @@ fn a_server_that_runs_already_is_named_by_its_url_and_a_token_by_its_variable() 
     +   }
     + }
     zed
-    "Zed does not take a token from its environment" "leave --token-env out, and write the token into the entry by hand"
+    "Zed cannot read a token from its environment" "leave --token-env out and write the token into the entry by hand"
     windsurf
     + {
     +   "mcpServers": {

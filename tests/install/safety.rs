@@ -146,7 +146,7 @@ fn nothing_is_written_when_it_is_only_shown() {
     let home = Home::new();
     let shown = home.install(&["codex", "--print"]);
     insta::assert_snapshot!(home.steady(&shown.stdout), @r#"
-    not written: this would become of <home>/.codex/config.toml
+    not written: the change of <home>/.codex/config.toml
     + [mcp_servers.refiner]
     + command = "<refiner>"
     + args = ["serve"]
@@ -177,7 +177,7 @@ fn what_was_there_is_kept_beside_it_and_that_is_said() {
     +   }
     + }
     before  <home>/.cursor/<backup>
-    next    switch it on among Cursor's MCP servers
+    next    enable refiner in Cursor's list of MCP servers
     "#);
     assert_eq!(home.read(&format!(".cursor/{backup}")), "{}\n");
     for name in ["mcp.json", backup] {
@@ -223,7 +223,7 @@ fn what_makes_no_sense_is_a_matter_of_usage() {
     let home = Home::new();
     for (arguments, said) in [
         (&["emacs"][..], "claude-code"),
-        (&["claude-desktop"], "name one with --dir FOLDER"),
+        (&["claude-desktop"], "name the project with --dir FOLDER"),
         (&["vscode"], "write to the project's file with --project"),
         (&["codex", "--dir", "nowhere"], "the folder nowhere does not exist"),
         (&["codex", "--tools", "nothing"], "unknown tool or set"),

@@ -64,8 +64,8 @@ fn a_guarantee_whose_test_is_missing_or_that_names_none_is_found() {
     let table =
         |rows: &str| format!("\n## Guarantees\n\n| a | b | c |\n|---|---|---|\n{rows}\n## Next\n");
     let nine = row("`a`, `b`").repeat(5);
-    let architecture = File::new("ARCHITECTURE.md", &table(&format!("{nine}{}", row("PENDING"))));
-    let files = [architecture, File::new("src/a.rs", "fn a() {}\nfn b_more() {}\n")];
+    let guarantees = File::new("docs/guarantees.md", &table(&format!("{nine}{}", row("PENDING"))));
+    let files = [guarantees, File::new("src/a.rs", "fn a() {}\nfn b_more() {}\n")];
     assert_eq!(guarantees_without_a_test(&files).len(), 5, "b, once a row");
     assert_eq!(guarantees_that_name_no_test(&files).len(), 1);
     assert_eq!(guarantees_without_a_test(&[]).len(), 1, "a table that is not there");
@@ -83,13 +83,13 @@ fn a_path_or_a_link_that_leads_nowhere_is_found() {
 }
 
 #[test]
-fn a_tool_that_the_readme_leaves_out_is_found() {
+fn a_tool_that_the_page_of_tools_leaves_out_is_found() {
     let tool = |name: &str| {
         let text = format!("    const NAME: &'static str = \"{name}\";\n");
         File::new(&format!("src/mcp/tools/{name}.rs"), &text)
     };
-    let files = [tool("save"), tool("load"), File::new("README.md", "| `save` | saves |\n")];
-    assert_eq!(undocumented_tools(&files), ["README.md does not mention the tool load"]);
+    let files = [tool("save"), tool("load"), File::new("docs/tools.md", "| `save` | saves |\n")];
+    assert_eq!(undocumented_tools(&files), ["docs/tools.md does not mention the tool load"]);
 }
 
 #[test]

@@ -230,7 +230,7 @@ async fn a_collector_that_is_not_there_is_one_warning() {
     assert!(server.end().await.0.success());
     let mut log = String::new();
     soon("the log's end", errors.read_to_string(&mut log)).await.unwrap();
-    assert_eq!(log.matches("does not take traces").count(), 1, "{log}");
+    assert_eq!(log.matches("did not accept the traces").count(), 1, "{log}");
 }
 
 #[test]

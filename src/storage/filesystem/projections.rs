@@ -106,14 +106,13 @@ impl Projections {
             return work(self);
         }
         let path = layout::projections_lock(history.name);
-        let lock = match self.lock.lock(history.fs, &path, LOCK_TIMEOUT) {
+        let _lock = match self.lock.lock(history.fs, &path, LOCK_TIMEOUT) {
             Err(error) if fs::is_absent(&error) => {
                 history.fs.create_dir(layout::LOCKS)?;
                 self.lock.lock(history.fs, &path, LOCK_TIMEOUT)
             }
             taken => taken,
-        };
-        let _lock = lock?;
+        }?;
         work(self)
     }
 
