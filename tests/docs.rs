@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::common::{Project, command, framed, refiner};
+use crate::common::{Project, command, framed, on_terminal, refiner};
 
 /// Words that the README may have.
 const README_WORDS_MAX: usize = 700;
@@ -161,6 +161,13 @@ fn findings(project: &Project) -> Value {
     refiner(project.path(), ["doctor", "--json"]).json()["findings"].clone()
 }
 
+/// Runs `refiner trust` for a person who trusts everything.
+fn trust_all(project: &Project) -> (Option<i32>, String) {
+    let mut trust = command(project.path());
+    trust.arg("trust");
+    on_terminal(trust, "yes\n")
+}
+
 /// Gives a piece of JSON to the program as what the documents say that it is. Returns how the
 /// program took it, or `None` when nothing here knows it.
 fn tried(value: &Value) -> Option<Result<(), String>> {
@@ -178,10 +185,12 @@ fn tried(value: &Value) -> Option<Result<(), String>> {
     if has("states") {
         let id = value["id"].as_str().unwrap();
         put(&project, &format!(".refiner/workflows/{id}/workflow.json"), value);
-        return Some(healthy(&project));
+        let (_, screen) = trust_all(&project);
+        let opened = refiner(project.path(), ["init", "other", "--workflow", id]);
+        return Some(taken(opened).map_err(|error| error + &screen));
     }
     if has("triggers") {
-        put(&project, ".refiner/triggers.json", value);
+        put(&project, ".config/refiner/triggers.json", value);
         return Some(healthy(&project));
     }
     if has("validation") {
@@ -192,11 +201,16 @@ fn tried(value: &Value) -> Option<Result<(), String>> {
     if has("patch") && has("name") {
         let name = value["name"].as_str().unwrap();
         let patch = value["patch"].to_string();
-        return Some(taken(refiner(project.path(), ["save", name, &patch])));
+        return Some(taken(refiner(project.path(), ["save", name, "--patch", &patch])));
     }
     if has("approvals") || has("projects") {
         put(&project, ".config/refiner/config.json", value);
-        return Some(taken(refiner(project.path(), ["verify", "report"])));
+        let verified = refiner(project.path(), ["verify", "report"]);
+        return Some(if verified.stderr.contains("config.json cannot be used") {
+            Err(verified.stderr)
+        } else {
+            taken(verified)
+        });
     }
     if has("mcpServers") {
         let shipped: Value = serde_json::from_str(&read("mcp.json")).unwrap();
