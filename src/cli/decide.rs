@@ -35,7 +35,7 @@ impl Decide {
             event: Some(event),
             words: arguments.reason.as_deref(),
         };
-        let send = async |caller: &_| context.service.transition(arguments.clone(), caller).await;
+        let send = async |caller: &_| context.service.run(arguments.clone(), caller).await;
         let answer = with_person(context, &pending, send).await?;
         context.output.warn(&answer.briefing);
         context.output.answer(&answer, |page, answer| {

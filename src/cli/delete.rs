@@ -21,7 +21,7 @@ impl Delete {
             expected_version: removing.writing.expected_version,
             idempotency_key: removing.writing.idempotency_key.clone(),
         };
-        let delete = async |caller: &_| context.service.delete(arguments.clone(), caller).await;
+        let delete = async |caller: &_| context.service.run(arguments.clone(), caller).await;
         let answer = with_person(context, &removing.pending(&arguments.name), delete).await?;
         context.output.warnings(&answer.warnings);
         context.output.answer(&answer, |page, answer| match &answer.kept_in {

@@ -20,7 +20,7 @@ impl Diff {
         let diff = Some(vec![self.from, self.to]);
         let arguments =
             service::History { name: name(&self.name)?, after: None, limit: None, diff };
-        let answer = context.service.history(arguments).await?;
+        let answer = context.service.run(arguments, &context.caller).await?;
         answer.briefing.iter().for_each(|briefing| context.output.warn(briefing));
         if answer.diff.as_ref().is_some_and(Vec::is_empty) {
             context.output.say("The versions do not differ.");

@@ -25,7 +25,7 @@ impl Finalize {
             expected_version: self.writing.expected_version,
             idempotency_key: self.writing.idempotency_key,
         };
-        let answer = context.service.finalize(arguments, &context.caller).await?;
+        let answer = context.service.run(arguments, &context.caller).await?;
         context.output.warn(&answer.briefing);
         context.output.answer(&answer, |page, answer| {
             let status = answer.briefing.status;

@@ -24,7 +24,7 @@ impl History {
             limit: self.limit,
             diff: None,
         };
-        let answer = context.service.history(arguments).await?;
+        let answer = context.service.run(arguments, &context.caller).await?;
         answer.briefing.iter().for_each(|briefing| context.output.warn(briefing));
         context.output.answer(&answer, |page, answer| {
             let row = |entry: &service::HistoryEntry| {

@@ -70,7 +70,7 @@ impl Init {
             expected_version: self.writing.expected_version,
             idempotency_key: self.writing.idempotency_key,
         };
-        let answer = context.service.init(arguments, &context.caller).await?;
+        let answer = context.service.run(arguments, &context.caller).await?;
         context.output.warn(&answer.briefing);
         context.output.answer(&answer, |page, answer| {
             let outcome = json!(answer.outcome);

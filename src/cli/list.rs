@@ -24,7 +24,7 @@ impl List {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let Self { prefix, workflow, phase, limit, cursor } = self;
         let arguments = service::List { prefix, workflow, phase, limit, cursor };
-        let answer = context.service.list(arguments).await?;
+        let answer = context.service.run(arguments, &context.caller).await?;
         for warning in &answer.warnings {
             context.output.say(format_args!("warning: {warning}"));
         }

@@ -75,9 +75,10 @@ fn asked(
 
 impl List {
     async fn run(self, context: &Context) -> Result<(), Failure> {
-        let mut answer = context.service.read_output(asked(&self.name, None, 0)?).await?;
+        let mut answer = context.service.run(asked(&self.name, None, 0)?, &context.caller).await?;
         while let Some(offset) = answer.next_offset {
-            let more = context.service.read_output(asked(&self.name, None, offset)?).await?;
+            let more =
+                context.service.run(asked(&self.name, None, offset)?, &context.caller).await?;
             answer.next_offset = more.next_offset;
             answer.outputs.get_or_insert_default().extend(more.outputs.unwrap_or_default());
         }
@@ -97,13 +98,15 @@ impl Read {
     /// Prints the content byte for byte. With `--json`, prints the tool's answer with the first
     /// page.
     async fn run(self, context: &Context) -> Result<(), Failure> {
-        let first =
-            context.service.read_output(asked(&self.name, Some(self.path.clone()), 0)?).await?;
+        let first = context
+            .service
+            .run(asked(&self.name, Some(self.path.clone()), 0)?, &context.caller)
+            .await?;
         let mut content = bytes_of(&first)?;
         let mut next = first.next_offset;
         while let Some(offset) = next.filter(|_| !context.output.is_json()) {
             let page = asked(&self.name, Some(self.path.clone()), offset)?;
-            let page = context.service.read_output(page).await?;
+            let page = context.service.run(page, &context.caller).await?;
             content.extend(bytes_of(&page)?);
             next = page.next_offset;
         }
@@ -136,7 +139,7 @@ impl Write {
             expected_version: self.writing.expected_version,
             idempotency_key: self.writing.idempotency_key,
         };
-        let answer = context.service.write_output(arguments, &context.caller).await?;
+        let answer = context.service.run(arguments, &context.caller).await?;
         context.output.warn(&answer.briefing);
         if !answer.changed {
             context.output.say("The file already has this content.");

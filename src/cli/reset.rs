@@ -18,7 +18,7 @@ impl Reset {
             expected_version: removing.writing.expected_version,
             idempotency_key: removing.writing.idempotency_key.clone(),
         };
-        let reset = async |caller: &_| context.service.reset(arguments.clone(), caller).await;
+        let reset = async |caller: &_| context.service.run(arguments.clone(), caller).await;
         let answer = with_person(context, &removing.pending(&arguments.name), reset).await?;
         context.output.warn(&answer.briefing);
         context.output.answer(&answer, |page, answer| {

@@ -21,7 +21,7 @@ impl Restore {
             expected_version: self.writing.expected_version,
             idempotency_key: self.writing.idempotency_key,
         };
-        let answer = context.service.restore(arguments, &context.caller).await?;
+        let answer = context.service.run(arguments, &context.caller).await?;
         context.output.warn(&answer.briefing);
         context.output.answer(&answer, |page, answer| {
             writeln!(

@@ -30,7 +30,7 @@ impl Save {
             expected_version: self.writing.expected_version,
             idempotency_key: self.writing.idempotency_key,
         };
-        let save = async |caller: &_| context.service.save(arguments.clone(), caller).await;
+        let save = async |caller: &_| context.service.run(arguments.clone(), caller).await;
         let pending = PendingDecision {
             name: &arguments.name,
             event: None,

@@ -31,7 +31,7 @@ impl Show {
             detail: Some(if self.full { Detail::Full } else { Detail::Brief }),
             with_prompt: self.prompt.then_some(true),
         };
-        let answer = context.service.load(arguments).await?;
+        let answer = context.service.run(arguments, &context.caller).await?;
         context.output.warn(&answer.briefing);
         context.output.answer(&answer, |page, answer| {
             if let Some(prompt) = &answer.prompt {

@@ -45,7 +45,7 @@ impl Transition {
             expected_version: self.writing.expected_version,
             idempotency_key: self.writing.idempotency_key,
         };
-        let send = async |caller: &_| context.service.transition(arguments.clone(), caller).await;
+        let send = async |caller: &_| context.service.run(arguments.clone(), caller).await;
         let pending = PendingDecision {
             name: &arguments.name,
             event: Some(&arguments.event),

@@ -16,7 +16,7 @@ impl Verify {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let chosen = Some(self.constraints).filter(|chosen| !chosen.is_empty());
         let arguments = service::Verify { name: name(&self.name)?, constraints: chosen };
-        let verify = async |caller| context.service.verify(arguments, &caller).await;
+        let verify = async |caller| context.service.run(arguments, &caller).await;
         let answer = attended(context, verify).await?;
         context.output.warn(&answer.briefing);
         context.output.answer(&answer, |page, answer| {

@@ -8,9 +8,10 @@ use axum::http::request::Parts;
 use rmcp::RoleServer;
 use rmcp::service::RequestContext;
 
-use super::tools::{Effect, TOOLS};
+use super::tools::TOOLS;
 use crate::model::Refusal;
 use crate::model::token::{Grant, Scope};
+use crate::service::Effect;
 use crate::service::lacks_approve;
 
 /// The rights of a request's sender.

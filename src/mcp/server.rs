@@ -314,29 +314,26 @@ mod tests {
     use serde::{Deserialize, Serialize};
     use serde_json::json;
 
-    use super::super::tools::{Effect, Tool, registered, registry};
+    use super::super::tools::{registered, registry};
     use super::*;
-    use crate::service::SystemClock;
+    use crate::service::{Effect, Operation, SystemClock};
     use crate::storage::memory::Memory;
 
-    /// A tool with a bug.
-    struct Panics;
-
+    /// An operation with a bug.
     #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-    struct When {
+    struct Panics {
         later: bool,
     }
 
-    impl Tool for Panics {
+    impl Operation for Panics {
         const NAME: &'static str = "panics";
         const TITLE: &'static str = "Panic";
         const DESCRIPTION: &'static str = "Panics at once or later.";
         const EFFECT: Effect = Effect::Reads;
-        type Arguments = When;
-        type Answer = When;
+        type Answer = Self;
 
-        async fn call(_: &Service, when: When, _: &Caller) -> Result<When, Refusal> {
-            if when.later {
+        async fn run(self, _: &Service, _: &Caller) -> Result<Self, Refusal> {
+            if self.later {
                 tokio::task::yield_now().await;
             }
             panic!("a bug that a test planted");

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, Service, listing_refusal, no_such_artifact, refusal};
+use super::refusals::{listing_refusal, no_such_artifact, refusal};
+use super::{Caller, Service};
 use crate::hooks::Hooks;
 use crate::model::{Name, Refusal};
 use crate::storage::{self, Finding, FindingSeverity};

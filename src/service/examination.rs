@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Progress, Service, refusal};
+use super::refusals::refusal;
+use super::{Progress, Service};
 use crate::model::examination::Examination;
 use crate::model::gate::{self, FileNow, FilesNow};
 use crate::model::manifest::{Manifest, Recorded};

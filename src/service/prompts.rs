@@ -1,6 +1,7 @@
 //! Prompts rendered with an artifact's present state.
 
-use super::{Service, catalog, listing_refusal};
+use super::refusals::listing_refusal;
+use super::{Service, catalog};
 use crate::model::briefing::Briefing;
 use crate::model::journal::Snapshot;
 use crate::model::prompt::{self, Unrenderable};

@@ -1,6 +1,7 @@
 //! Common to a reset and a deletion: a person agrees after seeing what will be removed.
 
-use super::{Consent, Service, refusal};
+use super::refusals::refusal;
+use super::{Consent, Service};
 use crate::model::journal::Snapshot;
 use crate::model::removal::Removal;
 use crate::model::{Name, Refusal, Version};

@@ -5,14 +5,17 @@ mod random;
 mod removals;
 mod trust;
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::clock::tests::ManualClock;
 use super::*;
 use crate::model::document::ConvergenceStatus;
-use crate::model::limits;
+use crate::model::{Name, Refusal, limits};
 use crate::storage::filesystem::Filesystem;
 use crate::storage::memory::Memory;
+use crate::workspace::Workspace;
 
 fn service() -> Service {
     Service::new(Arc::new(Memory::default()), Arc::new(ManualClock::default()))
@@ -45,23 +48,23 @@ fn arguments<T: serde::de::DeserializeOwned>(mut fields: Value) -> T {
 }
 
 async fn init(service: &Service, fields: Value) -> Result<Initialized, Refusal> {
-    service.init(arguments(fields), &caller()).await
+    service.run(arguments::<Init>(fields), &caller()).await
 }
 
 async fn save(service: &Service, fields: Value) -> Result<Saved, Refusal> {
-    service.save(arguments(fields), &caller()).await
+    service.run(arguments::<Save>(fields), &caller()).await
 }
 
 async fn load(service: &Service, fields: Value) -> Result<Loaded, Refusal> {
-    service.load(arguments(fields)).await
+    service.run(arguments::<Load>(fields), &caller()).await
 }
 
 async fn send(service: &Service, fields: Value) -> Result<Transitioned, Refusal> {
-    service.transition(arguments(fields), &caller()).await
+    service.run(arguments::<Transition>(fields), &caller()).await
 }
 
 async fn finalize(service: &Service, fields: Value) -> Result<Finalized, Refusal> {
-    service.finalize(arguments(fields), &caller()).await
+    service.run(arguments::<Finalize>(fields), &caller()).await
 }
 
 async fn document(service: &Service) -> Value {
@@ -134,7 +137,12 @@ async fn opening_what_ended_but_was_not_finalized_finalizes_it_first() {
     iterate(&service, "satisfied").await;
     let next = init(&service, json!({})).await.unwrap();
     assert_eq!(next.outcome, Opened::NewCycle);
-    let history = service.history(arguments(json!({"limit": 100}))).await.unwrap().entries.unwrap();
+    let history = service
+        .run(arguments::<History>(json!({"limit": 100})), &caller())
+        .await
+        .unwrap()
+        .entries
+        .unwrap();
     let operations: Vec<_> =
         history.iter().rev().take(2).map(|entry| entry.operation.as_str()).collect();
     assert_eq!(operations, ["init_state", "finalize"]);
@@ -263,9 +271,9 @@ async fn the_same_key_writes_once_and_answers_the_same() {
     assert!(refusal.to_string().contains("another call"), "{refusal}");
 
     let checkpoint = |label: &str| {
-        let arguments = arguments(json!({"label": label, "idempotency_key": "c"}));
+        let arguments: Checkpoint = arguments(json!({"label": label, "idempotency_key": "c"}));
         let service = service.clone();
-        async move { service.checkpoint(arguments, &caller()).await }
+        async move { service.run(arguments, &caller()).await }
     };
     let (made, again) = (checkpoint("x").await.unwrap(), checkpoint("x").await.unwrap());
     assert_eq!(
@@ -290,7 +298,7 @@ async fn an_earlier_version_can_be_read_compared_and_restored() {
     init(&service, json!({"workflow": "document"})).await.unwrap();
     save(&service, json!({"patch": {"data": {"a": 1}, "goals": ["one"]}})).await.unwrap();
     let checkpoint =
-        service.checkpoint(arguments(json!({"label": "good"})), &caller()).await.unwrap();
+        service.run(arguments::<Checkpoint>(json!({"label": "good"})), &caller()).await.unwrap();
     assert_eq!((checkpoint.checkpoint_id.as_str(), checkpoint.version), ("cp-3", 3));
     save(&service, json!({"patch": {"data": {"a": 2}, "goals": ["two"], "inputs": {"i": 1}}}))
         .await
@@ -303,12 +311,17 @@ async fn an_earlier_version_can_be_read_compared_and_restored() {
         (3, json!({"/data/a": 1, "/nothing": null}))
     );
     assert_eq!(earlier.briefing.version, 4, "the briefing is of now");
-    let diff = service.history(arguments(json!({"diff": [3, 4]}))).await.unwrap().diff.unwrap();
+    let diff = service
+        .run(arguments::<History>(json!({"diff": [3, 4]})), &caller())
+        .await
+        .unwrap()
+        .diff
+        .unwrap();
     assert!(json!(diff).to_string().contains(r#""path":"/data/a","value":2"#), "{diff:?}");
 
     let restore = |to: &str| {
-        let (service, arguments) = (service.clone(), arguments(json!({ "to": to })));
-        async move { service.restore(arguments, &caller()).await }
+        let (service, arguments) = (service.clone(), arguments::<Restore>(json!({ "to": to })));
+        async move { service.run(arguments, &caller()).await }
     };
     let restored = restore("cp-3").await.unwrap();
     assert_eq!((restored.version, restored.restored_from), (5, 3));
@@ -330,7 +343,10 @@ async fn history_comes_in_pages_oldest_first() {
             .await
             .unwrap();
     }
-    let page = service.history(arguments(json!({"after": 1, "limit": 3}))).await.unwrap();
+    let page = service
+        .run(arguments::<History>(json!({"after": 1, "limit": 3})), &caller())
+        .await
+        .unwrap();
     let entries = page.entries.unwrap();
     assert_eq!(entries.iter().map(|entry| entry.version).collect::<Vec<_>>(), [2, 3, 4]);
     assert_eq!(
@@ -338,8 +354,11 @@ async fn history_comes_in_pages_oldest_first() {
         (Some("n0"), &vec!["/data/i".to_owned()], "test 1.0")
     );
     assert_eq!(page.next_after, Some(4));
-    assert_eq!(service.history(arguments(json!({"after": 4}))).await.unwrap().next_after, None);
-    assert!(service.history(arguments(json!({"diff": [1]}))).await.is_err());
+    assert_eq!(
+        service.run(arguments::<History>(json!({"after": 4})), &caller()).await.unwrap().next_after,
+        None
+    );
+    assert!(service.run(arguments::<History>(json!({"diff": [1]})), &caller()).await.is_err());
 }
 
 #[tokio::test]
@@ -349,11 +368,14 @@ async fn artifacts_are_listed_by_name_with_filters_and_pages() {
         let workflow = if artifact == "a-2" { "pmpo" } else { "document" };
         let init: Init =
             serde_json::from_value(json!({"name": artifact, "workflow": workflow})).unwrap();
-        service.init(init, &caller()).await.unwrap();
+        service.run(init, &caller()).await.unwrap();
     }
     let list = |fields: Value| {
         let service = service.clone();
-        async move { service.list(serde_json::from_value(fields).unwrap()).await.unwrap() }
+        async move {
+            let list: List = serde_json::from_value(fields).unwrap();
+            service.run(list, &caller()).await.unwrap()
+        }
     };
     let names =
         |listed: &Listed| listed.artifacts.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
@@ -369,7 +391,7 @@ async fn artifacts_are_listed_by_name_with_filters_and_pages() {
     assert_eq!((names(&rest), rest.next_cursor), (vec!["a-3".into(), "b-1".into()], None));
     assert_eq!(
         service
-            .list(List { cursor: Some("../x".into()), ..List::default() })
+            .run(List { cursor: Some("../x".into()), ..List::default() }, &caller())
             .await
             .unwrap_err()
             .code(),

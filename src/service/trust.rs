@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Service, catalog, listing_refusal};
+use super::refusals::listing_refusal;
+use super::{Service, catalog};
 use crate::checks::{self, CommandPolicy};
 use crate::disk::WORKSPACE;
 use crate::model::journal::Snapshot;

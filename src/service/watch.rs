@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Service, listing_refusal};
+use super::Service;
+use super::refusals::listing_refusal;
 use crate::model::{Digest, Name, Refusal, Version};
 use crate::storage::{Change, Provider, Watch};
 use parking_lot::Mutex;
@@ -126,7 +127,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::service::{Caller, Init, Save, SystemClock};
+    use crate::service::{Caller, Init, Save, SystemClock, Transition};
     use crate::storage::memory::Memory;
 
     fn service() -> Service {
@@ -139,13 +140,13 @@ mod tests {
 
     async fn open(service: &Service, name: &str) {
         let init: Init = serde_json::from_value(json!({ "name": name })).unwrap();
-        service.init(init, &Caller::new("test")).await.unwrap();
+        service.run(init, &Caller::new("test")).await.unwrap();
     }
 
     async fn save(service: &Service, value: u32) {
         let patch = json!({ "name": "a", "patch": { "data": { "value": value } } });
         let save: Save = serde_json::from_value(patch).unwrap();
-        service.save(save, &Caller::new("test")).await.unwrap();
+        service.run(save, &Caller::new("test")).await.unwrap();
     }
 
     fn version(version: Version) -> News {
@@ -181,8 +182,8 @@ mod tests {
         open(&service, "a").await;
         assert_eq!(watching.next().await, News::Names);
         let complete = json!({ "name": "a", "event": "complete", "result": {} });
-        let complete = serde_json::from_value(complete).unwrap();
-        service.transition(complete, &Caller::new("test")).await.unwrap();
+        let complete: Transition = serde_json::from_value(complete).unwrap();
+        service.run(complete, &Caller::new("test")).await.unwrap();
         assert_eq!(watching.next().await, News::Phases);
         open(&service, "b").await;
         assert_eq!(watching.next().await, News::Names);

@@ -1,4 +1,5 @@
-//! What all operations that write have in common.
+//! Everything around the decision of an operation that writes: repeated calls, expected versions,
+//! trust, the events that hooks wait for, and the trace.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Caller, Failure, Service, no_such_artifact, refusal, trace};
+use super::refusals::{no_such_artifact, refusal};
+use super::{Caller, Clock, Operation, Service, trace};
 use crate::model::entry::Entry;
 use crate::model::idempotency::IdempotencyKey;
 use crate::model::journal::{Snapshot, Transaction};
@@ -16,15 +18,31 @@ use crate::model::{Digest, Document, Draft, Name, Refusal, Time, Version, limits
 #[derive(Clone, Debug)]
 pub(super) struct Writing {
     operation: &'static str,
+    name: Name,
     actor: String,
     expected_version: Option<Version>,
     idempotency: Option<IdempotencyKey>,
+    /// Whether the call continues the present cycle, whose workflow the user must then trust.
+    continues: bool,
+    /// Warnings of an earlier look at the artifact. The provider gives some of them only once.
+    warnings: Vec<String>,
 }
 
 impl Writing {
-    /// Makes one of a call's arguments. The idempotency key stands for all of them but itself.
+    /// Describes a call of an operation.
+    pub(super) fn of<O: Operation + Serialize>(
+        arguments: &O,
+        name: &Name,
+        expected_version: Option<Version>,
+        caller: &Caller,
+    ) -> Result<Self, Refusal> {
+        Self::new(O::NAME, name, arguments, expected_version, caller)
+    }
+
+    /// Describes a call by its arguments. An idempotency key stands for all of them but itself.
     pub(super) fn new(
         operation: &'static str,
+        name: &Name,
         arguments: &impl Serialize,
         expected_version: Option<Version>,
         caller: &Caller,
@@ -35,16 +53,34 @@ impl Writing {
             Some(Value::String(key)) => Some(IdempotencyKey::new(key, Digest::of_json(&call))?),
             _ => None,
         };
-        Ok(Self { operation, actor: caller.actor.clone(), expected_version, idempotency })
+        Ok(Self {
+            operation,
+            name: name.clone(),
+            actor: caller.actor.clone(),
+            expected_version,
+            idempotency,
+            continues: true,
+            warnings: Vec::new(),
+        })
+    }
+
+    /// Marks a call that opens an artifact or removes it. It needs no trust in the workflow of the
+    /// present cycle.
+    #[must_use]
+    pub(super) fn anew(self) -> Self {
+        Self { continues: false, ..self }
+    }
+
+    /// Adds the warnings of an earlier look at the artifact to the answer.
+    #[must_use]
+    pub(super) fn warned(self, warnings: Vec<String>) -> Self {
+        Self { warnings, ..self }
     }
 
     /// Returns the version that this very call made before, or `None` if it is a new one. Refuses a
-    /// key that stood for another call, and a version that is not the newest any more. The key comes
-    /// first, so that a repeated call is not refused for what it did itself.
-    pub(super) fn repeated(
-        &self,
-        transaction: &Transaction<'_>,
-    ) -> Result<Option<Version>, Refusal> {
+    /// key that stood for another call, and an expected version that is not the newest.
+    fn repeated(&self, transaction: &Transaction<'_>) -> Result<Option<Version>, Refusal> {
+        // The key comes first, so that a repeated call is not refused for its own effect.
         if let Some(key) = &self.idempotency
             && let Some(version) = transaction.find_key(key)?
         {
@@ -77,59 +113,98 @@ impl Writing {
     }
 }
 
-impl Service {
-    /// Lets an operation decide on top of the newest state of an artifact and stores what it drafts.
-    /// Refuses to continue a cycle whose workflow the user does not trust.
-    pub(super) async fn store<T: Send + 'static>(
-        &self,
-        name: &Name,
-        mut operation: impl FnMut(&mut Transaction<'_>) -> Result<T, Refusal> + Send + 'static,
-    ) -> Result<(T, Vec<String>), Refusal> {
-        let catalog = Arc::clone(&self.catalog);
-        let operation = move |transaction: &mut Transaction<'_>| {
-            transaction.newest().map_or(Ok(()), |newest| catalog.check_usable(&newest.document))?;
-            operation(transaction)
-        };
-        self.store_anew(name, operation).await
+/// One run of an operation's decision, on the newest state. The queue may run it more than once.
+pub(super) struct Attempt<'t, 'a> {
+    pub(super) writing: &'t Writing,
+    pub(super) transaction: &'t mut Transaction<'a>,
+    clock: &'t dyn Clock,
+}
+
+impl Attempt<'_, '_> {
+    /// Returns the newest state, or refuses if the artifact does not exist.
+    pub(super) fn newest(&self) -> Result<&Arc<Snapshot>, Refusal> {
+        self.transaction.newest().ok_or_else(|| no_such_artifact(&self.writing.name))
     }
 
-    /// Does the same for an operation that does not go on with the present cycle: it opens an
-    /// artifact or takes it away.
-    pub(super) async fn store_anew<T: Send + 'static>(
-        &self,
-        name: &Name,
-        mut operation: impl FnMut(&mut Transaction<'_>) -> Result<T, Refusal> + Send + 'static,
-    ) -> Result<(T, Vec<String>), Refusal> {
-        let (eventful, after) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let (noted, left) = (Arc::clone(&eventful), Arc::clone(&after));
-        let operation = move |transaction: &mut Transaction<'_>| {
-            let mark = transaction.mark();
-            let answer = operation(transaction);
-            noted.store(transaction.first_eventful(&mark).unwrap_or(0), Ordering::Relaxed);
-            left.store(transaction.next_version() - 1, Ordering::Relaxed);
-            answer
-        };
-        let stored = self.queues.store(name, operation).await;
-        if let (Some(hooks), version @ 1..) = (&self.hooks, eventful.load(Ordering::Relaxed)) {
-            hooks.happened(name, version);
+    /// Returns the newest state, or refuses if its cycle is closed.
+    pub(super) fn open_state(&self) -> Result<&Arc<Snapshot>, Refusal> {
+        let newest = self.newest()?;
+        match newest.document.finalized_at {
+            Some(at) => Err(Refusal::Finalized { name: self.writing.name.to_string(), at }),
+            None => Ok(newest),
         }
-        let (answer, turned) = stored.map_err(|failure: Failure| failure.into_refusal(name))?;
-        trace::stored(name, after.load(Ordering::Relaxed), &turned);
-        Ok((answer, turned.warnings))
     }
 
-    /// Does the same after a look at the artifact. What that said is answered too: some things are
-    /// said only once.
-    pub(super) async fn store_after<T: Send + 'static>(
+    /// Returns the present time.
+    pub(super) fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// Returns a new id.
+    pub(super) fn new_id(&self) -> String {
+        self.clock.new_id()
+    }
+}
+
+/// A stored call.
+#[derive(Debug)]
+pub(super) struct Written<T> {
+    /// The decision; `None` for a repeated call, which decides nothing.
+    pub(super) made: Option<T>,
+    /// The version that the call made; the newest one if it changed nothing.
+    pub(super) version: Version,
+    /// The newest state; `None` after a deletion.
+    snapshot: Option<Arc<Snapshot>>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl<T> Written<T> {
+    /// Returns the newest state of an artifact that exists after the call.
+    pub(super) fn snapshot(&self, name: &Name) -> Result<Arc<Snapshot>, Refusal> {
+        self.snapshot.clone().ok_or_else(|| no_such_artifact(name))
+    }
+}
+
+impl Service {
+    /// Lets an operation decide on the newest state of an artifact, and stores its drafts. Answers
+    /// once everything that the operation saw is durable. A repeated call decides nothing.
+    pub(super) async fn write<T: Send + 'static>(
         &self,
-        name: &Name,
-        mut said: Vec<String>,
-        operation: impl FnMut(&mut Transaction<'_>) -> Result<T, Refusal> + Send + 'static,
-    ) -> Result<(T, Vec<String>), Refusal> {
-        let (answer, warnings) = self.store(name, operation).await?;
-        said.retain(|one| !warnings.contains(one));
-        said.extend(warnings);
-        Ok((answer, said))
+        writing: Writing,
+        mut decide: impl FnMut(&mut Attempt<'_, '_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<Written<T>, Refusal> {
+        let (name, mut warnings) = (writing.name.clone(), writing.warnings.clone());
+        let (catalog, clock) = (Arc::clone(&self.catalog), Arc::clone(&self.clock));
+        let eventful = Arc::new(AtomicU64::new(0));
+        let noted = Arc::clone(&eventful);
+        let operation = move |transaction: &mut Transaction<'_>| {
+            if let Some(newest) = transaction.newest().filter(|_| writing.continues) {
+                catalog.check_usable(&newest.document)?;
+            }
+            let repeated = writing.repeated(transaction)?;
+            let made = if repeated.is_none() {
+                let mark = transaction.mark();
+                let made = decide(&mut Attempt { writing: &writing, transaction, clock: &*clock });
+                noted.store(transaction.first_eventful(&mark).unwrap_or(0), Ordering::Relaxed);
+                Some(made?)
+            } else {
+                None
+            };
+            let (current, snapshot) =
+                (transaction.next_version() - 1, transaction.newest().cloned());
+            Ok((current, repeated.unwrap_or(current), made, snapshot))
+        };
+        let stored = self.queues.store(&name, operation).await;
+        // Also after a failure: the entry may be on the disk, and its events with it.
+        if let (Some(hooks), version @ 1..) = (&self.hooks, eventful.load(Ordering::Relaxed)) {
+            hooks.happened(&name, version);
+        }
+        let ((current, version, made, snapshot), committed) =
+            stored.map_err(|failure| failure.into_refusal(&name))?;
+        trace::stored(&name, current, &committed);
+        warnings.retain(|one| !committed.warnings.contains(one));
+        warnings.extend(committed.warnings);
+        Ok(Written { made, version, snapshot, warnings })
     }
 
     /// Returns the entry that made a version, to answer a repeated call as the first time.
@@ -144,19 +219,7 @@ impl Service {
     }
 }
 
-/// Returns the state that an operation changes: that of an artifact whose cycle is open.
-pub(super) fn open_state<'a>(
-    name: &Name,
-    transaction: &'a Transaction<'_>,
-) -> Result<&'a Snapshot, Refusal> {
-    let newest = transaction.newest().ok_or_else(|| no_such_artifact(name))?;
-    match newest.document.finalized_at {
-        Some(at) => Err(Refusal::Finalized { name: name.to_string(), at }),
-        None => Ok(newest),
-    }
-}
-
-/// Refuses a text of a caller's that is too long to be kept.
+/// Refuses a text of a caller that is too long to store.
 pub(super) fn check_text(argument: &str, text: Option<&String>) -> Result<(), Refusal> {
     let characters = text.map_or(0, |text| text.chars().count());
     if characters > limits::TEXT_CHARACTERS_MAX {

@@ -22,10 +22,11 @@ use tokio::sync::watch;
 use self::form::Agreed;
 use super::access::{Access, needed_for};
 use super::elicitation::{self, Asked, Binding, Elicitation, Retry, Unasked};
-use super::tools::{Effect, Registered};
+use super::tools::Registered;
 use crate::model::gate::{ApprovalBinding, Asking, Question};
 use crate::model::token::Scope;
 use crate::model::{Name, Refusal};
+use crate::service::Effect;
 use crate::service::{Caller, Consent, Service, unproven};
 
 /// The question's key in an `input_required` result.

@@ -17,7 +17,7 @@ fn arguments<T: serde::de::DeserializeOwned>(fields: serde_json::Value) -> T {
 
 async fn open(service: &Service, name: &str) {
     let init: Init = arguments(json!({ "name": name }));
-    service.init(init, &Caller::new("test")).await.unwrap();
+    service.run(init, &Caller::new("test")).await.unwrap();
 }
 
 /// Returns all resources, page by page.
@@ -80,7 +80,7 @@ async fn parts_of_an_artifact_say_what_it_is_now() {
     let service = service();
     open(&service, "a").await;
     let patch = json!({ "name": "a", "patch": { "data": { "x": "größe" } } });
-    service.save(arguments::<Save>(patch), &Caller::new("test")).await.unwrap();
+    service.run(arguments::<Save>(patch), &Caller::new("test")).await.unwrap();
     let state: serde_json::Value =
         serde_json::from_str(&text(&service, "refiner://artifacts/a/state").await).unwrap();
     assert_eq!((&state["version"], &state["data"]["x"]), (&json!(2), &json!("größe")));
@@ -104,7 +104,7 @@ async fn an_output_is_text_or_base64_and_one_that_is_too_large_is_refused_with_a
         ("large.txt", BASE64.encode(vec![b'x'; (4 << 20) + 1])),
     ] {
         let output = json!({ "name": "a", "path": path, "content_base64": content });
-        service.write_output(arguments::<WriteOutput>(output), &Caller::new("test")).await.unwrap();
+        service.run(arguments::<WriteOutput>(output), &Caller::new("test")).await.unwrap();
     }
     let contents = async |path: &str| {
         let uri = format!("refiner://artifacts/a/outputs/{path}");
@@ -163,7 +163,7 @@ async fn every_variable_of_every_template_completes() {
         open(&service, name).await;
     }
     let output = json!({ "name": "one", "path": "previews/a b.txt", "content": "x" });
-    service.write_output(arguments::<WriteOutput>(output), &Caller::new("test")).await.unwrap();
+    service.run(arguments::<WriteOutput>(output), &Caller::new("test")).await.unwrap();
     for template in templates(None).unwrap().resource_templates {
         let uri = template.uri_template;
         for variable in uri.split('{').skip(1).map(|rest| rest.split_once('}').unwrap().0) {

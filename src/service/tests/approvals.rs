@@ -18,7 +18,7 @@ impl Strict {
         let folder = tempfile::tempdir().unwrap();
         let tokens = tokens(&folder, "here");
         let service = service().with_approvals(Approvals::Token(tokens.clone()));
-        service.init(arguments(json!({})), &caller()).await.unwrap();
+        service.run(arguments::<Init>(json!({})), &caller()).await.unwrap();
         Self { folder, service, tokens }
     }
 
@@ -33,8 +33,8 @@ impl Strict {
             consent = consent.proven_by(grant);
         }
         let person = caller().confirmed_for(consent);
-        let stop = arguments(json!({ "event": "stop" }));
-        self.service.transition(stop, &person).await.map(drop)
+        let stop: Transition = arguments(json!({ "event": "stop" }));
+        self.service.run(stop, &person).await.map(drop)
     }
 }
 
@@ -60,8 +60,8 @@ async fn a_persons_word_alone_decides_nothing_where_a_token_is_wanted() {
     }
     strict.stop(Some(strict.grant(Scope::Approve))).await.unwrap();
     let plain = service();
-    plain.init(arguments(json!({})), &caller()).await.unwrap();
-    plain.transition(arguments(json!({ "event": "stop" })), &person()).await.unwrap();
+    plain.run(arguments::<Init>(json!({})), &caller()).await.unwrap();
+    plain.run(arguments::<Transition>(json!({ "event": "stop" })), &person()).await.unwrap();
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn a_token_proves_nothing_once_it_is_over_or_revoked_or_in_another_workspa
         assert_eq!(refusal.code(), "forbidden", "{said}");
         assert!(refusal.to_string().contains(said), "{refusal}");
     }
-    let history = strict.service.history(arguments(json!({}))).await.unwrap();
+    let history = strict.service.run(arguments::<History>(json!({})), &caller()).await.unwrap();
     assert_eq!(json!(history)["entries"].as_array().unwrap().len(), 1, "nothing was written");
 }
 
@@ -88,9 +88,10 @@ async fn the_journal_names_the_token_that_decided_before_what_the_client_says_of
     let id = grant.id().to_owned();
     let consent = Consent::new(ApprovalBinding::Anything, None).proven_by(grant.clone());
     let person = Caller::new("token boss (1): x").bearing(&grant).confirmed_for(consent);
-    let stop = arguments(json!({ "event": "stop" }));
-    strict.service.transition(stop, &person).await.unwrap();
-    let history = json!(strict.service.history(arguments(json!({}))).await.unwrap());
+    let stop: Transition = arguments(json!({ "event": "stop" }));
+    strict.service.run(stop, &person).await.unwrap();
+    let history =
+        json!(strict.service.run(arguments::<History>(json!({})), &caller()).await.unwrap());
     let expected = format!("token report ({id}): token boss (1): x");
     assert_eq!(history["entries"][1]["actor"], expected);
 }
@@ -104,8 +105,8 @@ async fn approved() -> Service {
     }
     write(&service, "logo.svg", "a bird").await;
     complete(&service, "reflect").await;
-    let approve = arguments(json!({ "event": "approve" }));
-    let approved = service.transition(approve, &person()).await.unwrap();
+    let approve: Transition = arguments(json!({ "event": "approve" }));
+    let approved = service.run(approve, &person()).await.unwrap();
     assert_eq!(approved.to, "persist");
     service
 }
@@ -116,8 +117,8 @@ async fn complete(service: &Service, phase: &str) -> Transitioned {
 }
 
 async fn write(service: &Service, path: &str, content: &str) {
-    let output = arguments(json!({ "path": path, "content": content }));
-    service.write_output(output, &caller()).await.unwrap();
+    let output: WriteOutput = arguments(json!({ "path": path, "content": content }));
+    service.run(output, &caller()).await.unwrap();
 }
 
 #[tokio::test]

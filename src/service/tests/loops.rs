@@ -10,7 +10,7 @@ async fn after_the_specification_constraints_only_tighten_without_a_person() {
     assert_eq!(save(&service, loosen.clone()).await.unwrap_err().code(), "approval_required");
     let tighten = json!({"patch": {"constraints": [constraint("links", "blocking"), constraint("new", "low")]}});
     assert!(save(&service, tighten).await.unwrap().changed);
-    assert!(service.save(arguments(loosen), &person()).await.unwrap().changed);
+    assert!(service.run(arguments::<Save>(loosen), &person()).await.unwrap().changed);
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_transition_from_a_phase_that_is_not_the_present_one_is_refused() {
         "invalid_argument"
     );
     let stopped = service
-        .transition(arguments(json!({"event": "stop", "reason": "enough"})), &person())
+        .run(arguments::<Transition>(json!({"event": "stop", "reason": "enough"})), &person())
         .await
         .unwrap();
     assert_eq!(stopped.briefing.status, ConvergenceStatus::UserTerminated);
@@ -123,7 +123,7 @@ async fn restoring_does_not_rewind_the_loop() {
     begin_loop(&service).await;
     iterate(&service, "violated").await;
     let before = document(&service).await;
-    service.restore(arguments(json!({"to": "1"})), &caller()).await.unwrap();
+    service.run(arguments::<Restore>(json!({"to": "1"})), &caller()).await.unwrap();
     let after = document(&service).await;
     for field in [
         "phase",
@@ -142,7 +142,7 @@ async fn restoring_does_not_rewind_the_loop() {
 async fn a_storage_that_forgets_refuses_checkpoints_and_skips_those_of_a_workflow() {
     let service = service();
     begin_loop(&service).await;
-    let refusal = service.checkpoint(arguments(json!({})), &caller()).await.unwrap_err();
+    let refusal = service.run(arguments::<Checkpoint>(json!({})), &caller()).await.unwrap_err();
     assert_eq!(refusal.code(), "unsupported");
     let sent = send(&service, json!({"event": "complete", "result": {}})).await.unwrap();
     assert!(

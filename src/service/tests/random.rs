@@ -87,17 +87,19 @@ async fn make(service: &Service, attempt: &Attempt) -> Result<(), Refusal> {
         Attempt::Reject => send(service, json!({"event": "reject"})).await.map(drop),
         Attempt::Stop { human } => {
             let who = if *human { person() } else { caller() };
-            service.transition(arguments(json!({"event": "stop"})), &who).await.map(drop)
+            service.run(arguments::<Transition>(json!({"event": "stop"})), &who).await.map(drop)
         }
-        Attempt::Checkpoint => service.checkpoint(arguments(json!({})), &caller()).await.map(drop),
+        Attempt::Checkpoint => {
+            service.run(arguments::<Checkpoint>(json!({})), &caller()).await.map(drop)
+        }
         Attempt::Restore(version) => {
             let to = json!({"to": version.to_string()});
-            service.restore(arguments(to), &caller()).await.map(drop)
+            service.run(arguments::<Restore>(to), &caller()).await.map(drop)
         }
-        Attempt::Verify => service.verify(arguments(json!({})), &caller()).await.map(drop),
+        Attempt::Verify => service.run(arguments::<Verify>(json!({})), &caller()).await.map(drop),
         Attempt::Write(path, content) => {
             let fields = json!({"path": path, "content": "x".repeat(usize::from(*content))});
-            service.write_output(arguments(fields), &caller()).await.map(drop)
+            service.run(arguments::<WriteOutput>(fields), &caller()).await.map(drop)
         }
         Attempt::Finalize => finalize(service, json!({})).await.map(drop),
     }

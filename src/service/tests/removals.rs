@@ -4,13 +4,13 @@ use super::*;
 use crate::model::gate::ApprovalBinding;
 
 async fn reset(service: &Service, caller: &Caller) -> Result<WasReset, Refusal> {
-    service.reset(arguments(json!({"confirm": "report"})), caller).await
+    service.run(arguments::<Reset>(json!({"confirm": "report"})), caller).await
 }
 
 async fn delete(service: &Service, fields: Value) -> Result<Deleted, Refusal> {
     let mut fields = fields;
     fields["confirm"] = json!("report");
-    service.delete(arguments(fields), &person()).await
+    service.run(arguments::<Delete>(fields), &person()).await
 }
 
 /// An artifact whose loop has gone round once, with a file and a constraint that is violated.
@@ -24,7 +24,7 @@ async fn with_work(service: &Service) {
     send(service, json!({"event": "complete", "phase": "specify", "result": {}})).await.unwrap();
     save(service, json!({"patch": {"data": {"notes": "mine"}}})).await.unwrap();
     let output: WriteOutput = arguments(json!({"path": "report.md", "content": "# Report"}));
-    service.write_output(output, &caller()).await.unwrap();
+    service.run(output, &caller()).await.unwrap();
     iterate(service, "violated").await;
 }
 
@@ -84,14 +84,14 @@ async fn without_a_persons_agreement_nothing_is_taken_away() {
     assert_eq!(refused.code(), "approval_required");
     assert!(refused.hint().contains("refiner reset report"), "{}", refused.hint());
     let call: Delete = arguments(json!({"confirm": "report", "purge": true}));
-    let refused = service.delete(call, &caller()).await.unwrap_err();
+    let refused = service.run(call, &caller()).await.unwrap_err();
     assert!(refused.hint().contains("refiner delete report --purge"), "{}", refused.hint());
     let seen = ApprovalBinding::Version { cycle: "another".into(), version };
     let stale = caller().confirmed_for(Consent::new(seen, None));
     assert_eq!(reset(&service, &stale).await.unwrap_err().code(), "conflict");
     for confirm in ["", "repor", "Report"] {
         let call: Delete = arguments(json!({"confirm": confirm}));
-        let refused = service.delete(call, &person()).await.unwrap_err();
+        let refused = service.run(call, &person()).await.unwrap_err();
         assert_eq!(refused.code(), "invalid_argument");
     }
     assert_eq!(load(&service, json!({})).await.unwrap().version, version);
@@ -136,8 +136,9 @@ async fn a_deleted_artifact_is_found_by_its_history_only_and_its_name_goes_on_co
     ] {
         assert_eq!(refused.unwrap_err().code(), "not_found");
     }
-    assert!(service.list(List::default()).await.unwrap().artifacts.is_empty());
-    let history = service.history(arguments(json!({"after": version}))).await.unwrap();
+    assert!(service.run(List::default(), &caller()).await.unwrap().artifacts.is_empty());
+    let history =
+        service.run(arguments::<History>(json!({"after": version})), &caller()).await.unwrap();
     assert_eq!(history.entries.unwrap()[0].operation, "delete_artifact");
     assert!(history.briefing.is_none() && history.next_after.is_none());
 
@@ -145,7 +146,8 @@ async fn a_deleted_artifact_is_found_by_its_history_only_and_its_name_goes_on_co
     assert_eq!((opened.outcome, opened.version), (Opened::Created, version + 2));
     let after = document(&service).await;
     assert_eq!((&after["cycle"], &after["goals"]), (&json!(1), &json!([])));
-    let restored = service.restore(arguments(json!({"to": version.to_string()})), &caller()).await;
+    let restored =
+        service.run(arguments::<Restore>(json!({"to": version.to_string()})), &caller()).await;
     assert!(restored.unwrap().briefing.warnings.is_empty());
     let after = document(&service).await;
     assert_eq!((&after["goals"], &after["data"]), (&json!(["short"]), &json!({"notes": "mine"})));
@@ -158,12 +160,13 @@ async fn what_was_purged_cannot_be_restored() {
     let version = load(&service, json!({})).await.unwrap().version;
     let answer = delete(&service, json!({"purge": true})).await.unwrap();
     assert_eq!((answer.version, answer.kept_in), (version + 1, None));
-    let history = service.history(arguments(json!({}))).await.unwrap();
+    let history = service.run(arguments::<History>(json!({})), &caller()).await.unwrap();
     assert!(history.entries.unwrap().is_empty() && history.deleted_at.is_some());
     assert!(load(&service, json!({})).await.unwrap_err().hint().contains("purged"));
     assert!(!folder.path().join(".refiner/trash").exists());
     assert_eq!(init(&service, json!({})).await.unwrap().version, version + 2);
-    let restored = service.restore(arguments(json!({"to": version.to_string()})), &caller()).await;
+    let restored =
+        service.run(arguments::<Restore>(json!({"to": version.to_string()})), &caller()).await;
     assert_eq!(restored.unwrap_err().code(), "not_found");
 }
 
@@ -172,8 +175,8 @@ async fn a_removal_that_comes_again_is_done_once_and_its_key_ends_with_the_life_
     let service = service();
     init(&service, json!({"idempotency_key": "open"})).await.unwrap();
     let key = json!({"confirm": "report", "idempotency_key": "reset"});
-    let first = service.reset(arguments(key.clone()), &person()).await.unwrap();
-    let again = service.reset(arguments(key), &caller()).await.unwrap();
+    let first = service.run(arguments::<Reset>(key.clone()), &person()).await.unwrap();
+    let again = service.run(arguments::<Reset>(key), &caller()).await.unwrap();
     assert_eq!((first.version, &first.kept_in), (again.version, &again.kept_in));
     let deleted = delete(&service, json!({"idempotency_key": "end"})).await.unwrap();
     assert_eq!(

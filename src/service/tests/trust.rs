@@ -116,7 +116,7 @@ async fn a_changed_workflow_waits_again_and_running_cycles_go_on() {
         place.put(file, text);
         let other: Init =
             serde_json::from_value(json!({"name": "other", "workflow": "review"})).unwrap();
-        let refusal = place.service().init(other, &caller()).await.unwrap_err();
+        let refusal = place.service().run(other, &caller()).await.unwrap_err();
         check_refusal(&refusal, file);
     }
     // Another process knows the workflow only from the cycle that runs it.
@@ -159,15 +159,19 @@ async fn a_journals_own_workflow_is_not_used() {
     check_refusal(&send(&service, dry).await.unwrap_err(), "dry run");
     check_refusal(&finalize(&service, json!({})).await.unwrap_err(), "finalize");
     check_refusal(&init(&service, json!({})).await.unwrap_err(), "init");
-    let refused = service.checkpoint(arguments(json!({})), &caller()).await.unwrap_err();
+    let refused = service.run(arguments::<Checkpoint>(json!({})), &caller()).await.unwrap_err();
     check_refusal(&refused, "checkpoint");
-    let restore = service.restore(arguments(json!({"to": "1"})), &caller()).await.unwrap_err();
+    let restore =
+        service.run(arguments::<Restore>(json!({"to": "1"})), &caller()).await.unwrap_err();
     check_refusal(&restore, "restore");
-    check_refusal(&service.verify(arguments(json!({})), &caller()).await.unwrap_err(), "verify");
+    check_refusal(
+        &service.run(arguments::<Verify>(json!({})), &caller()).await.unwrap_err(),
+        "verify",
+    );
     let output = json!({"path": "a.txt", "content": "x"});
-    let refused = service.write_output(arguments(output), &caller()).await.unwrap_err();
+    let refused = service.run(arguments::<WriteOutput>(output), &caller()).await.unwrap_err();
     check_refusal(&refused, "write_output");
-    let reset = service.reset(arguments(json!({"confirm": "report"})), &person()).await;
+    let reset = service.run(arguments::<Reset>(json!({"confirm": "report"})), &person()).await;
     check_refusal(&reset.unwrap_err(), "reset");
     check_refusal(&service.prompt("read", &name()).await.unwrap_err(), "prompt");
     let with_prompt = load(&service, json!({"with_prompt": true})).await.unwrap_err();
@@ -187,8 +191,8 @@ async fn what_a_journal_holds_is_read_without_its_workflow() {
     );
     assert!(!instruction.contains("installer"), "{instruction}");
     assert_eq!(json!(loaded.document)["goals"], json!(["short"]));
-    assert_eq!(service.list(List::default()).await.unwrap().artifacts.len(), 1);
-    let history = service.history(arguments(json!({}))).await.unwrap();
+    assert_eq!(service.run(List::default(), &caller()).await.unwrap().artifacts.len(), 1);
+    let history = service.run(arguments::<History>(json!({})), &caller()).await.unwrap();
     assert_eq!(history.entries.unwrap().len(), 1);
     assert!(!service.part(&name(), &Part::State).await.unwrap().is_empty());
 }
@@ -198,8 +202,8 @@ async fn what_is_not_trusted_can_be_taken_away() {
     let (_place, _other, service) = cloned().await;
     let asking = crate::model::gate::Asking { what: "to delete", event: None, why: None };
     service.question(&name(), asking).await.unwrap();
-    let delete = arguments(json!({"confirm": "report"}));
-    assert_eq!(service.delete(delete, &person()).await.unwrap().version, 2);
+    let delete: Delete = arguments(json!({"confirm": "report"}));
+    assert_eq!(service.run(delete, &person()).await.unwrap().version, 2);
 }
 
 #[tokio::test]

@@ -6,11 +6,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Service, refusal};
+use super::{Effect, Operation};
 use crate::model::briefing::Briefing;
 use crate::model::document::json_bytes;
 use crate::model::journal::Snapshot;
 use crate::model::{Document, Name, Refusal, Version, checkpoint, limits, text};
+use crate::service::refusals::refusal;
+use crate::service::{Caller, Service};
 
 /// The arguments of `load_state`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -62,25 +64,30 @@ pub struct Loaded {
     pub briefing: Briefing,
 }
 
-impl Service {
+impl Operation for Load {
+    const NAME: &'static str = "load_state";
+    const TITLE: &'static str = "Load state";
+    const DESCRIPTION: &'static str = "Show an artifact's phase, decisions and next step. Call it when unsure, and after your context was compacted.";
+    const EFFECT: Effect = Effect::Reads;
+    type Answer = Loaded;
+
     /// Returns the standing of an artifact. Changes nothing.
-    pub async fn load(&self, arguments: Load) -> Result<Loaded, Refusal> {
-        let name = &arguments.name;
-        let newest = self.newest(name).await?;
-        let briefing = self.brief(&newest.snapshot, newest.warnings).await?;
-        let earlier = match &arguments.at {
-            Some(at) => Some(self.version_at(name, at).await?),
+    async fn run(self, service: &Service, _caller: &Caller) -> Result<Loaded, Refusal> {
+        let newest = service.newest(&self.name).await?;
+        let briefing = service.brief(&newest.snapshot, newest.warnings).await?;
+        let earlier = match &self.at {
+            Some(at) => Some(service.version_at(&self.name, at).await?),
             None => None,
         };
         let snapshot = earlier.as_ref().unwrap_or(&newest.snapshot);
-        let prompt = match arguments.with_prompt {
-            Some(true) => self.phase_prompt(&newest.snapshot, &briefing).await?,
+        let prompt = match self.with_prompt {
+            Some(true) => service.phase_prompt(&newest.snapshot, &briefing).await?,
             _ => None,
         };
         let room = limits::ANSWER_BYTES_MAX.saturating_sub(json_bytes(&json!(prompt)));
-        let (document, selected) = match &arguments.select {
+        let (document, selected) = match &self.select {
             Some(pointers) => (None, Some(selected(snapshot, pointers, room)?)),
-            None => (Some(document(snapshot, arguments.detail.unwrap_or_default(), room)?), None),
+            None => (Some(document(snapshot, self.detail.unwrap_or_default(), room)?), None),
         };
         Ok(Loaded {
             version: snapshot.version,
@@ -91,7 +98,9 @@ impl Service {
             briefing,
         })
     }
+}
 
+impl Service {
     /// Returns the state at a version or a checkpoint.
     pub(super) async fn version_at(
         &self,
@@ -220,7 +229,10 @@ fn outline(document: &Document) -> Map<String, Value> {
 }
 
 /// Returns as many of the first items as fit into `bytes_max` of JSON.
-pub(super) fn fitting<T: Serialize>(bytes_max: usize, items: impl Iterator<Item = T>) -> Vec<T> {
+pub(in crate::service) fn fitting<T: Serialize>(
+    bytes_max: usize,
+    items: impl Iterator<Item = T>,
+) -> Vec<T> {
     let mut room = bytes_max;
     let fits = |item: &T| {
         let left = room.checked_sub(json_bytes(&json!(item)));

@@ -6,15 +6,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::examination::Examined;
-use super::write::{Writing, open_state};
-use super::{Caller, Service};
+use super::{Effect, Operation};
 use crate::model::briefing::Briefing;
 use crate::model::constraint::{Constraint, Status};
 use crate::model::examination::{Evidence, Examination};
-use crate::model::journal::{Snapshot, Transaction};
+use crate::model::journal::Snapshot;
 use crate::model::refusal::Violation;
 use crate::model::{Document, Name, Refusal, Time, Version, step};
+use crate::service::write::{Attempt, Writing};
+use crate::service::{Caller, Service};
 
 /// Bytes of details in one answer; the document has the rest.
 const DETAILS_BYTES_MAX: usize = 24 << 10;
@@ -61,63 +61,60 @@ pub struct ConstraintStanding {
     pub evidence: Option<String>,
 }
 
-impl Service {
+impl Operation for Verify {
+    const NAME: &'static str = "verify";
+    const TITLE: &'static str = "Measure constraints";
+    const DESCRIPTION: &'static str = "Measure the constraints that have a validation method on the files in dist/. Only a measurement can satisfy them.";
+    const EFFECT: Effect = Effect::WritesOnce;
+    type Answer = Verified;
+
     /// Measures constraints, and stores new evidence in the document. A call that is cancelled
     /// during the measurement writes nothing.
-    pub async fn verify(&self, arguments: Verify, caller: &Caller) -> Result<Verified, Refusal> {
-        let writing = Writing::new("verify", &arguments, None, caller)?;
-        let name = arguments.name.clone();
-        let newest = self.newest(&name).await?;
+    async fn run(self, service: &Service, caller: &Caller) -> Result<Verified, Refusal> {
+        let writing = Writing::of(&self, &self.name, None, caller)?;
+        let newest = service.newest(&self.name).await?;
         let document = &newest.snapshot.document;
-        self.catalog.check_usable(document)?;
-        check_ids(arguments.constraints.as_deref(), &document.constraints)?;
-        let examined = self.examine_files(document, None, &caller.progress).await?;
-        let seen = Arc::clone(&examined.examination);
+        service.catalog.check_usable(document)?;
+        check_ids(self.constraints.as_deref(), &document.constraints)?;
+        let examined = service.examine_files(document, None, &caller.progress).await?;
+        let seen = examined.examination;
         let (changed, snapshot, warnings) = if document.is_finalized() {
             (false, newest.snapshot, newest.warnings)
         } else {
-            self.keep_evidence(&name, writing, examined, newest.warnings).await?
+            let measured = Arc::clone(&seen);
+            let decide = move |attempt: &mut Attempt<'_, '_>| keep_evidence(attempt, &measured);
+            let written = service.write(writing.warned(newest.warnings), decide).await?;
+            let snapshot = written.snapshot(&self.name)?;
+            (written.made.unwrap_or(true), snapshot, written.warnings)
         };
         let mut found = snapshot.document.clone();
         if found.is_finalized() {
             // A closed cycle is measured but not changed.
-            step::take_evidence(&mut found, &seen, self.clock.now());
+            step::take_evidence(&mut found, &seen, service.clock.now());
         }
         Ok(Verified {
-            constraints: standings(&found, arguments.constraints.as_deref()),
+            constraints: standings(&found, self.constraints.as_deref()),
             missing_files: seen.missing.iter().map(ToString::to_string).collect(),
             manifest_valid: seen.manifest_valid(),
             violations: seen.violations.iter().map(line).collect(),
             changed,
             version: snapshot.version,
-            briefing: self.brief(&snapshot, warnings).await?,
+            briefing: service.brief(&snapshot, warnings).await?,
         })
     }
+}
 
-    async fn keep_evidence(
-        &self,
-        name: &Name,
-        writing: Writing,
-        examined: Examined,
-        warnings: Vec<String>,
-    ) -> Result<(bool, Arc<Snapshot>, Vec<String>), Refusal> {
-        let (clock, of) = (Arc::clone(&self.clock), name.clone());
-        let operation = move |transaction: &mut Transaction<'_>| {
-            let before = open_state(&of, transaction)?;
-            let now = clock.now();
-            let document = with_evidence(before, &examined.examination, now)?;
-            if says_the_same(&document, &before.document) {
-                return Ok((
-                    false,
-                    Arc::clone(transaction.newest().expect("the artifact is open")),
-                ));
-            }
-            let draft = writing.draft(now, document, json!({}));
-            transaction.append(draft).map(|snapshot| (true, snapshot))
-        };
-        let ((changed, snapshot), warnings) = self.store_after(name, warnings, operation).await?;
-        Ok((changed, snapshot, warnings))
+/// Returns whether the evidence is new.
+fn keep_evidence(attempt: &mut Attempt<'_, '_>, seen: &Examination) -> Result<bool, Refusal> {
+    let before = attempt.open_state()?;
+    let now = attempt.now();
+    let document = with_evidence(before, seen, now)?;
+    if says_the_same(&document, &before.document) {
+        return Ok(false);
     }
+    let draft = attempt.writing.draft(now, document, json!({}));
+    attempt.transaction.append(draft)?;
+    Ok(true)
 }
 
 fn check_ids(ids: Option<&[String]>, constraints: &[Constraint]) -> Result<(), Refusal> {

@@ -6,12 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::removal::{check_agreed, check_confirmed};
-use super::write::Writing;
-use super::{Caller, Service, no_such_artifact};
-use crate::model::journal::Transaction;
+use super::{Effect, Operation};
 use crate::model::removal::Removal;
 use crate::model::{Draft, Name, Refusal, Version};
+use crate::service::removal::{check_agreed, check_confirmed};
+use crate::service::write::{Attempt, Writing};
+use crate::service::{Caller, Service};
 
 /// The arguments of `delete_artifact`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -42,45 +42,46 @@ pub struct Deleted {
     pub warnings: Vec<String>,
 }
 
-impl Service {
+impl Operation for Delete {
+    const NAME: &'static str = "delete_artifact";
+    const TITLE: &'static str = "Delete an artifact";
+    const DESCRIPTION: &'static str = "Delete an artifact. The server asks a person first.";
+    const EFFECT: Effect = Effect::Destroys;
+    type Answer = Deleted;
+
     /// Removes an artifact. Only `history` still reads it; a new artifact of its name continues the
     /// version numbers and can restore its versions. `purge` destroys all stored data except the
     /// version count.
     ///
     /// Only a person may do this, whether the cycle is open or closed.
-    pub async fn delete(&self, arguments: Delete, caller: &Caller) -> Result<Deleted, Refusal> {
-        let writing =
-            Writing::new("delete_artifact", &arguments, arguments.expected_version, caller)?;
-        let name = arguments.name;
-        check_confirmed(&name, &arguments.confirm)?;
-        let removal = match arguments.purge {
+    async fn run(self, service: &Service, caller: &Caller) -> Result<Deleted, Refusal> {
+        let writing = Writing::of(&self, &self.name, self.expected_version, caller)?.anew();
+        let name = self.name;
+        check_confirmed(&name, &self.confirm)?;
+        let removal = match self.purge {
             Some(true) => Removal::Purge,
             Some(false) | None => Removal::Delete,
         };
-        let consent = self.consent(caller)?;
-        let (clock, of) = (Arc::clone(&self.clock), name.clone());
-        let operation = move |transaction: &mut Transaction<'_>| {
-            if let Some(version) = writing.repeated(transaction)? {
-                return Ok(version);
-            }
-            let before = Arc::clone(transaction.newest().ok_or_else(|| no_such_artifact(&of))?);
+        let consent = service.consent(caller)?;
+        let decide = move |attempt: &mut Attempt<'_, '_>| {
+            let before = Arc::clone(attempt.newest()?);
             check_agreed(&before, removal, consent.as_ref())?;
             let words = consent.as_ref().and_then(|consent| consent.words.as_deref());
             let summary = json!({ "cycle": before.document.cycle, "note": words });
-            let draft = writing.draft(clock.now(), before.document.clone(), summary);
-            Ok(transaction.end(Draft { removal: Some(removal), ..draft }))
+            let draft = attempt.writing.draft(attempt.now(), before.document.clone(), summary);
+            Ok(attempt.transaction.end(Draft { removal: Some(removal), ..draft }))
         };
-        let stored = self.store_anew(&name, operation).await;
-        let (version, mut warnings) = match stored {
+        let written = match service.write(writing, decide).await {
             // Another call deleted it: the answer says so.
-            Err(Refusal::NotFound { .. }) => return Err(self.absent(&name).await?),
+            Err(Refusal::NotFound { .. }) => return Err(service.absent(&name).await?),
             stored => stored?,
         };
-        let tombstone = self.tombstone(&name).await?;
+        let (version, mut warnings) = (written.version, written.warnings);
+        let tombstone = service.tombstone(&name).await?;
         warnings.extend(tombstone.map(|tombstone| tombstone.warnings).unwrap_or_default());
         let kept_in = match removal {
             Removal::Purge => None,
-            Removal::Reset | Removal::Delete => self.kept_in(&name, version).await?,
+            Removal::Reset | Removal::Delete => service.kept_in(&name, version).await?,
         };
         Ok(Deleted { name: name.to_string(), version, kept_in, warnings })
     }

@@ -4,12 +4,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::load::{fitting, shortened};
-use super::{Service, no_such_artifact, refusal};
+use super::load_state::{fitting, shortened};
+use super::{Effect, Operation};
 use crate::model::briefing::Briefing;
 use crate::model::document::json_bytes;
 use crate::model::entry::Entry;
 use crate::model::{Name, Refusal, Version, limits, patch};
+use crate::service::refusals::{no_such_artifact, refusal};
+use crate::service::{Caller, Service};
 
 /// Default number of entries of a page.
 const LIMIT_DEFAULT: usize = 20;
@@ -72,14 +74,21 @@ pub struct HistoryEntry {
     pub digest: String,
 }
 
-impl Service {
+impl Operation for History {
+    const NAME: &'static str = "history";
+    const TITLE: &'static str = "List versions";
+    const DESCRIPTION: &'static str =
+        "List the versions, page by page, or show the difference between two of them.";
+    const EFFECT: Effect = Effect::Reads;
+    type Answer = Recorded;
+
     /// Returns a page of entries, or the difference between two versions, also for a deleted
     /// artifact.
-    pub async fn history(&self, arguments: History) -> Result<Recorded, Refusal> {
-        let (version, recorded) = self.recorded(&arguments.name).await?;
-        match arguments.diff.as_deref() {
+    async fn run(self, service: &Service, _caller: &Caller) -> Result<Recorded, Refusal> {
+        let (version, recorded) = recorded(service, &self.name).await?;
+        match self.diff.as_deref() {
             Some([from, to]) => {
-                let diff = self.difference(&arguments.name, *from, *to).await?;
+                let diff = difference(service, &self.name, *from, *to).await?;
                 Ok(Recorded { diff: Some(diff), ..recorded })
             }
             Some(_) => Err(Refusal::argument(
@@ -87,10 +96,10 @@ impl Service {
                 "pass diff as a list such as [3, 7]",
             )),
             None => {
-                let limit = arguments.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, limits::PAGE_MAX);
-                let after = arguments.after.unwrap_or(0);
-                let entries = self.provider.read(&arguments.name, after, limit).await;
-                let entries = entries.map_err(|error| refusal(&arguments.name, &error))?;
+                let limit = self.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, limits::PAGE_MAX);
+                let after = self.after.unwrap_or(0);
+                let entries = service.provider.read(&self.name, after, limit).await;
+                let entries = entries.map_err(|error| refusal(&self.name, &error))?;
                 // Notes may be long: the page has as many entries as fit.
                 let entries =
                     fitting(limits::ANSWER_BYTES_MAX, entries.into_iter().map(history_entry));
@@ -100,51 +109,46 @@ impl Service {
             }
         }
     }
-
-    /// Returns the newest version, and an answer with only the standing of the artifact.
-    async fn recorded(&self, name: &Name) -> Result<(Version, Recorded), Refusal> {
-        let blank = Recorded {
-            entries: None,
-            next_after: None,
-            diff: None,
-            briefing: None,
-            deleted_at: None,
-        };
-        let newest = self.provider.newest(name).await.map_err(|error| refusal(name, &error))?;
-        if let Some(newest) = newest {
-            let briefing = Some(self.brief(&newest.snapshot, newest.warnings).await?);
-            return Ok((newest.snapshot.version, Recorded { briefing, ..blank }));
-        }
-        let tombstone = self.tombstone(name).await?.ok_or_else(|| no_such_artifact(name))?;
-        let removed = tombstone.removed;
-        let deleted_at = Some(removed.at.to_string());
-        Ok((removed.version, Recorded { deleted_at, ..blank }))
-    }
-
-    async fn difference(
-        &self,
-        name: &Name,
-        from: Version,
-        to: Version,
-    ) -> Result<Vec<Map<String, Value>>, Refusal> {
-        let old = self.version_at(name, &from.to_string()).await?;
-        let new = self.version_at(name, &to.to_string()).await?;
-        let diff = json!(patch::diff(&old.value, &new.value));
-        let bytes = json_bytes(&diff);
-        if bytes > limits::ANSWER_BYTES_MAX {
-            return Err(Refusal::argument(
-                format!(
-                    "the difference has {bytes} bytes; the limit of one answer is {}",
-                    limits::ANSWER_BYTES_MAX
-                ),
-                "compare versions that are closer together, or load_state at each with select",
-            ));
-        }
-        serde_json::from_value(diff).map_err(|error| Refusal::Internal(error.to_string()))
-    }
 }
 
-pub(super) fn history_entry(entry: Entry) -> HistoryEntry {
+/// Returns the newest version, and an answer with only the standing of the artifact.
+async fn recorded(service: &Service, name: &Name) -> Result<(Version, Recorded), Refusal> {
+    let blank =
+        Recorded { entries: None, next_after: None, diff: None, briefing: None, deleted_at: None };
+    let newest = service.provider.newest(name).await.map_err(|error| refusal(name, &error))?;
+    if let Some(newest) = newest {
+        let briefing = Some(service.brief(&newest.snapshot, newest.warnings).await?);
+        return Ok((newest.snapshot.version, Recorded { briefing, ..blank }));
+    }
+    let tombstone = service.tombstone(name).await?.ok_or_else(|| no_such_artifact(name))?;
+    let removed = tombstone.removed;
+    let deleted_at = Some(removed.at.to_string());
+    Ok((removed.version, Recorded { deleted_at, ..blank }))
+}
+
+async fn difference(
+    service: &Service,
+    name: &Name,
+    from: Version,
+    to: Version,
+) -> Result<Vec<Map<String, Value>>, Refusal> {
+    let old = service.version_at(name, &from.to_string()).await?;
+    let new = service.version_at(name, &to.to_string()).await?;
+    let diff = json!(patch::diff(&old.value, &new.value));
+    let bytes = json_bytes(&diff);
+    if bytes > limits::ANSWER_BYTES_MAX {
+        return Err(Refusal::argument(
+            format!(
+                "the difference has {bytes} bytes; the limit of one answer is {}",
+                limits::ANSWER_BYTES_MAX
+            ),
+            "compare versions that are closer together, or load_state at each with select",
+        ));
+    }
+    serde_json::from_value(diff).map_err(|error| Refusal::Internal(error.to_string()))
+}
+
+pub(in crate::service) fn history_entry(entry: Entry) -> HistoryEntry {
     let mut changed: Vec<String> =
         entry.changed_places().iter().map(|place| shortened(place)).collect();
     if changed.len() > PLACES_MAX {

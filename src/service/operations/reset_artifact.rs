@@ -6,15 +6,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::removal::{check_agreed, check_confirmed};
-use super::write::Writing;
-use super::{Caller, Consent, Service, no_such_artifact};
+use super::{Effect, Operation};
 use crate::model::briefing::Briefing;
 use crate::model::document::Beginning;
-use crate::model::journal::{Snapshot, Transaction};
+use crate::model::journal::Snapshot;
 use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::removal::Removal;
 use crate::model::{Document, Draft, Name, Refusal, Time, Version, Workflow, sections};
+use crate::service::removal::{check_agreed, check_confirmed};
+use crate::service::write::{Attempt, Writing};
+use crate::service::{Caller, Consent, Service};
 
 /// The arguments of `reset_artifact`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -46,53 +47,52 @@ struct Start {
     definition: Vec<Vec<u8>>,
 }
 
-impl Service {
+impl Operation for Reset {
+    const NAME: &'static str = "reset_artifact";
+    const TITLE: &'static str = "Reset an artifact";
+    const DESCRIPTION: &'static str = "Remove an artifact's goals, constraints, inputs, data and files. The server asks a person first.";
+    const EFFECT: Effect = Effect::Destroys;
+    type Answer = WasReset;
+
     /// Begins an empty cycle: removes goals, constraints, inputs, data, results and files. Keeps
     /// the workflow, the types, the number of iterations and the approval setting.
     ///
     /// The version numbers continue, and every earlier version stays readable; `restore` brings its
     /// data, goals and files back. Only a person may do this, whether the cycle is open or closed.
-    pub async fn reset(&self, arguments: Reset, caller: &Caller) -> Result<WasReset, Refusal> {
-        let writing =
-            Writing::new("reset_artifact", &arguments, arguments.expected_version, caller)?;
-        let name = arguments.name;
-        check_confirmed(&name, &arguments.confirm)?;
-        let consent = self.consent(caller)?;
-        let newest = self.newest(&name).await?;
-        let start = self.start(&newest.snapshot.document).await?;
-        let (clock, of) = (Arc::clone(&self.clock), name.clone());
-        let operation = move |transaction: &mut Transaction<'_>| {
-            let repeated = writing.repeated(transaction)?;
-            let before = Arc::clone(transaction.newest().ok_or_else(|| no_such_artifact(&of))?);
-            if let Some(version) = repeated {
-                return Ok((version, before));
-            }
+    async fn run(self, service: &Service, caller: &Caller) -> Result<WasReset, Refusal> {
+        let writing = Writing::of(&self, &self.name, self.expected_version, caller)?;
+        check_confirmed(&self.name, &self.confirm)?;
+        let consent = service.consent(caller)?;
+        let newest = service.newest(&self.name).await?;
+        let start = start(service, &newest.snapshot.document).await?;
+        let decide = move |attempt: &mut Attempt<'_, '_>| {
+            let before = Arc::clone(attempt.newest()?);
             check_agreed(&before, Removal::Reset, consent.as_ref())?;
             check_workflow(&before, &start.workflow)?;
-            let now = clock.now();
-            let document = emptied(&before.document, &start.workflow, now, clock.new_id());
-            let draft = drafted(&writing, document, &start, consent.as_ref(), now);
-            transaction.append(draft).map(|snapshot| (snapshot.version, snapshot))
+            let now = attempt.now();
+            let document = emptied(&before.document, &start.workflow, now, attempt.new_id());
+            let draft = drafted(attempt.writing, document, &start, consent.as_ref(), now);
+            attempt.transaction.append(draft)
         };
-        let ((version, snapshot), warnings) =
-            self.store_after(&name, newest.warnings, operation).await?;
+        let written = service.write(writing.warned(newest.warnings), decide).await?;
+        let snapshot = written.snapshot(&self.name)?;
         Ok(WasReset {
-            version,
-            kept_in: self.kept_in(&name, version).await?,
-            briefing: self.brief(&snapshot, warnings).await?,
+            version: written.version,
+            kept_in: service.kept_in(&self.name, written.version).await?,
+            briefing: service.brief(&snapshot, written.warnings).await?,
         })
     }
+}
 
-    /// Returns the workflow for a new cycle. If the present definition is missing or broken, the
-    /// stored one is used.
-    async fn start(&self, document: &Document) -> Result<Start, Refusal> {
-        match self.catalog.find(&document.workflow) {
-            Ok(known) => {
-                Ok(Start { workflow: known.workflow, definition: vec![known.bundle.to_bytes()] })
-            }
-            Err(_) => {
-                Ok(Start { workflow: self.workflow_of(document).await?, definition: Vec::new() })
-            }
+/// Returns the workflow for a new cycle. If the present definition is missing or broken, the
+/// stored one is used.
+async fn start(service: &Service, document: &Document) -> Result<Start, Refusal> {
+    match service.catalog.find(&document.workflow) {
+        Ok(known) => {
+            Ok(Start { workflow: known.workflow, definition: vec![known.bundle.to_bytes()] })
+        }
+        Err(_) => {
+            Ok(Start { workflow: service.workflow_of(document).await?, definition: Vec::new() })
         }
     }
 }

@@ -6,17 +6,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::measures::check_measures;
-use super::write::{Writing, check_text, open_state};
-use super::{Caller, Consent, Service};
+use super::{Effect, Operation};
 use crate::model::briefing::Briefing;
 use crate::model::constraint;
 use crate::model::entry::Section;
-use crate::model::journal::{Snapshot, Transaction};
+use crate::model::journal::Snapshot;
 use crate::model::refusal::Violation;
 use crate::model::{
     Document, Draft, Name, Refusal, Time, Version, Workflow, document, patch, sections, step,
 };
+use crate::service::measures::check_measures;
+use crate::service::write::{Attempt, Writing, check_text};
+use crate::service::{Caller, Consent, Service};
 
 /// The arguments of `save_state`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -57,43 +58,61 @@ enum Change {
     Replace(Map<String, Value>),
 }
 
-impl Service {
+impl Operation for Save {
+    const NAME: &'static str = "save_state";
+    const TITLE: &'static str = "Save state";
+    const DESCRIPTION: &'static str = "Save state durably; put your own state under data. The answer comes after the write to disk.";
+    const EFFECT: Effect = Effect::WritesOnce;
+    type Answer = Saved;
+
     /// Saves the caller's part of the document. Writes nothing if nothing changes.
-    pub async fn save(&self, arguments: Save, caller: &Caller) -> Result<Saved, Refusal> {
-        let writing = Writing::new("save_state", &arguments, arguments.expected_version, caller)?;
-        let change = change(&arguments)?;
-        check_text("note", arguments.note.as_ref())?;
-        let name = arguments.name;
-        let newest = self.newest(&name).await?;
-        let workflow = self.workflow_of(&newest.snapshot.document).await?;
-        let consent = self.consent(caller)?;
-        let (clock, of) = (Arc::clone(&self.clock), name.clone());
-        let operation = move |transaction: &mut Transaction<'_>| {
-            if let Some(version) = writing.repeated(transaction)? {
-                return Ok((
-                    true,
-                    version,
-                    Arc::clone(transaction.newest().expect("a repeated call made a version")),
-                ));
-            }
-            let before = open_state(&of, transaction)?;
-            let document = changed(before, &change)?;
-            if document == before.document {
-                let unchanged = Arc::clone(transaction.newest().expect("the artifact is open"));
-                return Ok((false, unchanged.version, unchanged));
-            }
-            check_measures(&before.document.constraints, &document.constraints)?;
-            let ways = loosening(before, &document, &workflow);
-            check_agreed(before, &ways, consent.as_ref())?;
-            let (now, note) = (clock.now(), arguments.note.as_deref());
-            let sections = logged(&document, &ways, consent.as_ref(), note, now);
-            let draft = writing.draft(now, document, json!({ "note": note }));
-            let snapshot = transaction.append(Draft { sections, ..draft })?;
-            Ok((true, snapshot.version, snapshot))
+    async fn run(self, service: &Service, caller: &Caller) -> Result<Saved, Refusal> {
+        let writing = Writing::of(&self, &self.name, self.expected_version, caller)?;
+        let change = change(&self)?;
+        check_text("note", self.note.as_ref())?;
+        let newest = service.newest(&self.name).await?;
+        let saving = Saving {
+            change,
+            note: self.note,
+            workflow: service.workflow_of(&newest.snapshot.document).await?,
+            consent: service.consent(caller)?,
         };
-        let ((changed, version, snapshot), warnings) =
-            self.store_after(&name, newest.warnings, operation).await?;
-        Ok(Saved { changed, version, briefing: self.brief(&snapshot, warnings).await? })
+        let writing = writing.warned(newest.warnings);
+        let written = service.write(writing, move |attempt| saving.decide(attempt)).await?;
+        let snapshot = written.snapshot(&self.name)?;
+        Ok(Saved {
+            // A call that changed nothing made no version that could be repeated.
+            changed: written.made.unwrap_or(true),
+            version: written.version,
+            briefing: service.brief(&snapshot, written.warnings).await?,
+        })
+    }
+}
+
+/// A checked call.
+struct Saving {
+    change: Change,
+    note: Option<String>,
+    workflow: Arc<Workflow>,
+    consent: Option<Consent>,
+}
+
+impl Saving {
+    /// Returns whether anything changed.
+    fn decide(&self, attempt: &mut Attempt<'_, '_>) -> Result<bool, Refusal> {
+        let before = attempt.open_state()?;
+        let document = changed(before, &self.change)?;
+        if document == before.document {
+            return Ok(false);
+        }
+        check_measures(&before.document.constraints, &document.constraints)?;
+        let ways = loosening(before, &document, &self.workflow);
+        check_agreed(before, &ways, self.consent.as_ref())?;
+        let (now, note) = (attempt.now(), self.note.as_deref());
+        let sections = logged(&document, &ways, self.consent.as_ref(), note, now);
+        let draft = attempt.writing.draft(now, document, json!({ "note": note }));
+        attempt.transaction.append(Draft { sections, ..draft })?;
+        Ok(true)
     }
 }
 

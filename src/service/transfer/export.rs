@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Caller, Service, refusal};
 use crate::disk::StagedDir;
 use crate::disk::WORKSPACE;
 use crate::model::entry::{Entry, LogFile, Payload, Section};
@@ -15,6 +14,8 @@ use crate::model::output::Output;
 use crate::model::patch::Patch;
 use crate::model::projection;
 use crate::model::{Digest, Name, Refusal, Time, Version};
+use crate::service::refusals::refusal;
+use crate::service::{Caller, Service};
 use crate::storage::OutputFile;
 
 /// Entries of one read.
@@ -279,7 +280,7 @@ mod tests {
 
     use super::*;
     use crate::model::patch;
-    use crate::service::{Progress, Save, SystemClock, WriteOutput};
+    use crate::service::{Init, Progress, Save, SystemClock, WriteOutput};
     use crate::storage::memory::Memory;
 
     /// A service with an artifact of four versions and two files.
@@ -287,15 +288,15 @@ mod tests {
         let service = Service::new(Arc::new(Memory::default()), Arc::new(SystemClock));
         let caller = Caller::new("test");
         let init = json!({ "name": "report", "workflow": "document", "goals": ["g"] });
-        service.init(serde_json::from_value(init).unwrap(), &caller).await.unwrap();
+        service.run(serde_json::from_value::<Init>(init).unwrap(), &caller).await.unwrap();
         for path in ["a.txt", "deep/b.txt"] {
             let write = json!({ "name": "report", "path": path, "content": path });
             let write: WriteOutput = serde_json::from_value(write).unwrap();
-            service.write_output(write, &caller).await.unwrap();
+            service.run(write, &caller).await.unwrap();
         }
         let save = json!({ "name": "report", "patch": { "data": { "x": [1, 2] } } });
         let save: Save = serde_json::from_value(save).unwrap();
-        assert_eq!(service.save(save, &caller).await.unwrap().version, 4);
+        assert_eq!(service.run(save, &caller).await.unwrap().version, 4);
         service
     }
 

@@ -3,10 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Service, listing_refusal, refusal};
+use super::{Effect, Operation};
 use crate::model::document::ConvergenceStatus;
 use crate::model::journal::Snapshot;
 use crate::model::{Name, Refusal, Version, limits};
+use crate::service::refusals::{listing_refusal, refusal};
+use crate::service::{Caller, Service};
 
 /// Default number of artifacts of a page.
 const LIMIT_DEFAULT: usize = 50;
@@ -65,27 +67,38 @@ pub struct Summary {
     pub updated_at: String,
 }
 
-impl Service {
+impl Operation for List {
+    const NAME: &'static str = "list_artifacts";
+    const TITLE: &'static str = "List artifacts";
+    const DESCRIPTION: &'static str = "List the artifacts of this workspace with phase and status.";
+    const EFFECT: Effect = Effect::Reads;
+    type Answer = Listed;
+
     /// Returns a page of artifacts, by name.
-    pub async fn list(&self, arguments: List) -> Result<Listed, Refusal> {
-        let limit = arguments.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, limits::PAGE_MAX);
-        let mut after = arguments.cursor.as_deref().map(parse_cursor).transpose()?;
+    async fn run(self, service: &Service, _caller: &Caller) -> Result<Listed, Refusal> {
+        self.page(service).await
+    }
+}
+
+impl List {
+    pub(in crate::service) async fn page(&self, service: &Service) -> Result<Listed, Refusal> {
+        let limit = self.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, limits::PAGE_MAX);
+        let mut after = self.cursor.as_deref().map(parse_cursor).transpose()?;
         let mut listed = Listed { artifacts: Vec::new(), next_cursor: None, warnings: Vec::new() };
         let mut seen: Option<Name> = None;
         loop {
-            let names = self.provider.list(after.as_ref(), CHUNK).await;
+            let names = service.provider.list(after.as_ref(), CHUNK).await;
             let names = names.map_err(|error| listing_refusal(&error))?;
             let Some(last) = names.last().cloned() else { return Ok(listed) };
             for name in names {
-                if !arguments.prefix.as_ref().is_none_or(|prefix| name.as_str().starts_with(prefix))
-                {
+                if !self.prefix.as_ref().is_none_or(|prefix| name.as_str().starts_with(prefix)) {
                     continue;
                 }
                 if listed.artifacts.len() + listed.warnings.len() == limit {
                     listed.next_cursor = seen.map(|last| last.to_string());
                     return Ok(listed);
                 }
-                match self.summary(&name, &arguments).await {
+                match chosen(service, &name, self).await {
                     Ok(summary) => listed.artifacts.extend(summary),
                     Err(refusal) => listed.warnings.push(format!("{name}: {refusal}")),
                 }
@@ -94,21 +107,22 @@ impl Service {
             after = Some(last);
         }
     }
+}
 
-    /// Returns the summary of an artifact, unless the filters exclude it.
-    async fn summary(&self, name: &Name, arguments: &List) -> Result<Option<Summary>, Refusal> {
-        let newest = self.provider.newest(name).await.map_err(|error| refusal(name, &error))?;
-        let wanted = |snapshot: &Snapshot| {
-            let document = &snapshot.document;
-            arguments
-                .workflow
-                .as_ref()
-                .is_none_or(|workflow| document.workflow.as_str() == workflow)
-                && arguments.phase.as_ref().is_none_or(|phase| document.phase == *phase)
-        };
-        let snapshot = newest.map(|newest| newest.snapshot).filter(|snapshot| wanted(snapshot));
-        Ok(snapshot.map(|snapshot| summary(&snapshot)))
-    }
+/// Returns the summary of an artifact, unless the filters exclude it.
+async fn chosen(
+    service: &Service,
+    name: &Name,
+    arguments: &List,
+) -> Result<Option<Summary>, Refusal> {
+    let newest = service.provider.newest(name).await.map_err(|error| refusal(name, &error))?;
+    let wanted = |snapshot: &Snapshot| {
+        let document = &snapshot.document;
+        arguments.workflow.as_ref().is_none_or(|workflow| document.workflow.as_str() == workflow)
+            && arguments.phase.as_ref().is_none_or(|phase| document.phase == *phase)
+    };
+    let snapshot = newest.map(|newest| newest.snapshot).filter(|snapshot| wanted(snapshot));
+    Ok(snapshot.map(|snapshot| summary(&snapshot)))
 }
 
 fn parse_cursor(cursor: &str) -> Result<Name, Refusal> {

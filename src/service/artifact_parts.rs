@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::history::history_entry;
-use super::load::fitting;
-use super::{List, Service, listing_refusal, refusal};
+use super::operations::history::history_entry;
+use super::operations::load_state::fitting;
+use super::refusals::{listing_refusal, refusal};
+use super::{List, Service};
 use crate::model::document::json_bytes;
 use crate::model::entry::LogFile;
 use crate::model::journal::Snapshot;
@@ -107,7 +108,7 @@ impl Service {
     /// Returns the listing as one text. [`super::News`] reports its changes, so it contains nothing
     /// that changes with every version.
     pub async fn listing(&self) -> Result<Vec<u8>, Refusal> {
-        let listed = self.list(List { limit: Some(limits::PAGE_MAX), ..List::default() }).await?;
+        let listed = List { limit: Some(limits::PAGE_MAX), ..List::default() }.page(self).await?;
         let artifacts = listed.artifacts.into_iter().map(|one| {
             json!({
                 "name": one.name,

@@ -1,25 +1,24 @@
 //! `init_state`: creates an artifact, or resumes it.
 
-use std::sync::Arc;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::catalog::Known;
 use super::finalize::completed;
-use super::measures::check_measures;
-use super::write::{Writing, summary_text};
-use super::{Caller, Service};
+use super::{Effect, Operation};
 use crate::model::briefing::Briefing;
 use crate::model::component::{self, Component};
 use crate::model::constraint::{self, Constraint};
 use crate::model::document::{Beginning, ConvergenceStatus};
-use crate::model::journal::{Snapshot, Transaction};
+use crate::model::journal::Snapshot;
 use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::{
     Document, Draft, Name, Refusal, Time, Version, inference, limits, step, taxonomy,
 };
+use crate::service::catalog::{Catalog, Known};
+use crate::service::measures::check_measures;
+use crate::service::write::{Attempt, Writing, summary_text};
+use crate::service::{Caller, Service};
 
 /// The arguments of `init_state`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -104,85 +103,89 @@ struct Wish {
     components: Option<Vec<Component>>,
 }
 
-/// The decision of opening, before it is stored.
+impl Operation for Init {
+    const NAME: &'static str = "init_state";
+    const TITLE: &'static str = "Open an artifact";
+    const DESCRIPTION: &'static str = "Open a named artifact: create it, resume it where it stopped, or begin its next cycle. Call this first.";
+    const EFFECT: Effect = Effect::WritesOnce;
+    type Answer = Initialized;
+
+    /// Opens an artifact: creates it, resumes it, or begins its next cycle from the last one.
+    async fn run(self, service: &Service, caller: &Caller) -> Result<Initialized, Refusal> {
+        let writing = Writing::of(&self, &self.name, self.expected_version, caller)?.anew();
+        let wish = wish(&service.catalog, self)?;
+        let name = wish.name.clone();
+        let written = service.write(writing, move |attempt| wish.open(attempt)).await?;
+        let snapshot = written.snapshot(&name)?;
+        let (outcome, mut warnings) = match written.made {
+            Some(opening) => (opening.outcome, opening.warnings),
+            None => (first_outcome(service, &name, written.version).await?, Vec::new()),
+        };
+        if outcome == Opened::Resumed {
+            service.catalog.check_usable(&snapshot.document)?;
+        }
+        warnings.extend(written.warnings);
+        Ok(Initialized {
+            outcome,
+            version: written.version,
+            workspace: service.provider.to_string(),
+            briefing: service.brief(&snapshot, warnings).await?,
+        })
+    }
+}
+
+/// The decision of opening.
 struct Opening {
-    /// `None` for a repeated call; the journal has its first outcome.
-    outcome: Option<Opened>,
-    version: Version,
-    snapshot: Arc<Snapshot>,
+    outcome: Opened,
     warnings: Vec<String>,
 }
 
-impl Service {
-    /// Opens an artifact: creates it, resumes it, or begins its next cycle from the last one.
-    pub async fn init(&self, arguments: Init, caller: &Caller) -> Result<Initialized, Refusal> {
-        let writing = Writing::new("init_state", &arguments, arguments.expected_version, caller)?;
-        let wish = self.wish(arguments)?;
-        let (clock, name) = (Arc::clone(&self.clock), wish.name.clone());
-        let (opening, warnings) = self
-            .store_anew(&name, move |transaction| {
-                open(&wish, &writing, transaction, clock.now(), &|| clock.new_id())
-            })
-            .await?;
-        let outcome = match opening.outcome {
-            Some(outcome) => outcome,
-            None => self.first_outcome(&name, opening.version).await?,
-        };
-        if outcome == Opened::Resumed {
-            self.catalog.check_usable(&opening.snapshot.document)?;
-        }
-        let warnings = opening.warnings.into_iter().chain(warnings).collect();
-        Ok(Initialized {
-            outcome,
-            version: opening.version,
-            workspace: self.provider.to_string(),
-            briefing: self.brief(&opening.snapshot, warnings).await?,
-        })
-    }
+/// Returns the first outcome of a repeated call.
+async fn first_outcome(
+    service: &Service,
+    name: &Name,
+    version: Version,
+) -> Result<Opened, Refusal> {
+    let entry = service.entry(name, version).await?;
+    let outcome = json!(summary_text(&entry.summary, "outcome"));
+    serde_json::from_value(outcome).map_err(|error| Refusal::Internal(error.to_string()))
+}
 
-    /// Returns the first outcome of a repeated call.
-    async fn first_outcome(&self, name: &Name, version: Version) -> Result<Opened, Refusal> {
-        let entry = self.entry(name, version).await?;
-        let outcome = json!(summary_text(&entry.summary, "outcome"));
-        serde_json::from_value(outcome).map_err(|error| Refusal::Internal(error.to_string()))
+fn wish(catalog: &Catalog, arguments: Init) -> Result<Wish, Refusal> {
+    let workflow = arguments.workflow.as_deref().unwrap_or(REFINING);
+    let workflow = Name::parse(workflow).map_err(|_| catalog.unknown(workflow))?;
+    let known = catalog.find(&workflow)?;
+    if let Some(artifact_type) = &arguments.artifact_type {
+        taxonomy::check_artifact_type(artifact_type)?;
     }
-
-    fn wish(&self, arguments: Init) -> Result<Wish, Refusal> {
-        let workflow = arguments.workflow.as_deref().unwrap_or(REFINING);
-        let workflow = Name::parse(workflow).map_err(|_| self.catalog.unknown(workflow))?;
-        let known = self.catalog.find(&workflow)?;
-        if let Some(artifact_type) = &arguments.artifact_type {
-            taxonomy::check_artifact_type(artifact_type)?;
-        }
-        if let Some(content_type) = &arguments.content_type {
-            taxonomy::check_content_type(content_type)?;
-        }
-        let goals =
-            arguments.goals.map(|goals| step::parse_goals(&json!(goals), "/goals")).transpose()?;
-        let constraints = arguments.constraints.map(|list| {
-            let list: Vec<Value> = list.into_iter().map(Value::Object).collect();
-            let parsed = constraint::parse_definitions(&list, "/constraints")?;
-            check_measures(&[], &parsed).map(|()| parsed)
-        });
-        let components =
-            arguments.components.map(|list| component::parse(&list, "/components")).transpose()?;
-        Ok(Wish {
-            name: arguments.name,
-            workflow_given: arguments.workflow.is_some(),
-            known,
-            artifact_type: arguments.artifact_type,
-            content_type: arguments
-                .content_type
-                .or_else(|| components.is_some().then(|| taxonomy::COMPOSITE.to_owned())),
-            goals,
-            constraints: constraints.transpose()?,
-            inputs: arguments.inputs.unwrap_or_default(),
-            max_iterations: arguments.max_iterations.map(check_iterations).transpose()?,
-            requires_approval: arguments.requires_approval.unwrap_or(false),
-            test_generation: arguments.test_generation,
-            components,
-        })
+    if let Some(content_type) = &arguments.content_type {
+        taxonomy::check_content_type(content_type)?;
     }
+    let goals =
+        arguments.goals.map(|goals| step::parse_goals(&json!(goals), "/goals")).transpose()?;
+    let constraints = arguments.constraints.map(|list| {
+        let list: Vec<Value> = list.into_iter().map(Value::Object).collect();
+        let parsed = constraint::parse_definitions(&list, "/constraints")?;
+        check_measures(&[], &parsed).map(|()| parsed)
+    });
+    let components =
+        arguments.components.map(|list| component::parse(&list, "/components")).transpose()?;
+    Ok(Wish {
+        name: arguments.name,
+        workflow_given: arguments.workflow.is_some(),
+        known,
+        artifact_type: arguments.artifact_type,
+        content_type: arguments
+            .content_type
+            .or_else(|| components.is_some().then(|| taxonomy::COMPOSITE.to_owned())),
+        goals,
+        constraints: constraints.transpose()?,
+        inputs: arguments.inputs.unwrap_or_default(),
+        max_iterations: arguments.max_iterations.map(check_iterations).transpose()?,
+        requires_approval: arguments.requires_approval.unwrap_or(false),
+        test_generation: arguments.test_generation,
+        components,
+    })
 }
 
 fn check_iterations(iterations: u32) -> Result<u32, Refusal> {
@@ -196,48 +199,55 @@ fn check_iterations(iterations: u32) -> Result<u32, Refusal> {
     }
 }
 
-fn open(
-    wish: &Wish,
-    writing: &Writing,
-    transaction: &mut Transaction<'_>,
-    now: Time,
-    new_id: &dyn Fn() -> String,
-) -> Result<Opening, Refusal> {
-    let repeated = writing.repeated(transaction)?;
-    let newest = transaction.newest().cloned();
-    if let (Some(version), Some(snapshot)) = (repeated, &newest) {
-        return Ok(Opening {
-            outcome: None,
-            version,
-            snapshot: Arc::clone(snapshot),
-            warnings: Vec::new(),
-        });
+impl Wish {
+    fn open(&self, attempt: &mut Attempt<'_, '_>) -> Result<Opening, Refusal> {
+        let newest = attempt.transaction.newest().cloned();
+        let outcome = match &newest {
+            None => Opened::Created,
+            Some(snapshot) if has_ended(&snapshot.document) => Opened::NewCycle,
+            Some(snapshot) => return self.resume(snapshot),
+        };
+        let now = attempt.now();
+        let before = match &newest {
+            Some(snapshot) if !snapshot.document.is_finalized() => {
+                let draft = closing(attempt.writing, snapshot, now);
+                Some(attempt.transaction.append(draft)?)
+            }
+            other => other.clone(),
+        };
+        let mut document = first_document(self, before.as_deref(), now, attempt.new_id());
+        let warnings = complete_types(&mut document)?;
+        let summary =
+            json!({ "outcome": outcome, "workflow": document.workflow, "cycle": document.cycle });
+        let begun = LifecycleEvent {
+            event: LifecycleKind::OnPhaseStart,
+            phase: document.phase.clone(),
+            iteration: 0,
+            detail: None,
+        };
+        let draft = Draft {
+            blobs: vec![self.known.bundle.to_bytes()],
+            events: vec![begun],
+            ..attempt.writing.draft(now, document, summary)
+        };
+        attempt.transaction.append(draft)?;
+        Ok(Opening { outcome, warnings })
     }
-    let outcome = match &newest {
-        None => Opened::Created,
-        Some(snapshot) if has_ended(&snapshot.document) => Opened::NewCycle,
-        Some(snapshot) => return resume(wish, snapshot),
-    };
-    let before = match &newest {
-        Some(snapshot) if !snapshot.document.is_finalized() => {
-            Some(transaction.append(closing(writing, snapshot, now))?)
+
+    fn resume(&self, snapshot: &Snapshot) -> Result<Opening, Refusal> {
+        let running = &snapshot.document.workflow;
+        if self.workflow_given && *running != self.known.workflow.definition.id {
+            return Err(Refusal::AlreadyExists {
+                message: format!("{} exists and runs the workflow {running}", self.name),
+            });
         }
-        other => other.clone(),
-    };
-    let mut document = first_document(wish, before.as_deref(), now, new_id());
-    let warnings = complete_types(&mut document)?;
-    let summary =
-        json!({ "outcome": outcome, "workflow": document.workflow, "cycle": document.cycle });
-    let blobs = vec![wish.known.bundle.to_bytes()];
-    let begun = LifecycleEvent {
-        event: LifecycleKind::OnPhaseStart,
-        phase: document.phase.clone(),
-        iteration: 0,
-        detail: None,
-    };
-    let draft = Draft { blobs, events: vec![begun], ..writing.draft(now, document, summary) };
-    let snapshot = transaction.append(draft)?;
-    Ok(Opening { outcome: Some(outcome), version: snapshot.version, snapshot, warnings })
+        let ignored = self.goals.is_some() || self.constraints.is_some() || !self.inputs.is_empty();
+        let warning = "the artifact exists: goals, constraints and inputs were not applied; save_state changes them";
+        Ok(Opening {
+            outcome: Opened::Resumed,
+            warnings: if ignored { vec![warning.to_owned()] } else { Vec::new() },
+        })
+    }
 }
 
 /// The workflow whose prompts depend on the content type.
@@ -285,23 +295,6 @@ fn closing(writing: &Writing, snapshot: &Snapshot, now: Time) -> Draft {
         events: vec![completed(&document)],
         ..writing.draft(now, document, summary)
     }
-}
-
-fn resume(wish: &Wish, snapshot: &Arc<Snapshot>) -> Result<Opening, Refusal> {
-    let running = &snapshot.document.workflow;
-    if wish.workflow_given && *running != wish.known.workflow.definition.id {
-        return Err(Refusal::AlreadyExists {
-            message: format!("{} exists and runs the workflow {running}", wish.name),
-        });
-    }
-    let ignored = wish.goals.is_some() || wish.constraints.is_some() || !wish.inputs.is_empty();
-    let warning = "the artifact exists: goals, constraints and inputs were not applied; save_state changes them";
-    Ok(Opening {
-        outcome: Some(Opened::Resumed),
-        version: snapshot.version,
-        snapshot: Arc::clone(snapshot),
-        warnings: if ignored { vec![warning.to_owned()] } else { Vec::new() },
-    })
 }
 
 /// Returns the first document of a cycle. Omitted values come from the cycle before.

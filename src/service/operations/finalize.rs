@@ -1,19 +1,18 @@
 //! `finalize`: closes a cycle and archives it.
 
-use std::sync::Arc;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::write::{Writing, check_text};
-use super::{Caller, Service, no_such_artifact};
+use super::{Effect, Operation};
 use crate::model::briefing::Briefing;
 use crate::model::document::ConvergenceStatus;
-use crate::model::journal::{Snapshot, Transaction};
+use crate::model::journal::Snapshot;
 use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::workflow;
 use crate::model::{Document, Draft, Name, Refusal, Version, Workflow};
+use crate::service::write::{Attempt, Writing, check_text};
+use crate::service::{Caller, Service};
 use crate::workspace::layout;
 
 /// The arguments of `finalize`.
@@ -77,52 +76,67 @@ impl From<FinalStatus> for ConvergenceStatus {
     }
 }
 
-impl Service {
-    /// Closes the cycle of an artifact whose loop has ended. A repeated call returns the same
-    /// answer.
-    pub async fn finalize(
-        &self,
-        arguments: Finalize,
-        caller: &Caller,
-    ) -> Result<Finalized, Refusal> {
-        let writing = Writing::new("finalize", &arguments, arguments.expected_version, caller)?;
-        check_text("summary", arguments.summary.as_ref())?;
-        let name = arguments.name.clone();
-        let newest = self.newest(&name).await?;
-        let workflow = self.workflow_of(&newest.snapshot.document).await?;
-        let clock = Arc::clone(&self.clock);
-        let operation = move |transaction: &mut Transaction<'_>| {
-            let repeated = writing.repeated(transaction)?;
-            let before =
-                Arc::clone(transaction.newest().ok_or_else(|| no_such_artifact(&arguments.name))?);
-            if repeated.is_some() || before.document.is_finalized() {
-                check_status(arguments.status, before.document.convergence_status)?;
-                return Ok(before);
-            }
-            let status = final_status(&workflow, &before, arguments.status)?;
-            let now = clock.now();
-            let document = Document {
-                finalized_at: Some(now),
-                convergence_status: status,
-                ..before.document.clone()
-            };
-            let summary =
-                json!({ "cycle": document.cycle, "status": status, "note": arguments.summary });
-            transaction.append(Draft {
-                events: vec![completed(&document)],
-                ..writing.draft(now, document, summary)
-            })
+impl Operation for Finalize {
+    const NAME: &'static str = "finalize";
+    const TITLE: &'static str = "Close the cycle";
+    const DESCRIPTION: &'static str = "Close and archive the cycle after the loop has ended.";
+    const EFFECT: Effect = Effect::WritesOnce;
+    type Answer = Finalized;
+
+    /// Closes the cycle of an artifact whose loop has ended. A cycle that is closed already stays as
+    /// it is, and the answer is the same.
+    async fn run(self, service: &Service, caller: &Caller) -> Result<Finalized, Refusal> {
+        let writing = Writing::of(&self, &self.name, self.expected_version, caller)?;
+        check_text("summary", self.summary.as_ref())?;
+        let name = self.name.clone();
+        let newest = service.newest(&name).await?;
+        let workflow = service.workflow_of(&newest.snapshot.document).await?;
+        let writing = writing.warned(newest.warnings);
+        let decide = move |attempt: &mut Attempt<'_, '_>| self.decide(&workflow, attempt);
+        let written = service.write(writing, decide).await?;
+        let snapshot = written.snapshot(&name)?;
+        let cycle = match written.made {
+            Some(cycle) => cycle,
+            None => closed_before(service, &name, written.version).await?,
         };
-        let (snapshot, warnings) = self.store_after(&name, newest.warnings, operation).await?;
-        let cycle = snapshot.document.cycle;
         Ok(Finalized {
             archived_to: layout::archive(&name, cycle),
             cycle,
-            version: snapshot.version,
+            version: written.version,
             outputs: layout::dist(&name),
-            briefing: self.brief(&snapshot, warnings).await?,
+            briefing: service.brief(&snapshot, written.warnings).await?,
         })
     }
+}
+
+impl Finalize {
+    /// Returns the cycle that is closed.
+    fn decide(&self, workflow: &Workflow, attempt: &mut Attempt<'_, '_>) -> Result<u64, Refusal> {
+        let before = attempt.newest()?;
+        let cycle = before.document.cycle;
+        if before.document.is_finalized() {
+            return check_status(self.status, before.document.convergence_status).map(|()| cycle);
+        }
+        let status = final_status(workflow, before, self.status)?;
+        let now = attempt.now();
+        let document = Document {
+            finalized_at: Some(now),
+            convergence_status: status,
+            ..before.document.clone()
+        };
+        let events = vec![completed(&document)];
+        let summary = json!({ "cycle": cycle, "status": status, "note": self.summary });
+        let draft = attempt.writing.draft(now, document, summary);
+        attempt.transaction.append(Draft { events, ..draft })?;
+        Ok(cycle)
+    }
+}
+
+/// Returns the cycle that the first call of a repeated one closed.
+async fn closed_before(service: &Service, name: &Name, version: Version) -> Result<u64, Refusal> {
+    let entry = service.entry(name, version).await?;
+    let cycle = entry.summary.get("cycle").and_then(serde_json::Value::as_u64);
+    cycle.ok_or_else(|| Refusal::Internal(format!("version {version} of {name} names no cycle")))
 }
 
 /// Returns the lifecycle event of a closed cycle.

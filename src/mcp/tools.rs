@@ -1,68 +1,16 @@
-//! The tools. To add one, add a file here and a line in [`registry`].
+//! The tools: the operations of the service, as hosts see them.
 
-mod checkpoint;
-mod delete_artifact;
-mod finalize;
-mod history;
-mod init_state;
-mod list_artifacts;
-mod load_state;
-mod read_output;
-mod reset_artifact;
-mod restore;
-mod save_state;
-mod transition;
-mod verify;
-mod write_output;
-
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
 use jsonschema::Validator;
 use rmcp::model::{JsonObject, Tool as Definition, ToolAnnotations};
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::schema::plain_schema;
 use super::{arguments, icon};
 use crate::model::{Refusal, schema};
-use crate::service::{Caller, Service};
-
-/// A tool: its definition and its implementation.
-pub(super) trait Tool {
-    const NAME: &'static str;
-    /// A short title for people.
-    const TITLE: &'static str;
-    /// When to use the tool, for models. Leaves out how it works.
-    const DESCRIPTION: &'static str;
-    /// The effect on the workspace.
-    const EFFECT: Effect;
-    type Arguments: DeserializeOwned + JsonSchema + Send;
-    type Answer: Serialize + JsonSchema;
-
-    /// Runs the tool.
-    fn call(
-        service: &Service,
-        arguments: Self::Arguments,
-        caller: &Caller,
-    ) -> impl Future<Output = Result<Self::Answer, Refusal>> + Send;
-}
-
-/// A tool's effect on the workspace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Effect {
-    /// Nothing.
-    Reads,
-    /// Adds a version; a repetition adds none.
-    WritesOnce,
-    /// Adds a version each time.
-    Writes,
-    /// Removes content. Only a person decides it.
-    Destroys,
-}
+use crate::service::{Caller, Effect, Operation, Service, Visitor, visit};
 
 /// A tool with erased types, ready to call.
 pub(super) struct Registered {
@@ -159,44 +107,39 @@ fn unknown(word: &str) -> String {
 
 /// Creates all tools.
 pub(super) fn registry() -> Vec<Registered> {
-    vec![
-        registered::<init_state::InitState>(),
-        registered::<load_state::LoadState>(),
-        registered::<save_state::SaveState>(),
-        registered::<transition::TransitionTool>(),
-        registered::<checkpoint::CheckpointTool>(),
-        registered::<restore::RestoreTool>(),
-        registered::<finalize::FinalizeTool>(),
-        registered::<history::HistoryTool>(),
-        registered::<list_artifacts::ListArtifacts>(),
-        registered::<verify::VerifyTool>(),
-        registered::<write_output::WriteOutputTool>(),
-        registered::<read_output::ReadOutputTool>(),
-        registered::<reset_artifact::ResetArtifact>(),
-        registered::<delete_artifact::DeleteArtifact>(),
-    ]
+    let mut registry = Registry(Vec::new());
+    visit(&mut registry);
+    registry.0
+}
+
+struct Registry(Vec<Registered>);
+
+impl Visitor for Registry {
+    fn operation<O: Operation + 'static>(&mut self) {
+        self.0.push(registered::<O>());
+    }
 }
 
 /// Erases the types of a tool.
-pub(super) fn registered<T: Tool + 'static>() -> Registered {
-    let input = plain_schema::<T::Arguments>();
-    let definition = Definition::new(T::NAME, T::DESCRIPTION, Arc::clone(&input))
-        .with_title(T::TITLE)
-        .with_icons(icon::of_tool(T::EFFECT))
-        .with_annotations(annotations(T::EFFECT))
-        .with_raw_output_schema(plain_schema::<T::Answer>());
+pub(super) fn registered<O: Operation + 'static>() -> Registered {
+    let input = plain_schema::<O>();
+    let definition = Definition::new(O::NAME, O::DESCRIPTION, Arc::clone(&input))
+        .with_title(O::TITLE)
+        .with_icons(icon::of_tool(O::EFFECT))
+        .with_annotations(annotations(O::EFFECT))
+        .with_raw_output_schema(plain_schema::<O::Answer>());
     let compile: Box<dyn FnOnce() -> Validator + Send> =
         Box::new(move || schema::validator(&Value::Object(JsonObject::clone(&input))));
     Registered {
         definition,
-        effect: T::EFFECT,
+        effect: O::EFFECT,
         validator: LazyLock::new(compile),
         call: Box::new(|service, arguments, caller| {
             Box::pin(async move {
-                let arguments = serde_json::from_value(arguments).map_err(|error| {
+                let operation: O = serde_json::from_value(arguments).map_err(|error| {
                     Refusal::argument(error.to_string(), "see the tool's input schema")
                 })?;
-                let answer = T::call(&service, arguments, &caller).await?;
+                let answer = service.run(operation, &caller).await?;
                 serde_json::to_value(answer).map_err(|error| Refusal::Internal(error.to_string()))
             })
         }),
@@ -245,8 +188,8 @@ mod tests {
     }
 
     #[test]
-    fn every_file_of_this_folder_is_a_tool_and_every_tool_has_its_name() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/mcp/tools");
+    fn every_operation_has_a_file_with_the_name_of_its_tool() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/service/operations");
         let files = std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap());

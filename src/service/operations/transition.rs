@@ -6,15 +6,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::examination::Examined;
-use super::measures::check_measures;
-use super::write::{Writing, check_text, open_state, summary_text};
-use super::{Caller, Consent, Progress, Service};
+use super::{Effect, Operation};
 use crate::model::briefing::Briefing;
 use crate::model::document::LastTransition;
-use crate::model::journal::{Snapshot, Transaction};
+use crate::model::journal::Snapshot;
 use crate::model::step::{self, Decision, Event, Step, StepContext};
 use crate::model::{Document, Draft, Name, Refusal, Time, Version, Workflow};
+use crate::service::examination::Examined;
+use crate::service::measures::check_measures;
+use crate::service::write::{Attempt, Writing, Written, check_text, summary_text};
+use crate::service::{Caller, Consent, Progress, Service};
 
 /// The arguments of `transition`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -62,117 +63,114 @@ pub struct Transitioned {
     pub briefing: Briefing,
 }
 
-/// The result of an event, before the answer.
-enum Transitioning {
-    Stepped(Box<Step>, Version, Arc<Snapshot>),
-    Repeated(Version, Arc<Snapshot>),
-}
+impl Operation for Transition {
+    const NAME: &'static str = "transition";
+    const TITLE: &'static str = "End a phase";
+    const DESCRIPTION: &'static str = "End the current phase with its result, or send another event. The server decides what comes next.";
+    const EFFECT: Effect = Effect::Writes;
+    type Answer = Transitioned;
 
-impl Service {
     /// Sends an event. The server decides the next phase, and no caller can skip one.
-    pub async fn transition(
-        &self,
-        arguments: Transition,
-        caller: &Caller,
-    ) -> Result<Transitioned, Refusal> {
-        let writing = Writing::new("transition", &arguments, arguments.expected_version, caller)?;
-        let consent = self.consent(caller)?;
-        let (name, event) = (arguments.name.clone(), event(&arguments, consent.as_ref())?);
-        let newest = self.newest(&name).await?;
+    async fn run(self, service: &Service, caller: &Caller) -> Result<Transitioned, Refusal> {
+        let writing = Writing::of(&self, &self.name, self.expected_version, caller)?;
+        let consent = service.consent(caller)?;
+        let event = event(&self, consent.as_ref())?;
+        let newest = service.newest(&self.name).await?;
         let sending = Sending {
-            workflow: self.workflow_of(&newest.snapshot.document).await?,
+            workflow: service.workflow_of(&newest.snapshot.document).await?,
             event,
-            phase: arguments.phase,
+            phase: self.phase,
             consent,
-            keeps_checkpoints: !self.provider.volatile(),
+            keeps_checkpoints: !service.provider.volatile(),
             examined: None,
         };
-        let sending = self.examined(sending, &newest.snapshot, &caller.progress).await?;
-        if arguments.dry_run == Some(true) {
-            return self.dry_run(&sending, &newest.snapshot, newest.warnings).await;
+        let sending = examined(service, sending, &newest.snapshot, &caller.progress).await?;
+        if self.dry_run == Some(true) {
+            return dry_run(service, &sending, &newest.snapshot, newest.warnings).await;
         }
         let lacks_checkpoints = !sending.keeps_checkpoints;
-        let (clock, of) = (Arc::clone(&self.clock), name.clone());
-        let operation = move |transaction: &mut Transaction<'_>| {
-            sending.store(&of, &writing, transaction, clock.now())
-        };
-        let (outcome, mut warnings) = self.store_after(&name, newest.warnings, operation).await?;
+        let writing = writing.warned(newest.warnings);
+        let mut written = service.write(writing, move |attempt| sending.decide(attempt)).await?;
         if lacks_checkpoints {
-            warnings.push(
+            written.warnings.push(
                 "no checkpoint was created: the memory provider does not keep checkpoints"
                     .to_owned(),
             );
         }
-        self.transitioned(&name, outcome, warnings).await
+        answer(service, &self.name, written).await
     }
+}
 
-    /// Examines the artifact's files, if the event depends on them.
-    async fn examined(
-        &self,
-        sending: Sending,
-        snapshot: &Snapshot,
-        progress: &Progress,
-    ) -> Result<Sending, Refusal> {
-        let (document, event) = (&snapshot.document, &sending.event);
-        if !sending.workflow.examines(&document.phase, &event.name) {
-            return Ok(sending);
+/// What an event did.
+enum Sent {
+    Stepped(Box<Step>),
+    /// The last transition did the same and made this version.
+    Repeated(Version),
+}
+
+/// Examines the artifact's files, if the event depends on them.
+async fn examined(
+    service: &Service,
+    sending: Sending,
+    snapshot: &Snapshot,
+    progress: &Progress,
+) -> Result<Sending, Refusal> {
+    let (document, event) = (&snapshot.document, &sending.event);
+    if !sending.workflow.examines(&document.phase, &event.name) {
+        return Ok(sending);
+    }
+    let handed_in = event.result.as_ref().and_then(|result| result.get("manifest"));
+    let examined = service.examine_files(document, handed_in, progress).await?;
+    Ok(Sending { examined: Some(examined), ..sending })
+}
+
+async fn dry_run(
+    service: &Service,
+    sending: &Sending,
+    snapshot: &Snapshot,
+    warnings: Vec<String>,
+) -> Result<Transitioned, Refusal> {
+    let step = sending.step(snapshot, snapshot.version + 1, service.clock.now())?;
+    Ok(Transitioned {
+        from: step.from,
+        to: step.to,
+        version: snapshot.version,
+        decision: step.decision,
+        dry_run: Some(true),
+        briefing: service.brief(snapshot, warnings).await?,
+    })
+}
+
+async fn answer(
+    service: &Service,
+    name: &Name,
+    written: Written<Sent>,
+) -> Result<Transitioned, Refusal> {
+    let snapshot = written.snapshot(name)?;
+    let version = match written.made {
+        Some(Sent::Stepped(step)) => {
+            return Ok(Transitioned {
+                from: step.from,
+                to: step.to,
+                version: written.version,
+                decision: step.decision,
+                dry_run: None,
+                briefing: service.brief(&snapshot, written.warnings).await?,
+            });
         }
-        let handed_in = event.result.as_ref().and_then(|result| result.get("manifest"));
-        let examined = self.examine_files(document, handed_in, progress).await?;
-        Ok(Sending { examined: Some(examined), ..sending })
-    }
-
-    async fn dry_run(
-        &self,
-        sending: &Sending,
-        snapshot: &Snapshot,
-        warnings: Vec<String>,
-    ) -> Result<Transitioned, Refusal> {
-        let step = sending.step(snapshot, snapshot.version + 1, self.clock.now())?;
-        Ok(Transitioned {
-            from: step.from,
-            to: step.to,
-            version: snapshot.version,
-            decision: step.decision,
-            dry_run: Some(true),
-            briefing: self.brief(snapshot, warnings).await?,
-        })
-    }
-
-    async fn transitioned(
-        &self,
-        name: &Name,
-        outcome: Transitioning,
-        warnings: Vec<String>,
-    ) -> Result<Transitioned, Refusal> {
-        let (from, to, decision, version, snapshot) = match outcome {
-            Transitioning::Stepped(step, version, snapshot) => {
-                (step.from, step.to, step.decision, version, snapshot)
-            }
-            Transitioning::Repeated(version, snapshot) => {
-                let summary = self.entry(name, version).await?.summary;
-                let decision = summary
-                    .get("decision")
-                    .cloned()
-                    .and_then(|decision| serde_json::from_value(decision).ok());
-                (
-                    summary_text(&summary, "from"),
-                    summary_text(&summary, "to"),
-                    decision,
-                    version,
-                    snapshot,
-                )
-            }
-        };
-        Ok(Transitioned {
-            from,
-            to,
-            version,
-            decision,
-            dry_run: None,
-            briefing: self.brief(&snapshot, warnings).await?,
-        })
-    }
+        Some(Sent::Repeated(version)) => version,
+        None => written.version,
+    };
+    let summary = service.entry(name, version).await?.summary;
+    let decision = summary.get("decision").cloned();
+    Ok(Transitioned {
+        from: summary_text(&summary, "from"),
+        to: summary_text(&summary, "to"),
+        version,
+        decision: decision.and_then(|decision| serde_json::from_value(decision).ok()),
+        dry_run: None,
+        briefing: service.brief(&snapshot, written.warnings).await?,
+    })
 }
 
 fn event(arguments: &Transition, consent: Option<&Consent>) -> Result<Event, Refusal> {
@@ -205,22 +203,15 @@ struct Sending {
 }
 
 impl Sending {
-    fn store(
-        &self,
-        name: &Name,
-        writing: &Writing,
-        transaction: &mut Transaction<'_>,
-        now: Time,
-    ) -> Result<Transitioning, Refusal> {
-        let repeated = writing.repeated(transaction)?;
-        let before = Arc::clone(transaction.newest().ok_or_else(|| super::no_such_artifact(name))?);
-        if let Some(version) = repeated.or_else(|| {
-            self.repeats(before.document.last_transition.as_ref(), &before.document.phase)
-        }) {
-            return Ok(Transitioning::Repeated(version, before));
+    fn decide(&self, attempt: &mut Attempt<'_, '_>) -> Result<Sent, Refusal> {
+        let before = Arc::clone(attempt.newest()?);
+        let last = before.document.last_transition.as_ref();
+        if let Some(version) = self.repeats(last, &before.document.phase) {
+            return Ok(Sent::Repeated(version));
         }
-        open_state(name, transaction)?;
-        let step = self.step(&before, transaction.next_version(), now)?;
+        attempt.open_state()?;
+        let now = attempt.now();
+        let step = self.step(&before, attempt.transaction.next_version(), now)?;
         let summary = json!({
             "event": self.event.name,
             "from": step.from,
@@ -232,10 +223,10 @@ impl Sending {
             sections: step.sections.clone(),
             events: step.events.clone(),
             blobs: self.contents(&before.document, &step.document),
-            ..writing.draft(now, step.document.clone(), summary)
+            ..attempt.writing.draft(now, step.document.clone(), summary)
         };
-        let snapshot = transaction.append(draft)?;
-        Ok(Transitioning::Stepped(Box::new(step), snapshot.version, snapshot))
+        attempt.transaction.append(draft)?;
+        Ok(Sent::Stepped(Box::new(step)))
     }
 
     /// Returns the version of the last transition if this call repeats it: same phase, same event

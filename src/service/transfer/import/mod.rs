@@ -21,15 +21,16 @@ use self::folder::{Old, Skill};
 use self::notes::Notes;
 pub use self::notes::Remark;
 use self::state::{Here, PMPO};
-use super::catalog::Known;
-use super::write::Writing;
-use super::{Caller, Service, refusal};
+
 use crate::disk::WORKSPACE;
 use crate::model::document::check_size;
 use crate::model::entry::{IMPORTING_OPERATION, Section};
-use crate::model::journal::Transaction;
 use crate::model::output::Output;
 use crate::model::{Digest, Document, Draft, Name, Refusal, Time, Version};
+use crate::service::catalog::Known;
+use crate::service::refusals::refusal;
+use crate::service::write::{Attempt, Writing};
+use crate::service::{Caller, Service};
 
 /// The arguments of `import`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -186,16 +187,17 @@ impl Service {
         });
         let contents = read.await.map_err(|error| Refusal::Internal(error.to_string()))??;
         let name = plan.document.artifact_name.clone();
-        let writing = Writing::new(IMPORTING_OPERATION, &json!({}), None, caller)?;
+        let writing = Writing::new(IMPORTING_OPERATION, &name, &json!({}), None, caller)?.anew();
         let draft = plan.draft(&writing, contents, self.clock.now());
         let of = name.clone();
-        let operation = move |transaction: &mut Transaction<'_>| match transaction.newest() {
+        let decide = move |attempt: &mut Attempt<'_, '_>| match attempt.transaction.newest() {
             Some(_) => Err(taken_already(&of)),
-            None => transaction.append(draft.clone()).map(|snapshot| snapshot.version),
+            None => attempt.transaction.append(draft.clone()),
         };
-        let (version, warnings) = self.store_anew(&name, operation).await?;
-        let mut report = plan.report(Some(version));
-        let warned = warnings.into_iter().map(|what| Remark { place: name.to_string(), what });
+        let written = self.write(writing, decide).await?;
+        let mut report = plan.report(Some(written.version));
+        let warned =
+            written.warnings.into_iter().map(|what| Remark { place: name.to_string(), what });
         report.remarks.extend(warned);
         Ok(report)
     }

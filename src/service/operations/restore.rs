@@ -1,0 +1,96 @@
+//! `restore`: brings an earlier version's content back, as a new version.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::load_state::parse_reference;
+use super::{Effect, Operation};
+use crate::model::briefing::Briefing;
+use crate::model::output::Output;
+use crate::model::{Document, Draft, Name, Refusal, Version};
+use crate::service::refusals::refusal;
+use crate::service::write::{Attempt, Writing};
+use crate::service::{Caller, Service};
+
+/// The arguments of `restore`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Restore {
+    pub name: Name,
+    /// Version or checkpoint id
+    pub to: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_version: Option<Version>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+}
+
+/// The answer of `restore`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Restored {
+    /// The new version.
+    pub version: Version,
+    /// The version whose content it has.
+    pub restored_from: Version,
+    /// Where the artifact stands.
+    pub briefing: Briefing,
+}
+
+impl Operation for Restore {
+    const NAME: &'static str = "restore";
+    const TITLE: &'static str = "Restore a version";
+    const DESCRIPTION: &'static str =
+        "Restore data and goals of an earlier version as a new version. Phase and iteration stay.";
+    const EFFECT: Effect = Effect::Writes;
+    type Answer = Restored;
+
+    /// Restores data, goals and files of an earlier version. The files are those of its manifest at
+    /// the end of its iteration; later files stay. Phase, iteration, history, approval, metrics and
+    /// constraints do not change: a restore undoes no decision.
+    async fn run(self, service: &Service, caller: &Caller) -> Result<Restored, Refusal> {
+        let writing = Writing::of(&self, &self.name, self.expected_version, caller)?;
+        let restored_from = parse_reference(&self.to)?;
+        let newest = service.newest(&self.name).await?;
+        let earlier = service.version_at(&self.name, &self.to).await?.document;
+        let (outputs, not_kept) = kept_outputs(service, &earlier).await?;
+        let decide = move |attempt: &mut Attempt<'_, '_>| {
+            let mut document = attempt.open_state()?.document.clone();
+            if earlier.manifest.is_some() {
+                document.manifest.clone_from(&earlier.manifest);
+            }
+            document.data.clone_from(&earlier.data);
+            document.goals.clone_from(&earlier.goals);
+            let summary = json!({ "restored_from": restored_from });
+            let draft = attempt.writing.draft(attempt.now(), document, summary);
+            attempt.transaction.append(Draft { outputs: outputs.clone(), ..draft })
+        };
+        let written = service.write(writing.warned(newest.warnings), decide).await?;
+        let snapshot = written.snapshot(&self.name)?;
+        let warnings = written.warnings.into_iter().chain(not_kept).collect();
+        let briefing = service.brief(&snapshot, warnings).await?;
+        Ok(Restored { version: written.version, restored_from, briefing })
+    }
+}
+
+/// Returns the files of a version that the journal kept, and a warning for each other one.
+async fn kept_outputs(
+    service: &Service,
+    earlier: &Document,
+) -> Result<(Vec<Output>, Vec<String>), Refusal> {
+    let name = &earlier.artifact_name;
+    let (mut outputs, mut warnings) = (Vec::new(), Vec::new());
+    for (path, file) in earlier.manifest.iter().flat_map(|manifest| &manifest.files) {
+        let kept = service.provider.blob(name, file.digest).await;
+        match kept.map_err(|error| refusal(name, &error))? {
+            Some(_) => {
+                outputs.push(Output { path: path.clone(), bytes: file.bytes, digest: file.digest });
+            }
+            None => {
+                warnings.push(format!(
+                    "{path} was too large for the journal to keep, so restore left it unchanged"
+                ));
+            }
+        }
+    }
+    Ok((outputs, warnings))
+}
