@@ -1,11 +1,11 @@
 //! The program on a terminal, with somebody who types.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::process::{Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::io::{FdFlags, fcntl_setfd, retry_on_intr};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::PATIENCE;
@@ -85,6 +85,7 @@ fn seen(controller: &mut File, text: &str) -> String {
         // Linux tells the end of a terminal by an error.
         match controller.read(&mut byte) {
             Ok(1..) => screen.push(byte[0]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             _ => break,
         }
     }
@@ -94,7 +95,8 @@ fn seen(controller: &mut File, text: &str) -> String {
 /// Waits until there is something to read, and fails when there is nothing for very long.
 fn wait_until_readable(controller: &File, text: &str, screen: &[u8]) {
     let patience = Timespec::try_from(PATIENCE).unwrap();
-    let events = poll(&mut [PollFd::new(controller, PollFlags::IN)], Some(&patience)).unwrap();
+    let mut readable = [PollFd::new(controller, PollFlags::IN)];
+    let events = retry_on_intr(|| poll(&mut readable, Some(&patience))).unwrap();
     let screen = String::from_utf8_lossy(screen);
     assert!(events > 0, "the program neither ends nor shows {text:?}: {screen}");
 }
