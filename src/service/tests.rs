@@ -47,24 +47,29 @@ fn arguments<T: serde::de::DeserializeOwned>(mut fields: Value) -> T {
     serde_json::from_value(fields).unwrap()
 }
 
+/// Runs an operation with arguments from the caller's JSON.
+async fn call<O: Operation>(service: &Service, fields: Value) -> Result<O::Answer, Refusal> {
+    service.run(arguments::<O>(fields), &caller()).await
+}
+
 async fn init(service: &Service, fields: Value) -> Result<Initialized, Refusal> {
-    service.run(arguments::<Init>(fields), &caller()).await
+    call::<Init>(service, fields).await
 }
 
 async fn save(service: &Service, fields: Value) -> Result<Saved, Refusal> {
-    service.run(arguments::<Save>(fields), &caller()).await
+    call::<Save>(service, fields).await
 }
 
 async fn load(service: &Service, fields: Value) -> Result<Loaded, Refusal> {
-    service.run(arguments::<Load>(fields), &caller()).await
+    call::<Load>(service, fields).await
 }
 
 async fn send(service: &Service, fields: Value) -> Result<Transitioned, Refusal> {
-    service.run(arguments::<Transition>(fields), &caller()).await
+    call::<Transition>(service, fields).await
 }
 
 async fn finalize(service: &Service, fields: Value) -> Result<Finalized, Refusal> {
-    service.run(arguments::<Finalize>(fields), &caller()).await
+    call::<Finalize>(service, fields).await
 }
 
 async fn document(service: &Service) -> Value {
@@ -137,12 +142,7 @@ async fn opening_what_ended_but_was_not_finalized_finalizes_it_first() {
     iterate(&service, "satisfied").await;
     let next = init(&service, json!({})).await.unwrap();
     assert_eq!(next.outcome, Opened::NewCycle);
-    let history = service
-        .run(arguments::<History>(json!({"limit": 100})), &caller())
-        .await
-        .unwrap()
-        .entries
-        .unwrap();
+    let history = call::<History>(&service, json!({"limit": 100})).await.unwrap().entries.unwrap();
     let operations: Vec<_> =
         history.iter().rev().take(2).map(|entry| entry.operation.as_str()).collect();
     assert_eq!(operations, ["init_state", "finalize"]);
@@ -297,8 +297,7 @@ async fn an_earlier_version_can_be_read_compared_and_restored() {
     let (_folder, service) = on_disk();
     init(&service, json!({"workflow": "document"})).await.unwrap();
     save(&service, json!({"patch": {"data": {"a": 1}, "goals": ["one"]}})).await.unwrap();
-    let checkpoint =
-        service.run(arguments::<Checkpoint>(json!({"label": "good"})), &caller()).await.unwrap();
+    let checkpoint = call::<Checkpoint>(&service, json!({"label": "good"})).await.unwrap();
     assert_eq!((checkpoint.checkpoint_id.as_str(), checkpoint.version), ("cp-3", 3));
     save(&service, json!({"patch": {"data": {"a": 2}, "goals": ["two"], "inputs": {"i": 1}}}))
         .await
@@ -311,12 +310,7 @@ async fn an_earlier_version_can_be_read_compared_and_restored() {
         (3, json!({"/data/a": 1, "/nothing": null}))
     );
     assert_eq!(earlier.briefing.version, 4, "the briefing is of now");
-    let diff = service
-        .run(arguments::<History>(json!({"diff": [3, 4]})), &caller())
-        .await
-        .unwrap()
-        .diff
-        .unwrap();
+    let diff = call::<History>(&service, json!({"diff": [3, 4]})).await.unwrap().diff.unwrap();
     assert!(json!(diff).to_string().contains(r#""path":"/data/a","value":2"#), "{diff:?}");
 
     let restore = |to: &str| {
@@ -343,10 +337,7 @@ async fn history_comes_in_pages_oldest_first() {
             .await
             .unwrap();
     }
-    let page = service
-        .run(arguments::<History>(json!({"after": 1, "limit": 3})), &caller())
-        .await
-        .unwrap();
+    let page = call::<History>(&service, json!({"after": 1, "limit": 3})).await.unwrap();
     let entries = page.entries.unwrap();
     assert_eq!(entries.iter().map(|entry| entry.version).collect::<Vec<_>>(), [2, 3, 4]);
     assert_eq!(
@@ -354,11 +345,8 @@ async fn history_comes_in_pages_oldest_first() {
         (Some("n0"), &vec!["/data/i".to_owned()], "test 1.0")
     );
     assert_eq!(page.next_after, Some(4));
-    assert_eq!(
-        service.run(arguments::<History>(json!({"after": 4})), &caller()).await.unwrap().next_after,
-        None
-    );
-    assert!(service.run(arguments::<History>(json!({"diff": [1]})), &caller()).await.is_err());
+    assert_eq!(call::<History>(&service, json!({"after": 4})).await.unwrap().next_after, None);
+    assert!(call::<History>(&service, json!({"diff": [1]})).await.is_err());
 }
 
 #[tokio::test]

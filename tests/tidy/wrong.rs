@@ -86,10 +86,11 @@ fn a_path_or_a_link_that_leads_nowhere_is_found() {
 fn a_tool_that_the_page_of_tools_leaves_out_is_found() {
     let tool = |name: &str| {
         let text = format!("    const NAME: &'static str = \"{name}\";\n");
-        File::new(&format!("src/mcp/tools/{name}.rs"), &text)
+        File::new(&format!("src/service/operations/{name}.rs"), &text)
     };
     let files = [tool("save"), tool("load"), File::new("docs/tools.md", "| `save` | saves |\n")];
     assert_eq!(undocumented_tools(&files), ["docs/tools.md does not mention the tool load"]);
+    assert_eq!(undocumented_tools(&files[2..]).len(), 1, "no tool is found at all");
 }
 
 #[test]

@@ -18,7 +18,7 @@ impl Strict {
         let folder = tempfile::tempdir().unwrap();
         let tokens = tokens(&folder, "here");
         let service = service().with_approvals(Approvals::Token(tokens.clone()));
-        service.run(arguments::<Init>(json!({})), &caller()).await.unwrap();
+        call::<Init>(&service, json!({})).await.unwrap();
         Self { folder, service, tokens }
     }
 
@@ -77,7 +77,7 @@ async fn a_token_proves_nothing_once_it_is_over_or_revoked_or_in_another_workspa
         assert_eq!(refusal.code(), "forbidden", "{said}");
         assert!(refusal.to_string().contains(said), "{refusal}");
     }
-    let history = strict.service.run(arguments::<History>(json!({})), &caller()).await.unwrap();
+    let history = call::<History>(&strict.service, json!({})).await.unwrap();
     assert_eq!(json!(history)["entries"].as_array().unwrap().len(), 1, "nothing was written");
 }
 
@@ -90,8 +90,7 @@ async fn the_journal_names_the_token_that_decided_before_what_the_client_says_of
     let person = Caller::new("token boss (1): x").bearing(&grant).confirmed_for(consent);
     let stop: Transition = arguments(json!({ "event": "stop" }));
     strict.service.run(stop, &person).await.unwrap();
-    let history =
-        json!(strict.service.run(arguments::<History>(json!({})), &caller()).await.unwrap());
+    let history = json!(call::<History>(&strict.service, json!({})).await.unwrap());
     let expected = format!("token report ({id}): token boss (1): x");
     assert_eq!(history["entries"][1]["actor"], expected);
 }

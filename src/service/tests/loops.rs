@@ -123,7 +123,7 @@ async fn restoring_does_not_rewind_the_loop() {
     begin_loop(&service).await;
     iterate(&service, "violated").await;
     let before = document(&service).await;
-    service.run(arguments::<Restore>(json!({"to": "1"})), &caller()).await.unwrap();
+    call::<Restore>(&service, json!({"to": "1"})).await.unwrap();
     let after = document(&service).await;
     for field in [
         "phase",
@@ -142,7 +142,7 @@ async fn restoring_does_not_rewind_the_loop() {
 async fn a_storage_that_forgets_refuses_checkpoints_and_skips_those_of_a_workflow() {
     let service = service();
     begin_loop(&service).await;
-    let refusal = service.run(arguments::<Checkpoint>(json!({})), &caller()).await.unwrap_err();
+    let refusal = call::<Checkpoint>(&service, json!({})).await.unwrap_err();
     assert_eq!(refusal.code(), "unsupported");
     let sent = send(&service, json!({"event": "complete", "result": {}})).await.unwrap();
     assert!(

@@ -89,17 +89,15 @@ async fn make(service: &Service, attempt: &Attempt) -> Result<(), Refusal> {
             let who = if *human { person() } else { caller() };
             service.run(arguments::<Transition>(json!({"event": "stop"})), &who).await.map(drop)
         }
-        Attempt::Checkpoint => {
-            service.run(arguments::<Checkpoint>(json!({})), &caller()).await.map(drop)
-        }
+        Attempt::Checkpoint => call::<Checkpoint>(service, json!({})).await.map(drop),
         Attempt::Restore(version) => {
             let to = json!({"to": version.to_string()});
-            service.run(arguments::<Restore>(to), &caller()).await.map(drop)
+            call::<Restore>(service, to).await.map(drop)
         }
-        Attempt::Verify => service.run(arguments::<Verify>(json!({})), &caller()).await.map(drop),
+        Attempt::Verify => call::<Verify>(service, json!({})).await.map(drop),
         Attempt::Write(path, content) => {
             let fields = json!({"path": path, "content": "x".repeat(usize::from(*content))});
-            service.run(arguments::<WriteOutput>(fields), &caller()).await.map(drop)
+            call::<WriteOutput>(service, fields).await.map(drop)
         }
         Attempt::Finalize => finalize(service, json!({})).await.map(drop),
     }

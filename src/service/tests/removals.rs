@@ -137,8 +137,7 @@ async fn a_deleted_artifact_is_found_by_its_history_only_and_its_name_goes_on_co
         assert_eq!(refused.unwrap_err().code(), "not_found");
     }
     assert!(service.run(List::default(), &caller()).await.unwrap().artifacts.is_empty());
-    let history =
-        service.run(arguments::<History>(json!({"after": version})), &caller()).await.unwrap();
+    let history = call::<History>(&service, json!({"after": version})).await.unwrap();
     assert_eq!(history.entries.unwrap()[0].operation, "delete_artifact");
     assert!(history.briefing.is_none() && history.next_after.is_none());
 
@@ -160,7 +159,7 @@ async fn what_was_purged_cannot_be_restored() {
     let version = load(&service, json!({})).await.unwrap().version;
     let answer = delete(&service, json!({"purge": true})).await.unwrap();
     assert_eq!((answer.version, answer.kept_in), (version + 1, None));
-    let history = service.run(arguments::<History>(json!({})), &caller()).await.unwrap();
+    let history = call::<History>(&service, json!({})).await.unwrap();
     assert!(history.entries.unwrap().is_empty() && history.deleted_at.is_some());
     assert!(load(&service, json!({})).await.unwrap_err().hint().contains("purged"));
     assert!(!folder.path().join(".refiner/trash").exists());
@@ -176,7 +175,7 @@ async fn a_removal_that_comes_again_is_done_once_and_its_key_ends_with_the_life_
     init(&service, json!({"idempotency_key": "open"})).await.unwrap();
     let key = json!({"confirm": "report", "idempotency_key": "reset"});
     let first = service.run(arguments::<Reset>(key.clone()), &person()).await.unwrap();
-    let again = service.run(arguments::<Reset>(key), &caller()).await.unwrap();
+    let again = call::<Reset>(&service, key).await.unwrap();
     assert_eq!((first.version, &first.kept_in), (again.version, &again.kept_in));
     let deleted = delete(&service, json!({"idempotency_key": "end"})).await.unwrap();
     assert_eq!(

@@ -159,17 +159,13 @@ async fn a_journals_own_workflow_is_not_used() {
     check_refusal(&send(&service, dry).await.unwrap_err(), "dry run");
     check_refusal(&finalize(&service, json!({})).await.unwrap_err(), "finalize");
     check_refusal(&init(&service, json!({})).await.unwrap_err(), "init");
-    let refused = service.run(arguments::<Checkpoint>(json!({})), &caller()).await.unwrap_err();
+    let refused = call::<Checkpoint>(&service, json!({})).await.unwrap_err();
     check_refusal(&refused, "checkpoint");
-    let restore =
-        service.run(arguments::<Restore>(json!({"to": "1"})), &caller()).await.unwrap_err();
+    let restore = call::<Restore>(&service, json!({"to": "1"})).await.unwrap_err();
     check_refusal(&restore, "restore");
-    check_refusal(
-        &service.run(arguments::<Verify>(json!({})), &caller()).await.unwrap_err(),
-        "verify",
-    );
+    check_refusal(&call::<Verify>(&service, json!({})).await.unwrap_err(), "verify");
     let output = json!({"path": "a.txt", "content": "x"});
-    let refused = service.run(arguments::<WriteOutput>(output), &caller()).await.unwrap_err();
+    let refused = call::<WriteOutput>(&service, output).await.unwrap_err();
     check_refusal(&refused, "write_output");
     let reset = service.run(arguments::<Reset>(json!({"confirm": "report"})), &person()).await;
     check_refusal(&reset.unwrap_err(), "reset");
@@ -192,7 +188,7 @@ async fn what_a_journal_holds_is_read_without_its_workflow() {
     assert!(!instruction.contains("installer"), "{instruction}");
     assert_eq!(json!(loaded.document)["goals"], json!(["short"]));
     assert_eq!(service.run(List::default(), &caller()).await.unwrap().artifacts.len(), 1);
-    let history = service.run(arguments::<History>(json!({})), &caller()).await.unwrap();
+    let history = call::<History>(&service, json!({})).await.unwrap();
     assert_eq!(history.entries.unwrap().len(), 1);
     assert!(!service.part(&name(), &Part::State).await.unwrap().is_empty());
 }
