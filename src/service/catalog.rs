@@ -10,9 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
 
 use parking_lot::Mutex;
-use serde_json::Value;
 
-use super::Service;
 use crate::model::workflow::Bundle;
 use crate::model::{Digest, Document, Name, Refusal, Workflow};
 use crate::workspace::{Trust, Workspace};
@@ -258,18 +256,6 @@ pub(super) fn beginning(digest: Digest) -> String {
     let mut hex = digest.to_hex();
     hex.truncate(12);
     hex
-}
-
-impl Service {
-    /// Returns the names of all workflows, in order.
-    pub fn workflow_names(&self) -> Vec<String> {
-        self.catalog.names()
-    }
-
-    /// Returns the definition of a workflow, or the reason why it cannot be used.
-    pub fn workflow(&self, name: &Name) -> Result<Value, Refusal> {
-        self.catalog.find(name).map(|known| known.bundle.workflow)
-    }
 }
 
 /// Returns a built-in workflow by its name.

@@ -14,6 +14,7 @@ mod measures;
 mod operations;
 mod progress;
 mod prompts;
+mod question;
 mod queue;
 mod reading;
 mod refusals;

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::catalog::Catalog;
 use super::queue::Queues;
 use super::{Approvals, Clock};
 use crate::checks::CommandPolicy;
 use crate::hooks::Hooks;
+use crate::model::{Name, Refusal};
 use crate::storage::Provider;
 use crate::workspace::{Trust, Workspace};
 
@@ -81,6 +84,16 @@ impl Service {
     /// Returns the provider, whose display text names the storage.
     pub fn provider(&self) -> &dyn Provider {
         self.provider.as_ref()
+    }
+
+    /// Returns the names of all workflows, in order.
+    pub fn workflow_names(&self) -> Vec<String> {
+        self.catalog.names()
+    }
+
+    /// Returns the definition of a workflow, or the reason why it cannot be used.
+    pub fn workflow(&self, name: &Name) -> Result<Value, Refusal> {
+        self.catalog.find(name).map(|known| known.bundle.workflow)
     }
 
     /// Finishes deferred work. The process must call this before it ends.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::refusals::{no_such_artifact, refusal};
-use super::{Caller, Clock, Operation, Service, trace};
+use super::{Caller, Clock, Service, trace};
 use crate::model::entry::Entry;
 use crate::model::idempotency::IdempotencyKey;
 use crate::model::journal::{Snapshot, Transaction};
@@ -29,16 +29,6 @@ pub(super) struct Writing {
 }
 
 impl Writing {
-    /// Describes a call of an operation.
-    pub(super) fn of<O: Operation + Serialize>(
-        arguments: &O,
-        name: &Name,
-        expected_version: Option<Version>,
-        caller: &Caller,
-    ) -> Result<Self, Refusal> {
-        Self::new(O::NAME, name, arguments, expected_version, caller)
-    }
-
     /// Describes a call by its arguments. An idempotency key stands for all of them but itself.
     pub(super) fn new(
         operation: &'static str,

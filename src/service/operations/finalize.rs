@@ -86,7 +86,7 @@ impl Operation for Finalize {
     /// Closes the cycle of an artifact whose loop has ended. A cycle that is closed already stays as
     /// it is, and the answer is the same.
     async fn run(self, service: &Service, caller: &Caller) -> Result<Finalized, Refusal> {
-        let writing = Writing::of(&self, &self.name, self.expected_version, caller)?;
+        let writing = Writing::new(Self::NAME, &self.name, &self, self.expected_version, caller)?;
         check_text("summary", self.summary.as_ref())?;
         let name = self.name.clone();
         let newest = service.newest(&name).await?;

@@ -60,7 +60,7 @@ impl Operation for WriteOutput {
 
     /// Writes an output. An output with the same content stays unchanged.
     async fn run(self, service: &Service, caller: &Caller) -> Result<WrittenOutput, Refusal> {
-        let writing = Writing::of(&self, &self.name, self.expected_version, caller)?;
+        let writing = Writing::new(Self::NAME, &self.name, &self, self.expected_version, caller)?;
         let (name, path) = (self.name.clone(), OutputPath::parse(&self.path)?);
         let content = content(self)?;
         let output = Output { path, bytes: content.len() as u64, digest: Digest::of(&content) };
