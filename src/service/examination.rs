@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Progress, Service, refusal};
+use crate::model::approval_binding::open_gate;
 use crate::model::examination::Examination;
-use crate::model::gate::{self, FileNow, FilesNow};
 use crate::model::manifest::{Manifest, Recorded};
 use crate::model::output::OutputPath;
+use crate::model::question::{FileNow, FilesNow};
 use crate::model::refusal::Violation;
 use crate::model::{Digest, Document, Name, Refusal, limits, step};
 use crate::storage::OutputFile;
@@ -50,7 +51,7 @@ impl Service {
         let there = self.outputs_of(document).await?;
         let mut examination = unexamined(document, None, &there);
         let list = listed(&examination.manifest, &there);
-        if !gate::is_open(document) {
+        if open_gate(document).is_none() {
             return Ok(FilesNow { list, changed: false });
         }
         self.look_at(document, &there, &mut examination, &Progress::default()).await?;

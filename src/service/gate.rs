@@ -1,7 +1,8 @@
 //! Questions to a person where only a person may decide, and the consent that they give.
 
 use super::{Service, Tokens, catalog};
-use crate::model::gate::{ApprovalBinding, Asking, Question};
+use crate::model::approval_binding::ApprovalBinding;
+use crate::model::question::{Asking, Question};
 use crate::model::token::{Grant, Scope};
 use crate::model::{Name, Refusal, Time, limits};
 
