@@ -9,7 +9,7 @@ use super::approval::Approval;
 use super::checkpoint::Checkpoint;
 use super::component::Component;
 use super::constraint::Constraint;
-use super::examination::Evidence;
+use super::examination::{Evidence, Examination};
 use super::iteration::Iteration;
 use super::manifest::Manifest;
 use super::output::OutputPath;
@@ -253,6 +253,11 @@ impl Document {
     /// Returns whether the cycle is closed.
     pub fn is_finalized(&self) -> bool {
         self.finalized_at.is_some()
+    }
+
+    /// Returns whether the files of the result changed since the reflection.
+    pub fn files_changed(&self, seen: &Examination) -> bool {
+        self.reflected_files.is_some_and(|reflected| reflected != seen.files_digest())
     }
 
     /// Returns what a caller may write, as the object that a patch applies to.

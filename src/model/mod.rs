@@ -16,6 +16,7 @@ pub mod document;
 pub mod domain;
 pub mod entry;
 pub mod examination;
+pub mod facts;
 pub mod frame;
 pub mod guard;
 pub mod guide;

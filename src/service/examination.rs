@@ -12,7 +12,7 @@ use crate::model::manifest::{Manifest, Recorded};
 use crate::model::output::OutputPath;
 use crate::model::question::{FileNow, FilesNow};
 use crate::model::refusal::Violation;
-use crate::model::{Digest, Document, Name, Refusal, limits, step};
+use crate::model::{Digest, Document, Name, Refusal, limits};
 use crate::storage::OutputFile;
 
 /// Bytes of file contents that the journal keeps for one iteration.
@@ -55,7 +55,7 @@ impl Service {
             return Ok(FilesNow { list, changed: false });
         }
         self.look_at(document, &there, &mut examination, &Progress::default()).await?;
-        Ok(FilesNow { list, changed: step::files_changed(document, &examination) })
+        Ok(FilesNow { list, changed: document.files_changed(&examination) })
     }
 
     async fn outputs_of(&self, document: &Document) -> Result<Vec<OutputFile>, Refusal> {

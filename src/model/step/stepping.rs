@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::facts::Facts;
 use super::{
     COMPLETE, Decision, Evaluation, Event, Step, StepContext, add_checkpoint, result_digest,
 };
@@ -31,17 +30,19 @@ pub(super) struct Stepping<'a> {
 
 impl<'a> Stepping<'a> {
     pub(super) fn new(
-        facts: &Facts<'a>,
+        workflow: &'a Workflow,
+        document: Document,
+        event: &'a Event,
         context: &'a StepContext,
         evaluation: &Evaluation<'a>,
     ) -> Self {
         Self {
-            workflow: facts.workflow,
-            event: facts.event,
+            workflow,
+            event,
             context,
             target: &evaluation.candidate.target,
             unmet: evaluation.unmet.clone(),
-            document: facts.document.clone(),
+            document,
             decision: None,
             sections: Vec::new(),
             events: Vec::new(),
