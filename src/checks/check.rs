@@ -1,7 +1,6 @@
 //! A check: parses the validation of a constraint and measures it.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::{Map, Value, json};
@@ -10,7 +9,7 @@ use super::finding::{Measurement, Outcome, listed, named, one_line};
 use super::method::{Found, Measure, Method, Reading};
 use super::params::{Params, below};
 use super::target::Target;
-use super::work::{Stop, Work, evidence};
+use super::work::{Stop, Work};
 use super::{Context, Files, methods};
 use crate::model::Digest;
 use crate::model::refusal::Violation;
@@ -54,11 +53,6 @@ impl Check {
         self.method
     }
 
-    /// Returns whether the check would read a file at this path.
-    pub fn covers(&self, path: &str) -> bool {
-        self.measure.covers(path)
-    }
-
     /// Measures the constraint.
     ///
     /// Blocks while it reads, and while a command runs. A panic of a parser is reported like an
@@ -73,27 +67,6 @@ impl Check {
             Err(Stop::Unmeasured(format!("{} failed: this is a bug", self.method.name)))
         });
         finding(readings, self.target.as_ref(), work.evidence)
-    }
-
-    /// Returns whether a measurement still fits the present files: each is unchanged, and there is
-    /// no new file that the check would read.
-    pub fn is_fresh(
-        &self,
-        found: &BTreeMap<String, Digest>,
-        files: &dyn Files,
-    ) -> io::Result<bool> {
-        let listing = files.list()?;
-        let present = listing.iter().filter(|file| found.contains_key(&file.path)).count();
-        let come = |path: &str| self.covers(path) && !found.contains_key(path);
-        if present != found.len() || listing.iter().any(|file| come(&file.path)) {
-            return Ok(false);
-        }
-        for file in listing.iter().filter(|file| found.contains_key(&file.path)) {
-            if evidence(files, file)?.as_ref() != found.get(&file.path) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 }
 
@@ -251,6 +224,8 @@ fn short(number: f64) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
     use crate::checks::testing::{Dist, check, parsed};
     use crate::model::limits;
@@ -328,21 +303,10 @@ mod tests {
 
     #[test]
     fn a_finding_is_about_the_content_that_was_looked_at() {
-        let mut dist = Dist::of(&[("a.md", "one"), ("b.txt", "x")]);
+        let dist = Dist::of(&[("a.md", "one"), ("b.txt", "x")]);
         let check = parsed("not_empty", &json!({"path": "*.md"}), None).unwrap();
         let found = check.run(&dist, &Context::default()).files;
         assert_eq!(found, BTreeMap::from([("a.md".to_owned(), Digest::of(b"one"))]));
-        assert!(check.is_fresh(&found, &dist).unwrap());
-        dist.put("b.txt", b"y");
-        assert!(check.is_fresh(&found, &dist).unwrap(), "another file");
-        dist.put("a.md", b"two");
-        assert!(!check.is_fresh(&found, &dist).unwrap(), "changed");
-        dist.put("a.md", b"one");
-        dist.put("c.md", b"");
-        assert!(!check.is_fresh(&found, &dist).unwrap(), "one has come");
-        dist.remove("c.md");
-        dist.remove("a.md");
-        assert!(!check.is_fresh(&found, &dist).unwrap(), "one is gone");
     }
 
     #[test]
@@ -355,9 +319,7 @@ mod tests {
         let exists = parsed("file_exists", &json!({"path": "b.md"}), None).unwrap();
         let found = exists.run(&dist, &Context::default());
         assert_eq!(found.outcome, Outcome::Satisfied);
-        assert!(exists.is_fresh(&found.files, &dist).unwrap());
-        let grown = Dist::default().with_length("b.md", limits::CHECKED_FILE_BYTES_MAX + 2);
-        assert!(!exists.is_fresh(&found.files, &grown).unwrap());
+        assert!(found.files.contains_key("b.md"), "its length is evidence");
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct Measurement {
     pub details: String,
     /// The numbers by name. Of several files, the least and the greatest of each.
     pub measured: Value,
-    /// Every file that the check read, with its [`evidence`](super::evidence).
+    /// Every file that the check read, with the digest of its content.
     pub files: BTreeMap<String, Digest>,
 }
 

@@ -28,9 +28,6 @@ pub(super) type Built = Result<Box<dyn Measure>, Vec<Violation>>;
 pub(super) trait Measure: Debug + Send + Sync {
     /// Measures, and returns one reading for each file, or a single one without a path.
     fn measure(&self, work: &mut Work<'_>) -> Result<Vec<Reading>, Stop>;
-
-    /// Returns whether it would read a file at this path.
-    fn covers(&self, path: &str) -> bool;
 }
 
 /// The result for one file, or for the whole.
@@ -102,9 +99,5 @@ impl<M: MeasureFile> Measure for EachFile<M> {
             path: self.files.is_glob().then_some(path),
         };
         Ok(paths.into_iter().map(read).collect())
-    }
-
-    fn covers(&self, path: &str) -> bool {
-        self.files.matches(path)
     }
 }

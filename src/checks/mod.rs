@@ -44,7 +44,6 @@ pub(crate) use outline::Outline;
 pub use params::{Kind, Param};
 pub use policy::{CommandPolicy, check_commands};
 pub use target::{Operator, Target};
-pub use work::evidence;
 
 /// The files of an artifact's `dist/`.
 pub trait Files {

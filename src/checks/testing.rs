@@ -27,10 +27,6 @@ impl Dist {
         self.files.insert(path.to_owned(), content.to_vec());
     }
 
-    pub(super) fn remove(&mut self, path: &str) {
-        self.files.remove(path);
-    }
-
     /// Adds a file that is only a length, and must not be read.
     pub(super) fn with_length(mut self, path: &str, bytes: u64) -> Self {
         self.lengths.insert(path.to_owned(), bytes);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::pattern::PathPattern;
-use super::{Context, FileInfo, Files, text};
+use super::{Context, Files, text};
 use crate::model::{Digest, limits};
 
 /// Why a check ends before it has measured.
@@ -26,17 +26,8 @@ pub(super) struct Work<'a> {
     bytes_read: u64,
 }
 
-/// Returns the evidence of a file: the digest of its content.
-///
-/// For a file that is too large to read it is the digest of a text with its length, which no
-/// content within the limit equals.
-pub fn evidence(files: &dyn Files, file: &FileInfo) -> io::Result<Option<Digest>> {
-    if file.bytes > limits::CHECKED_FILE_BYTES_MAX {
-        return Ok(Some(of_length(file.bytes)));
-    }
-    Ok(files.read(&file.path)?.map(|content| Digest::of(&content)))
-}
-
+/// Returns the evidence of a file that is too large to read: the digest of a text with its length,
+/// which no content within the limit equals.
 fn of_length(bytes: u64) -> Digest {
     Digest::of(format!("a file of {bytes} bytes that was not read").as_bytes())
 }

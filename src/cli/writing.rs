@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use super::{Context, Failure, screen, token};
-use crate::model::gate::{Asking, Question};
+use crate::model::question::{Asking, Question};
 use crate::model::{Name, Refusal, Version};
 use crate::service::{Caller, Consent};
 

@@ -4,11 +4,12 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::approval::ApprovalStatus;
 use super::document::ConvergenceStatus;
-use super::gate::plain;
 use super::journal::Snapshot;
 use super::refusal::Unmet;
 use super::step::ahead;
+use super::text::plain;
 use super::workflow::{Finalize, Workflow};
 use super::{Document, Version};
 
@@ -154,13 +155,14 @@ fn closed(document: &Document) -> String {
 
 /// What a person has just decided, in a sentence.
 fn decided(document: &Document) -> String {
-    let last = document.last_transition.as_ref().map(|last| last.event.as_str());
-    let Some(approval) = document.approval.as_ref().filter(|one| last == Some(&one.status)) else {
-        return String::new();
-    };
-    match &approval.reason {
-        Some(reason) => format!("A person decided: {} ({}). ", approval.status, plain(reason)),
-        None => format!("A person decided: {}. ", approval.status),
+    let last = document.last_transition.as_ref().map(|last| &last.event);
+    let Some(approval) = &document.approval else { return String::new() };
+    match (&approval.status, &approval.reason) {
+        (ApprovalStatus::Decided(event), reason) if last == Some(event) => match reason {
+            Some(reason) => format!("A person decided: {event} ({}). ", plain(reason, 600)),
+            None => format!("A person decided: {event}. "),
+        },
+        _ => String::new(),
     }
 }
 

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::approval::Approval;
 use super::checkpoint::Checkpoint;
 use super::component::Component;
 use super::constraint::Constraint;
-use super::examination::Evidence;
+use super::examination::{Evidence, Examination};
 use super::iteration::Iteration;
 use super::manifest::Manifest;
 use super::output::OutputPath;
@@ -99,22 +100,6 @@ pub struct Document {
     /// The parts of a composite, each evaluated by its own content type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub components: Vec<Component>,
-}
-
-/// A decision of a person. It is opened once and decided once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Approval {
-    /// Its id: the version that opened it.
-    pub id: String,
-    /// The digest of what the person sees.
-    pub shown: Digest,
-    /// `open`, or the event that decided it.
-    pub status: String,
-    /// The time of that status.
-    pub at: Time,
-    /// The person's comment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
 }
 
 /// A repair that the loop needs before it continues.
@@ -268,6 +253,11 @@ impl Document {
     /// Returns whether the cycle is closed.
     pub fn is_finalized(&self) -> bool {
         self.finalized_at.is_some()
+    }
+
+    /// Returns whether the files of the result changed since the reflection.
+    pub fn files_changed(&self, seen: &Examination) -> bool {
+        self.reflected_files.is_some_and(|reflected| reflected != seen.files_digest())
     }
 
     /// Returns what a caller may write, as the object that a patch applies to.

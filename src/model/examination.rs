@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::constraint::{Constraint, Status};
 use super::manifest::{Manifest, Recorded};
@@ -62,6 +62,11 @@ impl Examination {
     /// Returns whether the passed manifest is valid.
     pub fn manifest_valid(&self) -> bool {
         self.violations.is_empty()
+    }
+
+    /// Returns the digest of the existing files.
+    pub fn files_digest(&self) -> Digest {
+        Digest::of_json(&json!(self.files))
     }
 
     /// Returns whether it still fits constraints: no validation has changed since.

@@ -15,14 +15,14 @@ use cel::common::types::CelBool;
 use cel::{Context, IdedExpr, Program, Value as CelValue};
 use serde_json::Value;
 
-use self::facts::Parts;
 use self::meter::{Meter, metered};
+use self::values::Parts;
 
 use super::refusal::Unmet;
 use super::text::shortened;
 
-mod facts;
 mod meter;
+mod values;
 
 const TEXT_BYTES_MAX: usize = 4096;
 const TOKENS_MAX: usize = 160;
@@ -307,7 +307,7 @@ fn brief(error: &dyn std::fmt::Display) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::facts::LIST_ITEMS_MAX;
+    use super::values::LIST_ITEMS_MAX;
     use super::*;
 
     fn any_name(_: &str) -> bool {

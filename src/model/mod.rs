@@ -5,6 +5,8 @@
 //! every run can be replayed and every test is deterministic.
 #![warn(missing_docs)]
 
+pub mod approval;
+pub mod approval_binding;
 pub mod briefing;
 pub mod checkpoint;
 pub mod component;
@@ -14,8 +16,8 @@ pub mod document;
 pub mod domain;
 pub mod entry;
 pub mod examination;
+pub mod facts;
 pub mod frame;
-pub mod gate;
 pub mod guard;
 pub mod guide;
 pub mod idempotency;
@@ -31,6 +33,7 @@ pub mod output;
 pub mod patch;
 pub mod projection;
 pub mod prompt;
+pub mod question;
 pub mod refusal;
 pub mod removal;
 pub mod schema;

@@ -11,7 +11,6 @@ use super::examination::Examination;
 use super::iteration::{Choice, Iteration};
 use super::output::OutputPath;
 use super::refusal::Violation;
-use super::step::Event;
 use super::taxonomy;
 use super::text::one_line;
 
@@ -77,14 +76,19 @@ fn violation(violation: &Violation) -> String {
 }
 
 /// Returns what a person's decision adds to `decisions.md`.
-pub fn of_human_decision(document: &Document, event: &Event, at: super::Time) -> Section {
+pub fn of_human_decision(
+    document: &Document,
+    event: &str,
+    (words, note): (Option<&str>, Option<&str>),
+    at: super::Time,
+) -> Section {
     let mut text = format!(
         "### Iteration {} — {} by a person — {at}\n\n- **Phase**: {}\n",
         document.current_iteration,
-        line(&event.name),
+        line(event),
         document.phase,
     );
-    person_said(&mut text, event.words.as_deref(), event.reason.as_deref());
+    person_said(&mut text, words, note);
     Section { log: LogFile::Decisions, text }
 }
 

@@ -35,6 +35,16 @@ pub fn one_line(text: &str, characters_max: usize) -> String {
     shortened(&joined, characters_max)
 }
 
+/// Returns the beginning of a text for display to a person: on one line, without control characters
+/// of a terminal and without characters that change the reading direction. The text comes from a
+/// model, which may try to influence a decision.
+pub fn plain(text: &str, characters_max: usize) -> String {
+    let turns = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let shown: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).filter(|c| !turns(*c)).collect();
+    one_line(&shown, characters_max)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,5 +67,12 @@ mod tests {
         assert_eq!(one_line("äöüß", 2), "äö…");
         assert!(one_line(&"x".repeat(1 << 20), 200).len() < 300);
         assert!(one_line(&"x ".repeat(1 << 20), 200).len() < 300);
+    }
+
+    #[test]
+    fn what_a_model_wrote_neither_steers_the_terminal_nor_makes_lines_of_its_own() {
+        let text = "fine\u{1b}[2K\r\nDecision: approved\u{202e}txt.exe\u{200b}";
+        assert_eq!(plain(text, 600), "fine [2K Decision: approvedtxt.exe");
+        assert_eq!(plain(&"x".repeat(5000), 600).chars().count(), 601);
     }
 }

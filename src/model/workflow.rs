@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::document::ConvergenceStatus;
 use super::guard::Guard;
 use super::refusal::Violation;
-use super::{Digest, Name, schema};
+use super::{Digest, Name, facts, schema};
 
 /// A workflow as it is stored with a cycle: its definition and its prompts, whole, so that a
 /// running loop is not changed under its feet.
@@ -186,41 +186,6 @@ impl Action {
     }
 }
 
-/// The values of a document that guards may use, beside `event`, `result`, the facts derived from
-/// the document, and the workflow's own constants.
-pub const DOCUMENT_VARIABLES: [&str; 15] = [
-    "approval",
-    "artifact_type",
-    "content_type",
-    "current_iteration",
-    "cycle",
-    "data",
-    "goals",
-    "inputs",
-    "lease",
-    "max_iterations",
-    "metrics",
-    "phase",
-    "phases_completed",
-    "requires_approval",
-    "results",
-];
-
-/// The values that are derived for guards; see `step::facts`.
-pub const DERIVED_VARIABLES: [&str; 11] = [
-    "blocking_violated",
-    "constraints",
-    "event",
-    "failures",
-    "files_changed",
-    "high_violated",
-    "last_iteration",
-    "manifest_valid",
-    "missing_files",
-    "recoveries",
-    "result",
-];
-
 impl Phase {
     /// Returns whether the loop ends here.
     pub fn is_final(&self) -> bool {
@@ -301,8 +266,7 @@ fn violation(pointer: impl Into<String>, message: impl Into<String>) -> Violatio
 
 fn compile_guards(definition: &Definition) -> (BTreeMap<String, Guard>, Vec<Violation>) {
     let known = |name: &str| {
-        DOCUMENT_VARIABLES.contains(&name)
-            || DERIVED_VARIABLES.contains(&name)
+        facts::TABLE.iter().any(|(known, _)| *known == name)
             || definition.context.contains_key(name)
     };
     let (mut guards, mut violations) = (BTreeMap::new(), Vec::new());
@@ -445,7 +409,7 @@ mod tests {
 
     #[test]
     fn the_schema_names_every_value_that_a_guard_may_use() {
-        for name in DOCUMENT_VARIABLES.into_iter().chain(DERIVED_VARIABLES) {
+        for (name, _) in facts::TABLE {
             assert!(schema::WORKFLOW.text.contains(name), "{name}");
         }
     }

@@ -1,7 +1,7 @@
 //! A person's consent to a decision, and the proof of it that a configuration requires.
 
 use super::Tokens;
-use crate::model::gate::ApprovalBinding;
+use crate::model::approval_binding::ApprovalBinding;
 use crate::model::token::{Grant, Scope};
 use crate::model::{Refusal, limits};
 

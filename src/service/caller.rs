@@ -1,8 +1,6 @@
 //! The caller of an operation.
 
 use super::{Consent, Progress, Service};
-#[cfg(test)]
-use crate::model::gate::ApprovalBinding;
 use crate::model::token::Grant;
 use crate::model::{Refusal, limits};
 
@@ -45,12 +43,6 @@ impl Caller {
     #[must_use]
     pub fn confirmed_for(self, consent: Consent) -> Self {
         Self { consent: Some(consent), ..self }
-    }
-
-    /// Returns a caller with every right of a person.
-    #[cfg(test)]
-    pub(crate) fn confirmed(self) -> Self {
-        self.confirmed_for(Consent::new(ApprovalBinding::Anything, None))
     }
 }
 

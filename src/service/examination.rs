@@ -7,12 +7,13 @@ use serde_json::Value;
 
 use super::refusals::refusal;
 use super::{Progress, Service};
+use crate::model::approval_binding::open_gate;
 use crate::model::examination::Examination;
-use crate::model::gate::{self, FileNow, FilesNow};
 use crate::model::manifest::{Manifest, Recorded};
 use crate::model::output::OutputPath;
+use crate::model::question::{FileNow, FilesNow};
 use crate::model::refusal::Violation;
-use crate::model::{Digest, Document, Name, Refusal, limits, step};
+use crate::model::{Digest, Document, Name, Refusal, limits};
 use crate::storage::OutputFile;
 
 /// Bytes of file contents that the journal keeps for one iteration.
@@ -51,11 +52,11 @@ impl Service {
         let there = self.outputs_of(document).await?;
         let mut examination = unexamined(document, None, &there);
         let list = listed(&examination.manifest, &there);
-        if !gate::is_open(document) {
+        if open_gate(document).is_none() {
             return Ok(FilesNow { list, changed: false });
         }
         self.look_at(document, &there, &mut examination, &Progress::default()).await?;
-        Ok(FilesNow { list, changed: step::files_changed(document, &examination) })
+        Ok(FilesNow { list, changed: document.files_changed(&examination) })
     }
 
     async fn outputs_of(&self, document: &Document) -> Result<Vec<OutputFile>, Refusal> {

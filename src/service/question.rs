@@ -1,7 +1,7 @@
 //! Questions to a person about a decision that only a person may make.
 
 use super::{Approvals, Service, catalog};
-use crate::model::gate::{Asking, Question};
+use crate::model::question::{Asking, Question};
 use crate::model::token::Grant;
 use crate::model::{Name, Refusal, Time};
 

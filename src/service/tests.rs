@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 use super::clock::tests::ManualClock;
 use super::*;
+use crate::model::approval_binding::ApprovalBinding;
 use crate::model::document::ConvergenceStatus;
+use crate::model::question::Asking;
 use crate::model::{Name, Refusal, limits};
 use crate::storage::filesystem::Filesystem;
 use crate::storage::memory::Memory;
@@ -33,8 +35,18 @@ fn caller() -> Caller {
     Caller::new("test 1.0")
 }
 
-fn person() -> Caller {
-    caller().confirmed()
+/// Returns a person who decides on the newest state.
+async fn person(service: &Service) -> Caller {
+    caller().confirmed_for(Consent::new(shown(service).await, None))
+}
+
+/// Returns what a person sees now. Of an artifact that is gone they see nothing.
+async fn shown(service: &Service) -> ApprovalBinding {
+    let asking = Asking { what: "this", event: None, why: None };
+    match service.question(&name(), asking).await {
+        Ok(question) => question.binding,
+        Err(_) => ApprovalBinding::Version { cycle: String::new(), version: 0 },
+    }
 }
 
 fn name() -> Name {

@@ -64,10 +64,6 @@ impl Measure for Contrast {
         };
         Ok(whole(found.with_number("ratio", ratio)))
     }
-
-    fn covers(&self, path: &str) -> bool {
-        self.files.as_ref().is_some_and(|files| files.matches(path))
-    }
 }
 
 impl Contrast {

@@ -96,10 +96,6 @@ impl Measure for JsonSchema {
         };
         Ok(paths.into_iter().map(read).collect())
     }
-
-    fn covers(&self, path: &str) -> bool {
-        self.is_schema(path) || self.files.matches(path)
-    }
 }
 
 impl JsonSchema {

@@ -42,11 +42,6 @@ impl Measure for ManifestComplete {
         };
         Ok(whole(found.with("files", files.len()).with("missing", wrong.len())))
     }
-
-    /// What a manifest names changes with the manifest, which is no file of `dist/`.
-    fn covers(&self, _path: &str) -> bool {
-        false
-    }
 }
 
 fn fault(path: &str, recorded: Option<&str>, work: &mut Work<'_>) -> Result<Option<String>, Stop> {

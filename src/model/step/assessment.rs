@@ -2,14 +2,14 @@
 //! asserts.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::stepping::Stepping;
 use crate::model::constraint::{self, Constraint, Status};
 use crate::model::document::Document;
 use crate::model::examination::Examination;
 use crate::model::refusal::Violation;
-use crate::model::{Digest, Refusal, Time};
+use crate::model::{Refusal, Time};
 
 const STALE: &str = "the files have changed since it was asserted";
 
@@ -22,23 +22,13 @@ pub fn take_evidence(document: &mut Document, examination: &Examination, now: Ti
         }
         one.asserted = false;
     }
-    if files_changed(document, examination) {
+    if document.files_changed(examination) {
         let asserted = document.constraints.iter_mut().filter(|one| !one.is_measured());
         for one in asserted.filter(|one| one.holds()) {
             one.assess(Status::Stale, Some(STALE.to_owned()), now);
         }
     }
     document.evidence.clone_from(&examination.evidence);
-}
-
-/// Returns whether the files of the result changed since the reflection.
-pub fn files_changed(document: &Document, seen: &Examination) -> bool {
-    document.reflected_files.is_some_and(|reflected| reflected != files_digest(seen))
-}
-
-/// Returns the digest of the files that were looked at.
-fn files_digest(examination: &Examination) -> Digest {
-    Digest::of_json(&json!(examination.files))
 }
 
 impl Stepping<'_> {
@@ -82,7 +72,8 @@ impl Stepping<'_> {
             }
             one.asserted = true;
         }
-        self.document.reflected_files = self.context.examination.as_deref().map(files_digest);
+        self.document.reflected_files =
+            self.context.examination.as_deref().map(Examination::files_digest);
         Ok(())
     }
 }

@@ -1,7 +1,6 @@
 //! The step: applies an event to a document, or refuses it.
 
 mod assessment;
-mod facts;
 mod recording;
 mod stepping;
 
@@ -10,13 +9,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-pub use self::assessment::{files_changed, take_evidence};
-use self::facts::Facts;
+pub use self::assessment::take_evidence;
 use self::stepping::Stepping;
 use super::checkpoint::{Checkpoint, checkpoint_id};
 use super::document::Document;
 use super::entry::Section;
 use super::examination::Examination;
+use super::facts::Facts;
 use super::iteration::Choice;
 use super::lifecycle::LifecycleEvent;
 use super::refusal::{Unmet, Violation};
@@ -41,6 +40,12 @@ pub struct Event {
     pub cost: f64,
     /// How long it took.
     pub time_seconds: f64,
+}
+
+impl Event {
+    fn facts<'a>(&'a self, document: &'a Document, seen: Option<&'a Examination>) -> Facts<'a> {
+        Facts { document, event: &self.name, result: self.result.as_ref(), seen }
+    }
 }
 
 /// What is true from outside when an event is sent.
@@ -112,8 +117,8 @@ pub fn step(
     if let Some(examination) = &context.examination {
         take_evidence(&mut seen, examination, context.now);
     }
-    let facts = Facts { workflow, document: &seen, event, seen: context.examination.as_deref() };
-    let evaluation = evaluation(&facts, candidates);
+    let facts = event.facts(&seen, context.examination.as_deref());
+    let evaluation = evaluation(workflow, &facts, candidates);
     if !evaluation.allowed {
         return Err(Refusal::GuardFailed {
             from: document.phase.clone(),
@@ -124,7 +129,7 @@ pub fn step(
     if evaluation.candidate.needs_human && !context.human {
         return Err(needs_human(document, &event.name));
     }
-    Stepping::new(&facts, context, &evaluation).take(phase, evaluation.candidate)
+    Stepping::new(workflow, seen, event, context, &evaluation).take(phase, evaluation.candidate)
 }
 
 /// Returns where an event would lead as things stand.
@@ -135,17 +140,23 @@ pub fn ahead<'a>(
     event: &str,
 ) -> Evaluation<'a> {
     let event = Event { name: event.to_owned(), ..Event::default() };
-    evaluation(&Facts { workflow, document, event: &event, seen: None }, candidates)
+    evaluation(workflow, &event.facts(document, None), candidates)
 }
 
 /// Finds the candidate that comes into question: the first one whose guard holds.
-fn evaluation<'a>(facts: &Facts<'_>, candidates: &'a [Candidate]) -> Evaluation<'a> {
+fn evaluation<'a>(
+    workflow: &Workflow,
+    facts: &Facts<'_>,
+    candidates: &'a [Candidate],
+) -> Evaluation<'a> {
+    let constants = &workflow.definition.context;
+    let value = |name: &str| facts.value(name).or_else(|| constants.get(name).cloned());
     let mut unmet: Vec<(&Candidate, Vec<Unmet>)> = Vec::new();
     for candidate in candidates {
-        let guard = facts.workflow.guard(candidate);
-        let missing = guard.map_or_else(Vec::new, |guard| guard.unmet(&|name| facts.value(name)));
+        let guard = workflow.guard(candidate);
+        let missing = guard.map_or_else(Vec::new, |guard| guard.unmet(&value));
         if missing.is_empty() {
-            let unmet = kept_from_ending(facts.workflow, unmet);
+            let unmet = kept_from_ending(workflow, unmet);
             return Evaluation { candidate, allowed: true, unmet };
         }
         unmet.push((candidate, missing));

@@ -3,11 +3,11 @@
 
 use serde_json::json;
 
-use super::facts::failures;
 use super::stepping::Stepping;
 use super::{Decision, push_listed};
 use crate::model::document::Repair;
 use crate::model::examination::Examination;
+use crate::model::facts::failures;
 use crate::model::iteration::{Choice, Counts, Iteration};
 use crate::model::lifecycle::LifecycleKind;
 use crate::model::manifest::Manifest;
@@ -87,7 +87,7 @@ impl Stepping<'_> {
         let repair = Repair {
             missing_files: seen.map(|seen| seen.missing.clone()).unwrap_or_default(),
             manifest_violations: seen.map(|seen| seen.violations.clone()).unwrap_or_default(),
-            failures: failures(self.event),
+            failures: failures(self.event.result.as_ref()),
         };
         let phase = self.document.phase.clone();
         self.sections.push(sections::of_recovery(&self.document, &repair, self.context.now));

@@ -2,16 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::facts::Facts;
 use super::{
     COMPLETE, Decision, Evaluation, Event, Step, StepContext, add_checkpoint, result_digest,
 };
-use crate::model::document::{Approval, ConvergenceStatus, Document, LastTransition};
+use crate::model::approval::{Approval, ApprovalStatus};
+use crate::model::approval_binding::decided_on;
+use crate::model::document::{ConvergenceStatus, Document, LastTransition};
 use crate::model::entry::Section;
 use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::refusal::Unmet;
 use crate::model::workflow::{Action, Candidate, Phase, Workflow};
-use crate::model::{Refusal, gate, sections};
+use crate::model::{Refusal, sections};
 
 /// A step being taken.
 pub(super) struct Stepping<'a> {
@@ -29,17 +30,19 @@ pub(super) struct Stepping<'a> {
 
 impl<'a> Stepping<'a> {
     pub(super) fn new(
-        facts: &Facts<'a>,
+        workflow: &'a Workflow,
+        document: Document,
+        event: &'a Event,
         context: &'a StepContext,
         evaluation: &Evaluation<'a>,
     ) -> Self {
         Self {
-            workflow: facts.workflow,
-            event: facts.event,
+            workflow,
+            event,
             context,
             target: &evaluation.candidate.target,
             unmet: evaluation.unmet.clone(),
-            document: facts.document.clone(),
+            document,
             decision: None,
             sections: Vec::new(),
             events: Vec::new(),
@@ -147,8 +150,8 @@ impl<'a> Stepping<'a> {
     fn open_approval(&mut self) {
         self.document.approval = Some(Approval {
             id: format!("gate-{}", self.context.version),
-            shown: gate::decided_on(&self.document),
-            status: gate::OPEN.to_owned(),
+            shown: decided_on(&self.document),
+            status: ApprovalStatus::Open,
             at: self.context.now,
             reason: None,
         });
@@ -157,15 +160,16 @@ impl<'a> Stepping<'a> {
 
     fn record_human_decision(&mut self) {
         let now = self.context.now;
-        self.sections.push(sections::of_human_decision(&self.document, self.event, now));
+        let (words, note) = (self.event.words.as_deref(), self.event.reason.as_deref());
+        let event = &self.event.name;
+        self.sections.push(sections::of_human_decision(&self.document, event, (words, note), now));
         if self.target_status().is_some() {
-            let reason = self.event.words.as_deref().or(self.event.reason.as_deref());
-            self.sections.push(sections::of_stop(&self.document, reason, now));
+            self.sections.push(sections::of_stop(&self.document, words.or(note), now));
         }
         if let Some(approval) = &mut self.document.approval
-            && approval.status == gate::OPEN
+            && approval.status == ApprovalStatus::Open
         {
-            approval.status.clone_from(&self.event.name);
+            approval.status = ApprovalStatus::Decided(self.event.name.clone());
             approval.at = now;
             approval.reason.clone_from(&self.event.words);
         }

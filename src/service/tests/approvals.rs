@@ -3,7 +3,6 @@
 
 use super::*;
 use crate::disk::UserFolder;
-use crate::model::gate::ApprovalBinding;
 use crate::model::token::{Grant, Scope};
 
 /// A service that wants a token, with an artifact in it, and the user's tokens.
@@ -28,7 +27,7 @@ impl Strict {
 
     /// Stops the loop with a person's word and what proves it.
     async fn stop(&self, proof: Option<Grant>) -> Result<(), Refusal> {
-        let mut consent = Consent::new(ApprovalBinding::Anything, Some("enough"));
+        let mut consent = Consent::new(shown(&self.service).await, Some("enough"));
         if let Some(grant) = proof {
             consent = consent.proven_by(grant);
         }
@@ -61,7 +60,10 @@ async fn a_persons_word_alone_decides_nothing_where_a_token_is_wanted() {
     strict.stop(Some(strict.grant(Scope::Approve))).await.unwrap();
     let plain = service();
     plain.run(arguments::<Init>(json!({})), &caller()).await.unwrap();
-    plain.run(arguments::<Transition>(json!({ "event": "stop" })), &person()).await.unwrap();
+    plain
+        .run(arguments::<Transition>(json!({ "event": "stop" })), &person(&plain).await)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -86,7 +88,7 @@ async fn the_journal_names_the_token_that_decided_before_what_the_client_says_of
     let strict = Strict::new().await;
     let grant = strict.grant(Scope::Approve);
     let id = grant.id().to_owned();
-    let consent = Consent::new(ApprovalBinding::Anything, None).proven_by(grant.clone());
+    let consent = Consent::new(shown(&strict.service).await, None).proven_by(grant.clone());
     let person = Caller::new("token boss (1): x").bearing(&grant).confirmed_for(consent);
     let stop: Transition = arguments(json!({ "event": "stop" }));
     strict.service.run(stop, &person).await.unwrap();
@@ -105,7 +107,7 @@ async fn approved() -> Service {
     write(&service, "logo.svg", "a bird").await;
     complete(&service, "reflect").await;
     let approve: Transition = arguments(json!({ "event": "approve" }));
-    let approved = service.run(approve, &person()).await.unwrap();
+    let approved = service.run(approve, &person(&service).await).await.unwrap();
     assert_eq!(approved.to, "persist");
     service
 }

@@ -10,7 +10,7 @@ async fn after_the_specification_constraints_only_tighten_without_a_person() {
     assert_eq!(save(&service, loosen.clone()).await.unwrap_err().code(), "approval_required");
     let tighten = json!({"patch": {"constraints": [constraint("links", "blocking"), constraint("new", "low")]}});
     assert!(save(&service, tighten).await.unwrap().changed);
-    assert!(service.run(arguments::<Save>(loosen), &person()).await.unwrap().changed);
+    assert!(service.run(arguments::<Save>(loosen), &person(&service).await).await.unwrap().changed);
 }
 
 #[tokio::test]
@@ -54,7 +54,10 @@ async fn a_transition_from_a_phase_that_is_not_the_present_one_is_refused() {
         "invalid_argument"
     );
     let stopped = service
-        .run(arguments::<Transition>(json!({"event": "stop", "reason": "enough"})), &person())
+        .run(
+            arguments::<Transition>(json!({"event": "stop", "reason": "enough"})),
+            &person(&service).await,
+        )
         .await
         .unwrap();
     assert_eq!(stopped.briefing.status, ConvergenceStatus::UserTerminated);

@@ -86,7 +86,7 @@ async fn make(service: &Service, attempt: &Attempt) -> Result<(), Refusal> {
         }
         Attempt::Reject => send(service, json!({"event": "reject"})).await.map(drop),
         Attempt::Stop { human } => {
-            let who = if *human { person() } else { caller() };
+            let who = if *human { person(service).await } else { caller() };
             service.run(arguments::<Transition>(json!({"event": "stop"})), &who).await.map(drop)
         }
         Attempt::Checkpoint => call::<Checkpoint>(service, json!({})).await.map(drop),

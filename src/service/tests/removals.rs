@@ -1,7 +1,6 @@
 //! Resets and deletions.
 
 use super::*;
-use crate::model::gate::ApprovalBinding;
 
 async fn reset(service: &Service, caller: &Caller) -> Result<WasReset, Refusal> {
     service.run(arguments::<Reset>(json!({"confirm": "report"})), caller).await
@@ -10,7 +9,7 @@ async fn reset(service: &Service, caller: &Caller) -> Result<WasReset, Refusal> 
 async fn delete(service: &Service, fields: Value) -> Result<Deleted, Refusal> {
     let mut fields = fields;
     fields["confirm"] = json!("report");
-    service.run(arguments::<Delete>(fields), &person()).await
+    service.run(arguments::<Delete>(fields), &person(service).await).await
 }
 
 /// An artifact whose loop has gone round once, with a file and a constraint that is violated.
@@ -40,7 +39,7 @@ async fn a_reset_leaves_what_kind_of_work_it_is_and_nothing_of_the_work() {
     let (folder, service) = on_disk();
     with_work(&service).await;
     let before = document(&service).await;
-    let answer = reset(&service, &person()).await.unwrap();
+    let answer = reset(&service, &person(&service).await).await.unwrap();
     let after = document(&service).await;
     for kept in ["workflow", "artifact_type", "content_type", "max_iterations", "requires_approval"]
     {
@@ -91,7 +90,7 @@ async fn without_a_persons_agreement_nothing_is_taken_away() {
     assert_eq!(reset(&service, &stale).await.unwrap_err().code(), "conflict");
     for confirm in ["", "repor", "Report"] {
         let call: Delete = arguments(json!({"confirm": confirm}));
-        let refused = service.run(call, &person()).await.unwrap_err();
+        let refused = service.run(call, &person(&service).await).await.unwrap_err();
         assert_eq!(refused.code(), "invalid_argument");
     }
     assert_eq!(load(&service, json!({})).await.unwrap().version, version);
@@ -103,7 +102,7 @@ async fn a_closed_cycle_can_be_reset_and_deleted() {
         with_work(&service).await;
         iterate(&service, "satisfied").await;
         finalize(&service, json!({})).await.unwrap();
-        let answer = reset(&service, &person()).await.unwrap();
+        let answer = reset(&service, &person(&service).await).await.unwrap();
         assert_eq!((answer.briefing.cycle, answer.briefing.phase.as_str()), (2, "specify"));
         specify(&service).await;
         iterate(&service, "satisfied").await;
@@ -132,7 +131,7 @@ async fn a_deleted_artifact_is_found_by_its_history_only_and_its_name_goes_on_co
         send(&service, json!({"event": "complete"})).await.map(drop),
         finalize(&service, json!({})).await.map(drop),
         delete(&service, json!({})).await.map(drop),
-        reset(&service, &person()).await.map(drop),
+        reset(&service, &person(&service).await).await.map(drop),
     ] {
         assert_eq!(refused.unwrap_err().code(), "not_found");
     }
@@ -174,7 +173,8 @@ async fn a_removal_that_comes_again_is_done_once_and_its_key_ends_with_the_life_
     let service = service();
     init(&service, json!({"idempotency_key": "open"})).await.unwrap();
     let key = json!({"confirm": "report", "idempotency_key": "reset"});
-    let first = service.run(arguments::<Reset>(key.clone()), &person()).await.unwrap();
+    let first =
+        service.run(arguments::<Reset>(key.clone()), &person(&service).await).await.unwrap();
     let again = call::<Reset>(&service, key).await.unwrap();
     assert_eq!((first.version, &first.kept_in), (again.version, &again.kept_in));
     let deleted = delete(&service, json!({"idempotency_key": "end"})).await.unwrap();

@@ -167,7 +167,9 @@ async fn a_journals_own_workflow_is_not_used() {
     let output = json!({"path": "a.txt", "content": "x"});
     let refused = call::<WriteOutput>(&service, output).await.unwrap_err();
     check_refusal(&refused, "write_output");
-    let reset = service.run(arguments::<Reset>(json!({"confirm": "report"})), &person()).await;
+    let reset = service
+        .run(arguments::<Reset>(json!({"confirm": "report"})), &person(&service).await)
+        .await;
     check_refusal(&reset.unwrap_err(), "reset");
     check_refusal(&service.prompt("read", &name()).await.unwrap_err(), "prompt");
     let with_prompt = load(&service, json!({"with_prompt": true})).await.unwrap_err();
@@ -196,10 +198,10 @@ async fn what_a_journal_holds_is_read_without_its_workflow() {
 #[tokio::test]
 async fn what_is_not_trusted_can_be_taken_away() {
     let (_place, _other, service) = cloned().await;
-    let asking = crate::model::gate::Asking { what: "to delete", event: None, why: None };
+    let asking = Asking { what: "to delete", event: None, why: None };
     service.question(&name(), asking).await.unwrap();
     let delete: Delete = arguments(json!({"confirm": "report"}));
-    assert_eq!(service.run(delete, &person()).await.unwrap().version, 2);
+    assert_eq!(service.run(delete, &person(&service).await).await.unwrap().version, 2);
 }
 
 #[tokio::test]
