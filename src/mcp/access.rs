@@ -8,7 +8,8 @@ use axum::http::request::Parts;
 use rmcp::RoleServer;
 use rmcp::service::RequestContext;
 
-use super::tools::{Effect, TOOLS};
+use super::effect::Effect;
+use super::tools::TOOLS;
 use crate::model::Refusal;
 use crate::model::token::{Grant, Scope};
 use crate::service::lacks_approve;

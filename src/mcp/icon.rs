@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rmcp::model::{Icon, IconTheme};
 
-use super::tools::Effect;
+use super::effect::Effect;
 
 /// The frame of a drawing. `LINES` and `COLOR` are replaced.
 const PAPER: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 24 24\" fill=\"none\" \

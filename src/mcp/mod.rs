@@ -4,6 +4,7 @@
 pub mod access;
 mod arguments;
 pub mod changes;
+mod effect;
 pub mod elicitation;
 mod gate;
 pub mod guard;
@@ -11,6 +12,7 @@ mod icon;
 mod page;
 mod progress;
 mod prompts;
+mod protocol_error;
 mod resources;
 mod schema;
 mod server;

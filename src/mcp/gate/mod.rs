@@ -21,8 +21,9 @@ use tokio::sync::watch;
 
 use self::form::Agreed;
 use super::access::{Access, needed_for};
+use super::effect::Effect;
 use super::elicitation::{self, Asked, Binding, Elicitation, Retry, Unasked};
-use super::tools::{Effect, Registered};
+use super::tools::Registered;
 use crate::model::gate::{ApprovalBinding, Asking, Question};
 use crate::model::token::Scope;
 use crate::model::{Name, Refusal};

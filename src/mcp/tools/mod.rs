@@ -26,6 +26,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::effect::Effect;
 use super::schema::plain_schema;
 use super::{arguments, icon};
 use crate::model::{Refusal, schema};
@@ -49,19 +50,6 @@ pub(super) trait Tool {
         arguments: Self::Arguments,
         caller: &Caller,
     ) -> impl Future<Output = Result<Self::Answer, Refusal>> + Send;
-}
-
-/// A tool's effect on the workspace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Effect {
-    /// Nothing.
-    Reads,
-    /// Adds a version; a repetition adds none.
-    WritesOnce,
-    /// Adds a version each time.
-    Writes,
-    /// Removes content. Only a person decides it.
-    Destroys,
 }
 
 /// A tool with erased types, ready to call.
