@@ -22,6 +22,8 @@ mod outline;
 mod params;
 mod pattern;
 mod policy;
+#[cfg(test)]
+mod published;
 mod schema_cost;
 mod search;
 mod target;

@@ -1,4 +1,5 @@
-use super::writing::{Writing, name};
+use super::input::name;
+use super::write_options::WriteOptions;
 use super::{Context, Failure};
 use crate::service;
 
@@ -10,7 +11,7 @@ pub(super) struct Checkpoint {
     #[arg(long)]
     label: Option<String>,
     #[command(flatten)]
-    writing: Writing,
+    writing: WriteOptions,
 }
 
 impl Checkpoint {

@@ -1,5 +1,7 @@
+use super::consent::{PendingDecision, with_person};
+use super::input::name;
 use super::output::briefing;
-use super::writing::{PendingDecision, Writing, name, with_person};
+use super::write_options::WriteOptions;
 use super::{Context, Failure};
 use crate::service;
 
@@ -12,7 +14,7 @@ pub(super) struct Decide {
     #[arg(long)]
     reason: Option<String>,
     #[command(flatten)]
-    writing: Writing,
+    writing: WriteOptions,
 }
 
 impl Decide {

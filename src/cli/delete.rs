@@ -1,11 +1,13 @@
-use super::writing::{Removing, name, with_person};
+use super::consent::with_person;
+use super::input::name;
+use super::write_options::RemovalOptions;
 use super::{Context, Failure};
 use crate::service;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Delete {
     #[command(flatten)]
-    removing: Removing,
+    removing: RemovalOptions,
     /// Also destroy every version and file of the artifact; this cannot be undone
     #[arg(long)]
     purge: bool,

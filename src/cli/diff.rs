@@ -1,6 +1,6 @@
 use serde_json::{Map, Value};
 
-use super::writing::name;
+use super::input::name;
 use super::{Context, Failure};
 use crate::model::Version;
 use crate::service;

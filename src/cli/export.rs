@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::attend::attended;
-use super::writing::name;
+use super::input::name;
 use super::{Context, Failure};
 use crate::service;
 

@@ -1,4 +1,5 @@
-use super::writing::{Writing, name};
+use super::input::name;
+use super::write_options::WriteOptions;
 use super::{Context, Failure};
 use crate::service::{self, FinalStatus};
 
@@ -13,7 +14,7 @@ pub(super) struct Finalize {
     #[arg(long)]
     summary: Option<String>,
     #[command(flatten)]
-    writing: Writing,
+    writing: WriteOptions,
 }
 
 impl Finalize {

@@ -1,5 +1,5 @@
+use super::input::name;
 use super::output::table;
-use super::writing::name;
 use super::{Context, Failure};
 use crate::model::Version;
 use crate::service;

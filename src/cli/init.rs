@@ -1,7 +1,8 @@
 use serde_json::json;
 
+use super::input::name;
 use super::output::briefing;
-use super::writing::{Writing, name};
+use super::write_options::WriteOptions;
 use super::{Context, Failure, input};
 use crate::service;
 
@@ -40,7 +41,7 @@ pub(super) struct Init {
     #[arg(long = "component", value_name = "JSON")]
     components: Vec<String>,
     #[command(flatten)]
-    writing: Writing,
+    writing: WriteOptions,
 }
 
 impl Init {

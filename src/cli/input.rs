@@ -1,4 +1,4 @@
-//! JSON arguments of the command line.
+//! Arguments of the command line: names, and JSON.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -7,7 +7,12 @@ use serde_json::{Map, Value};
 
 use super::Failure;
 use crate::disk::regular;
-use crate::model::limits;
+use crate::model::{Name, limits};
+
+/// Parses an artifact's name.
+pub(super) fn name(given: &str) -> Result<Name, Failure> {
+    Name::parse(given).map_err(Failure::from)
+}
 
 /// Reads an object: inline JSON, `@FILE`, or `-` for standard input. The person chooses the file,
 /// so it may be a pipe such as `@/dev/stdin`.

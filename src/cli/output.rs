@@ -5,25 +5,13 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Failure;
-use super::screen::{self, Screen};
+use super::screen::{self, Color, Screen};
 pub(super) use super::screen::{BAD, BOLD, DIM, GOOD, WARN};
 use super::wording::in_commands;
 use crate::model::Refusal;
 use crate::model::briefing::Briefing;
 use crate::model::visible::{self, Form};
 use crate::service::{Progress, Step};
-
-/// When to use colours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Color {
-    /// On a terminal unless NO_COLOR is set, and everywhere if CLICOLOR_FORCE is set
-    #[default]
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
-}
 
 /// The output settings.
 #[derive(Clone, Copy, Debug)]

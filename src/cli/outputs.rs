@@ -5,8 +5,9 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::input::name;
 use super::output::table;
-use super::writing::{Writing, name};
+use super::write_options::WriteOptions;
 use super::{Context, Failure};
 use crate::disk::regular;
 use crate::model::limits;
@@ -51,7 +52,7 @@ struct Write {
     /// The file to copy [default: standard input]
     file: Option<PathBuf>,
     #[command(flatten)]
-    writing: Writing,
+    writing: WriteOptions,
 }
 
 impl Outputs {

@@ -1,12 +1,14 @@
+use super::consent::with_person;
+use super::input::name;
 use super::output::briefing;
-use super::writing::{Removing, name, with_person};
+use super::write_options::RemovalOptions;
 use super::{Context, Failure};
 use crate::service;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Reset {
     #[command(flatten)]
-    removing: Removing,
+    removing: RemovalOptions,
 }
 
 impl Reset {

@@ -1,5 +1,6 @@
+use super::input::name;
 use super::output::briefing;
-use super::writing::{Writing, name};
+use super::write_options::WriteOptions;
 use super::{Context, Failure};
 use crate::service;
 
@@ -10,7 +11,7 @@ pub(super) struct Restore {
     /// The version or checkpoint id to restore
     to: String,
     #[command(flatten)]
-    writing: Writing,
+    writing: WriteOptions,
 }
 
 impl Restore {

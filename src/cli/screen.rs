@@ -7,8 +7,19 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use anstream::stream::{AsLockedWrite, RawStream};
 use anstream::{AutoStream, ColorChoice};
 
-use super::output::Color;
 use crate::model::visible::{self, Form};
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal unless NO_COLOR is set, and everywhere if CLICOLOR_FORCE is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
 
 /// The escape sequences of refiner's styles. The first one ends each style.
 static SEQUENCES: [&str; 6] =

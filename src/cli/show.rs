@@ -1,5 +1,5 @@
+use super::input::name;
 use super::output::briefing;
-use super::writing::name;
 use super::{Context, Failure};
 use crate::service::{self, Detail};
 

@@ -4,10 +4,11 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+use super::consent::asked;
+use super::input::name;
 use super::output::{BOLD, GOOD, table};
-use super::writing::{asked, name};
 use super::{Context, Failure};
-use crate::model::token::{Grant, Scope, Token};
+use crate::model::token::{Scope, Token};
 use crate::model::{Refusal, Time, limits};
 use crate::service::{Clock as _, NewToken, SystemClock, Tokens};
 
@@ -212,23 +213,6 @@ pub(super) fn workspace(project: &Path) -> String {
         // The quoted form cannot equal the path of another folder.
         None => format!("folder:{project:?}"),
     }
-}
-
-/// Asks for the token that proves a decision, if the user's configuration requires one.
-///
-/// The person types it at the terminal without echo. No option, variable or file can contain it,
-/// because an agent with a shell could read it there. Each run allows one try, and a token has 256
-/// random bits.
-pub(super) fn proof(context: &Context) -> Result<Option<Grant>, Failure> {
-    let Some(tokens) = context.tokens.as_ref().filter(|_| context.service.wants_a_token()) else {
-        return Ok(None);
-    };
-    let typed = rpassword::prompt_password("Token with the scope approve (input is hidden): ");
-    let typed = typed.map_err(|error| Refusal::NotApproved {
-        message: format!("cannot read the token: {error}"),
-        hint: "nothing was written: run the command again at a terminal".into(),
-    })?;
-    Ok(Some(tokens.check(typed.trim())?))
 }
 
 #[cfg(test)]

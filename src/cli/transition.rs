@@ -1,5 +1,7 @@
+use super::consent::{PendingDecision, with_person};
+use super::input::name;
 use super::output::briefing;
-use super::writing::{PendingDecision, Writing, name, with_person};
+use super::write_options::WriteOptions;
 use super::{Context, Failure, input};
 use crate::service;
 
@@ -28,7 +30,7 @@ pub(super) struct Transition {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    writing: Writing,
+    writing: WriteOptions,
 }
 
 impl Transition {

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::consent::asked;
 use super::output::GOOD;
-use super::writing::asked;
-use super::{Context, Failure, Global, hooks, project, token, workspace};
+use super::{Context, Failure, Global, consent, hooks, project, workspace};
 use crate::hooks::{Hooks, ProjectTriggers};
 use crate::model::Refusal;
 use crate::service::Waiting;
@@ -115,7 +115,7 @@ impl Trust {
             if agreed == Agreed::default() {
                 return Err(brought.not_agreed());
             }
-            context.service.check_proven(token::proof(context)?.as_ref())?;
+            context.service.check_proven(consent::proof(context)?.as_ref())?;
             trust.change(|trusted| brought.take_into(trusted, &agreed)).map_err(unusable)?;
             hooks.prepare().await;
         }

@@ -1,6 +1,6 @@
 use super::attend::attended;
+use super::input::name;
 use super::output::{BAD, GOOD, WARN, table};
-use super::writing::name;
 use super::{Context, Failure};
 use crate::service;
 

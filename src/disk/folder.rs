@@ -9,11 +9,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode as Permissions, OFlags, Uid};
+use rustix::fs::{AtFlags, Dir, Gid, Mode as Permissions, OFlags, Uid};
 
 use super::distrust::{Distrusted, Kind, Owners};
 use super::fs::{self, Fs, Mode, Stat};
 use super::open_file::OpenFile;
+use super::status::{kind_of, stat_of};
 
 /// Names of one folder that are read.
 const NAMES_MAX: usize = 500_000;
@@ -389,29 +390,6 @@ fn flagged_rename(
     _: Flag,
 ) -> Option<io::Result<()>> {
     None
-}
-
-fn kind_of(stat: &rustix::fs::Stat) -> Kind {
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Kind::File,
-        FileType::Directory => Kind::Folder,
-        FileType::Symlink => Kind::Link,
-        FileType::Fifo => Kind::Pipe,
-        FileType::Socket => Kind::Socket,
-        _ => Kind::Device,
-    }
-}
-
-pub(crate) fn stat_of(stat: &rustix::fs::Stat) -> Stat {
-    let nanoseconds = i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec);
-    Stat {
-        bytes: u64::try_from(stat.st_size).unwrap_or_default(),
-        kind: kind_of(stat),
-        id: stat.st_dev.rotate_left(32) ^ stat.st_ino,
-        names: stat.st_nlink,
-        owner: stat.st_uid,
-        modified: nanoseconds.unsigned_abs(),
-    }
 }
 
 #[cfg(test)]

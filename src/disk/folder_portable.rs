@@ -14,6 +14,7 @@ use cap_std::fs::{Dir, Metadata, OpenOptions};
 use super::distrust::{Distrusted, Kind, Owners};
 use super::fs::{self, Fs, Mode, Stat};
 use super::open_file::OpenFile;
+use super::status::{kind_of, stat_of};
 
 /// A folder and what is below it.
 #[derive(Debug)]
@@ -175,34 +176,4 @@ pub(crate) fn random_id() -> io::Result<u128> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     Ok(u128::from_be_bytes(bytes))
-}
-
-fn kind_of(metadata: &Metadata) -> Kind {
-    let kind = metadata.file_type();
-    if kind.is_symlink() {
-        Kind::Link
-    } else if kind.is_dir() {
-        Kind::Folder
-    } else if kind.is_file() {
-        Kind::File
-    } else {
-        Kind::Device
-    }
-}
-
-/// Without a file id, the creation time identifies a file.
-pub(crate) fn stat_of(metadata: &Metadata) -> Stat {
-    let nanoseconds = |time: io::Result<cap_std::time::SystemTime>| {
-        let time = time.ok().map(cap_std::time::SystemTime::into_std);
-        let since = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-        since.map_or(0, |since| since.as_nanos())
-    };
-    Stat {
-        bytes: metadata.len(),
-        kind: kind_of(metadata),
-        id: u64::try_from(nanoseconds(metadata.created())).unwrap_or_default(),
-        names: 1,
-        owner: 0,
-        modified: nanoseconds(metadata.modified()),
-    }
 }

@@ -19,6 +19,7 @@ pub(crate) mod sabotage;
 #[cfg(test)]
 pub(crate) mod simulated;
 mod staged_dir;
+mod status;
 mod untrusted_dir;
 mod user_folder;
 

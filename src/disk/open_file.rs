@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::fs::{self, Stat};
+use super::status::stat_of;
 
 /// An open regular file.
 #[derive(Debug)]
@@ -19,12 +20,12 @@ impl OpenFile {
 impl fs::File for OpenFile {
     #[cfg(unix)]
     fn stat(&self) -> io::Result<Stat> {
-        Ok(super::folder::stat_of(&rustix::fs::fstat(&self.0)?))
+        Ok(stat_of(&rustix::fs::fstat(&self.0)?))
     }
 
     #[cfg(not(unix))]
     fn stat(&self) -> io::Result<Stat> {
-        Ok(super::folder::stat_of(&cap_std::fs::Metadata::from_file(&self.0)?))
+        Ok(stat_of(&cap_std::fs::Metadata::from_file(&self.0)?))
     }
 
     fn read_at(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {

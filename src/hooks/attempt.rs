@@ -1,13 +1,8 @@
-//! One attempt to run a trigger's target.
+//! The result of an attempt to run a trigger's target.
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
-
-use super::event::Event;
-use super::trigger::{Filled, Target, Trigger};
-use super::{command, webhook};
 
 /// Limit on the stored bytes of a target's output.
 pub(super) const OUTPUT_BYTES_MAX: usize = 2 << 10;
@@ -41,23 +36,6 @@ impl Attempted {
     /// Returns the result of an attempt that exceeded its time limit.
     pub(super) fn timed_out(timeout: Duration) -> Self {
         Self::failed(format!("timed out after {} s", timeout.as_secs()))
-    }
-}
-
-/// Runs a trigger's target once.
-pub(super) async fn attempt(
-    trigger: &Trigger,
-    filled: &Filled,
-    event: &Event,
-    project: &Path,
-) -> Attempted {
-    match (filled, &trigger.target) {
-        (Filled::Command(items), _) => command::run(items, event, project, trigger.timeout).await,
-        (Filled::Webhook(url), Target::Webhook { headers, .. }) => {
-            webhook::post(url, headers, event, trigger.timeout).await
-        }
-        // Every answer repeats the request to the host, so nothing is sent here.
-        _ => Attempted { done: true, ..Attempted::default() },
     }
 }
 

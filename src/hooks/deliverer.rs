@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use parking_lot::Mutex;
 
-use super::attempt::{Attempted, attempt};
+use super::attempt::Attempted;
 use super::event::Event;
 use super::progress::{Attempts, Progress};
 use super::record::{DeliveryOutcome, Tried};
 use super::sources::{Loaded, Sources};
-use super::trigger::{Filled, Trigger};
+use super::trigger::{Filled, Target, Trigger};
+use super::{command, webhook};
 use crate::model::journal::Snapshot;
 use crate::model::lifecycle::LifecycleEvent;
 use crate::model::{Entry, Name, Time, Version};
@@ -231,6 +232,18 @@ impl Deliverer<'_> {
             progress.keep(&workspace, &name)
         });
         kept.await.map_err(|_| crate::storage::Error::Stopped)?.map_err(Failure::from)
+    }
+}
+
+/// Runs a trigger's target once.
+async fn attempt(trigger: &Trigger, filled: &Filled, event: &Event, project: &Path) -> Attempted {
+    match (filled, &trigger.target) {
+        (Filled::Command(items), _) => command::run(items, event, project, trigger.timeout).await,
+        (Filled::Webhook(url), Target::Webhook { headers, .. }) => {
+            webhook::post(url, headers, event, trigger.timeout).await
+        }
+        // Every answer repeats the request to the host, so nothing is sent here.
+        _ => Attempted { done: true, ..Attempted::default() },
     }
 }
 

@@ -11,6 +11,7 @@ mod icon;
 mod page;
 mod progress;
 mod prompts;
+mod protocol_error;
 mod resources;
 mod schema;
 mod server;

@@ -5,7 +5,7 @@ use rmcp::model::{
     GetPromptRequestParams, GetPromptResult, Prompt, PromptArgument, PromptMessage, Role,
 };
 
-use super::server::protocol_error;
+use super::protocol_error::protocol_error;
 use crate::model::Name;
 use crate::service::{Service, built_in_prompts};
 

@@ -10,7 +10,6 @@ use rmcp::model::{
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use serde_json::Value;
 use tokio::sync::watch;
 
 use super::access::Access;
@@ -291,19 +290,6 @@ pub(super) fn refused(refusal: &Refusal) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(refusal.to_json().to_string())])
 }
 
-/// Returns a refusal as a protocol error.
-pub(super) fn protocol_error(refusal: &Refusal) -> ErrorData {
-    let details: Value = refusal.to_json();
-    match refusal {
-        Refusal::Internal(_)
-        | Refusal::StorageUnavailable { .. }
-        | Refusal::StorageCorrupt { .. } => {
-            ErrorData::internal_error(refusal.to_string(), Some(details))
-        }
-        _ => ErrorData::invalid_params(refusal.to_string(), Some(details)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -312,7 +298,7 @@ mod tests {
     use rmcp::{RoleClient, ServiceExt as _};
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::super::tools::{registered, registry};
     use super::*;

@@ -13,7 +13,7 @@ use crate::checks::finding::{named, one_line};
 
 pub(super) static METHOD: Method = Method {
     name: "command",
-    description: "a command exits with 0; it runs only where the user allowed it for the project",
+    description: "a command that the user allows in the project exits with 0, within 60 seconds by default",
     params: &[
         Param::required("command", Kind::Texts, "the program and its arguments, without a shell"),
         Param::optional("timeout_seconds", Kind::Number, "the time limit; 60 by default"),

@@ -8,7 +8,7 @@ use crate::model::limits;
 
 pub(super) static METHOD: Method = Method {
     name: "contrast",
-    description: "two colours have at least a contrast ratio, by WCAG 2",
+    description: "two colours have a contrast ratio of at least `min`, 4.5 by default, by WCAG 2",
     params: &[
         Param::required("foreground", Kind::Colour, "the colour of the text"),
         Param::required("background", Kind::Colour, "the colour behind it"),

@@ -6,7 +6,7 @@ use super::{
 
 pub(super) static METHOD: Method = Method {
     name: "file_size",
-    description: "the file has at least min and at most max bytes",
+    description: "the file has at least `min` and at most `max` bytes",
     params: &[
         PATH,
         Param::optional("min", Kind::Whole, "the least size in bytes"),

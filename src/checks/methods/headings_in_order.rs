@@ -6,7 +6,7 @@ use crate::checks::outline;
 
 pub(super) static METHOD: Method = Method {
     name: "headings_in_order",
-    description: "the first heading is the title, and none is more than a level below the one before",
+    description: "the first heading is the title, and no heading skips a level",
     params: &[PATH],
     metrics: &["headings", "skipped"],
     build,

@@ -8,7 +8,7 @@ use crate::model::limits;
 
 pub(super) static METHOD: Method = Method {
     name: "image",
-    description: "the file is an image by its header, of the format and the size asked for",
+    description: "the file is an image by its header, of this format and size",
     params: &[
         PATH,
         Param::optional("format", Kind::Choice(image::FORMATS), "the required format"),

@@ -12,7 +12,7 @@ use crate::model::schema::violations;
 
 pub(super) static METHOD: Method = Method {
     name: "json_schema",
-    description: "the JSON file matches a JSON Schema",
+    description: "the JSON file satisfies a JSON Schema",
     params: &[
         PATH,
         Param::required(

@@ -8,7 +8,7 @@ use crate::checks::outline::{self, Link, Outline};
 
 pub(super) static METHOD: Method = Method {
     name: "links_resolve",
-    description: "each relative link and image of Markdown or HTML leads to a file in dist/",
+    description: "each relative link and image of Markdown or HTML leads to a file in `dist/`",
     params: &[PATH],
     metrics: &["links", "broken"],
     build,

@@ -1,4 +1,5 @@
-//! The methods: each is a file, and a line in the list below.
+//! The methods: each is a file, and a line in the list below. Schemas, manual and prompt follow the list
+//! (`published.rs`).
 
 mod command;
 mod contrast;
@@ -23,7 +24,7 @@ use super::params::{Bounds, Kind, Param, Params};
 use super::work::{Stop, Work};
 
 /// Every method, in the order of their names.
-static METHODS: [&Method; 15] = [
+static METHODS: &[&Method] = &[
     &command::METHOD,
     &contrast::METHOD,
     &file_exists::METHOD,
@@ -43,7 +44,7 @@ static METHODS: [&Method; 15] = [
 
 /// Returns every method there is, in the order of their names.
 pub fn methods() -> &'static [&'static Method] {
-    &METHODS
+    METHODS
 }
 
 /// Returns the command that a constraint with this `validation` is measured by, if it is by one.

@@ -7,7 +7,7 @@ use crate::model::limits;
 
 pub(super) static METHOD: Method = Method {
     name: "parses",
-    description: "the file is well-formed: JSON, XML, SVG, HTML with each element closed, or Markdown",
+    description: "the file is well-formed JSON, XML, SVG, HTML (each element closed) or Markdown",
     params: &[PATH, Param::required("format", Kind::Choice(FORMATS), "what the file must be")],
     metrics: &["faults"],
     build,

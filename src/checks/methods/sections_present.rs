@@ -6,7 +6,7 @@ use crate::checks::outline;
 
 pub(super) static METHOD: Method = Method {
     name: "sections_present",
-    description: "each of the sections has a heading, of any level and in any order",
+    description: "each section has a heading, of any level and in any order",
     params: &[PATH, Param::required("sections", Kind::Texts, "the headings, as they are written")],
     metrics: &["missing"],
     build,

@@ -8,7 +8,7 @@ use crate::checks::search;
 
 pub(super) static METHOD: Method = Method {
     name: "text_absent",
-    description: "the regular expression is not found in the text",
+    description: "the regular expression is not found",
     params: PARAMS,
     metrics: &["matches"],
     build,

@@ -7,7 +7,7 @@ use crate::checks::search::{self, Matches};
 
 pub(super) static METHOD: Method = Method {
     name: "text_matches",
-    description: "the regular expression is found in the text",
+    description: "the regular expression is found",
     params: PARAMS,
     metrics: &["matches"],
     build,

@@ -8,7 +8,7 @@ use crate::checks::outline;
 
 pub(super) static METHOD: Method = Method {
     name: "word_count",
-    description: "the text, or what is below one of its headings, has at least min and at most max words",
+    description: "the text, or what is below one heading, has at least `min` and at most `max` words",
     params: &[
         PATH,
         Param::optional(

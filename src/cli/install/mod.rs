@@ -1,6 +1,7 @@
 //! `refiner install`: adds the server to a host's configuration file.
 
 mod document;
+mod edit;
 mod entry;
 mod hosts;
 mod hunk;
@@ -15,7 +16,8 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 
-use self::document::{Change, Problem, Wanted, change};
+use self::document::Problem;
+use self::edit::{Change, Wanted, change};
 use self::entry::{Entry, agrees, entry};
 use self::hosts::{HOSTS, Host};
 use self::launch::{Launch, checked_url, checked_variable};

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::super::consent::asked;
 use super::super::output::{BOLD, GOOD, WARN};
-use super::super::writing::asked;
-use super::super::{Context, Failure, token};
+use super::super::{Context, Failure, consent};
 use super::unusable;
 use crate::disk::WORKSPACE;
 use crate::model::Refusal;
@@ -46,7 +46,7 @@ pub(super) fn trust(trust: &Trust, project: &Path, context: &Context) -> Result<
                 ),
             }));
         }
-        context.service.check_proven(token::proof(context)?.as_ref())?;
+        context.service.check_proven(consent::proof(context)?.as_ref())?;
         trust.change(|trusted| trusted.owner = Some(owner)).map_err(unusable)?;
     }
     context.output.answer(&Answer { workspace, owner }, |page, answer| {

@@ -4,6 +4,8 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
+use rustix::fs::FileType;
+
 use super::*;
 
 /// What a stranger may put in place of a file or folder.

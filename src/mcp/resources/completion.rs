@@ -6,7 +6,7 @@ use rmcp::model::{CompleteRequestParams, CompleteResult, CompletionInfo, Referen
 use super::parts::KINDS;
 use super::texts::SHELVES;
 use crate::mcp::prompts;
-use crate::mcp::server::protocol_error;
+use crate::mcp::protocol_error::protocol_error;
 use crate::model::{Name, Refusal};
 use crate::service::Service;
 

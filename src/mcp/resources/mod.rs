@@ -29,7 +29,7 @@ pub(super) use self::subscriptions::{Subscriptions, accepted};
 use self::target::Target;
 use self::texts::{SHELVES, Text};
 use super::page;
-use super::server::protocol_error;
+use super::protocol_error::protocol_error;
 use crate::model::output::OutputPath;
 use crate::model::{Name, Refusal, Time};
 use crate::service::{ArtifactParts, Part, Service};

@@ -14,7 +14,7 @@ use super::feed::Feed;
 use super::read_error;
 use super::target::Target;
 use crate::mcp::changes::{RESOURCES_OF_ONE_MAX, Session, TOO_MANY};
-use crate::mcp::server::protocol_error;
+use crate::mcp::protocol_error::protocol_error;
 use crate::service::Followed;
 
 /// Limit on open streams of `subscriptions/listen` per connection. Each is a request in flight, and

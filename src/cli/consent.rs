@@ -1,55 +1,12 @@
-//! Shared code of subcommands that write.
+//! A person's consent at the terminal: the question, the typed answer, and the token that proves it.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
-use super::{Context, Failure, screen, token};
+use super::{Context, Failure, screen};
 use crate::model::question::{Asking, Question};
-use crate::model::{Name, Refusal, Version};
+use crate::model::token::Grant;
+use crate::model::{Name, Refusal};
 use crate::service::{Caller, Consent};
-
-/// Options of each subcommand that writes.
-#[derive(Clone, Debug, clap::Args)]
-pub(super) struct Writing {
-    /// Refuse the call if the newest version is another one
-    #[arg(long, value_name = "VERSION")]
-    pub(super) expected_version: Option<Version>,
-    /// A repeated call with this key takes effect once
-    #[arg(long, value_name = "KEY")]
-    pub(super) idempotency_key: Option<String>,
-}
-
-/// Options of the subcommands that remove an artifact's work.
-#[derive(Clone, Debug, clap::Args)]
-pub(super) struct Removing {
-    /// The artifact
-    pub(super) name: String,
-    /// The name again, as a safeguard; you still have to confirm at the terminal
-    #[arg(long, value_name = "NAME")]
-    confirm: Option<String>,
-    /// The reason, recorded with the decision
-    #[arg(long)]
-    reason: Option<String>,
-    #[command(flatten)]
-    pub(super) writing: Writing,
-}
-
-impl Removing {
-    /// Returns the name that confirms the removal. It is optional, because the person at the
-    /// terminal is asked anyway.
-    pub(super) fn confirm(&self) -> String {
-        self.confirm.as_ref().unwrap_or(&self.name).clone()
-    }
-
-    /// Returns the decision that the call needs.
-    pub(super) fn pending<'a>(&'a self, name: &'a Name) -> PendingDecision<'a> {
-        PendingDecision { name, event: None, words: self.reason.as_deref() }
-    }
-}
-
-/// Parses an artifact's name.
-pub(super) fn name(given: &str) -> Result<Name, Failure> {
-    Name::parse(given).map_err(Failure::from)
-}
 
 /// A call that may need a person's decision.
 #[derive(Debug)]
@@ -92,10 +49,27 @@ pub(super) async fn with_person<T>(
 /// configuration requires one.
 fn proven(context: &Context, consent: Consent) -> Result<Caller, Failure> {
     let caller = context.caller.clone();
-    Ok(match token::proof(context)? {
+    Ok(match proof(context)? {
         Some(grant) => caller.bearing(&grant).confirmed_for(consent.proven_by(grant)),
         None => caller.confirmed_for(consent),
     })
+}
+
+/// Asks for the token that proves a decision, if the user's configuration requires one.
+///
+/// The person types it at the terminal without echo. No option, variable or file can contain it,
+/// because an agent with a shell could read it there. Each run allows one try, and a token has 256
+/// random bits.
+pub(super) fn proof(context: &Context) -> Result<Option<Grant>, Failure> {
+    let Some(tokens) = context.tokens.as_ref().filter(|_| context.service.wants_a_token()) else {
+        return Ok(None);
+    };
+    let typed = rpassword::prompt_password("Token with the scope approve (input is hidden): ");
+    let typed = typed.map_err(|error| Refusal::NotApproved {
+        message: format!("cannot read the token: {error}"),
+        hint: "nothing was written: run the command again at a terminal".into(),
+    })?;
+    Ok(Some(tokens.check(typed.trim())?))
 }
 
 fn at_a_terminal() -> bool {
