@@ -80,10 +80,6 @@ async fn send(service: &Service, fields: Value) -> Result<Transitioned, Refusal>
     call::<Transition>(service, fields).await
 }
 
-async fn finalize(service: &Service, fields: Value) -> Result<Finalized, Refusal> {
-    call::<Finalize>(service, fields).await
-}
-
 async fn document(service: &Service) -> Value {
     json!(load(service, json!({"detail": "full"})).await.unwrap().document.unwrap())
 }
@@ -135,7 +131,7 @@ async fn an_artifact_is_created_then_resumed_then_begins_a_new_cycle() {
 
     send(&service, json!({"event": "complete", "result": {}})).await.unwrap();
     iterate(&service, "satisfied").await;
-    finalize(&service, json!({})).await.unwrap();
+    call::<Finalize>(&service, json!({})).await.unwrap();
     let first = document(&service).await;
     let next = init(&service, json!({})).await.unwrap();
     assert_eq!((next.outcome, next.briefing.cycle), (Opened::NewCycle, 2));

@@ -92,15 +92,18 @@ async fn a_dry_run_says_what_would_happen_and_writes_nothing() {
 async fn a_cycle_is_finalized_when_its_loop_has_ended_and_with_the_status_it_ended_with() {
     let service = service();
     begin_loop(&service).await;
-    assert_eq!(finalize(&service, json!({})).await.unwrap_err().code(), "invalid_transition");
+    assert_eq!(
+        call::<Finalize>(&service, json!({})).await.unwrap_err().code(),
+        "invalid_transition"
+    );
     iterate(&service, "satisfied").await;
     assert_eq!(
-        finalize(&service, json!({"status": "user_terminated"})).await.unwrap_err().code(),
+        call::<Finalize>(&service, json!({"status": "user_terminated"})).await.unwrap_err().code(),
         "invalid_argument"
     );
-    let finalized = finalize(&service, json!({"status": "converged"})).await.unwrap();
+    let finalized = call::<Finalize>(&service, json!({"status": "converged"})).await.unwrap();
     assert_eq!((finalized.cycle, finalized.archived_to.as_str()), (1, ".refiner/history/report/1"));
-    let again = finalize(&service, json!({})).await.unwrap();
+    let again = call::<Finalize>(&service, json!({})).await.unwrap();
     assert_eq!(again.version, finalized.version);
     assert_eq!(
         save(&service, json!({"patch": {"data": {"a": 1}}})).await.unwrap_err().code(),
@@ -116,7 +119,7 @@ async fn a_cycle_is_finalized_when_its_loop_has_ended_and_with_the_status_it_end
 async fn a_document_can_be_finalized_from_any_phase() {
     let service = service();
     init(&service, json!({"workflow": "document"})).await.unwrap();
-    let finalized = finalize(&service, json!({"status": "user_terminated"})).await.unwrap();
+    let finalized = call::<Finalize>(&service, json!({"status": "user_terminated"})).await.unwrap();
     assert_eq!(finalized.briefing.status, ConvergenceStatus::UserTerminated);
 }
 
@@ -185,7 +188,7 @@ async fn a_readable_copy_of_a_finalized_cycle_is_kept() {
     begin_loop(&service).await;
     iterate(&service, "violated").await;
     iterate(&service, "satisfied").await;
-    let finalized = finalize(&service, json!({})).await.unwrap();
+    let finalized = call::<Finalize>(&service, json!({})).await.unwrap();
     init(&service, json!({})).await.unwrap();
     let archive = folder.path().join(finalized.archived_to);
     let state: Value =

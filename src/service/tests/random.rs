@@ -99,7 +99,7 @@ async fn make(service: &Service, attempt: &Attempt) -> Result<(), Refusal> {
             let fields = json!({"path": path, "content": "x".repeat(usize::from(*content))});
             call::<WriteOutput>(service, fields).await.map(drop)
         }
-        Attempt::Finalize => finalize(service, json!({})).await.map(drop),
+        Attempt::Finalize => call::<Finalize>(service, json!({})).await.map(drop),
     }
 }
 

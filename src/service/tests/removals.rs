@@ -68,7 +68,7 @@ async fn a_reset_leaves_what_kind_of_work_it_is_and_nothing_of_the_work() {
     // The loop goes on, and its end is archived as that of any cycle.
     specify(&service).await;
     iterate(&service, "satisfied").await;
-    let finalized = finalize(&service, json!({})).await.unwrap();
+    let finalized = call::<Finalize>(&service, json!({})).await.unwrap();
     assert_eq!((finalized.cycle, finalized.briefing.warnings), (2, Vec::<String>::new()));
     assert!(folder.path().join(".refiner/history/report/2/state.json").exists());
     assert!(!folder.path().join(".refiner/history/report/1").exists());
@@ -101,12 +101,12 @@ async fn a_closed_cycle_can_be_reset_and_deleted() {
     for (_folder, service) in [on_disk(), on_disk()] {
         with_work(&service).await;
         iterate(&service, "satisfied").await;
-        finalize(&service, json!({})).await.unwrap();
+        call::<Finalize>(&service, json!({})).await.unwrap();
         let answer = reset(&service, &person(&service).await).await.unwrap();
         assert_eq!((answer.briefing.cycle, answer.briefing.phase.as_str()), (2, "specify"));
         specify(&service).await;
         iterate(&service, "satisfied").await;
-        finalize(&service, json!({})).await.unwrap();
+        call::<Finalize>(&service, json!({})).await.unwrap();
         assert!(delete(&service, json!({})).await.unwrap().warnings.is_empty());
     }
 }
@@ -116,7 +116,7 @@ async fn a_deleted_artifact_is_found_by_its_history_only_and_its_name_goes_on_co
     let (folder, service) = on_disk();
     with_work(&service).await;
     iterate(&service, "satisfied").await;
-    finalize(&service, json!({})).await.unwrap();
+    call::<Finalize>(&service, json!({})).await.unwrap();
     let version = load(&service, json!({})).await.unwrap().version;
     let answer = delete(&service, json!({})).await.unwrap();
     assert_eq!(answer.version, version + 1);
@@ -129,7 +129,7 @@ async fn a_deleted_artifact_is_found_by_its_history_only_and_its_name_goes_on_co
     for refused in [
         save(&service, json!({"patch": {"data": {}}})).await.map(drop),
         send(&service, json!({"event": "complete"})).await.map(drop),
-        finalize(&service, json!({})).await.map(drop),
+        call::<Finalize>(&service, json!({})).await.map(drop),
         delete(&service, json!({})).await.map(drop),
         reset(&service, &person(&service).await).await.map(drop),
     ] {

@@ -157,7 +157,7 @@ async fn a_journals_own_workflow_is_not_used() {
     check_refusal(&send(&service, json!({"event": "done"})).await.unwrap_err(), "transition");
     let dry = json!({"event": "done", "dry_run": true});
     check_refusal(&send(&service, dry).await.unwrap_err(), "dry run");
-    check_refusal(&finalize(&service, json!({})).await.unwrap_err(), "finalize");
+    check_refusal(&call::<Finalize>(&service, json!({})).await.unwrap_err(), "finalize");
     check_refusal(&init(&service, json!({})).await.unwrap_err(), "init");
     let refused = call::<Checkpoint>(&service, json!({})).await.unwrap_err();
     check_refusal(&refused, "checkpoint");
@@ -219,7 +219,7 @@ async fn a_journals_workflow_is_used_while_its_digest_is_trusted() {
     check_refusal(&send(&service, json!({"event": "done"})).await.unwrap_err(), "revoked");
     trust.change(pin).unwrap();
     send(&service, json!({"event": "done"})).await.unwrap();
-    finalize(&service, json!({})).await.unwrap();
+    call::<Finalize>(&service, json!({})).await.unwrap();
 
     // A closed cycle needs no workflow: the next one begins with another.
     trust.change(Trusted::revoke).unwrap();
