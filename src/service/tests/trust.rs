@@ -2,6 +2,9 @@ use std::path::Path;
 
 use super::*;
 use crate::disk::UserFolder;
+use crate::model::entry::OPENING_OPERATION;
+use crate::model::journal::tests::draft;
+use crate::model::{Digest, Draft, Transaction};
 use crate::storage::filesystem::Filesystem;
 use crate::workspace::{Trust, Trusted, Workspace};
 
@@ -135,8 +138,37 @@ async fn a_workflow_that_is_broken_is_named_and_cannot_be_trusted() {
     place.put("workflow.json", "not JSON");
     let refusal = init(&place.service(), json!({"workflow": "review"})).await.unwrap_err();
     assert_eq!(refusal.code(), "invalid_argument");
-    let waiting = place.service().waiting().await.unwrap();
-    assert!(waiting.workflows.is_empty() && waiting.warnings[0].contains("review"), "{waiting:?}");
+    let stateless = json!({"id": "review", "version": 1, "states": {}}).to_string();
+    let other_id = workflow("Review").replacen("review", "other", 1);
+    for (text, problem) in [
+        ("not JSON", "cannot be read"),
+        (&stateless, "does not match its schema: /"),
+        (&other_id, "has the id other"),
+    ] {
+        place.put("workflow.json", text);
+        let waiting = place.service().waiting().await.unwrap();
+        assert!(waiting.workflows.is_empty(), "{waiting:?}");
+        assert!(waiting.warnings[0].contains(problem), "{waiting:?}");
+        let found = place.service().doctor(Doctor::default(), &caller()).await.unwrap().findings;
+        assert_eq!(found[0].place, ".refiner/workflows/review/workflow.json");
+        assert!(found[0].problem.contains(problem), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_journals_broken_workflow_is_a_warning() {
+    let service = service();
+    let stored = br#"{"workflow":{"id":"letter","version":1,"states":{}},"prompts":{}}"#.to_vec();
+    let mut drafted = draft("report", &json!(1));
+    drafted.document.definition = Digest::of(&stored);
+    let drafted = Draft { operation: OPENING_OPERATION, blobs: vec![stored], ..drafted };
+    let decide = move |transaction: &mut Transaction<'_>| {
+        drop(transaction.append(drafted.clone()).unwrap());
+    };
+    service.provider.append(&name(), Box::new(decide)).await.unwrap();
+    let waiting = service.waiting().await.unwrap();
+    assert!(waiting.workflows.is_empty(), "{waiting:?}");
+    assert!(waiting.warnings[0].contains("cannot be used"), "{waiting:?}");
 }
 
 /// An artifact whose journal brings a workflow, and a process of a user who does not trust it.
