@@ -4,7 +4,7 @@ use super::*;
 use crate::disk::UserFolder;
 use crate::model::entry::OPENING_OPERATION;
 use crate::model::journal::tests::draft;
-use crate::model::{Digest, Draft, Transaction};
+use crate::model::{Digest, Draft, Time, Transaction};
 use crate::storage::filesystem::Filesystem;
 use crate::workspace::{Trust, Trusted, Workspace};
 
@@ -49,6 +49,20 @@ impl Place {
 
     fn service(&self) -> Service {
         self.service_of(self.user.path())
+    }
+
+    /// A process whose entries end with it.
+    async fn service_in_memory(&self) -> Service {
+        let workspace = Workspace::open(self.project.path()).unwrap();
+        let provider: Arc<dyn Provider> = Arc::new(Memory::default());
+        let user = UserFolder::new(self.user.path().to_owned());
+        let now = || Time::from_millis(0);
+        let hooks = Hooks::new(workspace.clone(), Arc::clone(&provider), Some(user), now);
+        hooks.prepare().await;
+        Service::new(provider, Arc::new(SystemClock))
+            .with_workspace(workspace)
+            .with_hooks(hooks)
+            .with_trust(self.trust())
     }
 
     /// Trusts what the folder holds.
@@ -169,6 +183,37 @@ async fn a_journals_broken_workflow_is_a_warning() {
     let waiting = service.waiting().await.unwrap();
     assert!(waiting.workflows.is_empty(), "{waiting:?}");
     assert!(waiting.warnings[0].contains("cannot be used"), "{waiting:?}");
+}
+
+/// Goal: what a project brings does not depend on where its entries are.
+#[cfg(unix)]
+#[tokio::test]
+async fn workflows_trust_and_hooks_work_over_memory() {
+    let place = Place::new();
+    let command = ["sh", "-c", "echo $REFINER_EVENT_ARTIFACT $REFINER_EVENT_VERSION >> ran"];
+    let trigger = json!({"name": "note", "on": "on_phase_start", "command": command});
+    let triggers = json!({ "triggers": [trigger] }).to_string();
+    place.put("../../triggers.json", &triggers);
+    let ran = || std::fs::read_to_string(place.project.path().join("ran")).unwrap_or_default();
+
+    let review = json!({"workflow": "review"});
+    let service = place.service_in_memory().await;
+    check_refusal(&init(&service, review.clone()).await.unwrap_err(), "init");
+    init(&service, json!({})).await.unwrap();
+    service.settle().await;
+    assert_eq!(ran(), "", "the triggers are not trusted");
+
+    place.trust_all().await;
+    let trust = |trusted: &mut Trusted| trusted.triggers = Some(Digest::of(triggers.as_bytes()));
+    place.trust().change(trust).unwrap();
+    for times in 1..=2 {
+        // Each process begins with version 1, and no later one takes its cursor.
+        let service = place.service_in_memory().await;
+        assert_eq!(init(&service, review.clone()).await.unwrap().briefing.phase, "read");
+        service.settle().await;
+        assert_eq!(ran(), "report 1\n".repeat(times));
+    }
+    assert!(!place.trust().read().unwrap().delivering, "nothing is left for others to deliver");
 }
 
 /// An artifact whose journal brings a workflow, and a process of a user who does not trust it.
