@@ -3,6 +3,9 @@
 //! Each check is a function of the files that it looks at, and returns what is wrong with them. So
 //! each is shown to find what it is there for, on files that are wrong on purpose.
 
+mod circles;
+mod names;
+mod subjects;
 mod words;
 mod wrong;
 

@@ -117,6 +117,28 @@ fn verify_in_a_clone_runs_nothing_until_it_is_trusted() {
 }
 
 #[test]
+fn a_broken_workflow_is_named_before_anything_is_trusted() {
+    let project = with_makefile();
+    let broken = json!({ "id": "letter", "version": 1, "states": {} });
+    write(&project.file("workflows/letter/workflow.json"), &broken.to_string());
+    let refused = refiner(project.path(), ["trust", "--json"]);
+    let answer = refused.json();
+    assert_eq!((refused.code, &answer["code"]), (Some(1), &json!("invalid_argument")));
+    assert_eq!(answer["hint"], "correct the file first");
+    let message = answer["message"].as_str().unwrap();
+    assert!(message.starts_with(".refiner/workflows/letter/workflow.json: "), "{message}");
+    assert!(message.contains("does not match its schema"), "{message}");
+    assert!(!refused.stderr.contains("Makefile"), "nothing was asked: {refused:?}");
+
+    let found = refiner(project.path(), ["doctor"]);
+    assert!(!found.stdout.contains("healthy"), "{found:?}");
+    assert!(
+        found.stdout.contains("warning .refiner/workflows/letter/workflow.json: "),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn commands_are_not_trusted_without_a_terminal_or_a_yes() {
     let project = with_makefile();
     let refused = refiner(project.path(), ["trust", "--json"]);

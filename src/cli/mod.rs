@@ -338,29 +338,25 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
 }
 
 async fn open(global: &Global, output: Output) -> Result<Context, Failure> {
-    let (service, workspace) = match global.provider {
-        ProviderKind::Memory => {
-            let service = Service::new(Arc::new(Memory::default()), Arc::new(SystemClock));
-            (service, "memory".to_owned())
-        }
+    let workspace = workspace(global)?;
+    let (provider, place): (Arc<dyn Provider>, _) = match global.provider {
+        ProviderKind::Memory => (Arc::new(Memory::default()), "memory".to_owned()),
         ProviderKind::Filesystem => {
-            let workspace = workspace(global)?;
-            let provider: Arc<dyn Provider> = Arc::new(Filesystem::new(&workspace));
-            let hooks = hooks(workspace.clone(), Arc::clone(&provider));
-            hooks.prepare().await;
             let place = workspace.canonical_project().map_err(anyhow::Error::from)?;
-            let trust = Trust::new(project::user_folder(), workspace.project());
-            let service = Service::new(provider, Arc::new(SystemClock))
-                .with_workspace(workspace)
-                .with_hooks(hooks)
-                .with_trust(trust);
-            (service, token::workspace(&place))
+            (Arc::new(Filesystem::new(&workspace)), token::workspace(&place))
         }
     };
+    let hooks = hooks(workspace.clone(), Arc::clone(&provider));
+    hooks.prepare().await;
+    let trust = Trust::new(project::user_folder(), workspace.project());
+    let service = Service::new(provider, Arc::new(SystemClock))
+        .with_workspace(workspace)
+        .with_hooks(hooks)
+        .with_trust(trust);
     let context = Context { service, tokens: None, caller: person(), output };
     Ok(match project::user_folder() {
         None => context,
-        Some(user) => configured(context, user, workspace, &project::find(global.dir.as_deref())?),
+        Some(user) => configured(context, user, place, &project::find(global.dir.as_deref())?),
     })
 }
 

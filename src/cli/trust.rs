@@ -101,6 +101,9 @@ impl Trust {
 
     /// Shows each kind that is not trusted, and trusts what a person at a terminal agrees to.
     pub(super) async fn run(self, global: &Global, context: &Context) -> Result<(), Failure> {
+        if let Some(fault) = context.service.workflow_findings().first() {
+            return Err(broken(&fault.place, &fault.problem));
+        }
         let workspace = workspace(global)?;
         let trust = workspace::Trust::new(project::user_folder(), workspace.project());
         let provider = std::sync::Arc::new(Filesystem::new(&workspace));
@@ -225,10 +228,12 @@ fn unusable(error: io::Error) -> Failure {
 
 fn failure(error: io::Error) -> Failure {
     match error.kind() {
-        io::ErrorKind::InvalidData => Failure::Refused(Refusal::argument(
-            format!("{}: {error}", layout::TRIGGERS),
-            "correct the file first",
-        )),
+        io::ErrorKind::InvalidData => broken(layout::TRIGGERS, &error),
         _ => Failure::Other(error.into()),
     }
+}
+
+/// Returns the refusal of a file that no trust can make usable.
+fn broken(file: &str, problem: &dyn std::fmt::Display) -> Failure {
+    Failure::Refused(Refusal::argument(format!("{file}: {problem}"), "correct the file first"))
 }

@@ -8,6 +8,7 @@ use futures_util::StreamExt as _;
 use parking_lot::Mutex;
 
 use super::attempt::Attempted;
+use super::delivery_state::DeliveryState;
 use super::event::Event;
 use super::progress::{Attempts, Progress};
 use super::record::{DeliveryOutcome, Tried};
@@ -18,7 +19,6 @@ use crate::model::journal::Snapshot;
 use crate::model::lifecycle::LifecycleEvent;
 use crate::model::{Entry, Name, Time, Version};
 use crate::storage::Provider;
-use crate::workspace::Workspace;
 
 /// Entries per read.
 const ENTRIES_AT_ONCE: usize = 256;
@@ -29,7 +29,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// The state of a delivery. Exists only while this process holds the delivery lock.
 pub(super) struct Deliverer<'a> {
-    pub(super) workspace: &'a Workspace,
+    pub(super) state: &'a Arc<DeliveryState>,
     pub(super) provider: &'a dyn Provider,
     pub(super) sources: &'a Sources,
     pub(super) now: fn() -> Time,
@@ -65,7 +65,7 @@ struct Delivery<'a> {
 impl Deliverer<'_> {
     /// Delivers the undelivered events of an artifact.
     pub(super) async fn deliver(&self, name: &Name) -> Result<Delivered, Failure> {
-        let progress = Progress::read(self.workspace, name)?;
+        let progress = self.state.progress(name)?;
         let (mut at, mut kept) = (progress.version, progress.version);
         let progress = Arc::new(Mutex::new(progress));
         loop {
@@ -198,14 +198,14 @@ impl Deliverer<'_> {
         }
         let line = tried.line((self.now)(), event, *source, trigger);
         let attempts = Attempts { attempts: tried.attempt, over: tried.outcome.is_final() };
-        let (workspace, name) = (self.workspace.clone(), event.artifact.clone());
+        let (state, name) = (Arc::clone(self.state), event.artifact.clone());
         let progress = Arc::clone(delivery.progress);
         progress.lock().note(event, *source, trigger, attempts);
         let kept = tokio::task::spawn_blocking(move || {
             // Locked, so that concurrent triggers do not overwrite each other's progress.
             let progress = progress.lock();
-            workspace.log_delivery(&line)?;
-            progress.keep(&workspace, &name)
+            state.log(&line)?;
+            state.keep(&name, &progress)
         });
         match kept.await {
             Ok(Ok(())) => Delivered::Everything,
@@ -224,12 +224,12 @@ impl Deliverer<'_> {
         version: Version,
         progress: &Arc<Mutex<Progress>>,
     ) -> Result<(), Failure> {
-        let (workspace, name) = (self.workspace.clone(), name.clone());
+        let (state, name) = (Arc::clone(self.state), name.clone());
         let progress = Arc::clone(progress);
         let kept = tokio::task::spawn_blocking(move || {
             let mut progress = progress.lock();
             *progress = Progress::up_to(version);
-            progress.keep(&workspace, &name)
+            state.keep(&name, &progress)
         });
         kept.await.map_err(|_| crate::storage::Error::Stopped)?.map_err(Failure::from)
     }

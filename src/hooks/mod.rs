@@ -11,6 +11,7 @@
 mod attempt;
 mod command;
 mod deliverer;
+mod delivery_state;
 mod event;
 mod pending;
 mod progress;
@@ -33,6 +34,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use self::deliverer::{Delivered, Deliverer};
+use self::delivery_state::{DeliveryRight, DeliveryState};
 use self::pending::{Pending, Work};
 use self::progress::Progress;
 pub use self::project::ProjectTriggers;
@@ -41,7 +43,7 @@ use self::sources::Sources;
 use crate::disk::UserFolder;
 use crate::model::{Name, Time, Version};
 use crate::storage::{self, Finding, Provider};
-use crate::workspace::{DeliveryLock, Undelivered, Workspace};
+use crate::workspace::{Trust, Undelivered, Workspace};
 
 /// How long a server that shuts down continues to deliver. Hosts do not wait long.
 const SERVER_PATIENCE: Duration = Duration::from_secs(2);
@@ -64,6 +66,7 @@ struct Inner {
     provider: Arc<dyn Provider>,
     project: PathBuf,
     sources: Sources,
+    state: Arc<DeliveryState>,
     now: fn() -> Time,
     pending: Mutex<Pending>,
     woken: Notify,
@@ -83,6 +86,8 @@ impl fmt::Debug for Inner {
 impl Hooks {
     /// Creates the hooks of a workspace, for the events in a provider. `user` is the folder of the
     /// user's own configuration. Without it nothing can be trusted, so there are no hooks.
+    ///
+    /// What was delivered is remembered as long as the provider keeps its entries.
     pub fn new(
         workspace: Workspace,
         provider: Arc<dyn Provider>,
@@ -90,9 +95,16 @@ impl Hooks {
         now: fn() -> Time,
     ) -> Self {
         let project = workspace.canonical_project();
+        let trust = Trust::new(user.clone(), workspace.project());
+        let state = if provider.volatile() {
+            DeliveryState::Volatile(Mutex::default())
+        } else {
+            DeliveryState::Kept { workspace: workspace.clone(), trust: trust.clone() }
+        };
         let inner = Inner {
             project: project.unwrap_or_else(|_| workspace.project().to_owned()),
-            sources: Sources::new(workspace.clone(), user),
+            sources: Sources::new(workspace.clone(), user, trust),
+            state: Arc::new(state),
             workspace,
             provider,
             now,
@@ -182,12 +194,12 @@ impl Inner {
             if !self.begin_or_end(&work).await {
                 continue;
             }
-            let Some(lock) = self.lock(&work) else { continue };
+            let Some(right) = self.take_right(&work) else { continue };
             let names = self.names(&work).await;
             if self.deliver_all(&names).await == Delivered::NotAll {
                 return;
             }
-            drop(lock);
+            drop(right);
             // Another process may have left a note during the lock, and relies on this process.
             self.take_in_notes(false);
         }
@@ -196,7 +208,7 @@ impl Inner {
     async fn deliver_all(&self, names: &[Name]) -> Delivered {
         let must_stop = |after| self.must_stop(after);
         let deliverer = Deliverer {
-            workspace: &self.workspace,
+            state: &self.state,
             provider: self.provider.as_ref(),
             sources: &self.sources,
             now: self.now,
@@ -217,17 +229,17 @@ impl Inner {
         Delivered::Everything
     }
 
-    /// Takes the delivery lock. If another process holds it, leaves a note, which that process
-    /// reads at the latest when it releases the lock.
-    fn lock(&self, work: &Work) -> Option<DeliveryLock> {
-        let taken = self.workspace.take_delivery(Duration::ZERO).and_then(|lock| match lock {
-            Some(lock) => Ok(Some(lock)),
+    /// Takes the right to deliver. If another process has it, leaves a note, which that process
+    /// reads at the latest when it gives the right back.
+    fn take_right(&self, work: &Work) -> Option<DeliveryRight> {
+        let taken = self.state.take_right(Duration::ZERO).and_then(|right| match right {
+            Some(right) => Ok(Some(right)),
             None => {
-                self.workspace.leave_undelivered(&Undelivered {
+                self.state.leave(&Undelivered {
                     names: work.before.keys().cloned().collect(),
                     everything: work.everything,
                 })?;
-                self.workspace.take_delivery(Duration::ZERO)
+                self.state.take_right(Duration::ZERO)
             }
         });
         taken.unwrap_or_else(|error| {
@@ -254,7 +266,7 @@ impl Inner {
     }
 
     fn take_in_notes(&self, remove: bool) {
-        match self.workspace.undelivered(remove) {
+        match self.state.notes(remove) {
             Ok(notes) => {
                 let mut pending = self.pending();
                 pending.everything |= notes.everything;
@@ -269,9 +281,9 @@ impl Inner {
     async fn begin_or_end(&self, work: &Work) -> bool {
         let loaded = self.sources.current();
         let in_force = !loaded.triggers.is_empty();
-        let changed = match self.sources.is_delivering() {
+        let changed = match self.state.is_delivering() {
             Ok(false) if in_force => self.begin(work).await,
-            Ok(true) if !in_force && loaded.certain => self.sources.set_delivering(false),
+            Ok(true) if !in_force && loaded.certain => self.state.set_delivering(false),
             other => other.map(drop),
         };
         if let Err(error) = changed {
@@ -284,16 +296,13 @@ impl Inner {
     /// Creates the cursors of all existing artifacts.
     async fn begin(&self, work: &Work) -> io::Result<()> {
         let newest = newest_versions(self.provider.as_ref()).await.map_err(io::Error::other)?;
-        let _lock = if newest.is_empty() {
-            None
-        } else {
-            self.workspace.take_delivery(BEGINNING_PATIENCE)?
-        };
+        let _right =
+            if newest.is_empty() { None } else { self.state.take_right(BEGINNING_PATIENCE)? };
         for (name, newest) in newest {
             let before = work.before.get(&name).copied().unwrap_or(newest);
-            Progress::up_to(before.min(newest)).keep(&self.workspace, &name)?;
+            self.state.keep(&name, &Progress::up_to(before.min(newest)))?;
         }
-        self.sources.set_delivering(true)
+        self.state.set_delivering(true)
     }
 }
 

@@ -12,7 +12,7 @@ use super::trigger::{self, Trigger};
 use crate::disk::UserFolder;
 use crate::model::Digest;
 use crate::storage::{Finding, FindingSeverity};
-use crate::workspace::{Seen, Trust, Trusted, Workspace, layout};
+use crate::workspace::{Seen, Trust, Workspace, layout};
 
 /// The file of the user's own triggers, in their configuration folder.
 const TRIGGERS_FILE: &str = "triggers.json";
@@ -53,8 +53,7 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    pub(super) fn new(workspace: Workspace, user: Option<UserFolder>) -> Self {
-        let trust = Trust::new(user.clone(), workspace.project());
+    pub(super) fn new(workspace: Workspace, user: Option<UserFolder>, trust: Trust) -> Self {
         Self { workspace, user, trust, loaded: Mutex::default() }
     }
 
@@ -115,16 +114,6 @@ impl Sources {
             (Some(_), Some(_)) => TrustStanding::Changed,
             (Some(_), None) => TrustStanding::Unknown,
         })
-    }
-
-    /// Returns whether delivery is on for this project and user.
-    pub(super) fn is_delivering(&self) -> io::Result<bool> {
-        Ok(self.trust.read()?.delivering)
-    }
-
-    /// Stores whether delivery is on for this project and user.
-    pub(super) fn set_delivering(&self, delivering: bool) -> io::Result<()> {
-        self.trust.change(|project: &mut Trusted| project.delivering = delivering)
     }
 
     /// Returns whether the current content of the project's triggers is trusted.

@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_has_a_file_with_the_name_of_its_tool() {
+    fn every_operation_has_a_file_of_its_name() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/service/operations");
         let files = std::fs::read_dir(folder)
             .unwrap()

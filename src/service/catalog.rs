@@ -1,8 +1,9 @@
 //! The workflows that artifacts can run: the built-in ones, the project's own, and those that running
 //! cycles began with.
 //!
-//! A definition that a project brings, in a folder or in a journal, is not compiled before its user
-//! trusts it. One in a journal needs no trust if this program or an earlier one has it built in.
+//! A definition that a project brings, in a folder or in a journal, does nothing before its user trusts
+//! it. `refiner trust` and `refiner doctor` only see whether it compiles, within the limits of guards. One
+//! in a journal needs no trust if this program or an earlier one has it built in.
 
 mod earlier;
 
@@ -13,7 +14,8 @@ use parking_lot::Mutex;
 
 use crate::model::workflow::Bundle;
 use crate::model::{Digest, Document, Name, Refusal, Workflow};
-use crate::workspace::{Trust, Workspace};
+use crate::storage::{Finding, FindingSeverity};
+use crate::workspace::{Trust, Workspace, layout};
 
 /// Compiled definitions of running cycles in memory.
 const COMPILED_MAX: usize = 64;
@@ -108,19 +110,26 @@ impl Catalog {
         if !self.trusts(bundle.digest()) {
             return Err(untrusted_folder(name));
         }
-        let workflow = Workflow::compile(&bundle).map_err(|violations| {
-            Refusal::SchemaViolation { what: format!("the workflow {name}"), violations }
-        })?;
-        if workflow.definition.id == *name {
-            return Ok(Known { bundle, workflow: Arc::new(workflow) });
-        }
-        Err(Refusal::argument(
-            format!(
-                "the workflow in .refiner/workflows/{name}/ has the id {}",
-                workflow.definition.id
-            ),
-            "give the folder and the workflow's id the same name",
-        ))
+        compiled(name, bundle)
+    }
+
+    /// Compiles one of the project's own workflows, trusted or not, to see whether it can be used.
+    pub(super) fn compiled_own(&self, name: &Name) -> Result<Option<Known>, Refusal> {
+        self.read_own(name)?.map(|bundle| compiled(name, bundle)).transpose()
+    }
+
+    /// Returns what is wrong with the project's own workflows, trusted or not.
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let fault = |name: &Name| {
+            let refusal = self.compiled_own(name).err()?;
+            Some(Finding {
+                severity: FindingSeverity::Warning,
+                place: format!("{}/{name}/workflow.json", layout::WORKFLOWS),
+                problem: refusal.to_string(),
+                advice: "no artifact can run this workflow; correct the file".to_owned(),
+            })
+        };
+        self.own_names().iter().filter_map(fault).collect()
     }
 
     /// Reads one of the project's own workflows, trusted or not.
@@ -197,22 +206,9 @@ impl Catalog {
         self.by_digest.lock().get(&digest).cloned()
     }
 
-    /// Compiles the workflow of a cycle and keeps it. Its text must match the digest, because the
-    /// user trusts the digest.
+    /// Compiles the workflow of a cycle and keeps it.
     pub(super) fn compile(&self, digest: Digest, stored: &[u8]) -> Result<Arc<Workflow>, Refusal> {
-        let broken = |reason: String| {
-            Refusal::Internal(format!(
-                "the workflow stored with the cycle cannot be used: {reason}"
-            ))
-        };
-        let bundle: Bundle =
-            serde_json::from_slice(stored).map_err(|error| broken(error.to_string()))?;
-        if bundle.digest() != digest {
-            return Err(broken(format!("its text does not match the digest {digest}")));
-        }
-        let workflow =
-            Workflow::compile(&bundle).map_err(|violations| broken(format!("{violations:?}")))?;
-        let workflow = Arc::new(workflow);
+        let Known { workflow, .. } = compiled_stored(digest, stored)?;
         let mut compiled = self.by_digest.lock();
         if compiled.len() >= COMPILED_MAX {
             compiled.clear();
@@ -220,6 +216,37 @@ impl Catalog {
         compiled.insert(workflow.digest, Arc::clone(&workflow));
         Ok(workflow)
     }
+}
+
+/// Compiles a workflow of the project's folder.
+fn compiled(name: &Name, bundle: Bundle) -> Result<Known, Refusal> {
+    let workflow = Workflow::compile(&bundle).map_err(|violations| Refusal::SchemaViolation {
+        what: format!("the workflow {name}"),
+        violations,
+    })?;
+    if workflow.definition.id == *name {
+        return Ok(Known { bundle, workflow: Arc::new(workflow) });
+    }
+    Err(Refusal::argument(
+        format!("the workflow in .refiner/workflows/{name}/ has the id {}", workflow.definition.id),
+        "give the folder and the workflow's id the same name",
+    ))
+}
+
+/// Compiles the workflow that is stored with a cycle. Its text must match the digest, because the
+/// user trusts the digest.
+pub(super) fn compiled_stored(digest: Digest, stored: &[u8]) -> Result<Known, Refusal> {
+    let broken = |reason: String| {
+        Refusal::Internal(format!("the workflow stored with the cycle cannot be used: {reason}"))
+    };
+    let bundle: Bundle =
+        serde_json::from_slice(stored).map_err(|error| broken(error.to_string()))?;
+    if bundle.digest() != digest {
+        return Err(broken(format!("its text does not match the digest {digest}")));
+    }
+    let workflow =
+        Workflow::compile(&bundle).map_err(|violations| broken(format!("{violations:?}")))?;
+    Ok(Known { bundle, workflow: Arc::new(workflow) })
 }
 
 fn is_built_in(digest: Digest) -> bool {

@@ -32,6 +32,7 @@ impl Service {
     pub async fn doctor(&self, arguments: Doctor, caller: &Caller) -> Result<Diagnosis, Refusal> {
         let mut diagnosis = Diagnosis { artifacts: 0, healthy: true, findings: Vec::new() };
         diagnosis.findings.extend(self.hooks.iter().flat_map(Hooks::findings));
+        diagnosis.findings.extend(self.workflow_findings());
         let patients = self.patients(arguments.name).await?;
         caller.progress.begin(patients.len())?;
         for name in patients {

@@ -10,7 +10,7 @@ use super::{Approvals, Clock};
 use crate::checks::CommandPolicy;
 use crate::hooks::Hooks;
 use crate::model::{Name, Refusal};
-use crate::storage::Provider;
+use crate::storage::{Finding, Provider};
 use crate::workspace::{Trust, Workspace};
 
 /// The operations on a workspace.
@@ -84,6 +84,11 @@ impl Service {
     /// Returns the provider, whose display text names the storage.
     pub fn provider(&self) -> &dyn Provider {
         self.provider.as_ref()
+    }
+
+    /// Returns what is wrong with the project's own workflows, trusted or not.
+    pub fn workflow_findings(&self) -> Vec<Finding> {
+        self.catalog.findings()
     }
 
     /// Returns the names of all workflows, in order.

@@ -78,7 +78,7 @@ struct Found {
 
 impl Service {
     /// Returns the workflows and commands of the project's folders and journals that the user does
-    /// not trust yet. Compiles and runs none of them.
+    /// not trust yet. Runs none of them. A workflow that cannot be used is a warning.
     pub async fn waiting(&self) -> Result<Waiting, Refusal> {
         let mut found = Found::default();
         self.look_at_folders(&mut found);
@@ -101,9 +101,9 @@ impl Service {
 
     fn look_at_folders(&self, found: &mut Found) {
         for name in self.catalog.own_names() {
-            match self.catalog.read_own(&name) {
-                Ok(Some(bundle)) if !self.catalog.is_usable(bundle.digest()) => {
-                    found.add(&name, &bundle, format!("{WORKSPACE}/workflows/{name}/"));
+            match self.catalog.compiled_own(&name) {
+                Ok(Some(own)) if !self.catalog.is_usable(own.workflow.digest) => {
+                    found.add(&name, &own.bundle, format!("{WORKSPACE}/workflows/{name}/"));
                 }
                 Ok(_) => {}
                 Err(refusal) => found.warnings.push(refusal.to_string()),
@@ -119,14 +119,10 @@ impl Service {
             return Ok(());
         }
         let stored = self.stored_definition(document).await?;
-        let bundle: Bundle = serde_json::from_slice(&stored).map_err(|error| {
-            Refusal::Internal(format!("the workflow stored with the cycle cannot be used: {error}"))
-        })?;
-        if bundle.digest() == document.definition {
-            let digest = document.definition;
-            let place = format!("{WORKSPACE}/artifacts/{name}/blobs/{digest}");
-            found.add(&document.workflow, &bundle, place);
-        }
+        let digest = document.definition;
+        let stored = catalog::compiled_stored(digest, &stored)?;
+        let place = format!("{WORKSPACE}/artifacts/{name}/blobs/{digest}");
+        found.add(&document.workflow, &stored.bundle, place);
         Ok(())
     }
 

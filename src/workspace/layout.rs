@@ -24,7 +24,7 @@ pub(crate) const ARTIFACTS: &str = ".refiner/artifacts";
 pub(crate) const LOCKS: &str = ".refiner/locks";
 pub(super) const GITIGNORE: &str = ".refiner/.gitignore";
 pub(crate) const HISTORY: &str = ".refiner/history";
-pub(super) const WORKFLOWS: &str = ".refiner/workflows";
+pub(crate) const WORKFLOWS: &str = ".refiner/workflows";
 /// The project's own triggers.
 pub const TRIGGERS: &str = ".refiner/triggers.json";
 /// Not a name of an artifact, since names have no `@`.

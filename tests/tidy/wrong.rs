@@ -1,5 +1,8 @@
 //! Each check finds what it is there for, in files that are wrong on purpose.
 
+use super::circles::circles;
+use super::names::names_too_long;
+use super::subjects::bad_subjects;
 use super::*;
 
 #[test]
@@ -24,6 +27,61 @@ fn a_layer_that_is_named_upwards_is_found_however_it_is_written() {
     ] {
         assert_eq!(layers_named_upwards(&File::new(path, line)).len(), found, "{path}: {line}");
     }
+}
+
+#[test]
+fn a_circle_of_files_is_found_however_it_is_written() {
+    for (a, b, found) in [
+        ("use super::b::B;", "use crate::mcp::a::{A, C};", "src/mcp: a, b"),
+        ("use super::{d::D, b::{self, B}};", "fn x() { super::a::x() }", "src/mcp: a, b"),
+        ("use super::B;", "use super::a::A;", "src/mcp: a, b"),
+        ("use super::c;", "use super::a::A;", "src/mcp: a, b, c"),
+        ("use super::B;", "#[cfg(test)]\nmod tests {\n    use super::super::a::A;\n}\n", ""),
+        ("use super::B;", "use super::D;", ""),
+    ] {
+        let files = [
+            File::new("src/mcp/mod.rs", "pub use self::b::B;\npub struct D;"),
+            File::new("src/mcp/a.rs", a),
+            File::new("src/mcp/b.rs", b),
+            File::new("src/mcp/c/mod.rs", "#[cfg(test)]\nmod tests;\nmod d;"),
+            File::new("src/mcp/c/d.rs", "use crate::mcp::b::B;"),
+            File::new("src/mcp/c/tests.rs", "use super::d::B; use crate::mcp::a;"),
+        ];
+        assert_eq!(circles(&files).join("; "), found, "{a} {b}");
+    }
+}
+
+#[test]
+fn a_subject_without_topic_or_end_is_found() {
+    let (good, long) = ("a: ".to_owned() + &"ü".repeat(69), "a: ".to_owned() + &"u".repeat(70));
+    for (subject, found) in [
+        ("mcp, cli: why", 0),
+        (good.as_str(), 0),
+        (long.as_str(), 1),
+        ("wip", 1),
+        ("topic:", 1),
+        ("A sentence: why", 1),
+        ("", 0),
+    ] {
+        assert_eq!(bad_subjects(subject).len(), found, "{subject}");
+    }
+    assert_eq!(bad_subjects("a: b\nwip\nc: d\nwip\n").len(), 2);
+}
+
+#[test]
+fn a_new_test_with_a_long_name_is_found() {
+    let name = |words: usize| vec!["a"; words].join("_");
+    let test = |attribute: &str, words: usize| {
+        format!("    #[{attribute}]\n    #[cfg(unix)]\n    async fn {}() {{}}\n", name(words))
+    };
+    let earlier = File::new("tests/tidy/long-names.txt", &format!("{}\n", name(12)));
+    let found = |text: &str| names_too_long(&[File::new("src/a.rs", text), earlier.clone()]);
+    let known = test("test", 12);
+    assert_eq!(found(&format!("{known}{}", test("test", 10))).len(), 0);
+    assert_eq!(found(&format!("{known}{}", test("test", 11))).len(), 1);
+    assert_eq!(found(&format!("{known}{}", test("tokio::test(start_paused = true)", 11))).len(), 1);
+    assert_eq!(found(&format!("{known}fn {}() {{}}", name(11))).len(), 0, "no test");
+    assert_eq!(found("").len(), 1, "an earlier name that is gone");
 }
 
 #[test]

@@ -2,6 +2,11 @@ use std::path::Path;
 
 use super::*;
 use crate::disk::UserFolder;
+use crate::hooks::Hooks;
+use crate::model::entry::OPENING_OPERATION;
+use crate::model::journal::tests::draft;
+use crate::model::{Digest, Draft, Time, Transaction};
+use crate::storage::Provider;
 use crate::storage::filesystem::Filesystem;
 use crate::workspace::{Trust, Trusted, Workspace};
 
@@ -46,6 +51,20 @@ impl Place {
 
     fn service(&self) -> Service {
         self.service_of(self.user.path())
+    }
+
+    /// A process whose entries end with it.
+    async fn service_in_memory(&self) -> Service {
+        let workspace = Workspace::open(self.project.path()).unwrap();
+        let provider: Arc<dyn Provider> = Arc::new(Memory::default());
+        let user = UserFolder::new(self.user.path().to_owned());
+        let now = || Time::from_millis(0);
+        let hooks = Hooks::new(workspace.clone(), Arc::clone(&provider), Some(user), now);
+        hooks.prepare().await;
+        Service::new(provider, Arc::new(SystemClock))
+            .with_workspace(workspace)
+            .with_hooks(hooks)
+            .with_trust(self.trust())
     }
 
     /// Trusts what the folder holds.
@@ -135,8 +154,68 @@ async fn a_workflow_that_is_broken_is_named_and_cannot_be_trusted() {
     place.put("workflow.json", "not JSON");
     let refusal = init(&place.service(), json!({"workflow": "review"})).await.unwrap_err();
     assert_eq!(refusal.code(), "invalid_argument");
-    let waiting = place.service().waiting().await.unwrap();
-    assert!(waiting.workflows.is_empty() && waiting.warnings[0].contains("review"), "{waiting:?}");
+    let stateless = json!({"id": "review", "version": 1, "states": {}}).to_string();
+    let other_id = workflow("Review").replacen("review", "other", 1);
+    for (text, problem) in [
+        ("not JSON", "cannot be read"),
+        (&stateless, "does not match its schema: /"),
+        (&other_id, "has the id other"),
+    ] {
+        place.put("workflow.json", text);
+        let waiting = place.service().waiting().await.unwrap();
+        assert!(waiting.workflows.is_empty(), "{waiting:?}");
+        assert!(waiting.warnings[0].contains(problem), "{waiting:?}");
+        let found = place.service().doctor(Doctor::default(), &caller()).await.unwrap().findings;
+        assert_eq!(found[0].place, ".refiner/workflows/review/workflow.json");
+        assert!(found[0].problem.contains(problem), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_journals_broken_workflow_is_a_warning() {
+    let service = service();
+    let stored = br#"{"workflow":{"id":"letter","version":1,"states":{}},"prompts":{}}"#.to_vec();
+    let mut drafted = draft("report", &json!(1));
+    drafted.document.definition = Digest::of(&stored);
+    let drafted = Draft { operation: OPENING_OPERATION, blobs: vec![stored], ..drafted };
+    let decide = move |transaction: &mut Transaction<'_>| {
+        drop(transaction.append(drafted.clone()).unwrap());
+    };
+    service.provider.append(&name(), Box::new(decide)).await.unwrap();
+    let waiting = service.waiting().await.unwrap();
+    assert!(waiting.workflows.is_empty(), "{waiting:?}");
+    assert!(waiting.warnings[0].contains("cannot be used"), "{waiting:?}");
+}
+
+/// Goal: what a project brings does not depend on where its entries are.
+#[cfg(unix)]
+#[tokio::test]
+async fn workflows_trust_and_hooks_work_over_memory() {
+    let place = Place::new();
+    let command = ["sh", "-c", "echo $REFINER_EVENT_ARTIFACT $REFINER_EVENT_VERSION >> ran"];
+    let trigger = json!({"name": "note", "on": "on_phase_start", "command": command});
+    let triggers = json!({ "triggers": [trigger] }).to_string();
+    place.put("../../triggers.json", &triggers);
+    let ran = || std::fs::read_to_string(place.project.path().join("ran")).unwrap_or_default();
+
+    let review = json!({"workflow": "review"});
+    let service = place.service_in_memory().await;
+    check_refusal(&init(&service, review.clone()).await.unwrap_err(), "init");
+    init(&service, json!({})).await.unwrap();
+    service.settle().await;
+    assert_eq!(ran(), "", "the triggers are not trusted");
+
+    place.trust_all().await;
+    let trust = |trusted: &mut Trusted| trusted.triggers = Some(Digest::of(triggers.as_bytes()));
+    place.trust().change(trust).unwrap();
+    for times in 1..=2 {
+        // Each process begins with version 1, and no later one takes its cursor.
+        let service = place.service_in_memory().await;
+        assert_eq!(init(&service, review.clone()).await.unwrap().briefing.phase, "read");
+        service.settle().await;
+        assert_eq!(ran(), "report 1\n".repeat(times));
+    }
+    assert!(!place.trust().read().unwrap().delivering, "nothing is left for others to deliver");
 }
 
 /// An artifact whose journal brings a workflow, and a process of a user who does not trust it.
