@@ -3,6 +3,7 @@
 //! Each operation has one file. It reads the state, calls the model to decide, and writes through
 //! the queue. The interfaces only translate its arguments and its answer.
 
+mod artifact_parts;
 mod caller;
 mod catalog;
 mod checkpoint;
@@ -20,7 +21,6 @@ mod list;
 mod load;
 mod measures;
 mod outputs;
-mod parts;
 mod progress;
 mod prompts;
 mod queue;
@@ -38,6 +38,7 @@ mod write;
 
 use std::sync::Arc;
 
+pub use self::artifact_parts::{ArtifactParts, Part};
 pub use self::caller::Caller;
 use self::catalog::Catalog;
 pub use self::catalog::built_in_prompts;
@@ -55,7 +56,6 @@ pub use self::init::{Init, Initialized, Opened};
 pub use self::list::{List, Listed, Summary};
 pub use self::load::{Detail, Load, Loaded};
 pub use self::outputs::{OutputContent, ReadOutput, WriteOutput, WrittenOutput};
-pub use self::parts::{ArtifactParts, Part};
 pub use self::progress::{Progress, Step};
 use self::queue::{Failure, Queues};
 pub use self::reset::{Reset, WasReset};
