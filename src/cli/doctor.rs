@@ -1,5 +1,5 @@
-use super::attend::attended;
 use super::input::name;
+use super::interrupt::interruptible;
 use super::output::{BAD, DIM, GOOD, WARN};
 use super::{Context, Failure};
 use crate::service;
@@ -15,7 +15,7 @@ impl Doctor {
     pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
         let arguments = service::Doctor { name: self.name.as_deref().map(name).transpose()? };
         let doctor = async |caller| context.service.doctor(arguments, &caller).await;
-        let diagnosis = attended(context, doctor).await?;
+        let diagnosis = interruptible(context, doctor).await?;
         context.output.answer(&diagnosis, |page, diagnosis| {
             for finding in &diagnosis.findings {
                 self::finding(page, finding)?;

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
-use super::attend::attended;
 use super::input::name;
+use super::interrupt::interruptible;
 use super::{Context, Failure};
 use crate::service;
 
@@ -26,7 +26,7 @@ impl Export {
         let to = to.unwrap_or_else(|| PathBuf::from(format!("{}-export", self.name)));
         let arguments = service::Export { name: name(&self.name)?, to, history, force };
         let export = async |caller| context.service.export(arguments, &caller).await;
-        let answer = attended(context, export).await?;
+        let answer = interruptible(context, export).await?;
         context.output.warnings(&left_out(&answer.left_out));
         context.output.answer(&answer, |page, answer| {
             let service::Exported { folder, name, version, files, .. } = answer;

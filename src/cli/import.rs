@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use super::attend::attended;
+use super::interrupt::interruptible;
 use super::output::{Page, table};
 use super::{Context, Failure};
 use crate::service::{self, Imported, ImportedArtifact};
@@ -25,7 +25,7 @@ impl Import {
         let Self { folder, name, rename, dry_run } = self;
         let arguments = service::Import { folder, name, rename, dry_run };
         let import = async |caller| context.service.import(arguments, &caller).await;
-        let answer = attended(context, import).await?;
+        let answer = interruptible(context, import).await?;
         if answer.dry_run {
             context.output.say("Dry run: the import would write this.");
         }

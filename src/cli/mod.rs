@@ -2,12 +2,11 @@
 //!
 //! One file for each subcommand. Data goes to standard output, everything else to standard error.
 
-mod attend;
+mod approve;
 mod checkpoint;
 mod completions;
 mod configuration;
 mod consent;
-mod decide;
 mod delete;
 mod demo;
 mod diff;
@@ -15,11 +14,13 @@ mod doctor;
 mod exit_code;
 mod export;
 mod finalize;
+mod hints;
 mod history;
 mod import;
 mod init;
 mod input;
 mod install;
+mod interrupt;
 mod list;
 mod log;
 mod man;
@@ -39,7 +40,6 @@ mod token;
 mod transition;
 mod trust;
 mod verify;
-mod wording;
 mod write_options;
 
 use std::ffi::OsString;
@@ -169,9 +169,9 @@ enum Command {
     /// Send an event to a loop
     Transition(transition::Transition),
     /// Approve the step that waits for your decision
-    Approve(decide::Decide),
+    Approve(approve::Decision),
     /// Reject the step that waits for your decision
-    Reject(decide::Decide),
+    Reject(approve::Decision),
     /// Measure the constraints
     Verify(verify::Verify),
     /// Write, read and list the files in an artifact's dist/
@@ -320,8 +320,8 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Checkpoint(checkpoint) => checkpoint.run(&context).await,
         Command::Restore(restore) => restore.run(&context).await,
         Command::Transition(transition) => transition.run(&context).await,
-        Command::Approve(decide) => decide.run("approve", &context).await,
-        Command::Reject(decide) => decide.run("reject", &context).await,
+        Command::Approve(decision) => decision.run("approve", &context).await,
+        Command::Reject(decision) => decision.run("reject", &context).await,
         Command::Verify(verify) => verify.run(&context).await,
         Command::Output(outputs) => outputs.run(&context).await,
         Command::Finalize(finalize) => finalize.run(&context).await,

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Failure;
+use super::hints::in_commands;
 use super::screen::{self, Color, Screen};
 pub(super) use super::screen::{BAD, BOLD, DIM, GOOD, WARN};
-use super::wording::in_commands;
 use crate::model::Refusal;
 use crate::model::briefing::Briefing;
 use crate::model::visible::{self, Form};

@@ -1,5 +1,5 @@
-use super::attend::attended;
 use super::input::name;
+use super::interrupt::interruptible;
 use super::output::{BAD, GOOD, WARN, table};
 use super::{Context, Failure};
 use crate::service;
@@ -17,7 +17,7 @@ impl Verify {
         let chosen = Some(self.constraints).filter(|chosen| !chosen.is_empty());
         let arguments = service::Verify { name: name(&self.name)?, constraints: chosen };
         let verify = async |caller| context.service.run(arguments, &caller).await;
-        let answer = attended(context, verify).await?;
+        let answer = interruptible(context, verify).await?;
         context.output.warn(&answer.briefing);
         context.output.answer(&answer, |page, answer| {
             let row = |one: &service::ConstraintStanding| {

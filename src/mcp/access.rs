@@ -2,7 +2,7 @@
 //!
 //! Over HTTP, the authorization check adds an [`Access`] to the request's extensions, beside the
 //! headers that it read. Over stdio the host started this process as the user, so every request may
-//! do everything, and the human gate guards the decisions of a person.
+//! do everything, and a person's decisions need the person's answer.
 
 use axum::http::request::Parts;
 use rmcp::RoleServer;
@@ -11,8 +11,7 @@ use rmcp::service::RequestContext;
 use super::tools::TOOLS;
 use crate::model::Refusal;
 use crate::model::token::{Grant, Scope};
-use crate::service::Effect;
-use crate::service::lacks_approve;
+use crate::service::{Effect, lacks_approve, unproven};
 
 /// The rights of a request's sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +61,32 @@ impl Access {
                     "nothing was done: a person can create one with refiner token create --scope {scope}"
                 ),
             }),
+        }
+    }
+
+    /// Refuses a sender whose answer could not count as a person's decision. Over HTTP with tokens,
+    /// the request's token needs the scope approve. If the user's configuration requires a token for
+    /// every decision, stdio cannot decide, because it carries no token. `refusal` is what the call
+    /// was refused with.
+    pub(super) fn check_may_decide(
+        &self,
+        wants_a_token: bool,
+        refusal: Option<&Refusal>,
+    ) -> Result<(), Refusal> {
+        self.require(Scope::Approve)?;
+        match (wants_a_token && self.grant().is_none(), refusal) {
+            (false, _) => Ok(()),
+            (true, Some(Refusal::ApprovalRequired { what, command })) => {
+                Err(Refusal::NotApproved {
+                    message: format!(
+                        "{what} needs a person's decision, and the user's configuration requires a token for it (approvals: token)"
+                    ),
+                    hint: format!(
+                        "nothing was written: ask your user to run this at a terminal and to type a token with the scope approve there: {command}"
+                    ),
+                })
+            }
+            (true, _) => Err(unproven("a person's answer also needs a token")),
         }
     }
 }

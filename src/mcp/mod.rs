@@ -2,10 +2,10 @@
 //! that begin with `initialize` (2024-11-05 to 2025-11-25), and stateless requests (2026-07-28).
 
 pub mod access;
+mod approval;
 mod arguments;
 pub mod changes;
 pub mod elicitation;
-mod gate;
 pub mod guard;
 mod icon;
 mod page;

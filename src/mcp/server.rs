@@ -12,9 +12,9 @@ use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use tokio::sync::watch;
 
-use super::access::Access;
+use super::access::{Access, needed_for};
+use super::approval::{Approval, Call, CallResult};
 use super::elicitation::Retry;
-use super::gate::{Call, Gate, GateResult};
 use super::guard::guarded;
 use super::resources::{self, Feed, Subscriptions};
 use super::tools::ToolSet;
@@ -52,7 +52,7 @@ const LIST_LIVES_MILLIS: u64 = 5 * 60 * 1000;
 pub struct Server {
     service: Service,
     tools: ToolSet,
-    gate: Gate,
+    approval: Approval,
     subscriptions: Subscriptions,
 }
 
@@ -66,7 +66,7 @@ impl Server {
     /// more.
     pub fn of_connection(service: Service, tools: ToolSet, ended: watch::Receiver<bool>) -> Self {
         let subscriptions = Subscriptions::new(Feed::new(service.clone()), ended.clone());
-        Self { service, tools, gate: Gate::new(ended), subscriptions }
+        Self { service, tools, approval: Approval::new(ended), subscriptions }
     }
 
     /// Creates the same server for another connection.
@@ -75,7 +75,7 @@ impl Server {
         Self {
             service: self.service.clone(),
             tools: self.tools.clone(),
-            gate: Gate::new(ended.clone()),
+            approval: Approval::new(ended.clone()),
             subscriptions: self.subscriptions.of_another(ended),
         }
     }
@@ -135,15 +135,16 @@ impl ServerHandler for Server {
         super::trace_context::follow(&span, &context);
         // Boxed, since the outer futures would otherwise contain several copies.
         let outcome = Box::pin(async {
-            let carried_out = guarded(self.gate.carry_out(call, retry, &context)).await;
+            call.access.require(needed_for(tool.effect))?;
+            let carried_out = guarded(self.approval.carry_out(call, retry, &context)).await;
             carried_out.unwrap_or_else(|panicked| Err(panicked.into()))
         });
         let outcome = trace::traced(span, outcome, ending);
         // Boxed, since each future of the SDK reserves space for the largest handler.
         let answered = Box::pin(attendance.until_answered(outcome, &context.peer)).await;
         Ok(match answered {
-            Ok(GateResult::Answered(answer)) => CallToolResult::structured(answer).into(),
-            Ok(GateResult::Asks(question)) => CallToolResponse::InputRequired(*question),
+            Ok(CallResult::Answered(answer)) => CallToolResult::structured(answer).into(),
+            Ok(CallResult::Asks(question)) => CallToolResponse::InputRequired(*question),
             Err(refusal) => refused(&refusal).into(),
         })
     }
@@ -269,10 +270,10 @@ fn caller(context: &RequestContext<RoleServer>, access: &Access) -> Caller {
     access.grant().map_or(caller.clone(), |grant| caller.bearing(grant))
 }
 
-fn ending(outcome: &Result<GateResult, Refusal>) -> trace::Ending {
+fn ending(outcome: &Result<CallResult, Refusal>) -> trace::Ending {
     match outcome {
-        Ok(GateResult::Answered(_)) => trace::Ending::Answered,
-        Ok(GateResult::Asks(_)) => trace::Ending::Asked,
+        Ok(CallResult::Answered(_)) => trace::Ending::Answered,
+        Ok(CallResult::Asks(_)) => trace::Ending::Asked,
         Err(refusal) => trace::Ending::Refused(refusal.code()),
     }
 }

@@ -3,7 +3,7 @@
 use rmcp::ErrorData;
 use rmcp::model::{CompleteRequestParams, CompleteResult, CompletionInfo, Reference};
 
-use super::parts::KINDS;
+use super::artifacts::KINDS;
 use super::texts::SHELVES;
 use crate::mcp::prompts;
 use crate::mcp::protocol_error::protocol_error;

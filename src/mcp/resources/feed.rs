@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::parts::ARTIFACTS;
+use super::artifacts::ARTIFACTS;
 use super::target::Target;
 use crate::mcp::changes::Changes;
 use crate::model::Refusal;

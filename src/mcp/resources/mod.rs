@@ -5,10 +5,10 @@
 //! tool's answer would be shortened. Only unbounded parts are limited, to the newest entries of a
 //! history and the newest sections of a log.
 
+mod artifacts;
 mod completion;
 mod feed;
 mod mime;
-mod parts;
 mod subscriptions;
 mod target;
 mod texts;
@@ -22,9 +22,9 @@ use rmcp::model::{
 };
 use serde_json::json;
 
+use self::artifacts::{ARTIFACTS, KINDS, Kind};
 pub(super) use self::completion::complete;
 pub(super) use self::feed::Feed;
-use self::parts::{ARTIFACTS, KINDS, Kind};
 pub(super) use self::subscriptions::{Subscriptions, accepted};
 use self::target::Target;
 use self::texts::{SHELVES, Text};

@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::parts::{self, ARTIFACTS, Kind};
+use super::artifacts::{self, ARTIFACTS, Kind};
 use super::texts::{self, Text};
 use crate::model::text::shortened;
 use crate::model::{Name, Refusal};
@@ -38,7 +38,7 @@ impl Target {
         if let Some(below) = below.strip_prefix("artifacts/") {
             let (name, part) = below.split_once('/').ok_or_else(unknown)?;
             let part = percent_decode_str(part).decode_utf8().map_err(|_| unknown())?;
-            let (kind, part) = parts::find(&part).ok_or_else(unknown)??;
+            let (kind, part) = artifacts::find(&part).ok_or_else(unknown)??;
             return Ok(Self::Part(Name::parse(name)?, kind, part));
         }
         if let Some(name) = below.strip_prefix("workflows/") {

@@ -3,10 +3,10 @@
 //! The folder is untrusted: the importer reads it with care and does not change it, and it keeps or
 //! names what it does not understand.
 
+mod document_parts;
 mod fields;
 mod folder;
 mod notes;
-mod parts;
 mod state;
 
 use std::collections::BTreeSet;

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::document_parts;
 use super::fields::Fields;
 use super::folder::Old;
 use super::notes::Notes;
-use super::parts;
 use crate::model::component;
 use crate::model::document::{Beginning, ConvergenceStatus, Metrics};
 use crate::model::iteration::Iteration;
@@ -55,10 +55,12 @@ pub(super) fn document(old: Old, here: Here<'_>, notes: &mut Notes) -> Result<Do
     identity(&mut document, &mut given, notes);
     types(&mut document, &mut given, notes);
     document.goals = goals(&mut given, notes);
-    document.constraints = parts::constraints(given.take("constraints"), old.constraints, notes)?;
-    document.iteration_history = parts::iterations(given.take("iteration_history"), now, notes);
+    document.constraints =
+        document_parts::constraints(given.take("constraints"), old.constraints, notes)?;
+    document.iteration_history =
+        document_parts::iterations(given.take("iteration_history"), now, notes);
     let in_state = given.take("manifest");
-    document.manifest = parts::manifest(old.manifest.or(in_state), notes);
+    document.manifest = document_parts::manifest(old.manifest.or(in_state), notes);
     place(&mut document, &mut given, notes);
     document.inputs = given.take_as("inputs").unwrap_or_default();
     document.results = given.take_as("results").unwrap_or_default();

@@ -12,7 +12,7 @@ const STOPPING: &str = "Stopping after the current step. Press Ctrl-C again to s
 
 /// Runs a call that may take long. The first Ctrl-C stops it after the current step. The second one
 /// stops it at once and leaves what a killed process would leave.
-pub(super) async fn attended<T>(
+pub(super) async fn interruptible<T>(
     context: &Context,
     operation: impl AsyncFnOnce(Caller) -> Result<T, Refusal>,
 ) -> Result<T, Failure> {

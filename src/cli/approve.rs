@@ -7,7 +7,7 @@ use crate::service;
 
 /// A decision that the loop waits for: approve or reject.
 #[derive(Debug, clap::Args)]
-pub(super) struct Decide {
+pub(super) struct Decision {
     /// The artifact
     name: String,
     /// The reason, recorded in decisions.md
@@ -17,7 +17,7 @@ pub(super) struct Decide {
     writing: WriteOptions,
 }
 
-impl Decide {
+impl Decision {
     /// Shows at the terminal what is decided, then sends the event.
     pub(super) async fn run(self, event: &str, context: &Context) -> Result<(), Failure> {
         let arguments = service::Transition {

@@ -1,12 +1,10 @@
-//! The human gate over MCP: if only a person may decide a call, the server asks the person behind
+//! A person's approval over MCP: if only a person may decide a call, the server asks the person behind
 //! the client through [elicitation](super::elicitation).
 //!
 //! The person's answer is bound to the state that they saw, and the service checks that this is
 //! still the current state. A tool's arguments never count as a person's answer.
 //!
-//! The server asks only if the answer could count. Over HTTP with tokens, the request's token needs
-//! the scope approve. If the user's configuration requires a token for every decision, stdio cannot
-//! decide, because it carries no token.
+//! The server asks only if the answer could count, which [`Access::check_may_decide`] says.
 
 mod form;
 
@@ -20,26 +18,24 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use self::form::Agreed;
-use super::access::{Access, needed_for};
+use super::access::Access;
 use super::elicitation::{self, Asked, Binding, Elicitation, Retry, Unasked};
 use super::tools::Registered;
 use crate::model::approval_binding::ApprovalBinding;
 use crate::model::question::{Asking, Question};
-use crate::model::token::Scope;
 use crate::model::{Name, Refusal};
-use crate::service::Effect;
-use crate::service::{Caller, Consent, Service, unproven};
+use crate::service::{Caller, Consent, Effect, Service};
 
 /// The question's key in an `input_required` result.
 const INPUT: &str = "decision";
 
-/// The human gate of one connection.
+/// Asks the person behind one connection.
 #[derive(Clone, Debug)]
-pub(super) struct Gate {
+pub(super) struct Approval {
     elicitation: Elicitation,
 }
 
-/// A tool call that passes the gate.
+/// A tool call that a person may have to approve.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
     pub(super) service: &'a Service,
@@ -52,7 +48,7 @@ pub(super) struct Call<'a> {
 
 /// The result of a call.
 #[derive(Debug)]
-pub(super) enum GateResult {
+pub(super) enum CallResult {
     Answered(Value),
     Asks(Box<InputRequiredResult>),
 }
@@ -69,8 +65,8 @@ struct Remembered {
     binding: ApprovalBinding,
 }
 
-impl Gate {
-    /// Creates the gate of a connection. `ended` becomes true at the connection's end.
+impl Approval {
+    /// Makes this for a connection. `ended` becomes true at the connection's end.
     pub(super) fn new(ended: watch::Receiver<bool>) -> Self {
         Self { elicitation: Elicitation::new(ended) }
     }
@@ -81,17 +77,16 @@ impl Gate {
         call: Call<'_>,
         retry: Option<Retry>,
         context: &RequestContext<RoleServer>,
-    ) -> Result<GateResult, Refusal> {
-        call.access.require(needed_for(call.tool.effect))?;
+    ) -> Result<CallResult, Refusal> {
         if let Some(retry) = retry {
             call.check_may_decide(None)?;
-            return call.retried(&retry).await.map(GateResult::Answered);
+            return call.retried(&retry).await.map(CallResult::Answered);
         }
         if !call.may_ask() || !elicitation::is_possible(context) {
-            return call.made().await.map(GateResult::Answered);
+            return call.made().await.map(CallResult::Answered);
         }
         let refusal = match call.tried().await {
-            Ok(answer) => return Ok(GateResult::Answered(answer)),
+            Ok(answer) => return Ok(CallResult::Answered(answer)),
             Err(refusal) => refusal,
         };
         let Some(question) = call.question(&refusal).await? else { return Err(refusal) };
@@ -105,10 +100,10 @@ impl Gate {
             at: call.service.now(),
         };
         match self.elicitation.ask(asked, context).await.map_err(refused)? {
-            Asked::Asks(asks) => Ok(GateResult::Asks(asks)),
+            Asked::Asks(asks) => Ok(CallResult::Asks(asks)),
             Asked::Answered(answer) => {
                 let agreed = form::agreed(&answer, &remembered.what, &remembered.events)?;
-                call.confirmed(remembered.binding, agreed).await.map(GateResult::Answered)
+                call.confirmed(remembered.binding, agreed).await.map(CallResult::Answered)
             }
         }
     }
@@ -168,21 +163,7 @@ impl Call<'_> {
 
     /// Refuses a call through which no answer could count as a decision.
     fn check_may_decide(&self, refusal: Option<&Refusal>) -> Result<(), Refusal> {
-        self.access.require(Scope::Approve)?;
-        match (self.service.wants_a_token() && self.access.grant().is_none(), refusal) {
-            (false, _) => Ok(()),
-            (true, Some(Refusal::ApprovalRequired { what, command })) => {
-                Err(Refusal::NotApproved {
-                    message: format!(
-                        "{what} needs a person's decision, and the user's configuration requires a token for it (approvals: token)"
-                    ),
-                    hint: format!(
-                        "nothing was written: ask your user to run this at a terminal and to type a token with the scope approve there: {command}"
-                    ),
-                })
-            }
-            (true, _) => Err(unproven("a person's answer also needs a token")),
-        }
+        self.access.check_may_decide(self.service.wants_a_token(), refusal)
     }
 
     /// Returns whether the call may need a person's decision. A dry run never does.
