@@ -217,6 +217,32 @@ fn each_kind_is_shown_and_asked_about_by_itself() {
     assert_eq!(left, [true; 3], "{known}");
 }
 
+/// The definition that the journal keeps is what counts: the folder is gone by then.
+#[test]
+fn a_condition_with_a_sentence_is_told_in_that_sentence() {
+    let project = Project::new();
+    let says = "{% set n = goals | length %}{{ n }} goal{{ ' is' if n == 1 else 's are' }} too few";
+    let workflow = json!({
+        "id": "letter", "version": 1, "title": "Letter", "initial": "draft",
+        "guards": { "enough": ["size(inputs) == 0", { "if": "size(goals) > 2", "says": says }] },
+        "states": {
+            "draft": { "on": { "done": [{ "target": "over", "guard": "enough" }] } },
+            "over": { "type": "final", "meta": { "status": "converged" } },
+        },
+    });
+    write(&project.file("workflows/letter/workflow.json"), &workflow.to_string());
+    assert_eq!(trust(&project, &[], &["yes"]).0, Some(0));
+    let init = ["init", "a", "--workflow", "letter", "--goal", "short"];
+    let opened = refiner(project.path(), init).stdout;
+    assert!(opened.ends_with("done → over\n         but 1 goal is too few\n"), "{opened}");
+    std::fs::remove_dir_all(project.file("workflows")).unwrap();
+    let refused = refiner(project.path(), ["transition", "a", "done", "--json"]).json();
+    let message = "done is not possible in phase draft yet: 1 goal is too few";
+    assert_eq!((&refused["code"], &refused["message"]), (&json!("guard_failed"), &json!(message)));
+    let unmet = json!([{ "guard": "enough", "says": "1 goal is too few", "needs": "size(goals) > 2", "saw": { "goals": ["short"] } }]);
+    assert_eq!(refused["unmet"], unmet);
+}
+
 #[tokio::test]
 async fn a_server_that_runs_heeds_what_is_trusted_and_taken_back() {
     let project = Project::new();

@@ -170,7 +170,10 @@ pub(super) fn briefing(page: Page<'_>, briefing: &Briefing) -> io::Result<()> {
         let who = if event.needs_human { " (a person decides)" } else { "" };
         writeln!(page, "       {} → {}{who}", event.event, event.to)?;
         for unmet in &event.unmet {
-            writeln!(page, "         {BAD}needs{BAD:#} {}", unmet.needs)?;
+            match &unmet.says {
+                Some(says) => writeln!(page, "         {BAD}but{BAD:#} {says}")?,
+                None => writeln!(page, "         {BAD}needs{BAD:#} {}", unmet.needs)?,
+            }
         }
     }
     Ok(())

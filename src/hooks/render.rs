@@ -33,14 +33,8 @@ pub(super) enum Place {
 
 /// Checks a template without an event.
 pub(super) fn check(template: &str) -> Result<(), String> {
-    template::check(template, LIMITS.filters)?;
-    let mut sandbox = Sandbox::new(LIMITS);
-    let environment = sandbox.environment_mut();
-    let parsed = environment.template_from_str(template).map_err(|error| format!("{error:#}"))?;
-    let mut unknown: Vec<String> =
-        parsed.undeclared_variables(false).into_iter().filter(|name| !is_variable(name)).collect();
-    unknown.sort();
-    match unknown.first() {
+    let names = template::names(template, LIMITS.filters)?;
+    match names.iter().find(|name| !is_variable(name)) {
         Some(name) => Err(format!("unknown variable {name}")),
         None => Ok(()),
     }

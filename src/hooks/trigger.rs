@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::event::{Event, is_variable};
 use super::render::{self, Place};
-use crate::model::guard::Guard;
+use crate::model::guard::{Guard, WrittenPart};
 use crate::model::lifecycle::LifecycleKind;
 use crate::model::refusal::Unmet;
 
@@ -160,7 +160,8 @@ impl Trigger {
         within("retry/attempts", written.retry.attempts, 1, ATTEMPTS_MAX)?;
         within("retry/delay_seconds", written.retry.delay_seconds, 0.0, DELAY_SECONDS_MAX)?;
         let guard = written.condition.as_ref().map(|condition| {
-            Guard::compile(&written.name, std::slice::from_ref(condition), &is_variable)
+            let part = WrittenPart::Condition(condition.clone());
+            Guard::compile(&written.name, &[part], &is_variable)
                 .map_err(|(_, reason)| format!("condition: {reason}"))
         });
         Ok(Self {

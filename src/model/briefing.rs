@@ -115,7 +115,7 @@ fn next(workflow: &Workflow, document: &Document) -> Next {
                     event: event.to_owned(),
                     to: prospect.candidate.target.clone(),
                     allowed: prospect.allowed,
-                    unmet: if prospect.allowed { Vec::new() } else { prospect.unmet },
+                    unmet: prospect.unmet,
                     needs_human: prospect.candidate.needs_human,
                 }
             })

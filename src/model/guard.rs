@@ -13,15 +13,18 @@ use std::sync::Arc;
 use cel::common::ast::{EntryExpr, Expr};
 use cel::common::types::CelBool;
 use cel::{Context, IdedExpr, Program, Value as CelValue};
+use serde::Deserialize;
 use serde_json::Value;
 
 use self::meter::{Meter, metered};
+use self::sentence::Sentence;
 use self::values::Parts;
 
 use super::refusal::Unmet;
 use super::text::shortened;
 
 mod meter;
+mod sentence;
 mod values;
 
 const TEXT_BYTES_MAX: usize = 4096;
@@ -55,40 +58,68 @@ pub struct Guard {
     parts: Vec<Part>,
 }
 
+/// A part of a guard as it is written: a condition, beside which a sentence may stand.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum WrittenPart {
+    /// The condition, in CEL.
+    Condition(String),
+    /// The condition, and what a person reads when it does not hold.
+    WithSentence {
+        /// The condition, in CEL.
+        #[serde(rename = "if")]
+        condition: String,
+        /// A template over the facts.
+        says: String,
+    },
+}
+
 #[derive(Debug)]
 struct Part {
     text: String,
+    sentence: Option<Sentence>,
     /// The metered condition.
     expression: IdedExpr,
     variables: BTreeMap<String, Parts>,
 }
 
-/// The facts of a guard: returns the value of a name.
-pub type Facts<'a> = &'a dyn Fn(&str) -> Option<Value>;
+/// Returns the value of a name.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<Value>;
 
 impl Guard {
     /// Compiles a guard, or returns the index and the problem of a part. `known` are the allowed
     /// names.
     pub fn compile(
         name: &str,
-        parts: &[String],
+        parts: &[WrittenPart],
         known: &dyn Fn(&str) -> bool,
     ) -> Result<Self, (usize, String)> {
-        let compile = |(index, text): (usize, &String)| {
-            Part::compile(text, known).map_err(|reason| (index, reason))
+        let compile = |(index, part): (usize, &WrittenPart)| {
+            Part::compile(part, known).map_err(|reason| (index, reason))
         };
         let parts = parts.iter().enumerate().map(compile).collect::<Result<_, _>>()?;
         Ok(Self { name: name.to_owned(), parts })
     }
 
+    /// Returns whether every part holds.
+    pub fn holds(&self, facts: Lookup<'_>) -> bool {
+        self.parts.iter().all(|part| part.evaluate(&part.values(facts)) == Ok(true))
+    }
+
     /// Returns the parts that do not hold. A part that fails to evaluate does not hold.
-    pub fn unmet(&self, facts: Facts<'_>) -> Vec<Unmet> {
+    pub fn unmet(&self, facts: Lookup<'_>) -> Vec<Unmet> {
         self.parts.iter().filter_map(|part| part.unmet(&self.name, facts)).collect()
     }
 }
 
 impl Part {
-    fn compile(text: &str, known: &dyn Fn(&str) -> bool) -> Result<Self, String> {
+    fn compile(part: &WrittenPart, known: &dyn Fn(&str) -> bool) -> Result<Self, String> {
+        let (text, says) = match part {
+            WrittenPart::Condition(condition) => (condition, None),
+            WrittenPart::WithSentence { condition, says } => (condition, Some(says)),
+        };
+        let sentence = says.map(|says| Sentence::compile(says, known));
+        let sentence = sentence.transpose().map_err(|reason| format!("says: {reason}"))?;
         check_text(text)?;
         let program = Program::compile(text).map_err(|errors| first_line(&errors.to_string()))?;
         let mut seen = Seen::default();
@@ -106,12 +137,11 @@ impl Part {
             return Err(format!("undeclared variable {variable}"));
         }
         let expression = metered(program.expression());
-        Ok(Self { text: text.to_owned(), expression, variables: seen.variables })
+        Ok(Self { text: text.clone(), sentence, expression, variables: seen.variables })
     }
 
-    fn unmet(&self, guard: &str, facts: Facts<'_>) -> Option<Unmet> {
-        let values: Vec<(&String, Value)> =
-            self.variables.keys().filter_map(|name| Some((name, facts(name)?))).collect();
+    fn unmet(&self, guard: &str, facts: Lookup<'_>) -> Option<Unmet> {
+        let values = self.values(facts);
         let note = match self.evaluate(&values) {
             Ok(true) => return None,
             Ok(false) => None,
@@ -120,9 +150,14 @@ impl Part {
         let saw = values.into_iter().map(|(name, value)| (name.clone(), abridged(value)));
         Some(Unmet {
             guard: guard.to_owned(),
+            says: self.sentence.as_ref().and_then(|sentence| sentence.said(facts)),
             needs: self.text.clone(),
             saw: saw.chain(note).collect(),
         })
+    }
+
+    fn values(&self, facts: Lookup<'_>) -> Vec<(&String, Value)> {
+        self.variables.keys().filter_map(|name| Some((name, facts(name)?))).collect()
     }
 
     fn evaluate(&self, values: &[(&String, Value)]) -> Result<bool, String> {
@@ -310,6 +345,10 @@ mod tests {
     use super::values::LIST_ITEMS_MAX;
     use super::*;
 
+    fn condition(text: &str) -> WrittenPart {
+        WrittenPart::Condition(text.to_owned())
+    }
+
     fn any_name(_: &str) -> bool {
         true
     }
@@ -320,18 +359,32 @@ mod tests {
     }
 
     fn compile(text: &str) -> Result<Guard, (usize, String)> {
-        Guard::compile("g", &[text.to_owned()], &any_name)
+        Guard::compile("g", &[condition(text)], &any_name)
     }
 
     #[test]
     fn the_part_that_does_not_hold_is_named_with_the_values_it_saw() {
-        let parts = ["size(violated) == 0".to_owned(), "last || !strict".to_owned()];
+        let parts = [condition("size(violated) == 0"), condition("last || !strict")];
         let guard = Guard::compile("converged", &parts, &any_name).unwrap();
         let unmet = unmet(&guard, &json!({"violated": ["a"], "last": true, "strict": true}));
         assert_eq!(unmet.len(), 1);
         assert_eq!(unmet[0].guard, "converged");
         assert_eq!(unmet[0].needs, "size(violated) == 0");
         assert_eq!(json!(unmet[0].saw), json!({"violated": ["a"]}));
+    }
+
+    #[test]
+    fn a_part_may_have_a_sentence_for_people() {
+        let parts = json!([
+            "!strict",
+            {"if": "size(violated) == 0", "says": "{{ violated | length }} do not hold"},
+        ]);
+        let parts: Vec<WrittenPart> = serde_json::from_value(parts).unwrap();
+        let guard = Guard::compile("converged", &parts, &any_name).unwrap();
+        let unmet = unmet(&guard, &json!({"violated": ["a", "b"], "strict": true}));
+        let said: Vec<_> = unmet.iter().map(Unmet::told).collect();
+        assert_eq!(said, ["!strict", "2 do not hold"]);
+        assert_eq!(unmet[1].needs, "size(violated) == 0");
     }
 
     #[test]
@@ -506,7 +559,7 @@ mod tests {
     #[test]
     fn names_and_functions_must_be_known_and_a_macros_own_names_are() {
         let known = |name: &str| name == "constraints";
-        let compile = |text: &str| Guard::compile("g", &[text.to_owned()], &known);
+        let compile = |text: &str| Guard::compile("g", &[condition(text)], &known);
         assert!(compile("constraints.all(c, c.status == 'satisfied')").is_ok());
         assert_eq!(
             compile("constrains.all(c, true)").unwrap_err().1,

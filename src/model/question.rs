@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::approval_binding::ApprovalBinding;
-use super::constraint::{Severity, Status};
+use super::constraint::Status;
 use super::journal::Snapshot;
 use super::output::OutputPath;
 use super::step::ahead;
@@ -172,19 +172,10 @@ fn constraint_line(one: &super::constraint::Constraint) -> String {
     format!(
         "  {} ({}): {}{asserted} — {}",
         plain(&one.id),
-        severity_word(one.severity),
+        one.severity,
         status_word(one.status),
         plain(details)
     )
-}
-
-fn severity_word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Blocking => "blocking",
-        Severity::High => "high",
-        Severity::Medium => "medium",
-        Severity::Low => "low",
-    }
 }
 
 fn status_word(status: Status) -> &'static str {

@@ -199,7 +199,10 @@ pub struct Violation {
 pub struct Unmet {
     /// The guard's name.
     pub guard: String,
-    /// The part, as it is written in the workflow.
+    /// The sentence that the workflow gives for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
+    /// The condition, as it is written in the workflow.
     pub needs: String,
     /// The values that it saw.
     pub saw: serde_json::Map<String, Value>,
@@ -301,6 +304,13 @@ impl Refusal {
     }
 }
 
+impl Unmet {
+    /// Returns what a person reads: the sentence, else the condition.
+    pub fn told(&self) -> &str {
+        self.says.as_ref().unwrap_or(&self.needs)
+    }
+}
+
 impl Violation {
     fn shortened(&self) -> Self {
         Self { pointer: short(&self.pointer), message: short(&self.message) }
@@ -324,5 +334,5 @@ fn summary(violations: &[Violation]) -> String {
 }
 
 fn unmet_summary(unmet: &[Unmet]) -> String {
-    unmet.iter().map(|part| part.needs.as_str()).collect::<Vec<_>>().join("; ")
+    unmet.iter().map(Unmet::told).collect::<Vec<_>>().join("; ")
 }

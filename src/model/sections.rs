@@ -19,17 +19,18 @@ const LINE_CHARACTERS_MAX: usize = 500;
 /// Lines of one list.
 const LINES_MAX: usize = 50;
 
-/// Returns what an iteration adds to both logs.
+/// Returns what an iteration adds to both logs. `lacks` says what keeps the loop from its end.
 pub fn of_iteration(
     document: &Document,
     iteration: &Iteration,
+    lacks: &str,
     status: Option<ConvergenceStatus>,
     seen: Option<&Examination>,
 ) -> Vec<Section> {
     let log = refinement_log(document, iteration, status, &errors(seen));
     vec![
         Section { log: LogFile::RefinementLog, text: log },
-        Section { log: LogFile::Decisions, text: decision(document, iteration) },
+        Section { log: LogFile::Decisions, text: decision(document, iteration, lacks) },
     ]
 }
 
@@ -176,11 +177,14 @@ fn refinement_log(
     text
 }
 
-fn decision(document: &Document, iteration: &Iteration) -> String {
-    let focus = document.constraints.iter().filter(|one| !one.holds()).map(|one| one.id.as_str());
+fn decision(document: &Document, iteration: &Iteration, lacks: &str) -> String {
+    let open = document.constraints.iter().filter(|one| !one.holds()).map(|one| one.id.as_str());
+    let open: Vec<&str> = open.take(LINES_MAX).collect();
     let focus = match iteration.decision {
-        Choice::Continue => focus.take(LINES_MAX).collect::<Vec<_>>().join(", "),
         Choice::Terminate => "none, the loop has ended".to_owned(),
+        // Files keep the loop from its end, or a condition of the workflow's own.
+        Choice::Continue if open.is_empty() => line(lacks),
+        Choice::Continue => open.join(", "),
     };
     format!(
         "### Iteration {} Decision\n\n\
@@ -275,7 +279,7 @@ mod tests {
     #[test]
     fn an_iteration_is_logged_in_the_form_of_the_seed() {
         let (document, iteration) = example();
-        let sections = of_iteration(&document, &iteration, None, None);
+        let sections = of_iteration(&document, &iteration, "", None, None);
         insta::assert_snapshot!(sections[0].text, @r"
         ## Iteration 2 — 1970-01-01T00:00:00.000Z
 
@@ -316,7 +320,7 @@ mod tests {
     #[test]
     fn a_callers_text_cannot_forge_a_heading() {
         let (document, iteration) = example();
-        let text = &of_iteration(&document, &iteration, None, None)[0].text;
+        let text = &of_iteration(&document, &iteration, "", None, None)[0].text;
         assert_eq!(text.lines().filter(|line| line.starts_with("## ")).count(), 1);
     }
 
@@ -326,9 +330,25 @@ mod tests {
         let sections = of_iteration(
             &document,
             &iteration,
+            "",
             Some(ConvergenceStatus::MaxIterationsExceeded),
             None,
         );
         assert!(sections[0].text.contains("Maximum iterations reached — forcing termination"));
+    }
+
+    #[test]
+    fn the_next_focus_is_what_is_open_else_what_the_loop_lacks() {
+        let (mut document, mut iteration) = example();
+        let focus = |document: &Document, iteration: &Iteration| {
+            let lacks = "1 file is missing: a.md";
+            let text = of_iteration(document, iteration, lacks, None, None).remove(1).text;
+            text.lines().find_map(|line| line.strip_prefix("- **Next focus**: ").map(str::to_owned))
+        };
+        assert_eq!(focus(&document, &iteration).as_deref(), Some("length"));
+        document.constraints.clear();
+        assert_eq!(focus(&document, &iteration).as_deref(), Some("1 file is missing: a.md"));
+        iteration.decision = Choice::Terminate;
+        assert_eq!(focus(&document, &iteration).as_deref(), Some("none, the loop has ended"));
     }
 }

@@ -79,6 +79,16 @@ impl Sandbox {
     }
 }
 
+/// Returns the names that a template takes from outside, in order, or what is wrong with it.
+pub fn names(template: &str, filters: &'static [&'static str]) -> Result<Vec<String>, String> {
+    check(template, filters)?;
+    let environment = Environment::empty();
+    let parsed = environment.template_from_str(template).map_err(|error| format!("{error:#}"))?;
+    let mut names: Vec<String> = parsed.undeclared_variables(false).into_iter().collect();
+    names.sort();
+    Ok(names)
+}
+
 /// Returns an error with its cause, and a word on the budget where that is the cause.
 fn told(error: &Error) -> String {
     match error.kind() {

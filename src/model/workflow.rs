@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::document::ConvergenceStatus;
-use super::guard::Guard;
+use super::facts::{self, Facts};
+use super::guard::{Guard, WrittenPart};
 use super::refusal::Violation;
-use super::{Digest, Name, facts, schema};
+use super::{Digest, Name, schema};
 
 /// A workflow as it is stored with a cycle: its definition and its prompts, whole, so that a
 /// running loop is not changed under its feet.
@@ -71,9 +72,9 @@ pub struct Definition {
     /// Constants that guards may use.
     #[serde(default)]
     pub context: Map<String, Value>,
-    /// Conditions by name, each a list of parts in CEL.
+    /// Conditions by name, each a list of parts.
     #[serde(default)]
-    pub guards: BTreeMap<String, Vec<String>>,
+    pub guards: BTreeMap<String, Vec<WrittenPart>>,
     /// Events that every phase knows that is not final.
     #[serde(default)]
     pub on: Events,
@@ -254,6 +255,11 @@ impl Workflow {
             .any(|action| action.examines())
     }
 
+    /// Returns the value of a name that guards use: a fact, or a constant of the workflow.
+    pub fn value(&self, name: &str, facts: &Facts<'_>) -> Option<Value> {
+        facts.value(name).or_else(|| self.definition.context.get(name).cloned())
+    }
+
     /// Returns the compiled guard of a candidate.
     pub fn guard(&self, candidate: &Candidate) -> Option<&Guard> {
         candidate.guard.as_ref().and_then(|name| self.guards.get(name))
@@ -395,7 +401,10 @@ mod tests {
     fn small() -> Value {
         json!({
             "id": "small", "version": 1, "title": "Small", "initial": "work",
-            "guards": { "enough": ["current_iteration >= 2"] },
+            "guards": { "enough": [
+                "current_iteration >= 2",
+                { "if": "size(missing_files) == 0", "says": "{{ missing_files | length }} missing" },
+            ] },
             "prompts": { "p": { "title": "P", "description": "d" } },
             "states": {
                 "work": {
@@ -455,6 +464,12 @@ mod tests {
         check("/states/work/meta/prompt", json!("missing"), "/states/work/meta/prompt");
         check("/guards/enough", json!(["true", "current_iteraton > 1"]), "/guards/enough/1");
         check("/guards/enough", json!(["current_iteration >"]), "/guards/enough/0");
+        let says = |text: &str| json!([{ "if": "last_iteration", "says": text }]);
+        check("/guards/enough", says("{{ current_iteraton }}"), "/guards/enough/0");
+        check("/guards/enough", says("{{ current_iteration"), "/guards/enough/0");
+        check("/guards/enough", says(&"x".repeat(601)), "/guards/enough/0/says");
+        check("/guards/enough", json!([{ "if": "last_iteration" }]), "/guards/enough/0");
+        check("/guards/enough", json!([true]), "/guards/enough/0");
         check("/states/done/meta", json!({}), "/states/done/meta");
         check("/version", json!("one"), "/version");
     }

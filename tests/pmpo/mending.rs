@@ -166,7 +166,8 @@ async fn running_out_of_iterations_warns_and_keeps_what_there_is() {
     let answer = close(&mut host, 2).await;
     assert_eq!(answer["to"], "exhausted", "{answer}");
     assert_eq!(answer["decision"]["decision"], "terminate");
-    assert_eq!(answer["decision"]["reason"], "max_iterations_exceeded");
+    let reason = "max_iterations_exceeded; 1 blocking constraint does not hold: true; 1 high constraint does not hold: brief";
+    assert_eq!(answer["decision"]["reason"], reason);
     let log = std::fs::read_to_string(project.of(story.name, "refinement_log.md")).unwrap();
     let warning = "> Maximum iterations reached — forcing termination";
     assert_eq!(log.matches(warning).count(), 1, "{log}");

@@ -16,6 +16,7 @@ use super::document::Document;
 use super::entry::Section;
 use super::examination::Examination;
 use super::facts::Facts;
+use super::guard::Lookup;
 use super::iteration::Choice;
 use super::lifecycle::LifecycleEvent;
 use super::refusal::{Unmet, Violation};
@@ -98,8 +99,8 @@ pub struct Evaluation<'a> {
     pub candidate: &'a Candidate,
     /// Whether its guard holds.
     pub allowed: bool,
-    /// The unmet parts that keep the loop from its end, or, if no guard holds, the unmet parts of
-    /// all.
+    /// The unmet parts of all guards, if none holds. Of a step that is taken: those that keep the
+    /// loop from its end.
     pub unmet: Vec<Unmet>,
 }
 
@@ -118,6 +119,7 @@ pub fn step(
         take_evidence(&mut seen, examination, context.now);
     }
     let facts = event.facts(&seen, context.examination.as_deref());
+    let facts = |name: &str| workflow.value(name, &facts);
     let evaluation = evaluation(workflow, &facts, candidates);
     if !evaluation.allowed {
         return Err(Refusal::GuardFailed {
@@ -129,6 +131,8 @@ pub fn step(
     if evaluation.candidate.needs_human && !context.human {
         return Err(needs_human(document, &event.name));
     }
+    let unmet = kept_from_ending(workflow, &facts, candidates, evaluation.candidate);
+    let evaluation = Evaluation { unmet, ..evaluation };
     Stepping::new(workflow, seen, event, context, &evaluation).take(phase, evaluation.candidate)
 }
 
@@ -140,37 +144,42 @@ pub fn ahead<'a>(
     event: &str,
 ) -> Evaluation<'a> {
     let event = Event { name: event.to_owned(), ..Event::default() };
-    evaluation(workflow, &event.facts(document, None), candidates)
+    let facts = event.facts(document, None);
+    evaluation(workflow, &|name| workflow.value(name, &facts), candidates)
 }
 
 /// Finds the candidate that comes into question: the first one whose guard holds.
 fn evaluation<'a>(
     workflow: &Workflow,
-    facts: &Facts<'_>,
+    facts: Lookup<'_>,
     candidates: &'a [Candidate],
 ) -> Evaluation<'a> {
-    let constants = &workflow.definition.context;
-    let value = |name: &str| facts.value(name).or_else(|| constants.get(name).cloned());
-    let mut unmet: Vec<(&Candidate, Vec<Unmet>)> = Vec::new();
-    for candidate in candidates {
-        let guard = workflow.guard(candidate);
-        let missing = guard.map_or_else(Vec::new, |guard| guard.unmet(&value));
-        if missing.is_empty() {
-            let unmet = kept_from_ending(workflow, unmet);
-            return Evaluation { candidate, allowed: true, unmet };
-        }
-        unmet.push((candidate, missing));
+    let holds = |one: &&Candidate| workflow.guard(one).is_none_or(|guard| guard.holds(facts));
+    match candidates.iter().find(holds) {
+        Some(candidate) => Evaluation { candidate, allowed: true, unmet: Vec::new() },
+        None => Evaluation {
+            candidate: &candidates[0],
+            allowed: false,
+            unmet: candidates.iter().flat_map(|one| unmet(workflow, facts, one)).collect(),
+        },
     }
-    let unmet = unmet.into_iter().flat_map(|(_, missing)| missing).collect();
-    Evaluation { candidate: &candidates[0], allowed: false, unmet }
 }
 
 /// Returns the unmet parts that keep a loop from its first possible end. The conditions of other
 /// candidates do not explain why the loop continues.
-fn kept_from_ending(workflow: &Workflow, passed: Vec<(&Candidate, Vec<Unmet>)>) -> Vec<Unmet> {
-    let ends = |one: &Candidate| workflow.phase(&one.target).is_some_and(Phase::is_final);
-    let end = passed.into_iter().find(|(candidate, _)| ends(candidate));
-    end.map(|(_, unmet)| unmet).unwrap_or_default()
+fn kept_from_ending(
+    workflow: &Workflow,
+    facts: Lookup<'_>,
+    candidates: &[Candidate],
+    chosen: &Candidate,
+) -> Vec<Unmet> {
+    let ends = |one: &&Candidate| workflow.phase(&one.target).is_some_and(Phase::is_final);
+    let end = candidates.iter().take_while(|one| !std::ptr::eq(*one, chosen)).find(ends);
+    end.map_or_else(Vec::new, |end| unmet(workflow, facts, end))
+}
+
+fn unmet(workflow: &Workflow, facts: Lookup<'_>, candidate: &Candidate) -> Vec<Unmet> {
+    workflow.guard(candidate).map_or_else(Vec::new, |guard| guard.unmet(facts))
 }
 
 fn present_phase<'a>(workflow: &'a Workflow, document: &Document) -> Result<&'a Phase, Refusal> {

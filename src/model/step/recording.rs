@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::stepping::Stepping;
 use super::{Decision, push_listed};
+use crate::model::constraint::{Constraint, Severity};
 use crate::model::document::Repair;
 use crate::model::examination::Examination;
 use crate::model::facts::failures;
@@ -13,13 +14,19 @@ use crate::model::lifecycle::LifecycleKind;
 use crate::model::manifest::Manifest;
 use crate::model::refusal::Unmet;
 use crate::model::sections;
+use crate::model::text::shortened;
+
+/// Characters of the ids of constraints in one sentence.
+const LISTED_CHARACTERS_MAX: usize = 120;
 
 impl Stepping<'_> {
     /// Adds the iteration and its decision to the history and to the readable logs.
     pub(super) fn record_iteration(&mut self) {
         let status = self.target_status();
         let choice = if status.is_some() { Choice::Terminate } else { Choice::Continue };
-        let reason = self.reason();
+        let unmet = std::mem::take(&mut self.unmet);
+        let lacks = self.lacks(&unmet);
+        let reason = self.reason(&lacks);
         let regressions = self.regressions();
         self.adopt_manifest();
         let iteration = Iteration {
@@ -34,6 +41,7 @@ impl Stepping<'_> {
         self.sections.extend(sections::of_iteration(
             &self.document,
             &iteration,
+            &lacks,
             status,
             examination,
         ));
@@ -41,16 +49,32 @@ impl Stepping<'_> {
         push_listed(&mut self.document.iteration_history, iteration);
         self.happened(LifecycleKind::OnIterationComplete, Some(detail));
         self.regressed(&regressions);
-        self.decision =
-            Some(Decision { decision: choice, reason, unmet: std::mem::take(&mut self.unmet) });
+        self.decision = Some(Decision { decision: choice, reason, unmet });
     }
 
-    fn reason(&self) -> String {
-        match (self.target_status(), self.workflow.phase(self.target)) {
-            (Some(status), Some(target)) if target.meta.reason.is_empty() => status.to_string(),
-            (Some(_), Some(target)) => target.meta.reason.clone(),
-            _ => format!("not converged: {}", needs(&self.unmet)),
+    /// What keeps the loop from its end, in sentences where the workflow has them.
+    fn lacks(&self, unmet: &[Unmet]) -> String {
+        if unmet.is_empty() {
+            return format!("the workflow goes on with {}", self.target);
         }
+        let lacks = unmet.iter().map(|part| match &part.says {
+            Some(says) => says.clone(),
+            None => format!("{} (saw {})", part.needs, json!(part.saw)),
+        });
+        lacks.collect::<Vec<_>>().join("; ")
+    }
+
+    /// Why the loop ends, or what it lacks.
+    fn reason(&self, lacks: &str) -> String {
+        let Some(status) = self.target_status() else {
+            return format!("not converged: {lacks}");
+        };
+        let given = self.workflow.phase(self.target).map(|target| target.meta.reason.clone());
+        let reason = given.filter(|given| !given.is_empty()).unwrap_or_else(|| status.to_string());
+        let open = [Severity::Blocking, Severity::High]
+            .into_iter()
+            .filter_map(|severity| open(&self.document.constraints, severity));
+        [reason].into_iter().chain(open).collect::<Vec<_>>().join("; ")
     }
 
     /// Takes the manifest over that counts, with its files as they were found.
@@ -122,10 +146,15 @@ fn file_regressions(before: Option<&Manifest>, seen: &Examination) -> Vec<String
     regressions
 }
 
-fn needs(unmet: &[Unmet]) -> String {
-    unmet
-        .iter()
-        .map(|part| format!("{} (saw {})", part.needs, json!(part.saw)))
-        .collect::<Vec<_>>()
-        .join("; ")
+/// Names the constraints of a severity that do not hold, in a sentence.
+fn open(constraints: &[Constraint], severity: Severity) -> Option<String> {
+    let open = constraints.iter().filter(|one| one.severity == severity && !one.holds());
+    let ids: Vec<&str> = open.map(|one| one.id.as_str()).collect();
+    let constraints = match ids.len() {
+        0 => return None,
+        1 => "constraint does",
+        _ => "constraints do",
+    };
+    let listed = shortened(&ids.join(", "), LISTED_CHARACTERS_MAX);
+    Some(format!("{} {severity} {constraints} not hold: {listed}", ids.len()))
 }

@@ -19,6 +19,7 @@ const DIGESTS: &[&str] = &[
     "51b378984adf4490506cadf2a25151a90f43bcc23f3d86b091acb84653f5721a",
     "bbd0f39592c761aa4343a1b5b3df5214284ae68614650731c273bed7c17d5370",
     "58d1faf841169ccd642a0b522a4e8d65244fee5efb76460f3e59b90ccaa971cc",
+    "0a7ae61fc282296c303da30fefc868281534e1162708e68b5579c49fad3ca6c4",
 ];
 
 static EARLIER: LazyLock<BTreeSet<Digest>> = LazyLock::new(|| {

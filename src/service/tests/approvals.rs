@@ -133,6 +133,7 @@ async fn what_was_changed_after_a_person_approved_it_does_not_converge() {
         let persisted = complete(&service, "persist").await;
         assert_eq!(persisted.to, "plan", "{path}");
         let decision = json!(persisted.decision.unwrap());
-        assert!(decision["reason"].as_str().unwrap().contains("files_changed"), "{decision}");
+        let reason = decision["reason"].as_str().unwrap();
+        assert!(reason.contains("files have changed since the reflection"), "{decision}");
     }
 }

@@ -7,12 +7,12 @@ use crate::model::manifest::{Manifest, Recorded};
 use crate::model::output::OutputPath;
 use crate::model::refusal::Violation;
 
-fn path(path: &str) -> OutputPath {
+pub(super) fn path(path: &str) -> OutputPath {
     OutputPath::parse(path).unwrap()
 }
 
 /// What is seen when the manifest names `report.md`.
-fn seen(missing: bool, valid: bool) -> Examination {
+pub(super) fn seen(missing: bool, valid: bool) -> Examination {
     let manifest = Manifest::of_files(None, [path("report.md")].into_iter());
     let violation = Violation { pointer: "/variants".into(), message: "is missing".into() };
     let file = Recorded { bytes: 3, digest: Digest::of(b"one") };
@@ -25,7 +25,7 @@ fn seen(missing: bool, valid: bool) -> Examination {
     }
 }
 
-fn with(examination: Examination) -> StepContext {
+pub(super) fn with(examination: Examination) -> StepContext {
     StepContext { examination: Some(Arc::new(examination)), ..context(9) }
 }
 
