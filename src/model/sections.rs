@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_focus_is_what_is_open_else_what_the_loop_lacks() {
+    fn next_focus_is_never_blank() {
         let (mut document, mut iteration) = example();
         let focus = |document: &Document, iteration: &Iteration| {
             let lacks = "1 file is missing: a.md";

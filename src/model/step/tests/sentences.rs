@@ -45,7 +45,7 @@ fn every_condition_of_the_loop_has_a_sentence() {
 }
 
 #[test]
-fn a_loop_that_goes_on_says_what_it_lacks_in_sentences() {
+fn a_loop_that_goes_on_says_what_it_lacks() {
     let one = judged(&[("b", "blocking", "violated"), ("h", "high", "violated")], 1);
     let expected =
         "not converged: 1 blocking constraint does not hold: b; 1 high constraint does not hold: h";
@@ -112,7 +112,7 @@ fn a_workflow_without_sentences_shows_its_conditions() {
 }
 
 #[test]
-fn a_refusal_says_the_sentence_and_keeps_the_condition_beside_it() {
+fn a_refusal_says_the_sentence_beside_the_condition() {
     let mut definition: Value = serde_json::from_str(TEXT).unwrap();
     definition["guards"]["planned"] = json!([
         {"if": "size(result.steps) > 0", "says": "the plan has {{ result.steps | length }} steps"},
