@@ -4,11 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::load::{fitting, shortened};
+use super::load::{SHOWN_CHARACTERS_MAX, fitting};
 use super::{Service, no_such_artifact, refusal};
 use crate::model::briefing::Briefing;
 use crate::model::document::json_bytes;
 use crate::model::entry::Entry;
+use crate::model::text::shortened;
 use crate::model::{Name, Refusal, Version, limits, patch};
 
 /// Default number of entries of a page.
@@ -146,7 +147,7 @@ impl Service {
 
 pub(super) fn history_entry(entry: Entry) -> HistoryEntry {
     let mut changed: Vec<String> =
-        entry.changed_places().iter().map(|place| shortened(place)).collect();
+        entry.changed_places().iter().map(|place| shortened(place, SHOWN_CHARACTERS_MAX)).collect();
     if changed.len() > PLACES_MAX {
         let more = changed.len() - PLACES_MAX;
         changed.truncate(PLACES_MAX);
