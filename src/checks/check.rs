@@ -5,14 +5,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::{Map, Value, json};
 
-use super::finding::{Measurement, Outcome, listed, named, one_line};
+use super::finding::{Measurement, Outcome, listed};
 use super::method::{Found, Measure, Method, Reading};
 use super::params::{Params, below};
 use super::target::Target;
 use super::work::{Stop, Work};
 use super::{Context, Files, methods};
-use crate::model::Digest;
 use crate::model::refusal::Violation;
+use crate::model::text::{named, plain};
+use crate::model::{Digest, limits};
 
 /// A way to measure one constraint.
 #[derive(Debug)]
@@ -141,7 +142,12 @@ fn finding(
     let judged: Vec<(Outcome, String)> =
         readings.iter().map(|reading| judge(reading, target)).collect();
     let (outcome, details) = summary(&judged);
-    Measurement { outcome, details: one_line(&details), measured: measured(&readings), files }
+    Measurement {
+        outcome,
+        details: plain(&details, limits::FINDING_CHARACTERS_MAX - 1),
+        measured: measured(&readings),
+        files,
+    }
 }
 
 fn judge(reading: &Reading, target: Option<&Target>) -> (Outcome, String) {
@@ -228,7 +234,6 @@ mod tests {
 
     use super::*;
     use crate::checks::testing::{Dist, check, parsed};
-    use crate::model::limits;
 
     fn places(wrong: Vec<Violation>) -> Vec<String> {
         wrong.into_iter().map(|one| one.pointer).collect()

@@ -6,8 +6,8 @@
 
 use html5gum::{DefaultEmitter, Token, Tokenizer};
 
-use super::finding::named;
 use super::text::Lines;
+use crate::model::text::named;
 
 /// Elements that have no end.
 const VOID: [&str; 14] = [

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::finding::named;
 use super::params::below;
+use crate::model::text::named;
 
 /// Schemas within a schema.
 const PARTS_MAX: usize = 5000;

@@ -10,7 +10,8 @@ use super::screen::{self, Color, Screen};
 pub(super) use super::screen::{BAD, BOLD, DIM, GOOD, WARN};
 use crate::model::Refusal;
 use crate::model::briefing::Briefing;
-use crate::model::visible::{self, Form};
+use crate::model::text::plain;
+use crate::model::visible::Form;
 use crate::service::{Progress, Step};
 
 /// The output settings.
@@ -126,9 +127,8 @@ struct ProgressLine;
 impl ProgressLine {
     /// Shows a step. Ignores a closed standard error.
     fn show(&self, step: &Step) {
-        let text = on_one_line(&format!("{} of {}: {}", step.done, step.total, step.message));
-        let text = visible::text(&text);
-        let text: String = text.chars().take(PROGRESS_COLUMNS).collect();
+        let text = format!("{} of {}: {}", step.done, step.total, step.message);
+        let text = plain(&text, PROGRESS_COLUMNS - 1);
         drop(write!(io::stderr(), "\r{text:PROGRESS_COLUMNS$}"));
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::model::refusal::Violation;
 use crate::model::schema::violations;
+use crate::model::text::{NAMED_CHARACTERS_MAX, shortened};
 use crate::model::{Name, Refusal};
 
 /// Validates arguments against a tool's published schema, and returns them in the schema's types.
@@ -75,7 +76,7 @@ fn at(pointer: &str) -> &str {
 
 fn unknown(name: &str, properties: &Map<String, Value>) -> Refusal {
     let known: Vec<&str> = properties.keys().map(String::as_str).collect();
-    let name: String = name.chars().take(80).collect();
+    let name = shortened(name, NAMED_CHARACTERS_MAX);
     Refusal::argument(
         format!("unknown argument {name:?}"),
         format!("the arguments are: {}", known.join(", ")),

@@ -7,6 +7,7 @@ use rmcp::model::{
 
 use super::protocol_error::protocol_error;
 use crate::model::Name;
+use crate::model::text::named;
 use crate::service::{Service, built_in_prompts};
 
 /// The artifact name in a prompt without a valid name. Some hosts send a placeholder such as `$1`,
@@ -39,7 +40,7 @@ pub(super) async fn get(
 ) -> Result<GetPromptResult, ErrorData> {
     let prompts = built_in_prompts();
     let Some((prompt, workflow)) = prompts.get_key_value(request.name.as_str()) else {
-        let name: String = request.name.chars().take(80).collect();
+        let name = named(&request.name);
         return Err(ErrorData::invalid_params(format!("Unknown prompt: {name}"), None));
     };
     let given = request.arguments.as_ref().and_then(|arguments| arguments.get("name")?.as_str());

@@ -20,6 +20,7 @@ use super::resources::{self, Feed, Subscriptions};
 use super::tools::ToolSet;
 use super::{icon, page, progress, prompts};
 use crate::model::Refusal;
+use crate::model::text::named;
 use crate::service::{Caller, Service, trace};
 
 /// Instructions for the model, in five lines, because some hosts cut longer texts.
@@ -117,7 +118,7 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let tool = self.tools.find(&request.name).ok_or_else(|| {
-            let name: String = request.name.chars().take(80).collect();
+            let name = named(&request.name);
             ErrorData::invalid_params(format!("Unknown tool: {name}"), None)
         })?;
         let retry = Retry::new(request.request_state, request.input_responses);
@@ -238,7 +239,7 @@ impl ServerHandler for Server {
         request: CustomRequest,
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        let method: String = request.method.chars().take(80).collect();
+        let method = named(&request.method);
         Err(if is_known(&request.method, context.protocol_version()) {
             ErrorData::invalid_params(format!("the parameters of {method} are invalid"), None)
         } else {

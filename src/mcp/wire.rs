@@ -13,6 +13,7 @@ use rmcp::service::RxJsonRpcMessage;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value, json};
 
+use crate::model::text::{NAMED_CHARACTERS_MAX, shortened};
 use crate::model::{Refusal, limits};
 
 /// Limit on nesting levels. The SDK's parser stops at 128, and a document may have 64 levels.
@@ -264,7 +265,7 @@ impl Walk<'_> {
 
     /// Records a duplicate key.
     fn twice(self, key: &str) {
-        let key: String = key.chars().take(80).collect();
+        let key = shortened(key, NAMED_CHARACTERS_MAX);
         self.head.found(Fault::DuplicateKey(format!("{}/{key}", self.path.borrow().join("/"))));
     }
 }

@@ -9,9 +9,12 @@ use super::document::ConvergenceStatus;
 use super::journal::Snapshot;
 use super::refusal::Unmet;
 use super::step::ahead;
-use super::text::plain;
+use super::text::{plain, shortened};
 use super::workflow::{Finalize, Workflow};
 use super::{Document, Version};
+
+/// Characters of one text of a person or a caller.
+const TEXT_CHARACTERS_MAX: usize = 600;
 
 /// Where an artifact stands and what may come next.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -159,7 +162,9 @@ fn decided(document: &Document) -> String {
     let Some(approval) = &document.approval else { return String::new() };
     match (&approval.status, &approval.reason) {
         (ApprovalStatus::Decided(event), reason) if last == Some(event) => match reason {
-            Some(reason) => format!("A person decided: {event} ({}). ", plain(reason, 600)),
+            Some(reason) => {
+                format!("A person decided: {event} ({}). ", plain(reason, TEXT_CHARACTERS_MAX))
+            }
             None => format!("A person decided: {event}. "),
         },
         _ => String::new(),
@@ -181,6 +186,6 @@ fn repair(document: &Document) -> String {
     let failures =
         repair.failures.iter().map(|failure| format!("{failure} (try once more, then skip it)"));
     let lines: Vec<String> = missing.chain(violations).chain(failures).take(SHOWN_MAX).collect();
-    let lines: String = lines.join("; ").chars().take(600).collect();
+    let lines = shortened(&lines.join("; "), TEXT_CHARACTERS_MAX);
     format!("Repair this first; the rest of the plan is done: {lines}. ")
 }

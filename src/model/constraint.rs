@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::refusal::{Refusal, Violation};
+use super::text::shortened;
 use super::{Time, limits};
 
 /// How much a violated constraint weighs.
@@ -221,7 +222,7 @@ fn ways_of_loosening(old: &Constraint, newer: &[Constraint]) -> Vec<String> {
     }
     // Without a method its description is the whole definition.
     if new.description != old.description {
-        let wording: String = new.description.chars().take(WORDING_CHARACTERS_MAX).collect();
+        let wording = shortened(&new.description, WORDING_CHARACTERS_MAX);
         ways.push(format!("rewording the constraint {id:?} to {wording:?}"));
     }
     ways

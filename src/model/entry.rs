@@ -16,9 +16,9 @@ use super::{Digest, Document, JournalId, Name, Time, Version};
 /// The version of the format on disk that this program writes.
 ///
 /// Format 2 adds [removals](Removal), which a program of format 1 would overlook. Format 3 adds an
-/// id for each journal, and moves the lock to the segment itself. A segment has entries of one
-/// format only: this program closes a segment of an older format before its first entry, and from
-/// then on older programs refuse the journal.
+/// id for each journal and sentences in guards of stored definitions, and moves the lock to the
+/// segment itself. A segment has entries of one format only: this program closes a segment of an
+/// older format before its first entry, and from then on older programs refuse the journal.
 ///
 /// Format 3 may change until a release freezes it (see CONTRIBUTING.md).
 pub const FORMAT: u32 = 3;

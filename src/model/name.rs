@@ -6,12 +6,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Refusal;
-use super::text::shortened;
+use super::text::{NAMED_CHARACTERS_MAX, shortened};
 
 const LENGTH_MAX: usize = 64;
-/// Characters of what was given that a refusal repeats.
-const REPEATED_CHARACTERS_MAX: usize = 80;
-
 /// Device names that Windows reserves in every folder, with or without an extension.
 const RESERVED: [&str; 4] = ["con", "prn", "aux", "nul"];
 const RESERVED_NUMBERED: [&str; 2] = ["com", "lpt"];
@@ -30,7 +27,7 @@ impl Name {
         match broken_rule(given) {
             None => Ok(Self(given.to_owned())),
             Some(rule) => Err(Refusal::InvalidName {
-                given: shortened(given, REPEATED_CHARACTERS_MAX),
+                given: shortened(given, NAMED_CHARACTERS_MAX),
                 rule: rule.into(),
             }),
         }

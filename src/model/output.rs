@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::text::{NAMED_CHARACTERS_MAX, shortened};
 use super::{Digest, Refusal};
 
 const LENGTH_MAX: usize = 240;
@@ -36,7 +37,10 @@ impl OutputPath {
         match broken_rule(path) {
             None => Ok(Self(path.to_owned())),
             Some(rule) => Err(Refusal::argument(
-                format!("{:?} cannot be the path of an output: {rule}", shortened(given)),
+                format!(
+                    "{:?} cannot be the path of an output: {rule}",
+                    shortened(given, NAMED_CHARACTERS_MAX)
+                ),
                 "pass a path below dist/, such as report.md or previews/logo.png",
             )),
         }
@@ -74,10 +78,6 @@ fn broken_rule_of_part(part: &str) -> Option<&'static str> {
     }
     super::name::is_reserved(&part.to_ascii_lowercase())
         .then_some("Windows reserves a part of it for a device")
-}
-
-fn shortened(given: &str) -> String {
-    given.chars().take(80).collect()
 }
 
 impl fmt::Display for OutputPath {

@@ -6,6 +6,7 @@ use jsonschema::Validator;
 use serde_json::Value;
 
 use super::refusal::{Refusal, Violation};
+use super::text::shortened;
 
 /// A schema of this project, by its file's name under `schemas/`.
 #[derive(Debug)]
@@ -128,18 +129,14 @@ impl Schema {
 /// Returns every place of a value that is not as a schema asks, at most 20.
 pub fn violations(validator: &Validator, value: &Value) -> Vec<Violation> {
     const LISTED_MAX: usize = 20;
+    const CHARACTERS_MAX: usize = 300;
     let listed = validator.iter_errors(value).take(LISTED_MAX);
     listed
         .map(|error| Violation {
             pointer: error.instance_path().to_string(),
-            message: shortened(&error.masked().to_string()),
+            message: shortened(&error.masked().to_string(), CHARACTERS_MAX),
         })
         .collect()
-}
-
-fn shortened(message: &str) -> String {
-    const CHARACTERS_MAX: usize = 300;
-    message.chars().take(CHARACTERS_MAX).collect()
 }
 
 #[cfg(test)]

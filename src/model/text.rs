@@ -21,18 +21,7 @@ pub fn cut(text: &str, bytes_max: usize) -> String {
 /// Returns the beginning of a text on one line, so that it can neither forge headings of what it
 /// becomes a part of nor fill it.
 pub fn one_line(text: &str, characters_max: usize) -> String {
-    let mut joined = String::new();
-    for word in text.split_whitespace() {
-        // A character has four bytes at most: there is enough to be cut.
-        if joined.len() > characters_max * 4 {
-            break;
-        }
-        if !joined.is_empty() {
-            joined.push(' ');
-        }
-        joined.push_str(word);
-    }
-    shortened(&joined, characters_max)
+    line_of(text.chars(), characters_max)
 }
 
 /// Returns the beginning of a text for display to a person: on one line, without control characters
@@ -40,9 +29,38 @@ pub fn one_line(text: &str, characters_max: usize) -> String {
 /// model, which may try to influence a decision.
 pub fn plain(text: &str, characters_max: usize) -> String {
     let turns = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let shown: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).filter(|c| !turns(*c)).collect();
-    one_line(&shown, characters_max)
+    let shown = text.chars().map(|c| if c.is_control() { ' ' } else { c }).filter(|c| !turns(*c));
+    line_of(shown, characters_max)
+}
+
+/// Characters of a name in a message that repeats it.
+pub const NAMED_CHARACTERS_MAX: usize = 80;
+
+/// Returns the beginning of a name that a caller or a file gave, for a message that repeats it.
+pub fn named(text: &str) -> String {
+    plain(text, NAMED_CHARACTERS_MAX)
+}
+
+/// Joins the words, up to a length. What comes after it is not read.
+fn line_of(characters: impl Iterator<Item = char>, characters_max: usize) -> String {
+    let mut line = String::new();
+    let (mut room, mut is_between_words) = (characters_max, false);
+    for character in characters {
+        if character.is_whitespace() {
+            is_between_words = !line.is_empty();
+            continue;
+        }
+        let blank = is_between_words.then_some(' ');
+        is_between_words = false;
+        for shown in blank.into_iter().chain([character]) {
+            if room == 0 {
+                return line + "…";
+            }
+            line.push(shown);
+            room -= 1;
+        }
+    }
+    line
 }
 
 #[cfg(test)]
@@ -59,6 +77,7 @@ mod tests {
         assert_eq!(one_line(" a\n## b\t c ", 80), "a ## b c");
         assert_eq!(one_line(&"ö ".repeat(100), 3), "ö ö…");
         assert_eq!(one_line(&"wort ".repeat(1000), 9), "wort wort…");
+        assert_eq!(one_line("wort wort  ", 9), "wort wort");
     }
 
     #[test]
@@ -74,5 +93,8 @@ mod tests {
         let text = "fine\u{1b}[2K\r\nDecision: approved\u{202e}txt.exe\u{200b}";
         assert_eq!(plain(text, 600), "fine [2K Decision: approvedtxt.exe");
         assert_eq!(plain(&"x".repeat(5000), 600).chars().count(), 601);
+        assert_eq!(named("a\r\nb\u{1b}c"), "a b c");
+        assert_eq!(named(&"ü".repeat(80)), "ü".repeat(80));
+        assert_eq!(named(&"ü".repeat(81)), format!("{}…", "ü".repeat(80)));
     }
 }

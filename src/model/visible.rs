@@ -17,8 +17,7 @@ pub enum Form {
 }
 
 /// Returns whether a character controls a terminal: a control other than newline and tab, or a
-/// change of
-/// direction.
+/// change of direction.
 pub fn is_obeyed(character: char) -> bool {
     match character {
         '\n' | '\t' => false,

@@ -2,6 +2,7 @@
 
 use super::Tokens;
 use crate::model::approval_binding::ApprovalBinding;
+use crate::model::text::shortened;
 use crate::model::token::{Grant, Scope};
 use crate::model::{Refusal, limits};
 
@@ -30,8 +31,8 @@ impl Consent {
     /// Makes a consent from what a person saw and said.
     pub fn new(binding: ApprovalBinding, words: Option<&str>) -> Self {
         let words = words.map(str::trim).filter(|words| !words.is_empty());
-        let cut = |words: &str| words.chars().take(limits::TEXT_CHARACTERS_MAX).collect();
-        Self { binding, words: words.map(cut), grant: None }
+        let words = words.map(|words| shortened(words, limits::TEXT_CHARACTERS_MAX));
+        Self { binding, words, grant: None }
     }
 
     /// Returns the consent with the token that proves it.

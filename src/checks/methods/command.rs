@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 
 use super::{Built, Found, Kind, Measure, Method, Param, Params, Reading, Stop, Work, whole};
-use crate::checks::finding::{named, one_line};
+use crate::model::text::{named, plain};
 
 pub(super) static METHOD: Method = Method {
     name: "command",
@@ -172,15 +172,10 @@ fn tail(mut output: impl Read + Send + 'static) -> Receiver<String> {
 fn last_of(output: &[u8]) -> String {
     const CHARACTERS_MAX: usize = 200;
     let text = String::from_utf8_lossy(output);
-    let text = one_line_of(&text);
+    let text = plain(&text, TAIL_BYTES);
     let skipped = text.chars().count().saturating_sub(CHARACTERS_MAX);
     let last: String = text.chars().skip(skipped).collect();
     if skipped > 0 { format!("…{last}") } else { last }
-}
-
-fn one_line_of(text: &str) -> String {
-    let words = text.split_whitespace().map(one_line);
-    words.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

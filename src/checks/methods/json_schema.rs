@@ -4,11 +4,12 @@ use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
 
 use super::{Built, Found, Kind, Measure, Method, PATH, Param, Params, Reading, Stop, Work};
-use crate::checks::finding::{listed, named};
+use crate::checks::finding::listed;
 use crate::checks::pattern::PathPattern;
 use crate::checks::schema_cost::Parts;
 use crate::checks::search;
 use crate::model::schema::violations;
+use crate::model::text::named;
 
 pub(super) static METHOD: Method = Method {
     name: "json_schema",

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Built, Found, MeasureFile, Method, PATH, Params, Stop, Work, each_file};
-use crate::checks::finding::{listed, named};
+use crate::checks::finding::listed;
 use crate::checks::outline::{self, Link, Outline};
+use crate::model::text::named;
 
 pub(super) static METHOD: Method = Method {
     name: "links_resolve",

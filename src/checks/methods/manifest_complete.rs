@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::not_empty::content;
 use super::{Built, Found, Measure, Method, Params, Reading, Stop, Work, whole};
-use crate::checks::finding::{listed, named};
+use crate::checks::finding::listed;
 use crate::model::Digest;
+use crate::model::text::named;
 
 pub(super) static METHOD: Method = Method {
     name: "manifest_complete",

@@ -1,9 +1,10 @@
 //! A file is what its format says.
 
 use super::{Built, Found, Kind, MeasureFile, Method, PATH, Param, Params, Stop, Work, each_file};
-use crate::checks::finding::{listed, named};
+use crate::checks::finding::listed;
 use crate::checks::{html, outline, xml};
 use crate::model::limits;
+use crate::model::text::named;
 
 pub(super) static METHOD: Method = Method {
     name: "parses",
@@ -84,7 +85,9 @@ impl MeasureFile for Parses {
         } else {
             self.format.faults(&text)
         };
-        faults.iter_mut().for_each(|fault| *fault = shortened(fault));
+        // A parser's message may repeat what it read.
+        let shortened = |fault: &String| fault.split(' ').map(named).collect::<Vec<_>>().join(" ");
+        faults = faults.iter().map(shortened).collect();
         let found = if faults.is_empty() {
             Found::satisfied(format!("is {}", self.format.name()))
         } else {
@@ -92,11 +95,6 @@ impl MeasureFile for Parses {
         };
         Ok(found.with("faults", faults.len()))
     }
-}
-
-/// A parser's message may repeat what it read.
-fn shortened(fault: &str) -> String {
-    fault.split(' ').map(named).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

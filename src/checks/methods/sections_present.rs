@@ -1,8 +1,9 @@
 //! No section is missing.
 
 use super::{Built, Found, Kind, MeasureFile, Method, PATH, Param, Params, Stop, Work, each_file};
-use crate::checks::finding::{listed, named};
+use crate::checks::finding::listed;
 use crate::checks::outline;
+use crate::model::text::named;
 
 pub(super) static METHOD: Method = Method {
     name: "sections_present",

@@ -3,8 +3,8 @@
 use super::{
     Bounds, Built, Found, Kind, MeasureFile, Method, PATH, Param, Params, Stop, Work, each_file,
 };
-use crate::checks::finding::named;
 use crate::checks::outline;
+use crate::model::text::named;
 
 pub(super) static METHOD: Method = Method {
     name: "word_count",

@@ -23,6 +23,7 @@ use super::elicitation::{self, Asked, Binding, Elicitation, Retry, Unasked};
 use super::tools::Registered;
 use crate::model::approval_binding::ApprovalBinding;
 use crate::model::question::{Asking, Question};
+use crate::model::text::shortened;
 use crate::model::{Name, Refusal};
 use crate::service::{Caller, Consent, Effect, Service};
 
@@ -112,7 +113,7 @@ impl Approval {
 impl Remembered {
     fn of(question: &Question) -> Self {
         Self {
-            what: question.what.chars().take(200).collect(),
+            what: shortened(&question.what, 200),
             events: question.choices.iter().map(|choice| choice.event.clone()).collect(),
             binding: question.binding.clone(),
         }

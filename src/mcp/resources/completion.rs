@@ -7,6 +7,7 @@ use super::artifacts::KINDS;
 use super::texts::SHELVES;
 use crate::mcp::prompts;
 use crate::mcp::protocol_error::protocol_error;
+use crate::model::text::named;
 use crate::model::{Name, Refusal};
 use crate::service::Service;
 
@@ -83,6 +84,5 @@ async fn names(service: &Service, beginning: &str) -> Result<Vec<String>, Refusa
 }
 
 fn unknown(what: &str, given: &str) -> ErrorData {
-    let given: String = given.chars().take(80).collect();
-    ErrorData::invalid_params(format!("Unknown {what}: {given}"), None)
+    ErrorData::invalid_params(format!("Unknown {what}: {}", named(given)), None)
 }

@@ -4,11 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::load_state::{fitting, shortened};
+use super::load_state::{SHOWN_CHARACTERS_MAX, fitting};
 use super::{Effect, Operation};
 use crate::model::briefing::Briefing;
 use crate::model::document::json_bytes;
 use crate::model::entry::Entry;
+use crate::model::text::shortened;
 use crate::model::{Name, Refusal, Version, limits, patch};
 use crate::service::refusals::{no_such_artifact, refusal};
 use crate::service::{Caller, Service};
@@ -150,7 +151,7 @@ async fn difference(
 
 pub(in crate::service) fn history_entry(entry: Entry) -> HistoryEntry {
     let mut changed: Vec<String> =
-        entry.changed_places().iter().map(|place| shortened(place)).collect();
+        entry.changed_places().iter().map(|place| shortened(place, SHOWN_CHARACTERS_MAX)).collect();
     if changed.len() > PLACES_MAX {
         let more = changed.len() - PLACES_MAX;
         changed.truncate(PLACES_MAX);

@@ -10,9 +10,13 @@ use super::{Effect, Operation};
 use crate::model::briefing::Briefing;
 use crate::model::document::json_bytes;
 use crate::model::journal::Snapshot;
-use crate::model::{Document, Name, Refusal, Version, checkpoint, limits, text};
+use crate::model::text::shortened;
+use crate::model::{Document, Name, Refusal, Version, checkpoint, limits};
 use crate::service::refusals::refusal;
 use crate::service::{Caller, Service};
+
+/// Characters of one text in an outline or a list.
+pub(super) const SHOWN_CHARACTERS_MAX: usize = 120;
 
 /// The arguments of `load_state`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -191,7 +195,7 @@ fn outline(document: &Document) -> Map<String, Value> {
     const GOALS_BYTES: usize = 300;
     const OPEN_BYTES: usize = 250;
     const PARTS_BYTES: usize = 450;
-    let goals = document.goals.iter().map(|goal| shortened(goal));
+    let goals = document.goals.iter().map(|goal| shortened(goal, SHOWN_CHARACTERS_MAX));
     let open = document.constraints.iter().filter(|one| !one.holds()).map(|one| &one.id);
     let parts = document.data.iter().map(|(name, value)| (name.clone(), size(value)));
     let mut outline = json!({
@@ -213,7 +217,8 @@ fn outline(document: &Document) -> Map<String, Value> {
                 document
                     .iteration_history
                     .last()
-                    .map(|last| shortened(&format!("{}: {}", last.decision, last.reason)))
+                    .map(|last| format!("{}: {}", last.decision, last.reason))
+                    .map(|last| shortened(&last, SHOWN_CHARACTERS_MAX))
             ),
         ),
         ("last_checkpoint", json!(document.checkpoints.last().map(|last| &last.id))),
@@ -250,10 +255,4 @@ fn size(value: &Value) -> String {
         Value::String(text) if text.len() > 80 => format!("text, {} bytes", text.len()),
         other => other.to_string(),
     }
-}
-
-/// Returns the beginning of a text.
-pub(super) fn shortened(given: &str) -> String {
-    const CHARACTERS_MAX: usize = 120;
-    text::shortened(given, CHARACTERS_MAX)
 }

@@ -12,6 +12,7 @@ use crate::model::constraint::{Constraint, Status};
 use crate::model::examination::{Evidence, Examination};
 use crate::model::journal::Snapshot;
 use crate::model::refusal::Violation;
+use crate::model::text::{NAMED_CHARACTERS_MAX, shortened};
 use crate::model::{Document, Name, Refusal, Time, Version, step};
 use crate::service::write::{Attempt, Writing};
 use crate::service::{Caller, Service};
@@ -122,7 +123,7 @@ fn check_ids(ids: Option<&[String]>, constraints: &[Constraint]) -> Result<(), R
     match ids.into_iter().flatten().find(unknown) {
         None => Ok(()),
         Some(id) => Err(Refusal::NotFound {
-            what: format!("constraint {:?}", id.chars().take(64).collect::<String>()),
+            what: format!("constraint {:?}", shortened(id, NAMED_CHARACTERS_MAX)),
             hint: "load_state with select [\"/constraints\"] lists them".into(),
         }),
     }
