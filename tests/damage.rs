@@ -123,11 +123,16 @@ async fn a_state_file_that_a_power_cut_left_is_made_again_without_a_word() {
 
 #[tokio::test]
 async fn what_a_person_wrote_in_place_of_a_copy_is_kept_aside_and_reported() {
-    for file in ["state.json", "constraints.json", "refinement_log.md", "decisions.md"] {
+    for (file, ours_says, edit_says) in [
+        ("state.json", "violated", "satisfied"),
+        ("constraints.json", "violated", "satisfied"),
+        ("refinement_log.md", "violated", "satisfied"),
+        ("decisions.md", "continue", "terminate"),
+    ] {
         let project = refined().await;
         let path = project.of("a", file);
         let ours = fs::read_to_string(&path).unwrap();
-        let edited = ours.replacen("violated", "satisfied", 1);
+        let edited = ours.replacen(ours_says, edit_says, 1);
         assert_ne!(edited, ours, "{file}");
         fs::write(&path, &edited).unwrap();
         let problem = if file.ends_with(".md") { "differs from the journal" } else { "changed" };

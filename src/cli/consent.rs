@@ -3,8 +3,8 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use super::{Context, Failure, screen};
-use crate::model::question::{Asking, Question};
 use crate::model::token::Grant;
+use crate::model::workflow::question::{Asking, Question};
 use crate::model::{Name, Refusal};
 use crate::service::{Caller, Consent};
 

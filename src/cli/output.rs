@@ -9,9 +9,9 @@ use super::hints::in_commands;
 use super::screen::{self, Color, Screen};
 pub(super) use super::screen::{BAD, BOLD, DIM, GOOD, WARN};
 use crate::model::Refusal;
-use crate::model::briefing::Briefing;
 use crate::model::text::plain;
 use crate::model::visible::Form;
+use crate::model::workflow::briefing::Briefing;
 use crate::service::{Progress, Step};
 
 /// The output settings.

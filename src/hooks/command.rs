@@ -138,7 +138,7 @@ impl Drop for Group {
 mod tests {
     use super::super::event::tests::event;
     use super::*;
-    use crate::model::lifecycle::LifecycleKind;
+    use crate::model::journal::lifecycle::LifecycleKind;
 
     async fn sh(script: &str, timeout: Duration) -> Attempted {
         let folder = tempfile::tempdir().unwrap();

@@ -16,7 +16,7 @@ use super::sources::{Loaded, Sources};
 use super::trigger::{Filled, Target, Trigger};
 use super::{command, webhook};
 use crate::model::journal::Snapshot;
-use crate::model::lifecycle::LifecycleEvent;
+use crate::model::journal::lifecycle::LifecycleEvent;
 use crate::model::{Entry, Name, Time, Version};
 use crate::storage::Provider;
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
+use crate::model::journal::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::{Document, Entry, Name, Time, Version};
 
 /// A lifecycle event of an artifact, with the facts that a receiver needs.

@@ -6,7 +6,7 @@ use super::attempt::Attempted;
 use super::event::Event;
 use super::sources::Source;
 use super::trigger::Trigger;
-use crate::model::lifecycle::LifecycleKind;
+use crate::model::journal::lifecycle::LifecycleKind;
 use crate::model::{Name, Time, Version};
 
 /// The result of an event at a trigger.

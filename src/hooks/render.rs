@@ -11,7 +11,7 @@ use minijinja::{Output, State};
 use serde_json::Value as Json;
 
 use super::event::is_variable;
-use crate::model::template::{self, Limits, Sandbox};
+use crate::model::workflow::template::{self, Limits, Sandbox};
 
 /// The limits of rendering one text.
 const LIMITS: Limits = Limits {

@@ -3,9 +3,9 @@ use serde_json::json;
 use super::*;
 use crate::disk::WORKSPACE;
 use crate::model::Digest;
+use crate::model::journal::lifecycle::{LifecycleEvent, LifecycleKind};
+use crate::model::journal::removal::Removal;
 use crate::model::journal::tests::{draft, removing};
-use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
-use crate::model::removal::Removal;
 use crate::storage::filesystem::Filesystem;
 use crate::workspace::{Trust, layout};
 

@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 
 use super::event::{Event, is_variable};
 use super::render::{self, Place};
-use crate::model::guard::{Guard, WrittenPart};
-use crate::model::lifecycle::LifecycleKind;
+use crate::model::journal::lifecycle::LifecycleKind;
 use crate::model::refusal::Unmet;
+use crate::model::workflow::guard::{Guard, WrittenPart};
 
 const TRIGGERS_MAX: usize = 50;
 const NAME_CHARACTERS_MAX: usize = 64;

@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Refusal;
-use super::text::{NAMED_CHARACTERS_MAX, shortened};
+use crate::model::Refusal;
+use crate::model::text::{NAMED_CHARACTERS_MAX, shortened};
 
 const LENGTH_MAX: usize = 64;
 /// Device names that Windows reserves in every folder, with or without an extension.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::text::shortened;
-use super::{Time, Version};
+use crate::model::text::shortened;
+use crate::model::{Time, Version};
 
 /// Characters of one text of a refusal, which may quote the caller's input of any length.
 const TEXT_CHARACTERS_MAX: usize = 600;

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use serde_json::Value;
 
-use super::refusal::{Refusal, Violation};
-use super::text::shortened;
+use crate::model::refusal::{Refusal, Violation};
+use crate::model::text::shortened;
 
 /// A schema of this project, by its file's name under `schemas/`.
 #[derive(Debug)]

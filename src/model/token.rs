@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Name, Time};
+use crate::model::{Digest, Name, Time};
 
 /// The prefix of every token, which makes a leaked token recognizable.
 const PREFIX: &str = "refiner_";

@@ -1,9 +1,9 @@
 //! A person's consent to a decision, and the proof of it that a configuration requires.
 
 use super::Tokens;
-use crate::model::approval_binding::ApprovalBinding;
 use crate::model::text::shortened;
 use crate::model::token::{Grant, Scope};
+use crate::model::workflow::approval_binding::ApprovalBinding;
 use crate::model::{Refusal, limits};
 
 /// The required proof that a person decides.

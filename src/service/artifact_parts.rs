@@ -7,10 +7,10 @@ use super::operations::load_state::fitting;
 use super::refusals::{listing_refusal, refusal};
 use super::{List, Service};
 use crate::model::document::json_bytes;
-use crate::model::entry::LogFile;
+use crate::model::document::manifest::Manifest;
+use crate::model::document::output::OutputPath;
 use crate::model::journal::Snapshot;
-use crate::model::manifest::Manifest;
-use crate::model::output::OutputPath;
+use crate::model::journal::entry::LogFile;
 use crate::model::{Name, Refusal, Time, limits};
 
 /// Bytes of a log's newest sections in one answer.

@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use super::refusals::refusal;
 use super::{Progress, Service};
-use crate::model::approval_binding::open_gate;
-use crate::model::examination::Examination;
-use crate::model::manifest::{Manifest, Recorded};
-use crate::model::output::OutputPath;
-use crate::model::question::{FileNow, FilesNow};
+use crate::model::document::examination::Examination;
+use crate::model::document::manifest::{Manifest, Recorded};
+use crate::model::document::output::OutputPath;
 use crate::model::refusal::Violation;
+use crate::model::workflow::approval_binding::open_gate;
+use crate::model::workflow::question::{FileNow, FilesNow};
 use crate::model::{Digest, Document, Name, Refusal, limits};
 use crate::storage::OutputFile;
 

@@ -9,9 +9,9 @@ use tokio::runtime::Handle;
 
 use super::{Progress, Service};
 use crate::checks::{self, Check, CommandPolicy, Context, FileInfo, Outcome};
-use crate::model::constraint::{Constraint, Status};
-use crate::model::examination::Evidence;
-use crate::model::output::OutputPath;
+use crate::model::document::constraint::{Constraint, Status};
+use crate::model::document::examination::Evidence;
+use crate::model::document::output::OutputPath;
 use crate::model::refusal::Violation;
 use crate::model::{Document, Name, Refusal, Time};
 use crate::storage::{OutputFile, Provider};

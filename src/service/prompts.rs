@@ -2,9 +2,9 @@
 
 use super::refusals::listing_refusal;
 use super::{Service, catalog};
-use crate::model::briefing::Briefing;
 use crate::model::journal::Snapshot;
-use crate::model::prompt::{self, Unrenderable};
+use crate::model::workflow::briefing::Briefing;
+use crate::model::workflow::prompt::{self, Unrenderable};
 use crate::model::{Name, Refusal};
 
 impl Service {

@@ -1,8 +1,8 @@
 //! Questions to a person about a decision that only a person may make.
 
 use super::{Approvals, Service, catalog};
-use crate::model::question::{Asking, Question};
 use crate::model::token::Grant;
+use crate::model::workflow::question::{Asking, Question};
 use crate::model::{Name, Refusal, Time};
 
 impl Service {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::refusals::{deleted, no_such_artifact, refusal};
 use super::{Service, catalog, trace};
-use crate::model::briefing::{self, Briefing};
 use crate::model::journal::Snapshot;
+use crate::model::workflow::briefing::{self, Briefing};
 use crate::model::{Document, Name, Refusal, Workflow};
 use crate::storage::{Newest, Tombstone};
 

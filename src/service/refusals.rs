@@ -1,7 +1,7 @@
 //! Refusals for errors of the storage and for artifacts that do not exist.
 
 use super::queue::Failure;
-use crate::model::removal::Removal;
+use crate::model::journal::removal::Removal;
 use crate::model::{Name, Refusal};
 use crate::storage::{self, Tombstone};
 

@@ -3,7 +3,7 @@
 use super::refusals::refusal;
 use super::{Consent, Service};
 use crate::model::journal::Snapshot;
-use crate::model::removal::Removal;
+use crate::model::journal::removal::Removal;
 use crate::model::{Name, Refusal, Version};
 
 /// Refuses a call that does not repeat the artifact's name. This protects against slips; it is not

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::clock::tests::ManualClock;
 use super::*;
-use crate::model::approval_binding::ApprovalBinding;
 use crate::model::document::ConvergenceStatus;
-use crate::model::question::Asking;
+use crate::model::workflow::approval_binding::ApprovalBinding;
+use crate::model::workflow::question::Asking;
 use crate::model::{Name, Refusal, limits};
 use crate::storage::filesystem::Filesystem;
 use crate::storage::memory::Memory;

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::refusals::{no_such_artifact, refusal};
 use super::{Caller, Clock, Service, trace};
-use crate::model::entry::Entry;
-use crate::model::idempotency::IdempotencyKey;
+use crate::model::journal::entry::Entry;
+use crate::model::journal::idempotency::IdempotencyKey;
 use crate::model::journal::{Snapshot, Transaction};
 use crate::model::{Digest, Document, Draft, Name, Refusal, Time, Version, limits};
 

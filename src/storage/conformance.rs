@@ -12,11 +12,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{Newest, Provider};
-use crate::model::entry::{LogFile, Section};
-use crate::model::idempotency::IdempotencyKey;
+use crate::model::document::output::{Output, OutputPath};
 use crate::model::journal::Transaction;
+use crate::model::journal::entry::{LogFile, Section};
+use crate::model::journal::idempotency::IdempotencyKey;
 use crate::model::journal::tests::draft;
-use crate::model::output::{Output, OutputPath};
 use crate::model::{Digest, Draft, Name, Refusal, Version, limits};
 
 /// Makes a test of every check for a provider. `$made` returns a new provider and the values that

@@ -10,10 +10,10 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::watch::Signals;
 use super::{Change, Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone, Watch};
-use crate::model::entry::{Entry, LogFile, Logs};
+use crate::model::document::output::OutputPath;
+use crate::model::journal::entry::{Entry, LogFile, Logs};
+use crate::model::journal::removal::Removal;
 use crate::model::journal::{Journal, Snapshot, Staged, Transaction};
-use crate::model::output::OutputPath;
-use crate::model::removal::Removal;
 use crate::model::{Digest, Name, Version};
 
 /// Journals in the memory of the process.

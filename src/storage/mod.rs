@@ -15,10 +15,10 @@ use async_trait::async_trait;
 
 pub use self::timings::Timings;
 pub use self::watch::{Change, Watch};
-use crate::model::entry::{Entry, LogFile};
+use crate::model::document::output::OutputPath;
+use crate::model::journal::entry::{Entry, LogFile};
+use crate::model::journal::removal::Removed;
 use crate::model::journal::{Damage, Snapshot, Transaction};
-use crate::model::output::OutputPath;
-use crate::model::removal::Removed;
 use crate::model::{Digest, Name, Version};
 
 /// A store of journals.

@@ -4,7 +4,7 @@ use rmcp::model::{ElicitRequestParams, ElicitResult, ElicitationAction, Elicitat
 use serde_json::{Value, json};
 
 use crate::model::Refusal;
-use crate::model::question::Question;
+use crate::model::workflow::question::Question;
 
 /// A person's agreement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +39,9 @@ pub(super) fn params(question: &Question) -> Result<ElicitRequestParams, Refusal
 }
 
 fn choice(question: &Question) -> Value {
-    let leads =
-        |choice: &crate::model::question::Choice| format!("{} → {}", choice.event, choice.to);
+    let leads = |choice: &crate::model::workflow::question::Choice| {
+        format!("{} → {}", choice.event, choice.to)
+    };
     let leads: Vec<String> = question.choices.iter().map(leads).collect();
     let events: Vec<&str> = question.choices.iter().map(|choice| choice.event.as_str()).collect();
     json!({
@@ -88,8 +89,8 @@ fn declined(what: &str) -> Refusal {
 mod tests {
     use super::*;
     use crate::model::Name;
-    use crate::model::approval_binding::ApprovalBinding;
-    use crate::model::question::Choice;
+    use crate::model::workflow::approval_binding::ApprovalBinding;
+    use crate::model::workflow::question::Choice;
 
     fn question(events: &[&str]) -> Question {
         let choice = |event: &&str| Choice { event: (*event).to_owned(), to: "persist".into() };

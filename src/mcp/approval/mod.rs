@@ -21,9 +21,9 @@ use self::form::Agreed;
 use super::access::Access;
 use super::elicitation::{self, Asked, Binding, Elicitation, Retry, Unasked};
 use super::tools::Registered;
-use crate::model::approval_binding::ApprovalBinding;
-use crate::model::question::{Asking, Question};
 use crate::model::text::shortened;
+use crate::model::workflow::approval_binding::ApprovalBinding;
+use crate::model::workflow::question::{Asking, Question};
 use crate::model::{Name, Refusal};
 use crate::service::{Caller, Consent, Effect, Service};
 

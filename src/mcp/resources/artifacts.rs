@@ -1,8 +1,8 @@
 //! The parts of artifacts as resources: `refiner://artifacts/{name}/<part>`.
 
 use crate::model::Refusal;
-use crate::model::entry::LogFile;
-use crate::model::output::OutputPath;
+use crate::model::document::output::OutputPath;
+use crate::model::journal::entry::LogFile;
 use crate::service::Part;
 
 /// The URI prefix of all artifacts.

@@ -30,7 +30,7 @@ use self::target::Target;
 use self::texts::{SHELVES, Text};
 use super::page;
 use super::protocol_error::protocol_error;
-use crate::model::output::OutputPath;
+use crate::model::document::output::OutputPath;
 use crate::model::{Name, Refusal, Time};
 use crate::service::{ArtifactParts, Part, Service};
 

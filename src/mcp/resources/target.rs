@@ -59,7 +59,7 @@ impl Target {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::output::OutputPath;
+    use crate::model::document::output::OutputPath;
 
     fn part(uri: &str) -> Part {
         match Target::parse(uri) {

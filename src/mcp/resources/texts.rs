@@ -1,6 +1,6 @@
 //! The built-in texts, for hosts that read resources instead of prompts.
 
-use crate::model::{domain, schema};
+use crate::model::{document::domain, schema};
 
 /// A built-in text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::super::constraint::Severity;
-use super::super::document::ConvergenceStatus;
-use super::super::document::tests::empty;
-use super::super::lifecycle::LifecycleKind;
-use super::super::manifest::Manifest;
-use super::super::taxonomy::{ARTIFACT_TYPES, ROUTES};
-use super::super::{Document, Time};
 use super::*;
+use crate::model::document::ConvergenceStatus;
+use crate::model::document::constraint::Severity;
+use crate::model::document::manifest::Manifest;
+use crate::model::document::taxonomy::{ARTIFACT_TYPES, ROUTES};
+use crate::model::document::tests::empty;
+use crate::model::journal::lifecycle::LifecycleKind;
+use crate::model::{Document, Time};
 
 #[test]
 fn every_schema_is_valid_2020_12_and_says_what_it_is_for() {

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Effect, Operation};
-use crate::model::briefing::Briefing;
-use crate::model::checkpoint::checkpoint_id;
-use crate::model::{Name, Refusal, Version, step};
+use crate::model::document::checkpoint::checkpoint_id;
+use crate::model::workflow::briefing::Briefing;
+use crate::model::{Name, Refusal, Version, workflow::step};
 use crate::service::write::{Attempt, Writing, check_text};
 use crate::service::{Caller, Service};
 

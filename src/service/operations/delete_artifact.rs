@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Effect, Operation};
-use crate::model::removal::Removal;
+use crate::model::journal::removal::Removal;
 use crate::model::{Draft, Name, Refusal, Version};
 use crate::service::removal::{check_agreed, check_confirmed};
 use crate::service::write::{Attempt, Writing};

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Effect, Operation};
-use crate::model::briefing::Briefing;
 use crate::model::document::ConvergenceStatus;
 use crate::model::journal::Snapshot;
-use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
+use crate::model::journal::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::workflow;
+use crate::model::workflow::briefing::Briefing;
 use crate::model::{Document, Draft, Name, Refusal, Version, Workflow};
 use crate::service::write::{Attempt, Writing, check_text};
 use crate::service::{Caller, Service};

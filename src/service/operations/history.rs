@@ -6,11 +6,11 @@ use serde_json::{Map, Value, json};
 
 use super::load_state::{SHOWN_CHARACTERS_MAX, fitting};
 use super::{Effect, Operation};
-use crate::model::briefing::Briefing;
 use crate::model::document::json_bytes;
-use crate::model::entry::Entry;
+use crate::model::journal::entry::Entry;
 use crate::model::text::shortened;
-use crate::model::{Name, Refusal, Version, limits, patch};
+use crate::model::workflow::briefing::Briefing;
+use crate::model::{Name, Refusal, Version, journal::patch, limits};
 use crate::service::refusals::{no_such_artifact, refusal};
 use crate::service::{Caller, Service};
 

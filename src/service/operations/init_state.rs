@@ -6,14 +6,15 @@ use serde_json::{Map, Value, json};
 
 use super::finalize::completed;
 use super::{Effect, Operation};
-use crate::model::briefing::Briefing;
-use crate::model::component::{self, Component};
-use crate::model::constraint::{self, Constraint};
+use crate::model::document::component::{self, Component};
+use crate::model::document::constraint::{self, Constraint};
 use crate::model::document::{Beginning, ConvergenceStatus};
 use crate::model::journal::Snapshot;
-use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
+use crate::model::journal::lifecycle::{LifecycleEvent, LifecycleKind};
+use crate::model::workflow::briefing::Briefing;
 use crate::model::{
-    Document, Draft, Name, Refusal, Time, Version, inference, limits, step, taxonomy,
+    Document, Draft, Name, Refusal, Time, Version, document::inference, document::taxonomy, limits,
+    workflow::step,
 };
 use crate::service::catalog::{Catalog, Known};
 use crate::service::measures::check_measures;

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Effect, Operation};
-use crate::model::briefing::Briefing;
 use crate::model::document::json_bytes;
 use crate::model::journal::Snapshot;
 use crate::model::text::shortened;
-use crate::model::{Document, Name, Refusal, Version, checkpoint, limits};
+use crate::model::workflow::briefing::Briefing;
+use crate::model::{Document, Name, Refusal, Version, document::checkpoint, limits};
 use crate::service::refusals::refusal;
 use crate::service::{Caller, Service};
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Effect, Operation};
-use crate::model::output::OutputPath;
+use crate::model::document::output::OutputPath;
 use crate::model::{Digest, Name, Refusal, limits};
 use crate::service::refusals::refusal;
 use crate::service::{Caller, Service};

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Effect, Operation};
-use crate::model::briefing::Briefing;
 use crate::model::document::Beginning;
 use crate::model::journal::Snapshot;
-use crate::model::lifecycle::{LifecycleEvent, LifecycleKind};
-use crate::model::removal::Removal;
-use crate::model::{Document, Draft, Name, Refusal, Time, Version, Workflow, sections};
+use crate::model::journal::lifecycle::{LifecycleEvent, LifecycleKind};
+use crate::model::journal::removal::Removal;
+use crate::model::workflow::briefing::Briefing;
+use crate::model::{Document, Draft, Name, Refusal, Time, Version, Workflow, workflow::sections};
 use crate::service::removal::{check_agreed, check_confirmed};
 use crate::service::write::{Attempt, Writing};
 use crate::service::{Caller, Consent, Service};

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::load_state::parse_reference;
 use super::{Effect, Operation};
-use crate::model::briefing::Briefing;
-use crate::model::output::Output;
+use crate::model::document::output::Output;
+use crate::model::workflow::briefing::Briefing;
 use crate::model::{Document, Draft, Name, Refusal, Version};
 use crate::service::refusals::refusal;
 use crate::service::write::{Attempt, Writing};

@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Effect, Operation};
-use crate::model::briefing::Briefing;
-use crate::model::constraint;
-use crate::model::entry::Section;
+use crate::model::document::constraint;
 use crate::model::journal::Snapshot;
+use crate::model::journal::entry::Section;
 use crate::model::refusal::Violation;
+use crate::model::workflow::briefing::Briefing;
 use crate::model::{
-    Document, Draft, Name, Refusal, Time, Version, Workflow, document, patch, sections, step,
+    Document, Draft, Name, Refusal, Time, Version, Workflow, document, journal::patch,
+    workflow::sections, workflow::step,
 };
 use crate::service::measures::check_measures;
 use crate::service::write::{Attempt, Writing, check_text};

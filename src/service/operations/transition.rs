@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Effect, Operation};
-use crate::model::briefing::Briefing;
 use crate::model::document::LastTransition;
 use crate::model::journal::Snapshot;
-use crate::model::step::{self, Decision, Event, Step, StepContext};
+use crate::model::workflow::briefing::Briefing;
+use crate::model::workflow::step::{self, Decision, Event, Step, StepContext};
 use crate::model::{Document, Draft, Name, Refusal, Time, Version, Workflow};
 use crate::service::examination::Examined;
 use crate::service::measures::check_measures;

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Effect, Operation};
-use crate::model::briefing::Briefing;
-use crate::model::constraint::{Constraint, Status};
-use crate::model::examination::{Evidence, Examination};
+use crate::model::document::constraint::{Constraint, Status};
+use crate::model::document::examination::{Evidence, Examination};
 use crate::model::journal::Snapshot;
 use crate::model::refusal::Violation;
 use crate::model::text::{NAMED_CHARACTERS_MAX, shortened};
-use crate::model::{Document, Name, Refusal, Time, Version, step};
+use crate::model::workflow::briefing::Briefing;
+use crate::model::{Document, Name, Refusal, Time, Version, workflow::step};
 use crate::service::write::{Attempt, Writing};
 use crate::service::{Caller, Service};
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Effect, Operation};
-use crate::model::briefing::Briefing;
-use crate::model::output::{Output, OutputPath};
+use crate::model::document::output::{Output, OutputPath};
+use crate::model::workflow::briefing::Briefing;
 use crate::model::{Digest, Draft, Name, Refusal, Version, limits};
 use crate::service::refusals::refusal;
 use crate::service::write::{Attempt, Writing};

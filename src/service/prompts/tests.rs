@@ -3,13 +3,13 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::briefing::briefing;
-use crate::model::constraint::{Status, parse_definitions};
 use crate::model::document::Repair;
+use crate::model::document::constraint::{Status, parse_definitions};
+use crate::model::document::iteration::{Choice, Counts, Iteration};
+use crate::model::document::output::OutputPath;
+use crate::model::document::taxonomy::{ARTIFACT_TYPES, COMPOSITE, ROUTES};
 use crate::model::document::tests::empty;
-use crate::model::iteration::{Choice, Counts, Iteration};
-use crate::model::output::OutputPath;
-use crate::model::taxonomy::{ARTIFACT_TYPES, COMPOSITE, ROUTES};
+use crate::model::workflow::briefing::briefing;
 use crate::model::{Digest, Document, Time};
 
 const PROMPTS: [&str; 6] = ["pmpo", "specify", "plan", "execute", "reflect", "persist"];
@@ -164,7 +164,7 @@ fn every_phase_ends_with_the_call_that_ends_it() {
 #[test]
 fn a_prompt_has_the_adapter_of_its_phase_and_no_other() {
     for artifact_type in ARTIFACT_TYPES {
-        let domain = crate::model::domain::find(artifact_type).unwrap();
+        let domain = crate::model::document::domain::find(artifact_type).unwrap();
         let text = rendered(&fresh(artifact_type, "direct:html", "plan"), "plan");
         assert!(text.contains(domain.section("plan").unwrap()), "{text}");
         assert!(!text.contains(domain.section("execute").unwrap()), "{text}");

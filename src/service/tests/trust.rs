@@ -3,7 +3,7 @@ use std::path::Path;
 use super::*;
 use crate::disk::UserFolder;
 use crate::hooks::Hooks;
-use crate::model::entry::OPENING_OPERATION;
+use crate::model::journal::entry::OPENING_OPERATION;
 use crate::model::journal::tests::draft;
 use crate::model::{Digest, Draft, Time, Transaction};
 use crate::storage::Provider;

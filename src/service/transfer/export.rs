@@ -7,12 +7,12 @@ use serde_json::{Map, Value, json};
 
 use crate::disk::StagedDir;
 use crate::disk::WORKSPACE;
-use crate::model::entry::{Entry, LogFile, Payload, Section};
+use crate::model::document::output::Output;
 use crate::model::journal::Snapshot;
-use crate::model::lifecycle::LifecycleEvent;
-use crate::model::output::Output;
-use crate::model::patch::Patch;
-use crate::model::projection;
+use crate::model::journal::entry::{Entry, LogFile, Payload, Section};
+use crate::model::journal::lifecycle::LifecycleEvent;
+use crate::model::journal::patch::Patch;
+use crate::model::journal::projection;
 use crate::model::{Digest, Name, Refusal, Time, Version};
 use crate::service::refusals::refusal;
 use crate::service::{Caller, Service};
@@ -279,7 +279,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::model::patch;
+    use crate::model::journal::patch;
     use crate::service::{Init, Progress, Save, SystemClock, WriteOutput};
     use crate::storage::memory::Memory;
 

@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::{Shared, name, put, value, version};
+use crate::model::document::output::{Output, OutputPath};
 use crate::model::journal::Transaction;
+use crate::model::journal::removal::Removal;
 use crate::model::journal::tests::{draft, removing};
-use crate::model::output::{Output, OutputPath};
-use crate::model::removal::Removal;
 use crate::model::{Digest, Draft, Version, limits};
 use crate::storage::Provider;
 

@@ -11,10 +11,10 @@ use super::removal;
 use super::segment::{self, Scanned};
 use super::writer::read_state_file;
 use crate::disk::fs::{self, Fs};
-use crate::model::entry::{Entry, LogExtent, LogFile, Logs};
+use crate::model::journal::entry::{Entry, LogExtent, LogFile, Logs};
+use crate::model::journal::projection::{self, CONSTRAINTS_FILE, Origin, STATE_FILE};
+use crate::model::journal::removal::{Removal, Removed};
 use crate::model::journal::{Damage, Journal};
-use crate::model::projection::{self, CONSTRAINTS_FILE, Origin, STATE_FILE};
-use crate::model::removal::{Removal, Removed};
 use crate::model::{Name, Version};
 
 /// Returns the problems of an artifact, worst first. Changes nothing.

@@ -8,8 +8,8 @@ use super::fault::{Fault, doing};
 use super::layout;
 use super::segment;
 use crate::disk::fs::{self, Fs};
-use crate::model::entry::{Entry, Payload};
-use crate::model::frame::{self, Scan};
+use crate::model::journal::entry::{Entry, Payload};
+use crate::model::journal::frame::{self, Scan};
 use crate::model::journal::{Damage, Journal, LoadBlob, Snapshot};
 use crate::model::{Name, Version};
 

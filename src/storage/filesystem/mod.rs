@@ -41,9 +41,9 @@ use super::{Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone, Wat
 use crate::disk::WORKSPACE;
 use crate::disk::distrust::Distrusted;
 use crate::disk::fs::{self, Fs};
-use crate::model::entry::{Entry, LogFile};
+use crate::model::document::output::OutputPath;
+use crate::model::journal::entry::{Entry, LogFile};
 use crate::model::journal::{Snapshot, Transaction};
-use crate::model::output::OutputPath;
 use crate::model::{Digest, Name, Version};
 use crate::workspace::Workspace;
 
@@ -419,8 +419,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::disk::Owners;
     use crate::disk::real::Disk;
+    use crate::model::journal::removal::Removal;
     use crate::model::journal::tests::{draft, removing};
-    use crate::model::removal::Removal;
     use crate::storage::Timings;
 
     /// A provider on a fresh folder, with segments of at most that many entries.

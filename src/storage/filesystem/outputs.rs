@@ -5,7 +5,7 @@ use std::io;
 use super::blobs;
 use crate::disk::distrust::{Distrusted, Kind};
 use crate::disk::fs::{self, Fs};
-use crate::model::output::OutputPath;
+use crate::model::document::output::OutputPath;
 use crate::model::{Digest, Name, limits};
 use crate::storage::OutputFile;
 

@@ -18,12 +18,12 @@ use crate::disk::distrust::Distrusted;
 use crate::disk::fs::{self, Fs, Mode, Stat};
 use crate::disk::lock::LockFile;
 use crate::disk::sabotage::{Sabotage, planted};
-use crate::model::entry::{Entry, LogExtent, LogFile, Logs, Payload};
+use crate::model::document::output::OutputPath;
 use crate::model::journal::Snapshot;
-use crate::model::output::OutputPath;
-use crate::model::patch::Patch;
-use crate::model::projection::{self, Origin, STATE_FILE};
-use crate::model::removal::Removed;
+use crate::model::journal::entry::{Entry, LogExtent, LogFile, Logs, Payload};
+use crate::model::journal::patch::Patch;
+use crate::model::journal::projection::{self, Origin, STATE_FILE};
+use crate::model::journal::removal::Removed;
 use crate::model::{Digest, JournalId, Version};
 
 /// How long to wait for another process that projects. After the timeout the next operation catches

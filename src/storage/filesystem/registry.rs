@@ -158,8 +158,8 @@ mod tests {
     use crate::disk::Owners;
     use crate::disk::real::Disk;
     use crate::model::journal::Transaction;
+    use crate::model::journal::removal::Removal;
     use crate::model::journal::tests::{draft, removing};
-    use crate::model::removal::Removal;
 
     fn process(folder: &tempfile::TempDir) -> Store {
         Store::new(Arc::new(Disk::open(folder.path(), Owners::user()).unwrap()), SIZES)

@@ -11,7 +11,7 @@ use crate::disk::WORKSPACE;
 use crate::disk::distrust::Kind;
 use crate::disk::fs::{self, Fs};
 use crate::disk::sabotage::{Sabotage, planted};
-use crate::model::removal::{Removal, Removed};
+use crate::model::journal::removal::{Removal, Removed};
 use crate::model::{Name, Version};
 
 /// Files that every removal leaves in place, because the version numbers continue: the journal, and

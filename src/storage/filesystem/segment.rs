@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::layout;
 use crate::disk::fs::{self, File, Fs, Mode, TEMPORARY_SUFFIX, is_absent};
 use crate::disk::sabotage::{Sabotage, planted};
-use crate::model::entry::{Entry, Payload};
-use crate::model::frame::{self, Scan};
+use crate::model::journal::entry::{Entry, Payload};
+use crate::model::journal::frame::{self, Scan};
+use crate::model::journal::patch::Patch;
+use crate::model::journal::removal::{Removal, Removed};
 use crate::model::journal::{Damage, Journal, LoadBlob};
-use crate::model::patch::Patch;
-use crate::model::removal::{Removal, Removed};
 use crate::model::{Digest, Name, Version};
 
 /// Bytes at the end of a segment that are searched for a tombstone, whose line is short.

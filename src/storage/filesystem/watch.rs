@@ -25,7 +25,7 @@ use tokio::time::Instant;
 use super::layout;
 use crate::disk::{WORKSPACE, fs};
 use crate::model::Name;
-use crate::model::projection::STATE_FILE;
+use crate::model::journal::projection::STATE_FILE;
 use crate::storage::watch::Signals;
 use crate::storage::{Change, Watch};
 

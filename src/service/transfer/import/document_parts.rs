@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::fields::Fields;
 use super::notes::Notes;
-use crate::model::constraint::{Constraint, Severity, Status};
-use crate::model::iteration::{Choice, Counts, Iteration};
-use crate::model::manifest::Manifest;
+use crate::model::document::constraint::{Constraint, Severity, Status};
+use crate::model::document::iteration::{Choice, Counts, Iteration};
+use crate::model::document::manifest::Manifest;
 use crate::model::{Refusal, Time, limits};
 use crate::service::measures::check_measures;
 

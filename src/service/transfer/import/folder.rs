@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use super::notes::Notes;
 use crate::disk::WORKSPACE;
 use crate::disk::{Kind, NOT_FOLLOWED, UntrustedDir};
-use crate::model::entry::{LogFile, Section};
-use crate::model::output::OutputPath;
+use crate::model::document::output::OutputPath;
+use crate::model::journal::entry::{LogFile, Section};
 use crate::model::{Refusal, limits};
 
 /// Bytes of a JSON file.

@@ -24,8 +24,8 @@ use self::state::{Here, PMPO};
 
 use crate::disk::WORKSPACE;
 use crate::model::document::check_size;
-use crate::model::entry::{IMPORTING_OPERATION, Section};
-use crate::model::output::Output;
+use crate::model::document::output::Output;
+use crate::model::journal::entry::{IMPORTING_OPERATION, Section};
 use crate::model::{Digest, Document, Draft, Name, Refusal, Time, Version};
 use crate::service::catalog::Known;
 use crate::service::refusals::refusal;

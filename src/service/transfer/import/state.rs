@@ -6,10 +6,12 @@ use super::document_parts;
 use super::fields::Fields;
 use super::folder::Old;
 use super::notes::Notes;
-use crate::model::component;
+use crate::model::document::component;
+use crate::model::document::iteration::Iteration;
 use crate::model::document::{Beginning, ConvergenceStatus, Metrics};
-use crate::model::iteration::Iteration;
-use crate::model::{Document, Name, Refusal, Time, Workflow, limits, step, taxonomy};
+use crate::model::{
+    Document, Name, Refusal, Time, Workflow, document::taxonomy, limits, workflow::step,
+};
 
 /// Fields of a document that have no meaning in another workspace.
 const OURS: [&str; 14] = [

@@ -12,10 +12,10 @@ use super::super::{Sizes, Store, fs, layout, segment};
 use super::{exchanges, removals, verdict};
 use crate::disk::sabotage::{Sabotage, testing};
 use crate::disk::simulated::{Fault, Kind, PAGE, Process, Random, SimulatedDisk};
-use crate::model::entry::{LogFile, OPENING_OPERATION, Section};
+use crate::model::document::output::{Output, OutputPath};
+use crate::model::journal::entry::{LogFile, OPENING_OPERATION, Section};
 use crate::model::journal::tests::draft;
 use crate::model::journal::{Snapshot, Transaction};
-use crate::model::output::{Output, OutputPath};
 use crate::model::{Digest, Draft, Name, Time, Version, limits};
 use crate::storage::{Decide, Newest};
 

@@ -12,8 +12,8 @@ use crate::disk::distrust::Kind;
 use crate::disk::simulated::{Process, Random};
 use crate::model::Version;
 use crate::model::journal::Transaction;
+use crate::model::journal::removal::Removal;
 use crate::model::journal::tests::removing;
-use crate::model::removal::Removal;
 use crate::storage::Newest;
 
 /// The removals that were acknowledged to one process.

@@ -12,10 +12,10 @@ use super::harness::{OUTPUT, Plan, SIZES, Told, name, read_whole, save, tokens_o
 use super::removals;
 use crate::disk::sabotage::testing;
 use crate::disk::simulated::{Process, Random, SimulatedDisk};
-use crate::model::entry::Payload;
+use crate::model::journal::entry::Payload;
+use crate::model::journal::projection::{self, STATE_FILE};
+use crate::model::journal::removal::Removal;
 use crate::model::journal::{Journal, Snapshot};
-use crate::model::projection::{self, STATE_FILE};
-use crate::model::removal::Removal;
 use crate::model::{Digest, Entry, Version};
 use crate::storage::{Finding, FindingSeverity};
 

@@ -13,8 +13,8 @@ use super::{LogChanges, Segment, Writer};
 use crate::disk::WORKSPACE;
 use crate::disk::fs::{File, Fs, Mode, TEMPORARY_SUFFIX};
 use crate::disk::sabotage::{Sabotage, planted};
-use crate::model::entry::FORMAT;
 use crate::model::journal::Journal;
+use crate::model::journal::entry::FORMAT;
 use crate::model::{JournalId, Name};
 
 /// Creates the journal of an artifact, with a locked segment. Returns `None` when another process

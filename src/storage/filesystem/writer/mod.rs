@@ -31,9 +31,9 @@ use super::fault::{Fault, doing};
 use super::segment::{self, OpenSegment};
 use crate::disk::fs::Fs;
 use crate::disk::sabotage::{Sabotage, planted};
-use crate::model::entry::{Entry, FORMAT, Logs};
+use crate::model::journal::entry::{Entry, FORMAT, Logs};
+use crate::model::journal::removal::{Removal, Removed};
 use crate::model::journal::{Journal, Snapshot, Staged, Transaction};
-use crate::model::removal::{Removal, Removed};
 use crate::model::{JournalId, Name, Version};
 
 /// An open journal.

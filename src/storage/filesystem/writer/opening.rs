@@ -10,8 +10,8 @@ use super::super::segment::{self, Bad, OpenSegment, Scanned};
 use super::{LogChanges, Segment, Writer};
 use crate::disk::fs::{self, Fs};
 use crate::disk::sabotage::{Sabotage, planted};
+use crate::model::journal::projection;
 use crate::model::journal::{Damage, Snapshot};
-use crate::model::projection;
 use crate::model::{Name, Version};
 
 impl Writer {

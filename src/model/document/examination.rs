@@ -1,0 +1,79 @@
+//! The knowledge about an artifact's files in a step. This layer cannot read files: the service
+//! reads them and passes the result in.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::model::document::constraint::{Constraint, Status};
+use crate::model::document::manifest::{Manifest, Recorded};
+use crate::model::document::output::OutputPath;
+use crate::model::refusal::Violation;
+use crate::model::{Digest, Time};
+
+/// The result of measuring a constraint, bound to the measured content.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// How it was measured.
+    pub method: String,
+    /// Whether the constraint holds.
+    pub status: Status,
+    /// The result in words, for people and models.
+    pub details: String,
+    /// The measured numbers, by name.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub measured: Map<String, Value>,
+    /// The files that the check read, each with the digest of its content.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, Digest>,
+    /// The time of the measurement.
+    pub at: Time,
+}
+
+impl Evidence {
+    /// Returns whether both results are the same apart from the time.
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        Self { at: other.at, ..self.clone() } == *other
+    }
+}
+
+/// The examination of an artifact's files, and the evidence of its constraints.
+#[derive(Clone, Debug, Default)]
+pub struct Examination {
+    /// The evidence of each measured constraint, by its id.
+    pub evidence: BTreeMap<String, Evidence>,
+    /// The effective manifest: the passed one, else the previous one, else one made from the
+    /// existing files.
+    pub manifest: Manifest,
+    /// The violations of the passed manifest; with any, the previous manifest stays in effect.
+    pub violations: Vec<Violation>,
+    /// The existing files of the manifest, as recorded now.
+    pub files: BTreeMap<OutputPath, Recorded>,
+    /// Missing files of the manifest, including empty ones.
+    pub missing: Vec<OutputPath>,
+    /// The empty ones among them.
+    pub empty: Vec<OutputPath>,
+    /// The definitions of the measured constraints.
+    pub measured: Vec<Constraint>,
+}
+
+impl Examination {
+    /// Returns whether the passed manifest is valid.
+    pub fn manifest_valid(&self) -> bool {
+        self.violations.is_empty()
+    }
+
+    /// Returns the digest of the existing files.
+    pub fn files_digest(&self) -> Digest {
+        Digest::of_json(&json!(self.files))
+    }
+
+    /// Returns whether it still fits constraints: no validation has changed since.
+    pub fn fits(&self, constraints: &[Constraint]) -> bool {
+        let fits = |(one, measured): (&Constraint, &Constraint)| {
+            one.id == measured.id && one.is_measured_like(measured)
+        };
+        constraints.len() == self.measured.len() && constraints.iter().zip(&self.measured).all(fits)
+    }
+}

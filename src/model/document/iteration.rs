@@ -1,0 +1,72 @@
+//! Iterations: the record of each pass of a loop.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Time;
+use crate::model::document::constraint::{Constraint, Severity};
+
+/// One finished pass of the loop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Iteration {
+    /// Its number, from 1.
+    pub iteration: u32,
+    /// When it was recorded.
+    pub at: Time,
+    /// The counts of the constraints.
+    pub constraints: Counts,
+    /// `continue` or `terminate`.
+    pub decision: Choice,
+    /// The reason of the decision.
+    pub reason: String,
+    /// The regressions of this iteration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regressions: Vec<String>,
+}
+
+/// Whether the loop goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Choice {
+    /// Another iteration, or another try at this one.
+    Continue,
+    /// The loop has ended.
+    Terminate,
+}
+
+impl std::fmt::Display for Choice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Continue => "continue",
+            Self::Terminate => "terminate",
+        })
+    }
+}
+
+/// The numbers of constraints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// All of them.
+    pub total: usize,
+    /// Those that hold.
+    pub satisfied: usize,
+    /// Blocking ones that do not.
+    pub blocking_violated: usize,
+    /// High ones that do not.
+    pub high_violated: usize,
+}
+
+impl Counts {
+    /// Counts.
+    pub fn of(constraints: &[Constraint]) -> Self {
+        let violated = |severity| {
+            constraints.iter().filter(|one| one.severity == severity && !one.holds()).count()
+        };
+        Self {
+            total: constraints.len(),
+            satisfied: constraints.iter().filter(|one| one.holds()).count(),
+            blocking_violated: violated(Severity::Blocking),
+            high_violated: violated(Severity::High),
+        }
+    }
+}

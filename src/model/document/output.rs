@@ -1,0 +1,136 @@
+//! Outputs: the files that a loop makes, in the `dist/` folder of its artifact.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::text::{NAMED_CHARACTERS_MAX, shortened};
+use crate::model::{Digest, Refusal};
+
+const LENGTH_MAX: usize = 240;
+const DEPTH_MAX: usize = 8;
+/// Characters that one system or another refuses in file names, or takes for something else.
+const FORBIDDEN: [char; 9] = ['\\', ':', '*', '?', '"', '<', '>', '|', '\u{7f}'];
+
+/// The path of an output below `dist/`, with `/` between its parts, safe on every system.
+///
+/// A leading `dist/` is dropped, since that is how manifests and people write it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OutputPath(String);
+
+/// A file as it is at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// Where it is.
+    pub path: OutputPath,
+    /// Its length.
+    pub bytes: u64,
+    /// The digest of its content.
+    pub digest: Digest,
+}
+
+impl OutputPath {
+    /// Returns the path, or a refusal that names the rule that it breaks.
+    pub fn parse(given: &str) -> Result<Self, Refusal> {
+        let path = given.strip_prefix("dist/").unwrap_or(given);
+        match broken_rule(path) {
+            None => Ok(Self(path.to_owned())),
+            Some(rule) => Err(Refusal::argument(
+                format!(
+                    "{:?} cannot be the path of an output: {rule}",
+                    shortened(given, NAMED_CHARACTERS_MAX)
+                ),
+                "pass a path below dist/, such as report.md or previews/logo.png",
+            )),
+        }
+    }
+
+    /// Returns the path as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn broken_rule(path: &str) -> Option<&'static str> {
+    if path.is_empty() || path.len() > LENGTH_MAX {
+        return Some("it must have 1 to 240 bytes");
+    }
+    let parts: Vec<&str> = path.split('/').collect();
+    if parts.len() > DEPTH_MAX {
+        return Some("it must be at most 8 folders deep");
+    }
+    if path.chars().any(|c| c.is_control() || FORBIDDEN.contains(&c)) {
+        return Some("it contains a character that some systems forbid");
+    }
+    parts.into_iter().find_map(broken_rule_of_part)
+}
+
+fn broken_rule_of_part(part: &str) -> Option<&'static str> {
+    if part.is_empty() {
+        return Some("it must be relative, with one slash between its parts");
+    }
+    if part == "." || part == ".." {
+        return Some("it must stay below dist/");
+    }
+    if part.ends_with('.') || part.ends_with(' ') || part.starts_with(' ') {
+        return Some("no part may begin with a blank or end with a blank or a dot");
+    }
+    crate::model::name::is_reserved(&part.to_ascii_lowercase())
+        .then_some("Windows reserves a part of it for a device")
+}
+
+impl fmt::Display for OutputPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for OutputPath {
+    type Error = Refusal;
+    fn try_from(given: String) -> Result<Self, Refusal> {
+        Self::parse(&given)
+    }
+}
+
+impl From<OutputPath> for String {
+    fn from(path: OutputPath) -> Self {
+        path.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_stays_below_dist_on_every_system() {
+        for good in ["report.md", "dist/report.md", "previews/a b.png", "größe/日本.svg", ".well"]
+        {
+            assert!(OutputPath::parse(good).is_ok(), "{good}");
+        }
+        let long = "a".repeat(241);
+        let deep = ["a"; 9].join("/");
+        for bad in [
+            "",
+            "/etc/passwd",
+            "../x",
+            "a/../b",
+            "a//b",
+            "a/",
+            "./a",
+            "a\\b",
+            "C:x",
+            "a\nb",
+            "con",
+            "a/NUL.txt",
+            "a.",
+            "a /b",
+            "dist/",
+            &long,
+            &deep,
+        ] {
+            assert!(OutputPath::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

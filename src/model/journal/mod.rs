@@ -1,0 +1,772 @@
+//! The journal of an artifact: replays entries into the newest state, and makes new ones on top of
+//! it.
+
+pub mod entry;
+pub mod frame;
+pub mod idempotency;
+pub mod journal_id;
+pub mod lifecycle;
+pub mod patch;
+pub mod projection;
+pub mod removal;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::model::journal::entry::{Base, BlobReference, Draft, Entry, FORMAT, Logs, Payload};
+use crate::model::journal::idempotency::{IdempotencyKey, RememberedKeys};
+use crate::model::journal::removal::{Removal, Removed};
+use crate::model::{Digest, Document, JournalId, Name, Refusal, Time, Version};
+use crate::model::{document, limits};
+
+/// An artifact's state at one version. Immutable and shared.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The version.
+    pub version: Version,
+    /// When it was accepted.
+    pub at: Time,
+    /// The document.
+    pub document: Document,
+    /// The same document as JSON.
+    pub value: Value,
+    /// The digest of the document.
+    pub digest: Digest,
+}
+
+/// The damage of a line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// The line is JSON but not an entry.
+    #[error("the line is not a journal entry: {0}")]
+    NotAnEntry(String),
+    /// The bytes are not a line.
+    #[error("the line of version {version} is damaged ({reason})")]
+    BadLine {
+        /// The version that belongs there; 0 for the first line of a segment.
+        version: Version,
+        /// The problem of the bytes.
+        reason: &'static str,
+    },
+    /// A version is missing or repeated.
+    #[error("found version {found} in place of version {expected}")]
+    WrongVersion {
+        /// The expected version.
+        expected: Version,
+        /// The found version.
+        found: Version,
+    },
+    /// The line does not have the digest of the line before it.
+    #[error("version {0} does not continue the line before it")]
+    BrokenChain(Version),
+    /// The patch does not apply.
+    #[error("the patch of version {version} does not apply: {reason}")]
+    BadPatch {
+        /// The version.
+        version: Version,
+        /// The cause.
+        reason: String,
+    },
+    /// The document does not match the entry's digest.
+    #[error("the document at version {0} does not match its digest")]
+    WrongDocument(Version),
+    /// A blob is missing or does not match its digest.
+    #[error("the blob {blob} of version {version} is missing or damaged")]
+    MissingBlob {
+        /// The version.
+        version: Version,
+        /// The blob.
+        blob: Digest,
+    },
+    /// The segment has another name than the one it was given: it is a copy.
+    #[error(
+        "it goes on from version {base}, and its name says that version {first} comes first: it is a copy of another segment; move it out of the folder"
+    )]
+    Misnamed {
+        /// The first version, as the name of the segment says.
+        first: Version,
+        /// The version before the first entry of the segment.
+        base: Version,
+    },
+    /// A newer program wrote it.
+    #[error("the journal has format {found}, and this program knows up to {FORMAT}")]
+    NewerFormat {
+        /// The found format.
+        found: u32,
+    },
+    /// The segment belongs to another artifact.
+    #[error("the segment belongs to the artifact {0}")]
+    WrongArtifact(Name),
+}
+
+/// Loads a blob by its digest, checked against it.
+pub type LoadBlob<'a> = &'a dyn Fn(Digest) -> Option<Vec<u8>>;
+
+/// The replayed entries of an artifact, with everything that the next entry needs.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    name: Name,
+    id: Option<JournalId>,
+    version: Version,
+    line: Digest,
+    at: Time,
+    value: Value,
+    /// The upper bound of the size of `value`.
+    bound: patch::Bound,
+    digest: Digest,
+    keys: RememberedKeys,
+    logs: Logs,
+    removed: Option<Removed>,
+    /// The format of the segment that it was read from.
+    format: u32,
+}
+
+impl Journal {
+    /// Returns an empty journal.
+    pub fn new(name: Name) -> Self {
+        Self {
+            name,
+            id: None,
+            version: 0,
+            line: Digest::ZERO,
+            at: Time::from_millis(0),
+            value: Value::Null,
+            bound: patch::Bound::default(),
+            digest: Digest::of_json(&Value::Null),
+            keys: RememberedKeys::default(),
+            logs: Logs::default(),
+            removed: None,
+            format: FORMAT,
+        }
+    }
+
+    /// Reads the first line of a segment. `first` is the version that the segment's name says comes next:
+    /// a copy under another name would give versions that are given already.
+    pub fn from_base(
+        name: &Name,
+        first: Version,
+        line: &[u8],
+        blobs: LoadBlob<'_>,
+    ) -> Result<Self, Damage> {
+        #[derive(serde::Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        let not_an_entry = |e: serde_json::Error| Damage::NotAnEntry(e.to_string());
+        let Format { format } = serde_json::from_slice(line).map_err(not_an_entry)?;
+        if format > FORMAT {
+            return Err(Damage::NewerFormat { found: format });
+        }
+        let base: Base = serde_json::from_slice(line).map_err(not_an_entry)?;
+        if base.artifact != *name {
+            return Err(Damage::WrongArtifact(base.artifact));
+        }
+        if base.base.checked_add(1) != Some(first) || first > limits::VERSION_MAX {
+            return Err(Damage::Misnamed { first, base: base.base });
+        }
+        let value = loaded(base.document, base.base, blobs)?;
+        if Digest::of_json(&value) != base.digest {
+            return Err(Damage::WrongDocument(base.base));
+        }
+        Ok(Self {
+            name: base.artifact,
+            id: base.journal,
+            version: base.base,
+            line: base.previous,
+            at: base.at,
+            value,
+            bound: patch::Bound::default(),
+            digest: base.digest,
+            keys: base.keys,
+            logs: base.logs,
+            removed: base.removed,
+            format,
+        })
+    }
+
+    /// Replays the next line and returns its entry, or returns the damage.
+    ///
+    /// It does not check the document's digest, because that costs a pass over the document for
+    /// each line; [`Journal::check_document`] checks it once at the end.
+    pub fn replay(&mut self, line: &[u8], blobs: LoadBlob<'_>) -> Result<Entry, Damage> {
+        let mut entry: Entry =
+            serde_json::from_slice(line).map_err(|e| Damage::NotAnEntry(e.to_string()))?;
+        if entry.version != self.version + 1 {
+            return Err(Damage::WrongVersion { expected: self.version + 1, found: entry.version });
+        }
+        if entry.previous != self.line {
+            return Err(Damage::BrokenChain(entry.version));
+        }
+        let patch = loaded(entry.patch, entry.version, blobs)?;
+        let applied = self.bound.apply(&mut self.value, &patch);
+        applied.map_err(|reason| Damage::BadPatch { version: entry.version, reason })?;
+        entry.patch = Payload::Inline(patch);
+        self.advance(&entry, frame::digest(line));
+        Ok(entry)
+    }
+
+    /// Fails when the document does not match the digest of the last entry.
+    pub fn check_document(&self) -> Result<(), Damage> {
+        if Digest::of_json(&self.value) == self.digest {
+            Ok(())
+        } else {
+            Err(Damage::WrongDocument(self.version))
+        }
+    }
+
+    fn advance(&mut self, entry: &Entry, line: Digest) {
+        self.version = entry.version;
+        self.line = line;
+        self.at = entry.at;
+        self.digest = entry.document;
+        if entry.ends_life() {
+            // A new artifact of the name may use the keys of the deleted one again.
+            self.keys = RememberedKeys::default();
+        }
+        if let Some(key) = &entry.idempotency {
+            self.keys.remember(entry.version, key.clone());
+        }
+        self.keys.forget_before(entry.version);
+        self.logs.take_in(entry);
+        if let Some(removal) = entry.removal {
+            self.removed = Some(Removed { version: entry.version, at: entry.at, removal });
+        }
+    }
+
+    /// Returns the artifact's name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Returns the id, if the journal has one.
+    pub fn id(&self) -> Option<JournalId> {
+        self.id
+    }
+
+    /// Gives an id to a journal without one. The next segment stores it.
+    pub fn identify(&mut self, id: JournalId) {
+        self.id.get_or_insert(id);
+    }
+
+    /// Returns the newest version, 0 when there is no entry yet.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Returns the digest of the newest line.
+    pub fn line(&self) -> Digest {
+        self.line
+    }
+
+    /// Returns the digest of the newest document.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Returns the extents of the readable logs.
+    pub fn logs(&self) -> &Logs {
+        &self.logs
+    }
+
+    /// Returns the last removal.
+    pub fn removed(&self) -> Option<Removed> {
+        self.removed
+    }
+
+    /// Returns the newest entry if it deleted the artifact.
+    pub fn tombstone(&self) -> Option<Removed> {
+        self.removed.filter(|one| one.version == self.version && one.removal.ends_life())
+    }
+
+    /// Returns the format of the segment that the journal was read from.
+    pub fn format(&self) -> u32 {
+        self.format
+    }
+
+    /// Returns the newest state, or `None` for an empty journal and after a deletion.
+    pub fn snapshot(&self) -> Result<Option<Arc<Snapshot>>, Damage> {
+        if self.version == 0 || self.tombstone().is_some() {
+            return Ok(None);
+        }
+        let document = Document::from_value(self.value.clone())
+            .map_err(|error| Damage::NotAnEntry(error.to_string()))?;
+        Ok(Some(Arc::new(Snapshot {
+            version: self.version,
+            at: self.at,
+            document,
+            value: self.value.clone(),
+            digest: self.digest,
+        })))
+    }
+
+    /// Returns the first line of the next segment, and its document as a blob if it is large.
+    pub fn to_base(&self) -> (Vec<u8>, Option<Vec<u8>>) {
+        let (document, blob) = stored(self.value.clone());
+        let base = Base {
+            format: FORMAT,
+            artifact: self.name.clone(),
+            journal: self.id,
+            base: self.version,
+            previous: self.line,
+            at: self.at,
+            keys: self.keys.clone(),
+            logs: self.logs.clone(),
+            removed: self.removed,
+            document,
+            digest: self.digest,
+        };
+        (encode(&base), blob)
+    }
+}
+
+/// A transaction: reads the newest state and drafts entries on top of it.
+///
+/// A provider begins it under the lock of its compare-and-append, passes it to the deciding
+/// operations, and stores its lines as one unit. Dropping a transaction discards its drafts.
+#[derive(Debug)]
+pub struct Transaction<'a> {
+    journal: &'a Journal,
+    flushed: Version,
+    newest: Option<Arc<Snapshot>>,
+    staged: Vec<Staged>,
+}
+
+/// A drafted entry in its stored form.
+#[derive(Debug)]
+pub struct Staged {
+    /// The entry.
+    pub entry: Entry,
+    /// Its line.
+    pub line: Vec<u8>,
+    /// The blobs that must be on the disk before the line.
+    pub blobs: Vec<Vec<u8>>,
+    /// The state after it; `None` after a deletion.
+    pub snapshot: Option<Arc<Snapshot>>,
+}
+
+/// A mark in a transaction.
+#[derive(Debug)]
+pub struct Mark {
+    newest: Option<Arc<Snapshot>>,
+    staged: usize,
+}
+
+impl<'a> Transaction<'a> {
+    /// Begins a transaction. `newest` is the state of `journal`; `flushed` goes into every entry.
+    pub fn new(journal: &'a Journal, newest: Option<Arc<Snapshot>>, flushed: Version) -> Self {
+        debug_assert!(newest.as_ref().is_none_or(|newest| newest.version == journal.version));
+        Self { journal, flushed, newest, staged: Vec::new() }
+    }
+
+    /// Returns the newest state, including the drafts of this transaction. `None` if the artifact
+    /// never existed or was deleted.
+    pub fn newest(&self) -> Option<&Arc<Snapshot>> {
+        self.newest.as_ref()
+    }
+
+    /// Returns the version of the next entry.
+    pub fn next_version(&self) -> Version {
+        self.journal.version + self.staged.len() as Version + 1
+    }
+
+    /// Returns the version that a call with this key created, including the drafts of this
+    /// transaction.
+    pub fn find_key(&self, key: &IdempotencyKey) -> Result<Option<Version>, Refusal> {
+        let ended = self.staged.iter().rposition(|staged| staged.entry.ends_life());
+        let mut drafted = RememberedKeys::default();
+        for staged in self.staged.iter().skip(ended.unwrap_or(0)) {
+            if let Some(key) = &staged.entry.idempotency {
+                drafted.remember(staged.entry.version, key.clone());
+            }
+        }
+        match drafted.find(key)? {
+            None if ended.is_none() => self.journal.keys.find(key),
+            found => Ok(found),
+        }
+    }
+
+    /// Drafts the next entry. Refuses a document that is too large or nests too deep.
+    pub fn append(&mut self, draft: Draft) -> Result<Arc<Snapshot>, Refusal> {
+        let value = draft.document.to_value();
+        document::check_size(&value)?;
+        let (entry, blobs, document) = self.entry(draft, &value);
+        let snapshot = Arc::new(Snapshot {
+            version: entry.version,
+            at: entry.at,
+            document,
+            digest: entry.document,
+            value,
+        });
+        self.stage(entry, blobs, Some(Arc::clone(&snapshot)));
+        Ok(snapshot)
+    }
+
+    /// Drafts the deletion of the artifact, and returns its version. It keeps only the phase of the
+    /// draft's document.
+    pub fn end(&mut self, draft: Draft) -> Version {
+        debug_assert!(draft.removal.is_some_and(Removal::ends_life));
+        let (entry, blobs, _) = self.entry(draft, &Value::Null);
+        let version = entry.version;
+        self.stage(entry, blobs, None);
+        version
+    }
+
+    /// Makes the entry of a draft. `value` is the document after it.
+    fn entry(&self, draft: Draft, value: &Value) -> (Entry, Vec<Vec<u8>>, Document) {
+        let old = self.newest.as_ref().map_or(&Value::Null, |newest| &newest.value);
+        let (patch, patch_blob) = stored(patch::diff(old, value));
+        let mut blobs = draft.blobs;
+        let named: Vec<Digest> = blobs.iter().map(|blob| Digest::of(blob)).collect();
+        blobs.extend(patch_blob);
+        let entry = Entry {
+            version: self.next_version(),
+            previous: self.last_line(),
+            flushed: self.flushed,
+            at: draft.at,
+            actor: draft.actor,
+            operation: draft.operation.to_owned(),
+            summary: draft.summary,
+            phase: draft.document.phase.clone(),
+            idempotency: draft.idempotency,
+            patch,
+            sections: draft.sections,
+            blobs: named,
+            outputs: draft.outputs,
+            events: draft.events,
+            removal: draft.removal,
+            document: Digest::of_json(value),
+        };
+        (entry, blobs, draft.document)
+    }
+
+    fn stage(&mut self, entry: Entry, blobs: Vec<Vec<u8>>, snapshot: Option<Arc<Snapshot>>) {
+        let line = encode(&entry);
+        self.newest.clone_from(&snapshot);
+        self.staged.push(Staged { entry, line, blobs, snapshot });
+    }
+
+    fn last_line(&self) -> Digest {
+        self.staged.last().map_or(self.journal.line, |staged| frame::digest(&staged.line))
+    }
+
+    /// Returns a mark for [`Transaction::rewind`].
+    pub fn mark(&self) -> Mark {
+        Mark { newest: self.newest.clone(), staged: self.staged.len() }
+    }
+
+    /// Discards the drafts since a mark.
+    pub fn rewind(&mut self, mark: Mark) {
+        self.newest = mark.newest;
+        self.staged.truncate(mark.staged);
+    }
+
+    /// Returns the first version drafted since a mark that has lifecycle events.
+    pub fn first_eventful(&self, since: &Mark) -> Option<Version> {
+        let mut drafted = self.staged.iter().skip(since.staged).map(|staged| &staged.entry);
+        drafted.find(|entry| !entry.events.is_empty()).map(|entry| entry.version)
+    }
+
+    /// Ends the transaction and returns its drafts.
+    pub fn into_staged(self) -> Vec<Staged> {
+        self.staged
+    }
+}
+
+impl Journal {
+    /// Adds entries that were just stored.
+    pub fn accept(&mut self, staged: &[Staged]) {
+        for one in staged {
+            self.advance(&one.entry, frame::digest(&one.line));
+        }
+        if let Some(last) = staged.last() {
+            self.value =
+                last.snapshot.as_ref().map_or(Value::Null, |snapshot| snapshot.value.clone());
+            self.bound = patch::Bound::default();
+        }
+    }
+}
+
+fn encode<T: serde::Serialize>(line: &T) -> Vec<u8> {
+    frame::encode(&serde_json::to_string(line).expect("a line is made of what JSON can hold"))
+}
+
+/// Returns the stored form of a payload: inline, or a blob if it is large.
+fn stored<T: serde::Serialize>(value: T) -> (Payload<T>, Option<Vec<u8>>) {
+    let bytes = serde_json::to_vec(&value).expect("a payload is made of what JSON can hold");
+    if bytes.len() <= limits::INLINE_PAYLOAD_BYTES_MAX {
+        return (Payload::Inline(value), None);
+    }
+    let reference = BlobReference { blob: Digest::of(&bytes), bytes: bytes.len() };
+    (Payload::Blob(reference), Some(bytes))
+}
+
+/// Returns the value of a stored payload.
+fn loaded<T: serde::de::DeserializeOwned>(
+    payload: Payload<T>,
+    version: Version,
+    blobs: LoadBlob<'_>,
+) -> Result<T, Damage> {
+    match payload {
+        Payload::Inline(value) => Ok(value),
+        Payload::Blob(BlobReference { blob, .. }) => blobs(blob)
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .ok_or(Damage::MissingBlob { version, blob }),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::{Map, json};
+
+    use super::*;
+    use crate::model::document::tests::empty;
+
+    /// A draft that sets `data.value`, for tests of other modules.
+    pub(crate) fn draft(name: &str, value: &Value) -> Draft {
+        let mut document = empty(name);
+        document.data = Map::from_iter([("value".to_owned(), value.clone())]);
+        Draft {
+            at: Time::from_millis(1),
+            actor: "test 1.0".into(),
+            operation: "save_state",
+            summary: Map::new(),
+            idempotency: None,
+            document,
+            sections: Vec::new(),
+            blobs: Vec::new(),
+            outputs: Vec::new(),
+            events: Vec::new(),
+            removal: None,
+        }
+    }
+
+    /// A draft of a removal.
+    pub(crate) fn removing(name: &str, removal: Removal) -> Draft {
+        Draft { operation: "remove", removal: Some(removal), ..draft(name, &Value::Null) }
+    }
+
+    fn no_blobs(_: Digest) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn name() -> Name {
+        Name::parse("a").unwrap()
+    }
+
+    /// A journal with that many entries, and their lines.
+    fn journal_of(entries: usize) -> (Journal, Vec<Staged>) {
+        let mut journal = Journal::new(name());
+        let mut transaction = Transaction::new(&journal, None, 0);
+        for i in 0..entries {
+            transaction.append(draft("a", &json!(i))).unwrap();
+        }
+        let staged = transaction.into_staged();
+        journal.accept(&staged);
+        (journal, staged)
+    }
+
+    #[test]
+    fn replaying_the_lines_gives_the_state_that_was_accepted() {
+        let (journal, staged) = journal_of(5);
+        let mut replayed = Journal::new(name());
+        for one in &staged {
+            replayed.replay(&one.line, &no_blobs).unwrap();
+        }
+        replayed.check_document().unwrap();
+        assert_eq!(replayed.version(), 5);
+        assert_eq!(replayed.line(), journal.line());
+        let snapshot = replayed.snapshot().unwrap().unwrap();
+        assert_eq!(snapshot.value, staged[4].snapshot.as_ref().unwrap().value);
+        assert_eq!(snapshot.document.data["value"], 4);
+    }
+
+    #[test]
+    fn a_segment_goes_on_from_its_base() {
+        let (journal, _) = journal_of(3);
+        let (base, blob) = journal.to_base();
+        assert!(blob.is_none());
+        let reopened = Journal::from_base(&name(), 4, &base, &no_blobs).unwrap();
+        let mut transaction = Transaction::new(&journal, journal.snapshot().unwrap(), 3);
+        transaction.append(draft("a", &json!("next"))).unwrap();
+        let staged = transaction.into_staged();
+        let mut going_on = reopened.clone();
+        let entry = going_on.replay(&staged[0].line, &no_blobs).unwrap();
+        assert_eq!((entry.version, entry.flushed), (4, 3));
+    }
+
+    #[test]
+    fn a_line_that_is_missing_repeated_or_changed_is_named() {
+        let (_, staged) = journal_of(3);
+        let start = || {
+            let mut journal = Journal::new(name());
+            journal.replay(&staged[0].line, &no_blobs).unwrap();
+            journal
+        };
+        assert_eq!(
+            start().replay(&staged[2].line, &no_blobs),
+            Err(Damage::WrongVersion { expected: 2, found: 3 })
+        );
+        assert_eq!(
+            start().replay(&staged[0].line, &no_blobs),
+            Err(Damage::WrongVersion { expected: 2, found: 1 })
+        );
+        let mut forged = staged[1].entry.clone();
+        forged.previous = Digest::ZERO;
+        assert_eq!(start().replay(&encode(&forged), &no_blobs), Err(Damage::BrokenChain(2)));
+        assert!(matches!(start().replay(b"{}", &no_blobs), Err(Damage::NotAnEntry(_))));
+    }
+
+    #[test]
+    fn a_document_that_was_not_the_one_saved_is_noticed() {
+        let (_, staged) = journal_of(1);
+        let mut forged = staged[0].entry.clone();
+        forged.document = Digest::ZERO;
+        let mut journal = Journal::new(name());
+        journal.replay(&encode(&forged), &no_blobs).unwrap();
+        assert_eq!(journal.check_document(), Err(Damage::WrongDocument(1)));
+    }
+
+    #[test]
+    fn a_base_of_a_newer_format_is_refused_by_its_number() {
+        let (journal, _) = journal_of(1);
+        let text = String::from_utf8(journal.to_base().0).unwrap();
+        let newer = text.replace("\"format\":3", "\"format\":4");
+        assert_eq!(
+            Journal::from_base(&name(), 2, newer.as_bytes(), &no_blobs).unwrap_err(),
+            Damage::NewerFormat { found: 4 }
+        );
+        let other = Name::parse("b").unwrap();
+        assert_eq!(
+            Journal::from_base(&other, 2, text.as_bytes(), &no_blobs).unwrap_err(),
+            Damage::WrongArtifact(name())
+        );
+    }
+
+    #[test]
+    fn a_copy_of_a_segment_under_another_name_is_damage() {
+        let (journal, _) = journal_of(3);
+        let base = journal.to_base().0;
+        for first in [0, 1, 3, 5, Version::MAX] {
+            let misnamed = Damage::Misnamed { first, base: 3 };
+            assert_eq!(Journal::from_base(&name(), first, &base, &no_blobs).unwrap_err(), misnamed);
+        }
+    }
+
+    #[test]
+    fn a_version_that_no_number_follows_is_damage() {
+        let (journal, _) = journal_of(3);
+        let text = String::from_utf8(journal.to_base().0).unwrap();
+        for version in [limits::VERSION_MAX, Version::MAX - 1, Version::MAX] {
+            let base = text.replace("\"base\":3", &format!("\"base\":{version}"));
+            let first = version.wrapping_add(1);
+            let misnamed = Damage::Misnamed { first, base: version };
+            let read = Journal::from_base(&name(), first, base.as_bytes(), &no_blobs);
+            assert_eq!(read.unwrap_err(), misnamed);
+        }
+    }
+
+    #[test]
+    fn a_large_payload_is_a_blob_and_comes_back() {
+        let mut turn_journal = Journal::new(name());
+        let large = "x".repeat(limits::INLINE_PAYLOAD_BYTES_MAX);
+        let mut transaction = Transaction::new(&turn_journal, None, 0);
+        transaction.append(draft("a", &json!(large))).unwrap();
+        let staged = transaction.into_staged();
+        assert!(staged[0].line.len() < 1000, "{} bytes", staged[0].line.len());
+        turn_journal.accept(&staged);
+        let load = |digest| staged[0].blobs.iter().find(|blob| Digest::of(blob) == digest).cloned();
+        let mut replayed = Journal::new(name());
+        replayed.replay(&staged[0].line, &load).unwrap();
+        assert_eq!(replayed.snapshot().unwrap().unwrap().document.data["value"], large);
+        let mut without = Journal::new(name());
+        assert!(matches!(
+            without.replay(&staged[0].line, &no_blobs),
+            Err(Damage::MissingBlob { .. })
+        ));
+        let (base, blob) = turn_journal.to_base();
+        let load = |_| blob.clone();
+        assert_eq!(Journal::from_base(&name(), 2, &base, &load).unwrap().version(), 1);
+    }
+
+    #[test]
+    fn a_key_is_found_in_the_same_turn_and_after_it() {
+        let mut journal = Journal::new(name());
+        let key = IdempotencyKey::new("k".into(), Digest::ZERO).unwrap();
+        let mut transaction = Transaction::new(&journal, None, 0);
+        transaction
+            .append(Draft { idempotency: Some(key.clone()), ..draft("a", &json!(1)) })
+            .unwrap();
+        assert_eq!(transaction.find_key(&key), Ok(Some(1)));
+        let staged = transaction.into_staged();
+        journal.accept(&staged);
+        let transaction = Transaction::new(&journal, journal.snapshot().unwrap(), 1);
+        assert_eq!(transaction.find_key(&key), Ok(Some(1)));
+    }
+
+    #[test]
+    fn a_lone_small_save_costs_its_patch_and_at_most_400_bytes() {
+        let (journal, _) = journal_of(1);
+        let mut transaction = Transaction::new(&journal, journal.snapshot().unwrap(), 1);
+        transaction.append(draft("a", &json!("changed"))).unwrap();
+        let staged = transaction.into_staged().remove(0);
+        let patch = serde_json::to_vec(&staged.entry.patch).unwrap().len();
+        let overhead = staged.line.len() - patch;
+        assert!(overhead <= 400, "{overhead} bytes beside the patch");
+    }
+
+    #[test]
+    fn a_deletion_leaves_no_state_and_the_versions_go_on() {
+        let (mut journal, _) = journal_of(3);
+        let mut transaction = Transaction::new(&journal, journal.snapshot().unwrap(), 3);
+        assert_eq!(transaction.end(removing("a", Removal::Delete)), 4);
+        assert!(transaction.newest().is_none());
+        assert_eq!(transaction.next_version(), 5);
+        let staged = transaction.into_staged();
+        journal.accept(&staged);
+        assert!(journal.snapshot().unwrap().is_none());
+        journal.check_document().unwrap();
+        assert_eq!(journal.tombstone().map(|tombstone| tombstone.version), Some(4));
+
+        let reopened = Journal::from_base(&name(), 5, &journal.to_base().0, &no_blobs).unwrap();
+        assert_eq!((reopened.version(), reopened.tombstone()), (4, journal.tombstone()));
+        let mut transaction = Transaction::new(&reopened, None, 4);
+        assert_eq!(transaction.append(draft("a", &json!("anew"))).unwrap().version, 5);
+        let staged = transaction.into_staged();
+        let mut replayed = reopened.clone();
+        replayed.replay(&staged[0].line, &no_blobs).unwrap();
+        assert_eq!(replayed.tombstone(), None);
+        assert_eq!(replayed.snapshot().unwrap().unwrap().document.data["value"], "anew");
+    }
+
+    #[test]
+    fn keys_of_a_deleted_artifact_do_not_bind_who_takes_its_name() {
+        let key = |key: &str| Some(IdempotencyKey::new(key.into(), Digest::ZERO).unwrap());
+        let mut journal = Journal::new(name());
+        let mut transaction = Transaction::new(&journal, None, 0);
+        transaction.append(Draft { idempotency: key("save"), ..draft("a", &json!(1)) }).unwrap();
+        transaction.end(Draft { idempotency: key("delete"), ..removing("a", Removal::Delete) });
+        let found = |transaction: &Transaction<'_>, text| {
+            transaction.find_key(&key(text).unwrap()).unwrap()
+        };
+        assert_eq!((found(&transaction, "save"), found(&transaction, "delete")), (None, Some(2)));
+        let staged = transaction.into_staged();
+        journal.accept(&staged);
+        let transaction = Transaction::new(&journal, None, 2);
+        assert_eq!((found(&transaction, "save"), found(&transaction, "delete")), (None, Some(2)));
+    }
+
+    #[test]
+    fn a_reset_opens_a_cycle_and_is_remembered_as_what_took_files_away() {
+        let (mut journal, _) = journal_of(2);
+        let mut transaction = Transaction::new(&journal, journal.snapshot().unwrap(), 2);
+        transaction.append(removing("a", Removal::Reset)).unwrap();
+        transaction.append(draft("a", &json!(2))).unwrap();
+        let staged = transaction.into_staged();
+        journal.accept(&staged);
+        assert_eq!(journal.logs().since, 3);
+        assert_eq!(journal.removed().map(|removed| removed.version), Some(3));
+        assert_eq!(journal.tombstone(), None);
+        assert!(journal.snapshot().unwrap().is_some());
+    }
+}

@@ -1,0 +1,177 @@
+//! Taking a step: the effects of every transition, and the actions of the chosen candidate.
+
+use serde_json::{Value, json};
+
+use super::{
+    COMPLETE, Decision, Evaluation, Event, Step, StepContext, add_checkpoint, result_digest,
+};
+use crate::model::document::approval::{Approval, ApprovalStatus};
+use crate::model::document::{ConvergenceStatus, Document, LastTransition};
+use crate::model::journal::entry::Section;
+use crate::model::journal::lifecycle::{LifecycleEvent, LifecycleKind};
+use crate::model::refusal::Unmet;
+use crate::model::workflow::approval_binding::decided_on;
+use crate::model::workflow::{Action, Candidate, Phase, Workflow};
+use crate::model::{Refusal, workflow::sections};
+
+/// A step being taken.
+pub(super) struct Stepping<'a> {
+    pub(super) workflow: &'a Workflow,
+    pub(super) event: &'a Event,
+    pub(super) context: &'a StepContext,
+    pub(super) target: &'a str,
+    /// What kept the loop from its end.
+    pub(super) unmet: Vec<Unmet>,
+    pub(super) document: Document,
+    pub(super) decision: Option<Decision>,
+    pub(super) sections: Vec<Section>,
+    events: Vec<LifecycleEvent>,
+}
+
+impl<'a> Stepping<'a> {
+    pub(super) fn new(
+        workflow: &'a Workflow,
+        document: Document,
+        event: &'a Event,
+        context: &'a StepContext,
+        evaluation: &Evaluation<'a>,
+    ) -> Self {
+        Self {
+            workflow,
+            event,
+            context,
+            target: &evaluation.candidate.target,
+            unmet: evaluation.unmet.clone(),
+            document,
+            decision: None,
+            sections: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    pub(super) fn take(mut self, phase: &Phase, candidate: &Candidate) -> Result<Step, Refusal> {
+        let from = self.document.phase.clone();
+        self.leave(phase);
+        for action in &candidate.actions {
+            self.act(*action)?;
+        }
+        self.enter();
+        Ok(Step {
+            from,
+            to: self.target.to_owned(),
+            document: self.document,
+            decision: self.decision,
+            sections: self.sections,
+            events: self.events,
+        })
+    }
+
+    /// What every transition does before its actions.
+    fn leave(&mut self, phase: &Phase) {
+        let document = &mut self.document;
+        if let (Some(place), Some(result)) = (&phase.meta.result_at, &self.event.result) {
+            document.results.insert(place.clone(), Value::Object(result.clone()));
+        }
+        document.metrics.cumulative_cost += self.event.cost;
+        document.metrics.cumulative_time_seconds += self.event.time_seconds;
+        document.last_transition = Some(LastTransition {
+            from: document.phase.clone(),
+            event: self.event.name.clone(),
+            result: result_digest(self.event),
+            version: self.context.version,
+        });
+        if self.event.name == COMPLETE {
+            document.repair = None;
+            if !document.phases_completed.contains(&document.phase) {
+                document.phases_completed.push(document.phase.clone());
+            }
+            self.happened(LifecycleKind::OnPhaseComplete, None);
+        }
+    }
+
+    /// What every transition does after its actions.
+    fn enter(&mut self) {
+        self.document.phase = self.target.to_owned();
+        match self.target_status() {
+            Some(status) => self.document.convergence_status = status,
+            None => self.happened(LifecycleKind::OnPhaseStart, None),
+        }
+    }
+
+    fn act(&mut self, action: Action) -> Result<(), Refusal> {
+        match action {
+            Action::AdoptSpecification => self.adopt_specification()?,
+            Action::AssessConstraints => self.assess_constraints()?,
+            Action::Checkpoint if self.context.keeps_checkpoints => self.checkpoint(),
+            Action::Checkpoint => {}
+            Action::NextIteration => self.next_iteration(),
+            Action::OpenApproval => self.open_approval(),
+            Action::RecordDecision => self.record_human_decision(),
+            Action::RecordIteration => self.record_iteration(),
+            Action::RecordRecovery => self.record_recovery(),
+        }
+        Ok(())
+    }
+
+    pub(super) fn target_status(&self) -> Option<ConvergenceStatus> {
+        self.workflow.phase(self.target).and_then(|phase| phase.meta.status)
+    }
+
+    /// Notes a lifecycle event in the phase and the iteration that the document is in now.
+    pub(super) fn happened(&mut self, event: LifecycleKind, detail: Option<Value>) {
+        self.events.push(LifecycleEvent {
+            event,
+            phase: self.document.phase.clone(),
+            iteration: self.document.current_iteration,
+            detail,
+        });
+    }
+
+    pub(super) fn regressed(&mut self, regressions: &[String]) {
+        if !regressions.is_empty() {
+            self.happened(LifecycleKind::OnRegression, Some(json!(regressions)));
+        }
+    }
+
+    fn checkpoint(&mut self) {
+        let label = self.document.phase.clone();
+        add_checkpoint(&mut self.document, label, self.context.version, self.context.now);
+    }
+
+    fn next_iteration(&mut self) {
+        self.document.current_iteration += 1;
+        self.document.phases_completed.clear();
+        self.document.recoveries.clear();
+        self.document.repair = None;
+    }
+
+    /// Binds what a person decides to what there is to decide on: the reflection, the constraints
+    /// and the files.
+    fn open_approval(&mut self) {
+        self.document.approval = Some(Approval {
+            id: format!("gate-{}", self.context.version),
+            shown: decided_on(&self.document),
+            status: ApprovalStatus::Open,
+            at: self.context.now,
+            reason: None,
+        });
+        self.happened(LifecycleKind::OnApprovalRequired, Some(json!(self.document.approval)));
+    }
+
+    fn record_human_decision(&mut self) {
+        let now = self.context.now;
+        let (words, note) = (self.event.words.as_deref(), self.event.reason.as_deref());
+        let event = &self.event.name;
+        self.sections.push(sections::of_human_decision(&self.document, event, (words, note), now));
+        if self.target_status().is_some() {
+            self.sections.push(sections::of_stop(&self.document, words.or(note), now));
+        }
+        if let Some(approval) = &mut self.document.approval
+            && approval.status == ApprovalStatus::Open
+        {
+            approval.status = ApprovalStatus::Decided(self.event.name.clone());
+            approval.at = now;
+            approval.reason.clone_from(&self.event.words);
+        }
+    }
+}
