@@ -1,4 +1,4 @@
-//! How long one call takes, when nobody else calls.
+//! The time of one call, without other calls at the same time.
 
 use std::cell::RefCell;
 use std::time::Instant;

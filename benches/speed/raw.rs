@@ -57,7 +57,7 @@ fn in_threads<T: Send>(
     })
 }
 
-/// A file that many append to at once: whoever comes first writes and flushes for all that wait.
+/// A file with many appending threads: the first one writes and flushes for all that wait.
 #[derive(Debug)]
 pub(crate) struct Shared {
     file: File,

@@ -11,7 +11,7 @@ use refiner::http::{self, Options};
 use self::fixture::{Changes, Fixture};
 
 #[tokio::main]
-#[expect(clippy::print_stderr, reason = "it tells whoever started it where it listens")]
+#[expect(clippy::print_stderr, reason = "it prints the address at which it listens")]
 async fn main() -> anyhow::Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".to_owned());
     let bound = http::bind(Options::new(address.parse::<SocketAddr>()?))?;

@@ -3,6 +3,7 @@ mod kinds;
 mod loops;
 mod random;
 mod removals;
+mod repeated;
 mod trust;
 
 use std::sync::Arc;
