@@ -210,6 +210,9 @@ impl Artifact {
     /// After an error that leaves the file in doubt, `open.writer` is `None`.
     fn write(&self, open: &mut Open, decide: Option<Decide<'_>>, length: u64) -> Result<(), Fault> {
         let kept_up = self.keep_up(open, length)?;
+        if kept_up == KeptUp::Others {
+            self.check_newest(open)?;
+        }
         // After `keep_up`, under the lock: `confirm` compares with this version what we wrote.
         open.locked_at = open.writer.as_ref().map_or(0, Writer::version);
         let Some(mut writer) = open.writer.take() else {

@@ -426,10 +426,54 @@ pub(crate) mod tests {
     /// A provider on a fresh folder, with segments of at most that many entries.
     pub(crate) fn fresh(segment_entries_max: usize) -> (tempfile::TempDir, Filesystem) {
         let folder = tempfile::tempdir().unwrap();
+        let provider = on(&folder, segment_entries_max);
+        (folder, provider)
+    }
+
+    /// A provider on a folder, as another process has it.
+    fn on(folder: &tempfile::TempDir, segment_entries_max: usize) -> Filesystem {
         let disk = Disk::open(folder.path(), Owners::user()).unwrap();
         let store = Arc::new(Store::new(Arc::new(disk), Sizes { segment_entries_max, ..SIZES }));
-        let provider = Filesystem { store, project: folder.path().to_owned() };
-        (folder, provider)
+        Filesystem { store, project: folder.path().to_owned() }
+    }
+
+    async fn save(provider: &Filesystem, name: &Name, value: u64) -> Version {
+        let decide = move |transaction: &mut Transaction<'_>| {
+            drop(transaction.append(draft("a", &json!(value))).unwrap());
+        };
+        provider.append(name, Box::new(decide)).await.unwrap().unwrap().snapshot.version
+    }
+
+    #[tokio::test]
+    async fn a_lagging_process_reads_the_newest_version() {
+        let (folder, provider) = fresh(4);
+        let name = Name::parse("a").unwrap();
+        let other = on(&folder, 4);
+        let mut version = 0;
+        // Lags of every length, on both sides of a segment's end.
+        for lag in (1..14).chain(1..14) {
+            for _ in 0..lag {
+                version += 1;
+                assert_eq!(save(&provider, &name, version).await, version);
+            }
+            assert_eq!(other.newest(&name).await.unwrap().unwrap().snapshot.version, version);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lagging_process_appends_to_the_newest_segment() {
+        let (folder, provider) = fresh(4);
+        let name = Name::parse("a").unwrap();
+        let other = on(&folder, 4);
+        let mut version = 0;
+        for lag in (1..14).chain(1..14) {
+            for _ in 0..lag {
+                version += 1;
+                assert_eq!(save(&provider, &name, version).await, version);
+            }
+            version += 1;
+            assert_eq!(save(&other, &name, version).await, version);
+        }
     }
 
     #[tokio::test]

@@ -169,6 +169,23 @@ impl Artifact {
         }
     }
 
+    /// Fails when a segment follows the one that this process just read.
+    ///
+    /// The look before reading was for a segment after the last version that this process knew.
+    /// Other processes may have filled the segment since, and begun the next one.
+    pub(super) fn check_newest(&self, open: &mut Open) -> Result<(), Fault> {
+        let Some(writer) = &open.writer else { return Ok(()) };
+        let (segment, next) = (&writer.segment().open, writer.version() + 1);
+        let is_followed = segment.first != next
+            && fs::exists(segment.journal.as_ref(), &layout::segment_file(next))
+                .map_err(doing("look for a segment after", &segment.path))?;
+        if is_followed {
+            open.close();
+            return Err(self.exchanged(false));
+        }
+        Ok(())
+    }
+
     /// Fails when another journal replaced the one that this operation used. A purge of it does not
     /// count: the journal was still in place when this operation wrote.
     pub(super) fn confirm(&self, open: &mut Open) -> Result<(), Fault> {
