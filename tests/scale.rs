@@ -150,11 +150,11 @@ impl Costs {
     }
 }
 
-/// Runs a server three times that saves so many times, and returns the least of each. What is done a
+/// Runs a server five times that saves so many times, and returns the least of each. What is done a
 /// moment later, such as a listing that is made anew, falls into a run or not, and the journal grows.
 async fn least(project: &Project, version: &mut u64, saves: u64) -> Cost {
     let mut least: Option<Cost> = None;
-    for _ in 0..3 {
+    for _ in 0..5 {
         let next = *version + 1..=*version + saves;
         let calls: Vec<_> = next.map(|i| ("save_state", save(0, i))).collect();
         let cost = run(project, *version, &calls).await;
@@ -179,12 +179,8 @@ async fn memory(project: &Project) -> u64 {
     peak.trim().strip_suffix(" kB").unwrap().parse().unwrap()
 }
 
-/// Calls of a listing that is made anew, which falls into a run or not.
-const LISTING: u64 = 24;
-
-/// Checks that a cost did not grow. Work that is done a moment later may fall into an early run.
-fn check_no_growth(what: &str, late: u64, early: u64, tolerance: u64) {
-    assert!(late <= early + tolerance, "{what}: {late} late, {early} early");
+fn check_near(what: &str, late: u64, early: u64, tolerance: u64) {
+    assert!(late.abs_diff(early) <= tolerance, "{what}: {late} late, {early} early");
 }
 
 /// Fills the journal of a project until there is room for a few more saves in its newest segment.
@@ -208,24 +204,24 @@ async fn entry_100000_costs_what_entry_100_costs() {
     println!("at version {EARLY}: {early:#?}\nat version {version}: {late:#?}");
 
     let (opening, before) = (&late.opening, &early.opening);
-    check_no_growth("calls of opening", opening.calls, before.calls, LISTING);
+    check_near("calls of opening", opening.calls, before.calls, 4);
     assert_eq!((opening.segments_read, opening.bytes_written, opening.flushes), (1, 0, 0));
     assert!(opening.journal_bytes_read <= TAIL_BYTES_MAX, "{opening:?}");
 
     let (first, before) = (&late.first_save, &early.first_save);
-    check_no_growth("calls of the first save", first.calls, before.calls, LISTING);
-    check_no_growth("bytes of the first save", first.bytes_written, before.bytes_written, 64);
+    check_near("calls of the first save", first.calls, before.calls, 8);
+    check_near("bytes of the first save", first.bytes_written, before.bytes_written, 64);
     assert_eq!((first.segments_read, first.flushes), (1, before.flushes));
     assert!(first.journal_bytes_read <= TAIL_BYTES_MAX + SEGMENT_BYTES_MAX, "{first:?}");
 
     let (saves, before) = (late.of_saves(), early.of_saves());
     // The listing's look at the artifact may have to wait for a save, and is longer then.
-    check_no_growth("calls of saves", saves.calls, before.calls, 2 * SAVES);
-    check_no_growth("bytes of saves", saves.bytes_written, before.bytes_written, 32 * SAVES);
+    check_near("calls of saves", saves.calls, before.calls, 2 * SAVES);
+    check_near("bytes of saves", saves.bytes_written, before.bytes_written, 32 * SAVES);
     assert_eq!((saves.flushes, before.flushes), (SAVES, SAVES));
     // The listing that was made meanwhile looks at the last page of the journal.
     assert!(saves.journal_bytes_read < 1024 * SAVES, "nothing is read again: {saves:?}");
-    check_no_growth("KiB of memory", late.memory, early.memory, MEMORY_KIB);
+    check_near("KiB of memory", late.memory, early.memory, MEMORY_KIB);
 
     check_segments(&project);
     check_middle(&project).await;

@@ -13,7 +13,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use tokio::sync::watch;
 
 use super::access::{Access, needed_for};
-use super::approval::{Approval, Call, CallResult};
+use super::approval::{ApprovalChannel, Call, CallResult};
 use super::elicitation::Retry;
 use super::guard::guarded;
 use super::resources::{self, Feed, Subscriptions};
@@ -53,7 +53,7 @@ const LIST_LIVES_MILLIS: u64 = 5 * 60 * 1000;
 pub struct Server {
     service: Service,
     tools: ToolSet,
-    approval: Approval,
+    approval: ApprovalChannel,
     subscriptions: Subscriptions,
 }
 
@@ -67,7 +67,7 @@ impl Server {
     /// more.
     pub fn of_connection(service: Service, tools: ToolSet, ended: watch::Receiver<bool>) -> Self {
         let subscriptions = Subscriptions::new(Feed::new(service.clone()), ended.clone());
-        Self { service, tools, approval: Approval::new(ended), subscriptions }
+        Self { service, tools, approval: ApprovalChannel::new(ended), subscriptions }
     }
 
     /// Creates the same server for another connection.
@@ -76,7 +76,7 @@ impl Server {
         Self {
             service: self.service.clone(),
             tools: self.tools.clone(),
-            approval: Approval::new(ended.clone()),
+            approval: ApprovalChannel::new(ended.clone()),
             subscriptions: self.subscriptions.of_another(ended),
         }
     }

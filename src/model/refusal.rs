@@ -202,7 +202,7 @@ pub struct Unmet {
     /// The sentence that the workflow gives for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub says: Option<String>,
-    /// The condition, as it is written in the workflow.
+    /// The condition, in CEL.
     pub needs: String,
     /// The values that it saw.
     pub saw: serde_json::Map<String, Value>,

@@ -1,5 +1,7 @@
 //! Texts of callers, cut to a length that what repeats them can bear.
 
+use super::visible::is_obeyed;
+
 /// Returns the beginning of a text, with an ellipsis where it was cut.
 pub fn shortened(text: &str, characters_max: usize) -> String {
     match text.char_indices().nth(characters_max) {
@@ -28,8 +30,9 @@ pub fn one_line(text: &str, characters_max: usize) -> String {
 /// of a terminal and without characters that change the reading direction. The text comes from a
 /// model, which may try to influence a decision.
 pub fn plain(text: &str, characters_max: usize) -> String {
-    let turns = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let shown = text.chars().map(|c| if c.is_control() { ' ' } else { c }).filter(|c| !turns(*c));
+    let is_unseen = |c: char| is_obeyed(c) || matches!(c, '\u{200b}'..='\u{200f}');
+    let shown = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let shown = shown.filter(|c| !is_unseen(*c));
     line_of(shown, characters_max)
 }
 

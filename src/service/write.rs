@@ -160,10 +160,10 @@ impl Service {
     /// once everything that the operation saw is durable. A repeated call decides nothing.
     pub(super) async fn write<T: Send + 'static>(
         &self,
-        writing: Writing,
+        mut writing: Writing,
         mut decide: impl FnMut(&mut Attempt<'_, '_>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<Written<T>, Refusal> {
-        let (name, mut warnings) = (writing.name.clone(), writing.warnings.clone());
+        let (name, mut warnings) = (writing.name.clone(), std::mem::take(&mut writing.warnings));
         let (catalog, clock) = (Arc::clone(&self.catalog), Arc::clone(&self.clock));
         let eventful = Arc::new(AtomicU64::new(0));
         let noted = Arc::clone(&eventful);

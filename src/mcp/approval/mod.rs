@@ -30,9 +30,9 @@ use crate::service::{Caller, Consent, Effect, Service};
 /// The question's key in an `input_required` result.
 const INPUT: &str = "decision";
 
-/// Asks the person behind one connection.
+/// The way to the person behind one connection, who is asked for decisions.
 #[derive(Clone, Debug)]
-pub(super) struct Approval {
+pub(super) struct ApprovalChannel {
     elicitation: Elicitation,
 }
 
@@ -66,8 +66,8 @@ struct Remembered {
     binding: ApprovalBinding,
 }
 
-impl Approval {
-    /// Makes this for a connection. `ended` becomes true at the connection's end.
+impl ApprovalChannel {
+    /// Opens the channel of a connection. `ended` becomes true at the connection's end.
     pub(super) fn new(ended: watch::Receiver<bool>) -> Self {
         Self { elicitation: Elicitation::new(ended) }
     }

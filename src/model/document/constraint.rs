@@ -192,9 +192,17 @@ const NAMED_MAX: usize = 20;
 /// Characters of a new wording in a text.
 const WORDING_CHARACTERS_MAX: usize = 120;
 
+/// Returns the constraints of a severity that do not hold.
+pub fn violated(
+    constraints: &[Constraint],
+    severity: Severity,
+) -> impl Iterator<Item = &Constraint> {
+    constraints.iter().filter(move |one| one.severity == severity && !one.holds())
+}
+
 /// Returns in which ways a new list of definitions loosens an older one, the weightiest constraints
-/// first. None when it only adds or tightens: after the specification, dropping a constraint, lowering its severity or changing what
-/// it says or how it is measured needs a person.
+/// first. None when it only adds or tightens: after the specification, dropping a constraint,
+/// lowering its severity or changing what it says or how it is measured needs a person.
 pub fn loosening(older: &[Constraint], newer: &[Constraint]) -> Vec<String> {
     let mut older: Vec<&Constraint> = older.iter().collect();
     older.sort_by_key(|old| std::cmp::Reverse(old.severity));

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::Time;
-use crate::model::document::constraint::{Constraint, Severity};
+use crate::model::document::constraint::{Constraint, Severity, violated};
 
 /// One finished pass of the loop.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,14 +59,12 @@ pub struct Counts {
 impl Counts {
     /// Counts.
     pub fn of(constraints: &[Constraint]) -> Self {
-        let violated = |severity| {
-            constraints.iter().filter(|one| one.severity == severity && !one.holds()).count()
-        };
+        let count = |severity| violated(constraints, severity).count();
         Self {
             total: constraints.len(),
             satisfied: constraints.iter().filter(|one| one.holds()).count(),
-            blocking_violated: violated(Severity::Blocking),
-            high_violated: violated(Severity::High),
+            blocking_violated: count(Severity::Blocking),
+            high_violated: count(Severity::High),
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::document::Document;
-use crate::model::document::constraint::Severity;
+use crate::model::document::constraint::{Severity, violated};
 use crate::model::document::examination::Examination;
 
 /// What the facts of an event are computed from.
@@ -66,9 +66,7 @@ impl Facts<'_> {
     }
 
     fn violated(&self, severity: Severity) -> Vec<&str> {
-        let constraints = self.document.constraints.iter();
-        let violated = constraints.filter(|one| one.severity == severity && !one.holds());
-        violated.map(|one| one.id.as_str()).collect()
+        violated(&self.document.constraints, severity).map(|one| one.id.as_str()).collect()
     }
 }
 

@@ -58,7 +58,7 @@ pub struct Guard {
     parts: Vec<Part>,
 }
 
-/// A part of a guard as it is written: a condition, beside which a sentence may stand.
+/// A part of a guard in `workflow.json`: a condition with an optional sentence.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub enum WrittenPart {

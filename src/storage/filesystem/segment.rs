@@ -33,6 +33,11 @@ pub(super) struct OpenSegment {
 }
 
 impl OpenSegment {
+    /// Returns whether a segment begins at `next`, the version after this segment's last entry.
+    pub(super) fn is_followed(&self, next: Version) -> io::Result<bool> {
+        Ok(self.first != next && fs::exists(self.journal.as_ref(), &layout::segment_file(next))?)
+    }
+
     /// Returns the segment's length if it is the file at its path and no segment follows it. Then
     /// the journal and its folders are at their paths too, because none of them has a second name.
     ///
@@ -50,7 +55,7 @@ impl OpenSegment {
         let own = || fs.look(&self.path).ok().filter(|there| there.id == self.id);
         let was_there = planted(Sabotage::OwnBeforeNext).then(own);
         let followed = match next {
-            Some(next) => fs::exists(self.journal.as_ref(), &layout::segment_file(next))?,
+            Some(next) => self.is_followed(next)?,
             None => list_in(self.journal.as_ref(), "")?.last() > Some(&self.first),
         };
         let own = was_there.unwrap_or_else(own).filter(|_| !followed);

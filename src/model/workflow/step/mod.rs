@@ -211,16 +211,16 @@ fn candidates<'a>(
 }
 
 fn check_result(phase: &Phase, event: &Event) -> Result<(), Refusal> {
-    let missing =
-        event.name == COMPLETE && phase.meta.result_at.is_some() && event.result.is_none();
-    match missing {
-        false if event.name == COMPLETE => check_schema(phase, event),
-        true => Err(Refusal::argument(
+    if event.name != COMPLETE {
+        return Ok(());
+    }
+    if phase.meta.result_at.is_some() && event.result.is_none() {
+        return Err(Refusal::argument(
             "complete needs the result of the phase",
             "pass result: what the phase produced, as an object; the phase's prompt says which fields",
-        )),
-        false => Ok(()),
+        ));
     }
+    check_schema(phase, event)
 }
 
 /// Refuses a result that does not match the phase's schema.

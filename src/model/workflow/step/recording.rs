@@ -6,7 +6,7 @@ use serde_json::json;
 use super::stepping::Stepping;
 use super::{Decision, push_listed};
 use crate::model::document::Repair;
-use crate::model::document::constraint::{Constraint, Severity};
+use crate::model::document::constraint::{Constraint, Severity, violated};
 use crate::model::document::examination::Examination;
 use crate::model::document::iteration::{Choice, Counts, Iteration};
 use crate::model::document::manifest::Manifest;
@@ -148,8 +148,7 @@ fn file_regressions(before: Option<&Manifest>, seen: &Examination) -> Vec<String
 
 /// Names the constraints of a severity that do not hold, in a sentence.
 fn open(constraints: &[Constraint], severity: Severity) -> Option<String> {
-    let open = constraints.iter().filter(|one| one.severity == severity && !one.holds());
-    let ids: Vec<&str> = open.map(|one| one.id.as_str()).collect();
+    let ids: Vec<&str> = violated(constraints, severity).map(|one| one.id.as_str()).collect();
     let constraints = match ids.len() {
         0 => return None,
         1 => "constraint does",

@@ -175,11 +175,9 @@ impl Artifact {
     /// Other processes may have filled the segment since, and begun the next one.
     pub(super) fn check_newest(&self, open: &mut Open) -> Result<(), Fault> {
         let Some(writer) = &open.writer else { return Ok(()) };
-        let (segment, next) = (&writer.segment().open, writer.version() + 1);
-        let is_followed = segment.first != next
-            && fs::exists(segment.journal.as_ref(), &layout::segment_file(next))
-                .map_err(doing("look for a segment after", &segment.path))?;
-        if is_followed {
+        let segment = &writer.segment().open;
+        let followed = segment.is_followed(writer.version() + 1);
+        if followed.map_err(doing("look for a segment after", &segment.path))? {
             open.close();
             return Err(self.exchanged(false));
         }
@@ -196,10 +194,9 @@ impl Artifact {
             return Ok(());
         }
         // A copied folder may contain a later segment, and with it another entry of this version.
-        let follower = open.locked_at + 1;
         let is_followed = written
-            && segment.first != follower
-            && fs::exists(segment.journal.as_ref(), &layout::segment_file(follower))
+            && segment
+                .is_followed(open.locked_at + 1)
                 .map_err(doing("look for a segment after", &segment.path))?;
         let is_there = self.fs.look(&segment.path).is_ok_and(|there| there.id == segment.id);
         if (is_there && !is_followed)
