@@ -4,10 +4,10 @@
 pub mod access;
 mod approval;
 mod arguments;
-pub mod changes;
 pub mod elicitation;
 pub mod guard;
 mod icon;
+pub mod notifications;
 mod page;
 mod progress;
 mod prompts;

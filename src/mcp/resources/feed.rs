@@ -7,7 +7,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::artifacts::ARTIFACTS;
 use super::target::Target;
-use crate::mcp::changes::Changes;
+use crate::mcp::notifications::Changes;
 use crate::model::Refusal;
 use crate::service::{Followed, News, Service, Watching};
 

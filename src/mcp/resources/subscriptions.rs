@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use super::feed::Feed;
 use super::read_error;
 use super::target::Target;
-use crate::mcp::changes::{RESOURCES_OF_ONE_MAX, Session, TOO_MANY};
+use crate::mcp::notifications::{RESOURCES_OF_ONE_MAX, Session, TOO_MANY};
 use crate::mcp::protocol_error::protocol_error;
 use crate::service::Followed;
 

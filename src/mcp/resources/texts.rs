@@ -1,6 +1,7 @@
 //! The built-in texts, for hosts that read resources instead of prompts.
 
-use crate::model::{document::domain, schema};
+use crate::model::document::domain;
+use crate::model::schema;
 
 /// A built-in text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::model::document::taxonomy;
 use crate::model::refusal::{Refusal, Violation};
-use crate::model::{document::taxonomy, limits, schema};
+use crate::model::{limits, schema};
 
 /// A part of a composite.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ pub mod guard;
 pub mod guide;
 pub mod prompt;
 pub mod question;
-pub mod sections;
+pub mod readable_logs;
 pub mod step;
 pub mod template;
 

@@ -7,7 +7,8 @@ use serde_json::json;
 use super::{Effect, Operation};
 use crate::model::document::checkpoint::checkpoint_id;
 use crate::model::workflow::briefing::Briefing;
-use crate::model::{Name, Refusal, Version, workflow::step};
+use crate::model::workflow::step;
+use crate::model::{Name, Refusal, Version};
 use crate::service::write::{Attempt, Writing, check_text};
 use crate::service::{Caller, Service};
 

@@ -8,9 +8,10 @@ use super::load_state::{SHOWN_CHARACTERS_MAX, fitting};
 use super::{Effect, Operation};
 use crate::model::document::json_bytes;
 use crate::model::journal::entry::Entry;
+use crate::model::journal::patch;
 use crate::model::text::shortened;
 use crate::model::workflow::briefing::Briefing;
-use crate::model::{Name, Refusal, Version, journal::patch, limits};
+use crate::model::{Name, Refusal, Version, limits};
 use crate::service::refusals::{no_such_artifact, refusal};
 use crate::service::{Caller, Service};
 

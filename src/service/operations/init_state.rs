@@ -8,14 +8,14 @@ use super::finalize::completed;
 use super::{Effect, Operation};
 use crate::model::document::component::{self, Component};
 use crate::model::document::constraint::{self, Constraint};
+use crate::model::document::inference;
+use crate::model::document::taxonomy;
 use crate::model::document::{Beginning, ConvergenceStatus};
 use crate::model::journal::Snapshot;
 use crate::model::journal::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::workflow::briefing::Briefing;
-use crate::model::{
-    Document, Draft, Name, Refusal, Time, Version, document::inference, document::taxonomy, limits,
-    workflow::step,
-};
+use crate::model::workflow::step;
+use crate::model::{Document, Draft, Name, Refusal, Time, Version, limits};
 use crate::service::catalog::{Catalog, Known};
 use crate::service::measures::check_measures;
 use crate::service::write::{Attempt, Writing, summary_text};

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Effect, Operation};
+use crate::model::document::checkpoint;
 use crate::model::document::json_bytes;
 use crate::model::journal::Snapshot;
 use crate::model::text::shortened;
 use crate::model::workflow::briefing::Briefing;
-use crate::model::{Document, Name, Refusal, Version, document::checkpoint, limits};
+use crate::model::{Document, Name, Refusal, Version, limits};
 use crate::service::refusals::refusal;
 use crate::service::{Caller, Service};
 

@@ -12,7 +12,8 @@ use crate::model::journal::Snapshot;
 use crate::model::journal::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::journal::removal::Removal;
 use crate::model::workflow::briefing::Briefing;
-use crate::model::{Document, Draft, Name, Refusal, Time, Version, Workflow, workflow::sections};
+use crate::model::workflow::readable_logs;
+use crate::model::{Document, Draft, Name, Refusal, Time, Version, Workflow};
 use crate::service::removal::{check_agreed, check_confirmed};
 use crate::service::write::{Attempt, Writing};
 use crate::service::{Caller, Consent, Service};
@@ -123,7 +124,7 @@ fn drafted(
     };
     let summary = json!({ "cycle": document.cycle, "note": words });
     Draft {
-        sections: vec![sections::of_reset(&document, words, now)],
+        sections: vec![readable_logs::of_reset(&document, words, now)],
         blobs: start.definition.clone(),
         events: vec![begun],
         removal: Some(Removal::Reset),

@@ -10,12 +10,12 @@ use super::{Effect, Operation};
 use crate::model::document::constraint;
 use crate::model::journal::Snapshot;
 use crate::model::journal::entry::Section;
+use crate::model::journal::patch;
 use crate::model::refusal::Violation;
 use crate::model::workflow::briefing::Briefing;
-use crate::model::{
-    Document, Draft, Name, Refusal, Time, Version, Workflow, document, journal::patch,
-    workflow::sections, workflow::step,
-};
+use crate::model::workflow::readable_logs;
+use crate::model::workflow::step;
+use crate::model::{Document, Draft, Name, Refusal, Time, Version, Workflow, document};
 use crate::service::measures::check_measures;
 use crate::service::write::{Attempt, Writing, check_text};
 use crate::service::{Caller, Consent, Service};
@@ -226,6 +226,6 @@ fn logged(
     if ways.is_empty() {
         Vec::new()
     } else {
-        vec![sections::of_loosening(document, ways, (words, note), now)]
+        vec![readable_logs::of_loosening(document, ways, (words, note), now)]
     }
 }

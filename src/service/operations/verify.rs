@@ -13,7 +13,8 @@ use crate::model::journal::Snapshot;
 use crate::model::refusal::Violation;
 use crate::model::text::{NAMED_CHARACTERS_MAX, shortened};
 use crate::model::workflow::briefing::Briefing;
-use crate::model::{Document, Name, Refusal, Time, Version, workflow::step};
+use crate::model::workflow::step;
+use crate::model::{Document, Name, Refusal, Time, Version};
 use crate::service::write::{Attempt, Writing};
 use crate::service::{Caller, Service};
 

@@ -8,7 +8,7 @@ use super::fault::{Fault, doing};
 use super::layout;
 use super::segment;
 use crate::disk::fs::{self, Fs};
-use crate::model::journal::entry::{Entry, Payload};
+use crate::model::journal::entry::{Entry, LogFile, Payload};
 use crate::model::journal::frame::{self, Scan};
 use crate::model::journal::{Damage, Journal, LoadBlob, Snapshot};
 use crate::model::{Name, Version};
@@ -47,6 +47,19 @@ impl<'a> History<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Returns the text of a log, from the version that began the cycle up to another.
+    pub(super) fn log_text(
+        &self,
+        log: LogFile,
+        since: Version,
+        up_to: Version,
+    ) -> io::Result<String> {
+        let mut whole = String::new();
+        let visit = &mut |entry: Entry| entry.text_for(log).for_each(|text| whole.push_str(text));
+        self.visit(since.saturating_sub(1), up_to, visit).map_err(as_io)?;
+        Ok(whole)
     }
 
     /// Returns at most `limit` entries after a version up to another, within a limit of bytes. A

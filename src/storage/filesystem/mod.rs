@@ -6,6 +6,7 @@
 //! (`writer`); projections follow (`projections`). All of it reaches the disk through one small
 //! trait (`fs`), so that the same code runs on a simulated disk in the crash tests.
 
+mod archive;
 mod artifact;
 mod blobs;
 mod examine;

@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
+use super::archive;
 use super::history::{History, as_io};
 use super::layout;
 use super::removal;
 use super::writer::{JournalState, LogChanges};
-use crate::disk::WORKSPACE;
 use crate::disk::distrust::Distrusted;
 use crate::disk::fs::{self, Fs, Mode, Stat};
 use crate::disk::lock::LockFile;
@@ -298,7 +298,7 @@ impl Projections {
         ours: bool,
         round: &mut Round<'_>,
     ) -> io::Result<()> {
-        let whole = log_text(log, round.logs.since, round.snapshot.version, round)?;
+        let whole = round.history.log_text(log, round.logs.since, round.snapshot.version)?;
         if let Some(there) = there.filter(|there| !ours && !is_remnant(log, there, &whole, round)) {
             keep_aside(log.file_name(), there, round)?;
         }
@@ -340,11 +340,11 @@ impl Projections {
                 break;
             }
             let since = round.history.cycle_start(end).map_err(as_io)?;
-            missing.push((cycle, since, end));
+            missing.push(archive::Cycle { number: cycle, since, end });
             end = since.saturating_sub(1);
         }
-        for (cycle, since, end) in missing.into_iter().rev() {
-            write_archive(cycle, since, end, round)?;
+        for cycle in missing.into_iter().rev() {
+            archive::write(round.history, cycle, round.journal, round.snapshot.version)?;
         }
         self.archived = self.archived.max(last);
         Ok(())
@@ -409,51 +409,6 @@ fn missing_end(log: LogFile, there: &[u8], round: &Round<'_>) -> Option<(u64, St
         let whole = [there, text.as_bytes()].concat();
         (LogExtent::of(&whole) == round.logs.extent(log)).then_some((there.len() as u64, text))
     })
-}
-
-/// Writes the archive of a cycle under a temporary name first, so that it appears whole or not at
-/// all. It is flushed, unlike other projections, because later rounds check only its presence.
-fn write_archive(cycle: u64, since: Version, end: Version, round: &Round<'_>) -> io::Result<()> {
-    let (fs, name) = (round.history.fs, round.history.name);
-    let snapshot = round.history.at(end, round.snapshot.version).map_err(as_io)?;
-    let snapshot = snapshot.ok_or_else(|| io::Error::other(format!("version {end} is missing")))?;
-    let cycles = layout::history(name);
-    let unfinished = format!("{cycles}/.{cycle}{}", fs::TEMPORARY_SUFFIX);
-    for made in [layout::HISTORY, &cycles, &unfinished] {
-        fs.create_dir(made)?;
-    }
-    for (file, content) in projection::json_files(&snapshot, round.journal) {
-        fs::write_durably(fs, &format!("{unfinished}/{file}"), &content)?;
-    }
-    for log in LogFile::ALL {
-        let text = log_text(log, since, end, round)?;
-        fs::write_durably(fs, &format!("{unfinished}/{}", log.file_name()), text.as_bytes())?;
-    }
-    archive_outputs(&unfinished, &snapshot, round)?;
-    // After every file is flushed: from here on no later round looks into the archive.
-    fs.rename(&unfinished, &layout::archive(name, cycle))?;
-    [&cycles, layout::HISTORY, WORKSPACE].iter().try_for_each(|folder| fs.flush_dir(folder))
-}
-
-/// Copies the recorded files of the manifest into an archive.
-fn archive_outputs(archive: &str, snapshot: &Snapshot, round: &Round<'_>) -> io::Result<()> {
-    let (fs, name) = (round.history.fs, round.history.name);
-    for (path, file) in snapshot.document.manifest.iter().flat_map(|manifest| &manifest.files) {
-        super::outputs::place(fs, name, &format!("{archive}/dist"), path, file.digest).or_else(
-            // The journal has only the digest of a file that was too large to keep.
-            |error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) },
-        )?;
-    }
-    Ok(())
-}
-
-/// Returns the text of a log, from the version that began the cycle.
-fn log_text(log: LogFile, since: Version, up_to: Version, round: &Round<'_>) -> io::Result<String> {
-    let after = since.saturating_sub(1);
-    let mut whole = String::new();
-    let visit = &mut |entry: Entry| entry.text_for(log).for_each(|text| whole.push_str(text));
-    round.history.visit(after, up_to, visit).map_err(as_io)?;
-    Ok(whole)
 }
 
 /// Returns whether a JSON projection may be replaced: this program wrote it at this or an older

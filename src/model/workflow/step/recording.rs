@@ -14,7 +14,7 @@ use crate::model::journal::lifecycle::LifecycleKind;
 use crate::model::refusal::Unmet;
 use crate::model::text::shortened;
 use crate::model::workflow::facts::failures;
-use crate::model::workflow::sections;
+use crate::model::workflow::readable_logs;
 
 /// Characters of the ids of constraints in one sentence.
 const LISTED_CHARACTERS_MAX: usize = 120;
@@ -38,7 +38,7 @@ impl Stepping<'_> {
             regressions: regressions.clone(),
         };
         let examination = self.context.examination.as_deref();
-        self.sections.extend(sections::of_iteration(
+        self.sections.extend(readable_logs::of_iteration(
             &self.document,
             &iteration,
             &lacks,
@@ -114,7 +114,7 @@ impl Stepping<'_> {
             failures: failures(self.event.result.as_ref()),
         };
         let phase = self.document.phase.clone();
-        self.sections.push(sections::of_recovery(&self.document, &repair, self.context.now));
+        self.sections.push(readable_logs::of_recovery(&self.document, &repair, self.context.now));
         self.happened(LifecycleKind::OnRecovery, Some(json!(repair)));
         self.document.repair = Some(repair);
         self.document.recoveries.push(phase);

@@ -5,14 +5,15 @@ use serde_json::{Value, json};
 use super::{
     COMPLETE, Decision, Evaluation, Event, Step, StepContext, add_checkpoint, result_digest,
 };
+use crate::model::Refusal;
 use crate::model::document::approval::{Approval, ApprovalStatus};
 use crate::model::document::{ConvergenceStatus, Document, LastTransition};
 use crate::model::journal::entry::Section;
 use crate::model::journal::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::refusal::Unmet;
 use crate::model::workflow::approval_binding::decided_on;
+use crate::model::workflow::readable_logs;
 use crate::model::workflow::{Action, Candidate, Phase, Workflow};
-use crate::model::{Refusal, workflow::sections};
 
 /// A step being taken.
 pub(super) struct Stepping<'a> {
@@ -162,9 +163,14 @@ impl<'a> Stepping<'a> {
         let now = self.context.now;
         let (words, note) = (self.event.words.as_deref(), self.event.reason.as_deref());
         let event = &self.event.name;
-        self.sections.push(sections::of_human_decision(&self.document, event, (words, note), now));
+        self.sections.push(readable_logs::of_human_decision(
+            &self.document,
+            event,
+            (words, note),
+            now,
+        ));
         if self.target_status().is_some() {
-            self.sections.push(sections::of_stop(&self.document, words.or(note), now));
+            self.sections.push(readable_logs::of_stop(&self.document, words.or(note), now));
         }
         if let Some(approval) = &mut self.document.approval
             && approval.status == ApprovalStatus::Open

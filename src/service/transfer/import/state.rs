@@ -8,10 +8,10 @@ use super::folder::Old;
 use super::notes::Notes;
 use crate::model::document::component;
 use crate::model::document::iteration::Iteration;
+use crate::model::document::taxonomy;
 use crate::model::document::{Beginning, ConvergenceStatus, Metrics};
-use crate::model::{
-    Document, Name, Refusal, Time, Workflow, document::taxonomy, limits, workflow::step,
-};
+use crate::model::workflow::step;
+use crate::model::{Document, Name, Refusal, Time, Workflow, limits};
 
 /// Fields of a document that have no meaning in another workspace.
 const OURS: [&str; 14] = [

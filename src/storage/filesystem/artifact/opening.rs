@@ -8,9 +8,10 @@ use super::super::{Newest, layout};
 use super::{Artifact, ArtifactState, Published};
 use crate::disk::fs::{self, File, Mode, Stat};
 use crate::disk::sabotage::{Sabotage, planted};
+use crate::model::Version;
 use crate::model::journal::entry::{Entry, FORMAT};
+use crate::model::journal::frame;
 use crate::model::journal::projection;
-use crate::model::{Version, journal::frame};
 
 /// Bytes at the end of a segment that a quick opening reads.
 const TAIL_BYTES: u64 = 128 << 10;
