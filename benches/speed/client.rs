@@ -45,6 +45,11 @@ impl Client {
         self.child.id()
     }
 
+    /// Returns the last answer.
+    pub(crate) fn answer(&self) -> &str {
+        &self.answer
+    }
+
     /// Calls a tool and returns how long its answer took.
     pub(crate) fn call(&mut self, tool: &str, arguments: &str) -> Result<Duration> {
         self.calls += 1;

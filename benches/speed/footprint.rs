@@ -5,7 +5,8 @@ use std::fs;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::latency::OLD;
+use super::client::Client;
+use super::latency::{OLD, Saves, open_document};
 use super::place::Place;
 use super::sampling::medians;
 use super::table::{Bound, Row, microseconds};
@@ -15,10 +16,7 @@ const MEGABYTE: f64 = 1e6;
 
 pub(crate) fn rows(place: &Place, scale: Scale) -> Result<Vec<Row>> {
     say("starting, memory, disk");
-    let mut rows = vec![start(place, scale)?];
-    rows.extend(memory(place)?);
-    rows.push(disk(place)?);
-    Ok(rows)
+    Ok(vec![start(place, scale)?, idle(place)?, with_work(place, scale)?, disk(place)?])
 }
 
 fn start(place: &Place, scale: Scale) -> Result<Row> {
@@ -30,28 +28,53 @@ fn start(place: &Place, scale: Scale) -> Result<Row> {
         what: "process start to the first tools/list, p50".into(),
         measured: microseconds(refiner),
         baseline: format!("bare server {}", microseconds(bare)),
-        ratio: refiner.as_secs_f64() / bare.as_secs_f64(),
+        ratio: Some(refiner.as_secs_f64() / bare.as_secs_f64()),
         bound: Bound::AtMost(3.0),
     })
 }
 
-/// The memory of a server that answered one call and waits, where the system tells.
-fn memory(place: &Place) -> Result<Option<Row>> {
-    const MEGABYTES_MAX: f64 = 15.0;
+/// The memory of a server that answered one call and waits.
+fn idle(place: &Place) -> Result<Row> {
     let mut refiner = place.refiner()?;
     refiner.call("load_state", &format!("{{\"name\":\"{OLD}\"}}"))?;
-    let bare = resident(place.bare()?.process());
-    Ok(resident(refiner.process()).zip(bare).map(|(refiner, bare)| Row {
-        what: "memory, idle".into(),
-        measured: format!("{:.1} MB (bare server {:.1} MB)", refiner / MEGABYTE, bare / MEGABYTE),
-        baseline: format!("{MEGABYTES_MAX} MB"),
-        ratio: refiner / MEGABYTE / MEGABYTES_MAX,
-        bound: Bound::AtMost(1.0),
-    }))
+    Ok(memory("memory, idle", resident(&refiner), resident(&place.bare()?), 13.0))
 }
 
-fn resident(process: u32) -> Option<f64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+/// The memory of a server that has saved much, on one artifact and on many.
+fn with_work(place: &Place, scale: Scale) -> Result<Row> {
+    const ARTIFACTS: usize = 256;
+    let mut refiner = place.refiner()?;
+    let name = |number| format!("worked-{number}");
+    for number in 0..ARTIFACTS {
+        open_document(&mut refiner, &name(number))?;
+    }
+    let mut saves = Saves::default();
+    let (on_one, on_many) = (scale.history, ARTIFACTS * scale.saves_on_many);
+    let many = |answered| answered + ARTIFACTS <= on_many;
+    refiner.call_at_once(ARTIFACTS, "save_state", |one| saves.next(&name(one)), many)?;
+    let one = |answered| answered + ARTIFACTS <= on_one;
+    refiner.call_at_once(ARTIFACTS, "save_state", |_| saves.next(&name(0)), one)?;
+    let each = scale.saves_on_many;
+    let what =
+        format!("memory after {on_one} saves on one artifact, {each} on each of {ARTIFACTS}");
+    Ok(memory(&what, resident(&refiner), resident(&place.bare()?), 25.0))
+}
+
+fn memory(what: &str, refiner: Option<f64>, bare: Option<f64>, megabytes_max: f64) -> Row {
+    let Some((refiner, bare)) = refiner.zip(bare) else {
+        return Row::missing(what, "this system has no /proc/PID/status");
+    };
+    Row {
+        what: what.into(),
+        measured: format!("{:.1} MB (bare server {:.1} MB)", refiner / MEGABYTE, bare / MEGABYTE),
+        baseline: format!("{megabytes_max} MB"),
+        ratio: Some(refiner / MEGABYTE / megabytes_max),
+        bound: Bound::AtMost(1.0),
+    }
+}
+
+fn resident(server: &Client) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.process())).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: f64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024.0)
@@ -61,7 +84,7 @@ fn resident(process: u32) -> Option<f64> {
 fn disk(place: &Place) -> Result<Row> {
     const BESIDE_MAX: f64 = 400.0;
     let (mut bytes, mut patches, mut entries) = (0, 0, 0);
-    for segment in fs::read_dir(place.journal(OLD))? {
+    for segment in fs::read_dir(place.artifact(OLD).join("journal"))? {
         let content = fs::read_to_string(segment?.path())?;
         bytes += content.len();
         for line in content.lines() {
@@ -79,7 +102,7 @@ fn disk(place: &Place) -> Result<Row> {
         what: "bytes on disk per save".into(),
         measured: format!("{each:.0} B, of which patch {patch:.0} B"),
         baseline: format!("{BESIDE_MAX} B beside the patch"),
-        ratio: (each - patch) / BESIDE_MAX,
+        ratio: Some((each - patch) / BESIDE_MAX),
         bound: Bound::AtMost(1.0),
     })
 }

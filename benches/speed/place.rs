@@ -1,7 +1,7 @@
 //! Where a run takes place: a fresh folder on the disk that holds the build.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -33,8 +33,14 @@ impl Place {
 
     /// The same, and how long it took until it had listed its tools.
     pub(crate) fn start_refiner(&self) -> Result<(Client, Duration)> {
+        Client::start(&mut self.refiner_command())
+    }
+
+    /// Returns what starts `refiner serve` here.
+    pub(crate) fn refiner_command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_refiner"));
-        Client::start(command.arg("--dir").arg(self.path()).arg("serve"))
+        command.arg("--dir").arg(self.path()).arg("serve");
+        command
     }
 
     /// Starts the server that does nothing.
@@ -44,13 +50,19 @@ impl Place {
 
     /// The same, and how long it took until it had listed its tools.
     pub(crate) fn start_bare(&self) -> Result<(Client, Duration)> {
-        let mut command = Command::new(std::env::current_exe()?);
-        Client::start(command.arg(bare::ARGUMENT).current_dir(self.path()))
+        Client::start(&mut self.bare_command(bare::ARGUMENT)?)
     }
 
-    /// Returns where the journal of an artifact is.
-    pub(crate) fn journal(&self, artifact: &str) -> std::path::PathBuf {
-        self.path().join(".refiner/artifacts").join(artifact).join("journal")
+    /// Returns what starts the server that does nothing.
+    pub(crate) fn bare_command(&self, argument: &str) -> Result<Command> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg(argument).current_dir(self.path());
+        Ok(command)
+    }
+
+    /// Returns where an artifact is.
+    pub(crate) fn artifact(&self, artifact: &str) -> PathBuf {
+        self.path().join(".refiner/artifacts").join(artifact)
     }
 }
 

@@ -36,15 +36,15 @@ pub(crate) fn append_to_each(files: &[File], until: Instant) -> Result<usize> {
 }
 
 /// Does something in a thread for each until the time has come, and returns how often it was done.
-fn in_threads<T: Send>(
+pub(crate) fn in_threads<T: Send>(
     each: impl Iterator<Item = T>,
     until: Instant,
-    work: impl Fn(&T) -> Result<()> + Sync,
+    work: impl Fn(&mut T) -> Result<()> + Sync,
 ) -> Result<usize> {
-    let over_and_over = |one: T| -> Result<usize> {
+    let over_and_over = |mut one: T| -> Result<usize> {
         let mut count = 0;
         while Instant::now() < until {
-            work(&one)?;
+            work(&mut one)?;
             count += 1;
         }
         Ok(count)

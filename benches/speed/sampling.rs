@@ -50,7 +50,8 @@ pub(crate) fn rates<const N: usize>(
     Ok(samples.map(|mut samples| 1.0 / median(&mut samples).as_secs_f64()))
 }
 
-fn median(samples: &mut [Duration]) -> Duration {
+/// Returns the median of durations.
+pub(crate) fn median(samples: &mut [Duration]) -> Duration {
     let middle = samples.len() / 2;
     *samples.select_nth_unstable(middle).1
 }
