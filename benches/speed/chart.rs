@@ -8,25 +8,26 @@ use super::table::Row;
 
 const LINE: f64 = 24.0;
 /// Where labels end, and the left and right end of what is drawn.
-const LABEL: f64 = 380.0;
-const LEFT: f64 = 396.0;
-const RIGHT: f64 = 760.0;
+const LABEL: f64 = 350.0;
+const LEFT: f64 = 370.0;
+const RIGHT: f64 = 730.0;
 /// The shares of a bound, and the microseconds, at both ends.
 const SHARES: [f64; 2] = [0.1, 10.0];
 const MICROSECONDS: [f64; 2] = [10.0, 1e6];
 
+const TITLE: &str = "What a run of the benchmark measured";
 const STYLE: &str = "<style>
 text { font: 13px system-ui,-apple-system,'Segoe UI',sans-serif; fill: #1f2328 } .head { font-weight: 600; font-size: 15px }
 .faint { fill: #59636e } .rule { stroke: #d1d9e0 } .bound { stroke: #59636e; stroke-width: 1.5 }
-.good { fill: #1a7f37 } .bad { fill: #cf222e } .save { fill: #0969da } .load { fill: #bf8700 }
+.good { fill: #1a7f37; stroke: #1a7f37 } .bad { fill: #cf222e; stroke: #cf222e } .save { fill: #0969da } .load { fill: #bf8700 }
 @media (prefers-color-scheme: dark) {
 text { fill: #f0f6fc } .faint { fill: #9198a1 } .rule { stroke: #3d444d } .bound { stroke: #9198a1 }
-.good { fill: #3fb950 } .bad { fill: #f85149 } .save { fill: #4493f8 } .load { fill: #d29922 } }
+.good { fill: #3fb950; stroke: #3fb950 } .bad { fill: #f85149; stroke: #f85149 } .save { fill: #4493f8 } .load { fill: #d29922 } }
 </style>";
 
 /// Returns the picture.
 pub(crate) fn svg(measured: &Measured) -> String {
-    let mut chart = Chart { body: String::new(), y: LINE };
+    let mut chart = Chart { rules: String::new(), body: String::new(), y: LINE };
     chart.head("Ratios measured in one run; left of the line is within the bound");
     let top = chart.y;
     measured.rows.iter().for_each(|row| chart.ratio(row));
@@ -46,10 +47,8 @@ pub(crate) fn svg(measured: &Measured) -> String {
     let head = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 860 {height}\" role=\"img\">"
     );
-    format!(
-        "{head}\n<title>What a run of the benchmark measured</title>\n{STYLE}\n{}</svg>",
-        chart.body
-    )
+    let Chart { rules, body, .. } = chart;
+    format!("{head}\n<title>{TITLE}</title>\n{STYLE}\n{rules}{body}</svg>")
 }
 
 /// Returns where a value lies between two ends, on a logarithmic scale.
@@ -60,6 +59,8 @@ fn at(value: f64, [low, high]: [f64; 2]) -> f64 {
 
 /// What was drawn, and where the next line goes.
 struct Chart {
+    /// Rules, which lie behind the rest.
+    rules: String,
     body: String,
     y: f64,
 }
@@ -75,7 +76,9 @@ impl Chart {
         let Some(share) = row.share() else { return };
         let kind = if share <= 1.0 { "good" } else { "bad" };
         let ratio = format!("{:.2} ({})", row.ratio.unwrap_or_default(), row.bound_text());
-        self.line(&row.what, &[(at(share, SHARES), kind)], &ratio);
+        let (bound, x, y) = (at(1.0, SHARES), at(share, SHARES), self.y - 4.0);
+        let _ = writeln!(self.body, "<path d=\"M{bound:.1} {y}H{x:.1}\" class=\"{kind}\"/>");
+        self.line(&row.what, &[(x, kind)], &ratio);
     }
 
     fn times(&mut self, played: &Played) {
@@ -110,13 +113,10 @@ impl Chart {
         self.y += LINE;
     }
 
-    /// Draws a line from above the first of the last lines down to here.
+    /// Draws a rule from above the first of the last lines down to here.
     fn rule(&mut self, x: f64, top: f64, kind: &str) {
         let (top, bottom) = (top - 16.0, self.y - 14.0);
-        let _ = writeln!(
-            self.body,
-            "<path d=\"M{x:.1} {top}V{bottom}\" class=\"{kind}\" stroke-dasharray=\"2 3\"/>"
-        );
+        let _ = writeln!(self.rules, "<path d=\"M{x:.1} {top}V{bottom}\" class=\"{kind}\"/>");
     }
 
     fn text(&mut self, x: f64, kind: &str, anchor: &str, words: &str) {

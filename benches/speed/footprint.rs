@@ -55,8 +55,7 @@ fn with_work(place: &Place, scale: Scale) -> Result<Row> {
     let one = |answered| answered + ARTIFACTS <= on_one;
     refiner.call_at_once(ARTIFACTS, "save_state", |_| saves.next(&name(0)), one)?;
     let each = scale.saves_on_many;
-    let what =
-        format!("memory after {on_one} saves on one artifact, {each} on each of {ARTIFACTS}");
+    let what = format!("memory after {on_one} + {ARTIFACTS} × {each} saves");
     Ok(memory(&what, resident(&refiner), resident(&place.bare()?), 25.0))
 }
 

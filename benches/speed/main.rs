@@ -25,6 +25,8 @@ mod sampling;
 mod table;
 mod throughput;
 
+use std::fs::File;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -51,9 +53,9 @@ struct Scale {
     /// Paragraphs of a large document, and one-word edits of a long text.
     paragraphs: usize,
     edits: usize,
-    /// Versions after which Refiner is compared with others, and calls of each kind there.
+    /// Versions after which Refiner is compared with others, and how often they take turns there.
     versions: &'static [usize],
-    calls_of_rivals: usize,
+    turns_of_rivals: usize,
 }
 
 const FULL: Scale = Scale {
@@ -66,7 +68,7 @@ const FULL: Scale = Scale {
     paragraphs: 4_096,
     edits: 300,
     versions: &[10, 1_000, 10_000],
-    calls_of_rivals: 50,
+    turns_of_rivals: 3,
 };
 
 const QUICK: Scale = Scale {
@@ -77,6 +79,7 @@ const QUICK: Scale = Scale {
     starts: 10,
     saves_on_many: 100,
     versions: &[10, 1_000],
+    turns_of_rivals: 1,
     ..FULL
 };
 
@@ -90,7 +93,7 @@ const GLANCE: Scale = Scale {
     paragraphs: 40,
     edits: 3,
     versions: &[10],
-    calls_of_rivals: 1,
+    turns_of_rivals: 1,
 };
 
 fn main() -> Result<()> {
@@ -156,7 +159,7 @@ impl Measured {
 /// Writes a text to the file that a variable names.
 fn write_to(variable: &str, text: impl FnOnce() -> String) -> Result<()> {
     match std::env::var_os(variable) {
-        Some(file) => Ok(std::fs::write(file, text() + "\n")?),
+        Some(file) => Ok(File::create(file)?.write_all((text() + "\n").as_bytes())?),
         None => Ok(()),
     }
 }

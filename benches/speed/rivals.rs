@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 use super::place::Place;
-use super::sampling::medians;
+use super::sampling::{median, medians};
 use super::table::{aligned, microseconds};
 use super::{Scale, say};
 
@@ -30,17 +30,21 @@ pub(crate) struct Played {
     pub(crate) times: Result<[Duration; 2], String>,
 }
 
-/// How a system is called. A call is made from the numbers of a first record and of how many.
+/// A tool, and what makes its arguments.
+type Call<Make> = (&'static str, Make);
+
+/// How a system is called. The arguments of a save are made from the number of the first record and
+/// how many there are, those of a load from the number of the record.
 struct System {
     name: &'static str,
     start: fn(&Place) -> Result<Command>,
-    open: Option<(&'static str, fn() -> Value)>,
-    save: (&'static str, fn(usize, usize) -> Value),
-    load: (&'static str, fn(usize) -> Value),
+    open: Option<Call<fn() -> Value>>,
+    save: Call<fn(usize, usize) -> Value>,
+    load: Call<fn(usize) -> Value>,
     records_at_once: usize,
 }
 
-const SYSTEMS: [System; 4] = [
+static SYSTEMS: [System; 4] = [
     System {
         name: "Refiner",
         start: |place| Ok(place.refiner_command()),
@@ -104,49 +108,74 @@ fn text(record: usize) -> String {
     format!("{record:0TEXT_BYTES$}")
 }
 
-/// Plays all systems, one after the other.
+/// Plays all systems in turns, with more and more versions.
 pub(crate) fn play(place: &Place, scale: Scale) -> Vec<Played> {
-    SYSTEMS.iter().flat_map(|system| play_one(system, place, scale)).collect()
+    let mut running = SYSTEMS.each_ref().map(|system| Running::start(system, place));
+    let all = scale.versions.iter().flat_map(|&versions| {
+        say(&format!("what else one would take, with {versions} versions"));
+        for_each(&mut running, |one| one.fill(versions));
+        for _ in 0..scale.turns_of_rivals {
+            for_each(&mut running, Running::take_turn);
+        }
+        let systems = SYSTEMS.iter().zip(&mut running);
+        let played = systems.map(|(system, one)| Played {
+            system: system.name,
+            versions,
+            times: one.as_mut().map(Running::medians).map_err(|error| format!("{error:#}")),
+        });
+        played.collect::<Vec<_>>()
+    });
+    all.collect()
 }
 
-/// Plays one system with more and more versions, until something fails.
-fn play_one(system: &System, place: &Place, scale: Scale) -> Vec<Played> {
-    say(&format!("instead: {}", system.name));
-    let mut running = Running::start(system, place);
-    let played = scale.versions.iter().map(|&versions| {
-        let times = match &mut running {
-            Ok(running) => running.measure(versions, scale.calls_of_rivals),
-            Err(error) => Err(anyhow::format_err!("{error:#}")),
-        };
-        let times = times.map_err(|error| format!("{error:#}"));
-        Played { system: system.name, versions, times }
-    });
-    played.collect()
+/// Does something with each system that has not failed before.
+fn for_each(all: &mut [Result<Running>], work: impl Fn(&mut Running) -> Result<()>) {
+    for one in all {
+        if let Ok(running) = one
+            && let Err(error) = work(running)
+        {
+            *one = Err(error);
+        }
+    }
 }
 
 /// A system's process.
-struct Running<'a> {
-    system: &'a System,
+struct Running {
+    system: &'static System,
     client: Client,
     records: usize,
+    /// The times of saves and of loads, a median for each turn.
+    times: [Vec<Duration>; 2],
 }
 
-impl<'a> Running<'a> {
-    fn start(system: &'a System, place: &Place) -> Result<Self> {
+impl Running {
+    fn start(system: &'static System, place: &Place) -> Result<Self> {
         let (mut client, _) = Client::start((system.start)(place)?.stderr(Stdio::null()))?;
         if let Some((tool, arguments)) = system.open {
             client.call(tool, &arguments().to_string())?;
         }
-        Ok(Self { system, client, records: 0 })
+        Ok(Self { system, client, records: 0, times: Default::default() })
     }
 
-    /// Saves until there are so many versions, and takes the time of more saves and of loads.
-    fn measure(&mut self, versions: usize, calls: usize) -> Result<[Duration; 2]> {
+    /// Saves until there are so many versions, and forgets the times so far.
+    fn fill(&mut self, versions: usize) -> Result<()> {
+        self.times = Default::default();
         while self.records < versions {
             self.save(self.system.records_at_once.min(versions - self.records))?;
         }
-        let this = RefCell::new(self);
-        medians(calls, [&mut || this.borrow_mut().save(1), &mut || this.borrow_mut().load()])
+        Ok(())
+    }
+
+    fn take_turn(&mut self) -> Result<()> {
+        let this = RefCell::new(&mut *self);
+        let times =
+            medians(1, [&mut || this.borrow_mut().save(1), &mut || this.borrow_mut().load()])?;
+        self.times.iter_mut().zip(times).for_each(|(all, time)| all.push(time));
+        Ok(())
+    }
+
+    fn medians(&mut self) -> [Duration; 2] {
+        self.times.each_mut().map(|times| median(times))
     }
 
     fn save(&mut self, count: usize) -> Result<Duration> {
