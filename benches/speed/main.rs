@@ -22,6 +22,7 @@ mod place;
 mod raw;
 mod rivals;
 mod sampling;
+mod systems;
 mod table;
 mod throughput;
 

@@ -1,25 +1,24 @@
 //! What a user would take instead, played in the same run: a save of 2 KB and a load of it.
 //!
-//! `scripts/install-test-clients rivals` installs them. What each of them promises, and what not,
-//! is in docs/performance.md: a save of most of them is not flushed.
+//! What each of them promises, and what not, is in docs/performance.md: a save of most of them is
+//! not flushed.
 
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use super::client::Client;
 use super::place::Place;
 use super::sampling::{median, medians};
+use super::systems::{Call, SYSTEMS, System, text};
 use super::table::{aligned, microseconds};
 use super::{Scale, say};
 
-const TEXT_BYTES: usize = 2_000;
-/// Records that are saved with one call where that can be done.
-const BATCH: usize = 500;
+/// How long a system may take to save what is there before it is measured.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What was measured of one system at a number of versions.
 #[derive(Debug)]
@@ -28,84 +27,6 @@ pub(crate) struct Played {
     pub(crate) versions: usize,
     /// The times of a save and of a load, or why there are none.
     pub(crate) times: Result<[Duration; 2], String>,
-}
-
-/// A tool, and what makes its arguments.
-type Call<Make> = (&'static str, Make);
-
-/// How a system is called. The arguments of a save are made from the number of the first record and
-/// how many there are, those of a load from the number of the record.
-struct System {
-    name: &'static str,
-    start: fn(&Place) -> Result<Command>,
-    open: Option<Call<fn() -> Value>>,
-    save: Call<fn(usize, usize) -> Value>,
-    load: Call<fn(usize) -> Value>,
-    records_at_once: usize,
-}
-
-static SYSTEMS: [System; 4] = [
-    System {
-        name: "Refiner",
-        start: |place| Ok(place.refiner_command()),
-        open: Some(("init_state", || json!({ "name": "rival", "workflow": "document" }))),
-        save: (
-            "save_state",
-            |record, _| json!({ "name": "rival", "patch": { "data": { "text": text(record) } } }),
-        ),
-        load: ("load_state", |_| json!({ "name": "rival", "detail": "full" })),
-        records_at_once: 1,
-    },
-    System {
-        name: "LangGraph SqliteSaver, in process",
-        start: |place| {
-            let script =
-                Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/rivals/sqlite_saver.py");
-            let mut command = Command::new(installed("sqlite-saver", "bin/python")?);
-            command.arg(script).arg(place.path().join("checkpoints.sqlite"));
-            Ok(command)
-        },
-        open: None,
-        save: ("save", |record, _| json!({ "text": text(record) })),
-        load: ("load", |_| json!({})),
-        records_at_once: 1,
-    },
-    System {
-        name: "server-memory",
-        start: |place| {
-            let mut command = node("@modelcontextprotocol/server-memory/dist/index.js")?;
-            command.env("MEMORY_FILE_PATH", place.path().join("memory.jsonl"));
-            Ok(command)
-        },
-        open: None,
-        save: ("create_entities", |first, count| {
-            let entity = |record| json!({ "name": key(record), "entityType": "record", "observations": [text(record)] });
-            json!({ "entities": (first..first + count).map(entity).collect::<Vec<_>>() })
-        }),
-        load: ("open_nodes", |record| json!({ "names": [key(record)] })),
-        records_at_once: BATCH,
-    },
-    System {
-        name: "mcp-memory-keeper",
-        start: |place| {
-            let mut command = node("mcp-memory-keeper/dist/index.js")?;
-            command.env("DATA_DIR", place.path());
-            Ok(command)
-        },
-        open: None,
-        save: ("context_save", |record, _| json!({ "key": key(record), "value": text(record) })),
-        load: ("context_get", |record| json!({ "key": key(record), "limit": 1 })),
-        records_at_once: 1,
-    },
-];
-
-fn key(record: usize) -> String {
-    format!("record-{record}")
-}
-
-/// Returns a text that no other record has.
-fn text(record: usize) -> String {
-    format!("{record:0TEXT_BYTES$}")
 }
 
 /// Plays all systems in turns, with more and more versions.
@@ -151,8 +72,9 @@ struct Running {
 impl Running {
     fn start(system: &'static System, place: &Place) -> Result<Self> {
         let (mut client, _) = Client::start((system.start)(place)?.stderr(Stdio::null()))?;
-        if let Some((tool, arguments)) = system.open {
-            client.call(tool, &arguments().to_string())?;
+        if let Some(open) = system.open {
+            let (tool, arguments) = open();
+            client.call(tool, &arguments.to_string())?;
         }
         Ok(Self { system, client, records: 0, times: Default::default() })
     }
@@ -160,7 +82,9 @@ impl Running {
     /// Saves until there are so many versions, and forgets the times so far.
     fn fill(&mut self, versions: usize) -> Result<()> {
         self.times = Default::default();
+        let start = Instant::now();
         while self.records < versions {
+            ensure!(start.elapsed() < PATIENCE, "its saves up to here took 10 minutes");
             self.save(self.system.records_at_once.min(versions - self.records))?;
         }
         Ok(())
@@ -179,47 +103,26 @@ impl Running {
     }
 
     fn save(&mut self, count: usize) -> Result<Duration> {
-        let (tool, arguments) = self.system.save;
-        let call = self.call(tool, &arguments(self.records, count));
+        let call = (self.system.save)(self.records, count);
         self.records += count;
-        call
+        self.call(&call)
     }
 
     /// Loads what was saved last.
     fn load(&mut self) -> Result<Duration> {
-        let (last, (tool, arguments)) = (self.records - 1, self.system.load);
-        let call = self.call(tool, &arguments(last))?;
-        ensure!(
-            self.client.answer().contains(&text(last)),
-            "what was loaded is not what was saved"
-        );
-        Ok(call)
+        let last = self.records - 1;
+        let time = self.call(&(self.system.load)(last))?;
+        ensure!(self.client.answer().contains(&text(last)), "a load did not bring the last save");
+        Ok(time)
     }
 
     /// Calls a tool and returns how long it took: by its own word where it has no wire.
-    fn call(&mut self, tool: &str, arguments: &Value) -> Result<Duration> {
+    fn call(&mut self, (tool, arguments): &Call) -> Result<Duration> {
         let elapsed = self.client.call(tool, &arguments.to_string())?;
         let own = self.client.answer().split("\"seconds\":").nth(1);
         let own = own.and_then(|rest| rest.split(',').next()?.parse().ok());
         Ok(own.map_or(elapsed, Duration::from_secs_f64))
     }
-}
-
-fn node(script: &str) -> Result<Command> {
-    let mut command = Command::new(installed("rivals", "node")?);
-    command.arg(installed("rivals", "node_modules")?.join(script));
-    Ok(command)
-}
-
-/// Returns the path of something in a folder that was installed as a whole.
-fn installed(folder: &str, path: &str) -> Result<PathBuf> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().context("no target folder")?;
-    let folder = target.join("clients").join(folder);
-    ensure!(
-        folder.join("installed").exists(),
-        "not installed: run scripts/install-test-clients rivals"
-    );
-    Ok(folder.join(path))
 }
 
 const HEADINGS: [&str; 4] = ["system", "versions", "save of 2 KB, p50", "load, p50"];
