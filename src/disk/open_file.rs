@@ -7,6 +7,12 @@ use std::time::{Duration, Instant};
 use super::fs::{self, Stat};
 use super::status::stat_of;
 
+/// The pause between two looks whether a lock is free, for the time of a few flushes.
+const PAUSE: Duration = Duration::from_micros(20);
+/// That time, and the pause after it.
+const OFTEN: Duration = Duration::from_millis(20);
+const LONG_PAUSE: Duration = Duration::from_millis(1);
+
 /// An open regular file.
 #[derive(Debug)]
 pub(crate) struct OpenFile(std::fs::File);
@@ -64,11 +70,10 @@ impl fs::File for OpenFile {
         self.0.sync_data()
     }
 
-    /// Polls, since no system waits for a file lock with a timeout. The lock is held for the time
-    /// of one write, and never through a flush.
+    /// Polls, since no system waits for a file lock with a timeout: often for the time of a few
+    /// flushes, and then rarely.
     fn lock(&self, timeout: Duration) -> io::Result<()> {
         let start = Instant::now();
-        let mut pause = Duration::from_micros(5);
         loop {
             match self.0.try_lock() {
                 Ok(()) => return Ok(()),
@@ -76,9 +81,11 @@ impl fs::File for OpenFile {
                 Err(std::fs::TryLockError::WouldBlock) if start.elapsed() > timeout => {
                     return Err(io::ErrorKind::TimedOut.into());
                 }
-                Err(std::fs::TryLockError::WouldBlock) => thread::sleep(pause),
+                Err(std::fs::TryLockError::WouldBlock) if start.elapsed() < OFTEN => {
+                    thread::sleep(PAUSE);
+                }
+                Err(std::fs::TryLockError::WouldBlock) => thread::sleep(LONG_PAUSE),
             }
-            pause = (pause * 2).min(Duration::from_millis(1));
         }
     }
 

@@ -8,12 +8,10 @@ pub(crate) enum Sabotage {
     NoFlush,
     /// Names are not flushed before what relies on them is acknowledged.
     NoNameFlush,
-    /// After a failed flush the writer goes on as if nothing had happened.
-    NoPoisoning,
-    /// What is read back is taken to be on the disk.
+    /// A failed flush is repeated, and the success of the second one is believed.
+    FlushRepeated,
+    /// Lines of other processes count as flushed without the mark that says so.
     TrustPageCache,
-    /// A state is answered that may not be on the disk yet.
-    AnswerUnflushed,
     /// Every bad line is taken for a torn end.
     CutAnyBadLine,
     /// A torn end is left where it is.

@@ -308,14 +308,17 @@ impl File for SimulatedFile {
         })
     }
 
-    /// Times out only when no other process can continue.
-    fn lock(&self, _timeout: Duration) -> io::Result<()> {
+    /// Times out at once without a timeout, and else only when no other process can continue.
+    fn lock(&self, timeout: Duration) -> io::Result<()> {
         let id = self.process.id;
         loop {
             let taken = self.process.turn(Kind::Lock, |world, _| {
                 let holder = *world.locks.entry(self.inode).or_insert(id);
                 if holder == id {
                     return Ok(true);
+                }
+                if timeout.is_zero() {
+                    return Err(io::ErrorKind::TimedOut.into());
                 }
                 world.waiting.insert(id, self.inode);
                 if world.waiting.len() == world.running.len() {

@@ -12,9 +12,9 @@ pub(super) use self::opening::missing_journal;
 pub(super) use self::standing::ArtifactState;
 use super::fault::{Fault, doing};
 use super::layout;
-use super::projections::Projections;
+use super::projections::{Projections, WhenBusy};
 use super::segment::OpenSegment;
-use super::writer::{self, Writer};
+use super::writer::{self, CaughtUp, Writer};
 use super::{Newest, Sizes, Tombstone};
 use crate::disk::fs::{Fs, Stat};
 use crate::disk::sabotage::{Sabotage, planted};
@@ -52,6 +52,8 @@ struct Open {
     segment: Option<OpenSegment>,
     writer: Option<Writer>,
     projections: Projections,
+    /// Whether this operation left the projections to another process.
+    left: bool,
     /// The version at the time of locking, before this operation wrote.
     locked_at: Version,
     /// The journal that this process published last, and its version.
@@ -68,6 +70,17 @@ impl Open {
     fn close(&mut self) {
         (self.home, self.segment, self.writer) = (None, None, None);
         self.projections = Projections::default();
+    }
+
+    /// Takes the writer, if there is a journal. Fails when it is damaged or the workspace is
+    /// read-only.
+    fn take_writable(&mut self) -> Result<Option<Writer>, Fault> {
+        let Some(writer) = &self.writer else { return Ok(None) };
+        match (writer.damage(), &self.read_only) {
+            (Some(damage), _) => Err(Fault::Corrupt(damage.to_owned())),
+            (None, Some(reason)) => Err(Fault::ReadOnly(reason.clone())),
+            (None, None) => Ok(self.writer.take()),
+        }
     }
 }
 
@@ -113,10 +126,15 @@ impl Artifact {
         if !self.exists()? {
             return Ok(None);
         }
-        match self.commit(&mut open, None) {
+        match self.commit(&mut open, None, WhenBusy::Leave) {
             Err(Fault::Corrupt(damage)) => self.salvage(damage).map(Some),
             result => result,
         }
+    }
+
+    /// Writes the projections that an append left to another process.
+    pub(super) fn project_left(&self) -> Result<(), Fault> {
+        self.commit(&mut self.hold(), None, WhenBusy::Wait).map(drop)
     }
 
     /// Returns the state in `state.json` when the journal is unreadable.
@@ -130,14 +148,18 @@ impl Artifact {
         }
     }
 
-    /// Stores the entries that `decide` drafts. See [`super::super::Provider::append`].
-    pub(super) fn append(&self, decide: Decide<'_>) -> Result<Option<ArtifactState>, Fault> {
+    /// Stores the entries that `decide` drafts. See [`super::super::Provider::append`]. Returns also
+    /// whether it left the projections to another process; then [`Artifact::project_left`] follows.
+    pub(super) fn append(
+        &self,
+        decide: Decide<'_>,
+    ) -> Result<(Option<ArtifactState>, bool), Fault> {
         let mut open = self.hold();
-        if open.writer.is_some() || self.exists()? || self.would_write(decide) {
-            self.commit(&mut open, Some(decide))
-        } else {
-            Ok(None)
+        if open.writer.is_none() && !self.exists()? && !self.would_write(decide) {
+            return Ok((None, false));
         }
+        let appended = self.commit(&mut open, Some(decide), WhenBusy::Leave)?;
+        Ok((appended, open.left))
     }
 
     /// Returns whether `decide` drafts an entry for an artifact that does not exist. A caller with
@@ -155,50 +177,37 @@ impl Artifact {
         &self,
         open: &mut Open,
         mut decide: Option<Decide<'_>>,
+        when_busy: WhenBusy,
     ) -> Result<Option<ArtifactState>, Fault> {
         let mut tries = 0;
         loop {
             let again = decide.as_mut().map(|decide| &mut **decide as Decide<'_>);
-            match self.try_commit(open, again) {
+            match self.try_commit(open, again, when_busy) {
                 Err(Fault::Exchanged { written: false, .. }) if tries < EXCHANGES_MAX => tries += 1,
                 result => return result,
             }
         }
     }
 
-    /// Reads what other processes appended, appends the drafts of `decide`, flushes every line that
-    /// the answer depends on, and publishes the result.
+    /// Reads what other processes appended, appends the drafts of `decide`, and publishes the
+    /// result. Every line that the answer depends on is on the disk.
     fn try_commit(
         &self,
         open: &mut Open,
         decide: Option<Decide<'_>>,
+        when_busy: WhenBusy,
     ) -> Result<Option<ArtifactState>, Fault> {
-        let reading = decide.is_none();
-        let lock = self.acquire(open, reading)?;
-        let mut stored = self.write(open, decide, lock.length);
-        // The lock ends before the flush: another process may append meanwhile, and it rewrites and
-        // flushes our unflushed lines itself, so it never depends on this flush.
+        let lock = self.acquire(open, decide.is_none())?;
+        let stored = self.store(open, decide, lock.length);
+        // After the flush: the next process relies on every line before the mark.
         release(lock, open.writer.as_ref());
-        if let (Ok(()), Some(writer)) = (&stored, &mut open.writer)
-            && !writer.is_flushed()
-            && !(reading && planted(Sabotage::AnswerUnflushed))
-        {
-            // A reader flushes too: its answer may depend on lines that their writer never flushed.
-            let flushed = timed(&mut open.timings.flush, || writer.flush());
-            if open.read_only.is_none() && flushed.is_err() {
-                // After a failed flush the page cache may call lost pages clean. Dropping the
-                // writer forces the next operation to read the disk again.
-                open.writer = open.writer.take().filter(|_| planted(Sabotage::NoPoisoning));
-                stored = flushed;
-            }
-        }
         // Before the error returns: a doubtful or damaged journal must not answer from memory.
         if open.writer.as_ref().is_none_or(|writer| writer.damage().is_some()) {
             *self.published.lock() = None;
         }
         stored?;
         // Only after the flush: a projection vouches that its version is on the disk.
-        let warnings = self.project(open);
+        let warnings = self.project(open, when_busy);
         // Before `confirm`: a later change of the file must show as a difference.
         let state_file = self.state_file(open);
         // Last: an answer must not come from a journal that was already gone.
@@ -206,52 +215,44 @@ impl Artifact {
         Ok(self.publish(open, state_file, warnings))
     }
 
-    /// Brings the writer up to date and writes the drafts of `decide`. The caller holds the lock.
-    /// After an error that leaves the file in doubt, `open.writer` is `None`.
-    fn write(&self, open: &mut Open, decide: Option<Decide<'_>>, length: u64) -> Result<(), Fault> {
+    /// Brings the writer up to date, and stores the drafts of `decide`. The caller holds the lock.
+    /// After an error `open.writer` is `None` unless the journal is damaged or read-only.
+    fn store(&self, open: &mut Open, decide: Option<Decide<'_>>, length: u64) -> Result<(), Fault> {
         let kept_up = self.keep_up(open, length)?;
         if kept_up == KeptUp::Others {
             self.check_newest(open)?;
         }
         // After `keep_up`, under the lock: `confirm` compares with this version what we wrote.
         open.locked_at = open.writer.as_ref().map_or(0, Writer::version);
-        let Some(mut writer) = open.writer.take() else {
-            // Before a journal is created: version 1 must not exist twice.
-            self.check_nothing_was_stored()?;
-            let Some(decide) = decide else { return Ok(()) };
-            if !self.would_write(decide) {
-                return Ok(());
+        match (open.take_writable(), decide) {
+            (Ok(None), decide) => self.create(open, decide),
+            (Ok(Some(writer)), Some(decide)) => {
+                self.draft_and_append(open, writer, decide, kept_up)
             }
-            writable(open, None)?;
-            let created = writer::create(&self.fs, &self.name)?;
-            let writer = created.ok_or_else(|| self.exchanged(false))?;
-            let home = layout::artifact(&self.name);
-            open.home = Some(self.fs.folder(&home).map_err(doing("open", &home))?);
-            return self.draft_and_append(open, writer, decide, KeptUp::Others);
-        };
-        let Some(decide) = decide else {
-            // A reader writes doubtful lines again under the lock, because only a rewritten page is
-            // dirty for certain and reaches the disk with this process's own flush.
-            let in_doubt =
-                !writer.is_flushed() && open.read_only.is_none() && writer.damage().is_none();
-            let mut poisoned = false;
-            let mut rewritten = if in_doubt {
-                writer.append(Vec::new(), self.sizes, &mut poisoned)
-            } else {
+            // A reader finishes what a purge began.
+            (Ok(Some(writer)), None) => {
+                open.writer = Some(writer.seal_purged()?);
                 Ok(())
-            };
-            if rewritten.is_ok() && writable(open, writer.damage()).is_ok() {
-                rewritten = writer.seal_purged();
-                poisoned = rewritten.is_err();
             }
-            open.writer = (!poisoned).then_some(writer);
-            return rewritten;
-        };
-        if let Err(fault) = writable(open, writer.damage()) {
-            open.writer = Some(writer);
-            return Err(fault);
+            (Err(fault), Some(_)) => Err(fault),
+            (Err(_), None) => Ok(()),
         }
-        self.draft_and_append(open, writer, decide, kept_up)
+    }
+
+    /// Creates the journal if `decide` drafts an entry.
+    fn create(&self, open: &mut Open, decide: Option<Decide<'_>>) -> Result<(), Fault> {
+        // Before a journal is created: version 1 must not exist twice.
+        self.check_nothing_was_stored()?;
+        let Some(decide) = decide else { return Ok(()) };
+        if !self.would_write(decide) {
+            return Ok(());
+        }
+        open.read_only.clone().map_or(Ok(()), |reason| Err(Fault::ReadOnly(reason)))?;
+        let created = writer::create(&self.fs, &self.name)?;
+        let writer = created.ok_or_else(|| self.exchanged(false))?;
+        let home = layout::artifact(&self.name);
+        open.home = Some(self.fs.folder(&home).map_err(doing("open", &home))?);
+        self.draft_and_append(open, writer, decide, KeptUp::Others)
     }
 
     /// Drafts on top of the writer's state and appends. The lock is held: no other entry can come
@@ -266,53 +267,44 @@ impl Artifact {
         let mut transaction = writer.transaction();
         decide(&mut transaction);
         let staged = transaction.into_staged();
-        let mut poisoned = false;
-        let result = if staged.is_empty() && writer.is_flushed() {
-            Ok(())
-        } else {
-            self.append_lives(open, &mut writer, staged, &mut poisoned)
-        };
-        if result.is_ok() && kept_up == KeptUp::Nothing {
-            self.expect_own(&writer);
+        if !staged.is_empty() {
+            writer = self.write_lives(open, writer, staged)?;
+            if kept_up == KeptUp::Nothing {
+                self.expect_own(&writer);
+            }
+            timed(&mut open.timings.flush, || writer.flush())?;
         }
-        open.writer = (!poisoned).then_some(writer);
-        result
+        // Also without new lines: the projections destroy what was purged, and only a sealed purge
+        // keeps the count of versions.
+        open.writer = Some(writer.seal_purged()?);
+        Ok(())
     }
 
-    /// Appends lines. A purge destroys everything before it, so it finishes before any later line
+    /// Writes lines. A purge destroys everything before it, so it finishes before any later line
     /// is written; otherwise it could destroy new data.
-    fn append_lives(
+    fn write_lives(
         &self,
         open: &mut Open,
-        writer: &mut Writer,
+        mut writer: Writer,
         staged: Vec<Staged>,
-        poisoned: &mut bool,
-    ) -> Result<(), Fault> {
+    ) -> Result<Writer, Fault> {
+        let history = super::history::History::new(self.fs.as_ref(), &self.name);
         for lines in split_after_purges(staged) {
             if let Some(purged) = writer.purged().filter(|_| !lines.is_empty()) {
-                // A failed seal leaves it unknown which segment is the newest: no reuse of the
-                // writer.
-                *poisoned = true;
-                writer.seal_purged()?;
-                *poisoned = false;
+                writer = writer.seal_purged()?;
                 // After the seal: the purge is durable in its own segment before anything is lost.
-                let history = super::history::History::new(self.fs.as_ref(), &self.name);
                 let taken = open.projections.take_away(&history, purged);
                 taken
                     .map_err(doing("destroy what was purged of", &layout::artifact(&self.name)))?;
             }
-            writer.append(lines, self.sizes, poisoned)?;
+            writer = writer.write(lines, self.sizes)?;
         }
         if planted(Sabotage::TakenBeforeEntry)
             && let Some(removed) = writer.standing().removed
         {
-            let history = super::history::History::new(self.fs.as_ref(), &self.name);
             drop(open.projections.take_away(&history, removed));
         }
-        *poisoned = true;
-        writer.seal_purged()?;
-        *poisoned = false;
-        Ok(())
+        Ok(writer)
     }
 
     /// Keeps the published state valid while this process flushes its own lines, which are not
@@ -333,17 +325,22 @@ impl Artifact {
     /// Reads what other processes appended to the newest segment, whose present length is given.
     /// Opens the journal again if that is not enough.
     fn keep_up(&self, open: &mut Open, length: u64) -> Result<KeptUp, Fault> {
-        let end = open.writer.as_ref().map(|writer| writer.segment().end);
-        let kept = match &mut open.writer {
-            Some(writer) => writer.catch_up(length)?,
-            None => false,
+        let writable = open.read_only.is_none();
+        let segment = match open.writer.take() {
+            None => open.segment.take(),
+            Some(writer) => {
+                let others = writer.segment().end != length;
+                match writer.catch_up(length, writable)? {
+                    CaughtUp::No(segment) => Some(segment),
+                    CaughtUp::Yes(writer) => {
+                        open.writer = Some(*writer);
+                        return Ok(if others { KeptUp::Others } else { KeptUp::Nothing });
+                    }
+                }
+            }
         };
-        if kept {
-            return Ok(if end == Some(length) { KeptUp::Nothing } else { KeptUp::Others });
-        }
-        let writer = open.writer.take().map(|writer| writer.segment().open.clone());
-        if let Some(segment) = writer.or(open.segment.take()) {
-            let opened = Writer::open(&self.fs, &self.name, segment, open.read_only.is_none());
+        if let Some(segment) = segment {
+            let opened = Writer::open(&self.fs, &self.name, segment, writable);
             open.unreadable = matches!(opened, Err(Fault::Corrupt(_)));
             open.writer = Some(opened?);
         }
@@ -397,7 +394,8 @@ impl Artifact {
 
     /// Updates the projections to the flushed state. A failure is only a warning: the journal
     /// already has the state.
-    fn project(&self, open: &mut Open) -> Vec<String> {
+    fn project(&self, open: &mut Open, when_busy: WhenBusy) -> Vec<String> {
+        open.left = false;
         let writable = |writer: &&mut Writer| {
             writer.damage().is_none() && open.read_only.is_none() && writer.version() > 0
         };
@@ -407,14 +405,15 @@ impl Artifact {
         };
         let history = super::history::History::new(self.fs.as_ref(), &self.name);
         let standing = writer.standing();
-        let warnings = timed(&mut open.timings.projection, || {
-            open.projections.follow(&history, home.as_ref(), &standing)
+        let followed = timed(&mut open.timings.projection, || {
+            open.projections.follow(&history, home.as_ref(), &standing, when_busy)
         });
+        open.left = followed.is_none();
         // Only after success: otherwise the next round must see these changes again.
-        if warnings.is_empty() {
+        if followed.as_ref().is_some_and(Vec::is_empty) {
             writer.projected();
         }
-        warnings
+        followed.unwrap_or_default()
     }
 
     /// Waits for other users of the artifact in this process.
@@ -475,15 +474,6 @@ fn split_after_purges(mut lines: Vec<Staged>) -> Vec<Vec<Staged>> {
     }
     parts.push(lines);
     parts
-}
-
-/// Fails when the journal is damaged or the workspace is read-only.
-fn writable(open: &Open, damage: Option<&str>) -> Result<(), Fault> {
-    match (damage, &open.read_only) {
-        (Some(damage), _) => Err(Fault::Corrupt(damage.to_owned())),
-        (None, Some(reason)) => Err(Fault::ReadOnly(reason.clone())),
-        (None, None) => Ok(()),
-    }
 }
 
 fn lost_warning(version: Version) -> String {

@@ -2,8 +2,8 @@
 //!
 //! What it promises and how is written in ARCHITECTURE.md, *The filesystem provider*. In short:
 //! an artifact's journal is a row of segments of framed lines (`segment`); one writer per process
-//! and artifact keeps up with other processes, appends under a lock and flushes without it
-//! (`writer`); projections follow (`projections`). All of it reaches the disk through one small
+//! and artifact keeps up with other processes, appends and flushes under a lock (`writer`);
+//! projections follow (`projections`). All of it reaches the disk through one small
 //! trait (`fs`), so that the same code runs on a simulated disk in the crash tests.
 
 mod archive;
@@ -24,6 +24,7 @@ mod simulation;
 mod watch;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 
 use self::artifact::{Artifact, ArtifactState};
 use self::fault::{Fault, doing};
@@ -60,8 +62,9 @@ pub(crate) struct Sizes {
 const SIZES: Sizes =
     Sizes { segment_bytes_max: 4 << 20, segment_entries_max: 4096, replay_bytes_max: 32 << 20 };
 
-/// How long changes of the registry are collected.
-const REGISTRY_PAUSE: Duration = Duration::from_millis(200);
+/// How long work that can wait is collected: changes of the registry, and projections that another
+/// process was writing.
+const SETTLE_PAUSE: Duration = Duration::from_millis(200);
 
 /// Journals in a project's `.refiner` folder. Any number of processes may share it.
 #[derive(Clone, Debug)]
@@ -77,6 +80,8 @@ pub(crate) struct Store {
     sizes: Sizes,
     artifacts: OpenArtifacts,
     registry: Registry,
+    /// The artifacts whose projections were left to another process.
+    left: Mutex<BTreeSet<Name>>,
 }
 
 impl Filesystem {
@@ -97,11 +102,11 @@ impl Filesystem {
         done.map_err(|_| Error::Stopped)?.map_err(Error::from)
     }
 
-    /// Schedules a write of the registry.
-    fn write_registry_soon(&self) {
+    /// Schedules the work that can wait.
+    fn settle_soon(&self) {
         let this = self.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(REGISTRY_PAUSE).await;
+            tokio::time::sleep(SETTLE_PAUSE).await;
             this.settle().await;
         });
     }
@@ -109,7 +114,8 @@ impl Filesystem {
 
 impl Store {
     pub(crate) fn new(fs: Arc<dyn Fs>, sizes: Sizes) -> Self {
-        Self { fs, sizes, artifacts: OpenArtifacts::new(), registry: Registry::default() }
+        let (registry, left) = (Registry::default(), Mutex::default());
+        Self { fs, sizes, artifacts: OpenArtifacts::new(), registry, left }
     }
 
     /// Works on an artifact. If the process has no file descriptor left, it closes idle artifacts
@@ -136,7 +142,7 @@ impl Store {
         self.artifacts.get(name, open)
     }
 
-    /// Appends, and returns whether the registry has to be written.
+    /// Appends, and returns whether the caller must schedule [`Store::settle`].
     fn append(&self, name: &Name, mut decide: Decide) -> Result<(Option<Newest>, bool), Fault> {
         let mut before = None;
         let decide = &mut |transaction: &mut Transaction<'_>| {
@@ -144,11 +150,11 @@ impl Store {
             decide(transaction);
         };
         let appended = self.with(name, &mut |artifact| artifact.append(decide));
-        let Some(standing) = appended.inspect_err(|_| self.registry.doubt(name))? else {
-            return Ok((None, false));
-        };
+        let (standing, left) = appended.inspect_err(|_| self.registry.doubt(name))?;
+        let Some(standing) = standing else { return Ok((None, false)) };
+        let is_first = left && self.leave(name);
         let changed = standing.registered() != before;
-        Ok((standing.alive(), self.registry.note(name, changed)))
+        Ok((standing.alive(), self.registry.note(name, changed) || is_first))
     }
 
     fn read(&self, name: &Name, after: Version, limit: usize) -> Result<Vec<Entry>, Fault> {
@@ -226,6 +232,23 @@ impl Store {
         Ok(names)
     }
 
+    /// Remembers an artifact whose projections were left. Returns whether it is the first.
+    fn leave(&self, name: &Name) -> bool {
+        let mut left = self.left.lock();
+        left.insert(name.clone()) && left.len() == 1
+    }
+
+    /// Does the work that can wait. A failure is logged, and the next operation repairs it.
+    fn settle(&self) {
+        let left = std::mem::take(&mut *self.left.lock());
+        for name in left {
+            if let Err(error) = self.artifact(&name).project_left() {
+                tracing::warn!(%error, "the readable copies of {name} were not written");
+            }
+        }
+        self.write_registry();
+    }
+
     /// Writes the registry. It is a projection: a failure is logged, and the next change repairs
     /// it.
     fn write_registry(&self) {
@@ -258,10 +281,9 @@ impl fmt::Display for Filesystem {
 impl Provider for Filesystem {
     async fn append(&self, name: &Name, decide: Decide) -> Result<Option<Newest>, Error> {
         let name = name.clone();
-        let (newest, registry_waits) =
-            self.blocking(move |store| store.append(&name, decide)).await?;
-        if registry_waits {
-            self.write_registry_soon();
+        let (newest, must_settle) = self.blocking(move |store| store.append(&name, decide)).await?;
+        if must_settle {
+            self.settle_soon();
         }
         Ok(newest)
     }
@@ -381,11 +403,11 @@ impl Provider for Filesystem {
     }
 
     async fn settle(&self) {
-        let written = self.blocking(|store| {
-            store.write_registry();
+        let settled = self.blocking(|store| {
+            store.settle();
             Ok(())
         });
-        if written.await.is_err() {
+        if settled.await.is_err() {
             tracing::warn!("registry.json was not written");
         }
     }

@@ -2,8 +2,10 @@
 //!
 //! They are derived from the journal, so they need no flush, and the provider writes them again
 //! when they are missing, stale or damaged. It writes `state.json` last, so its version vouches for
-//! all of them. A process projects under a lock and never replaces a newer projection. It keeps and
-//! reports a file that a person edited, and never overwrites it silently.
+//! all of them. A process projects under a lock and never replaces a newer projection. If another
+//! process holds the lock, it leaves the work and does it a moment later: most often newer
+//! projections are there by then. It keeps and reports a file that a person edited, and never
+//! overwrites it silently.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -26,12 +28,21 @@ use crate::model::journal::projection::{self, Origin, STATE_FILE};
 use crate::model::journal::removal::Removed;
 use crate::model::{Digest, JournalId, Version};
 
-/// How long to wait for another process that projects. After the timeout the next operation catches
-/// up.
+/// How long to wait for another process that projects. After the timeout the next operation
+/// projects.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Bytes of a readable log, which has one cycle.
 pub(super) const LOG_BYTES_MAX: u64 = 64 << 20;
+
+/// What a process does while another process writes the projections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WhenBusy {
+    /// Leaves them.
+    Leave,
+    /// Waits for the lock.
+    Wait,
+}
 
 /// What this process knows about an artifact's projections.
 #[derive(Debug, Default)]
@@ -72,44 +83,52 @@ struct Round<'a> {
 }
 
 impl Projections {
-    /// Updates the projections to the flushed state. Returns warnings for the caller.
+    /// Updates the projections to the flushed state. Returns warnings for the caller, or `None` when
+    /// it left the projections to another process.
     pub(super) fn follow(
         &mut self,
         history: &History<'_>,
         home: &dyn Fs,
         standing: &JournalState<'_>,
-    ) -> Vec<String> {
+        when_busy: WhenBusy,
+    ) -> Option<Vec<String>> {
+        let is_finished = standing.removed.is_none_or(|removed| removed.version <= self.removed);
+        let leaves = when_busy == WhenBusy::Leave && is_finished;
+        let timeout = if leaves { Duration::ZERO } else { LOCK_TIMEOUT };
         let mut warnings = Vec::new();
-        let followed = self.locked(history, &mut |this| {
+        let followed = self.locked(history, timeout, &mut |this| {
             this.follow_locked(history, home, standing, &mut warnings)
         });
-        if let Err(error) = followed {
-            warnings.push(match standing.snapshot {
+        match followed {
+            Err(error) if leaves && error.kind() == io::ErrorKind::TimedOut => return None,
+            Err(error) => warnings.push(match standing.snapshot {
                 Some(_) => format!("the readable copies are not up to date: {error}"),
                 None => format!("the removal of files is not finished: {error}"),
-            });
+            }),
+            Ok(()) => {}
         }
-        warnings
+        Some(warnings)
     }
 
     /// Finishes a removal by removing its files, if necessary. Its entry is on the disk.
     pub(super) fn take_away(&mut self, history: &History<'_>, removed: Removed) -> io::Result<()> {
-        self.locked(history, &mut |this| this.take_away_locked(history, removed))
+        self.locked(history, LOCK_TIMEOUT, &mut |this| this.take_away_locked(history, removed))
     }
 
     fn locked(
         &mut self,
         history: &History<'_>,
+        timeout: Duration,
         work: &mut dyn FnMut(&mut Self) -> io::Result<()>,
     ) -> io::Result<()> {
         if planted(Sabotage::OlderProjection) {
             return work(self);
         }
         let path = layout::projections_lock(history.name);
-        let _lock = match self.lock.lock(history.fs, &path, LOCK_TIMEOUT) {
+        let _lock = match self.lock.lock(history.fs, &path, timeout) {
             Err(error) if fs::is_absent(&error) => {
                 history.fs.create_dir(layout::LOCKS)?;
-                self.lock.lock(history.fs, &path, LOCK_TIMEOUT)
+                self.lock.lock(history.fs, &path, timeout)
             }
             taken => taken,
         }?;

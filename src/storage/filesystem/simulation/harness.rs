@@ -174,7 +174,7 @@ fn work(plan: Plan, process: &Process, number: usize) -> Told {
             told.answered.push((newest.snapshot.version, newest.snapshot.digest));
         }
     }
-    store.write_registry();
+    store.settle();
     testing::sabotage(None);
     process.end();
     told

@@ -194,9 +194,8 @@ macro_rules! plants {
 plants! {
     a_missing_flush_is_noticed: NoFlush in 1 from 0;
     a_missing_flush_of_names_is_noticed: NoNameFlush in 1 from 0;
-    a_writer_that_goes_on_after_a_failed_flush_is_noticed: NoPoisoning in 1 from 0;
+    a_failed_flush_that_is_repeated_is_noticed: FlushRepeated in 1 from 0;
     trust_in_the_page_cache_is_noticed: TrustPageCache in 2 from 0;
-    an_answer_from_an_unflushed_version_is_noticed: AnswerUnflushed in 2 from 0;
     a_torn_end_that_is_not_cut_is_noticed: NoCut in 1 from 0;
     a_cut_without_the_lock_is_noticed: CutWithoutLock in 2 from 0;
     an_older_projection_over_a_newer_is_noticed: OlderProjection in 2 from 4;

@@ -1,6 +1,5 @@
 //! Creating journals and segments.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +8,7 @@ use super::super::blobs;
 use super::super::fault::{Fault, doing};
 use super::super::layout;
 use super::super::segment::OpenSegment;
-use super::{LogChanges, Segment, Writer};
+use super::{LogChanges, Mark, Segment, Writer};
 use crate::disk::WORKSPACE;
 use crate::disk::fs::{File, Fs, Mode, TEMPORARY_SUFFIX};
 use crate::disk::sabotage::{Sabotage, planted};
@@ -40,10 +39,7 @@ pub(in super::super) fn create(fs: &Arc<dyn Fs>, name: &Name) -> Result<Option<W
         journal,
         newest: None,
         segment,
-        verified: 0,
-        unverified: Vec::new(),
-        unverified_ends: VecDeque::new(),
-        names_unverified: false,
+        mark: Mark::default(),
         log_changes: LogChanges::since(0),
         damage: None,
     }))

@@ -2,28 +2,28 @@
 //!
 //! Several processes share a journal. The lock is on the newest segment itself: a process writes to
 //! a file only while it locks that very file, even if the file's path changes. It holds the lock
-//! while it reads the lines of other processes and writes its own, and releases it before the
-//! flush. The consequences:
+//! while it reads the lines of other processes, writes its own, and flushes them. The consequences:
 //!
-//! - The lines of another process may not be on the disk yet, its flush may fail, or it may die.
-//!   So no process relies on another's flush, nor on a page cache that a failed flush may have
-//!   marked clean: a process writes every line above the highest *vouched* version again, byte for
-//!   byte, together with its own lines, and flushes all of them itself.
-//! - Three things vouch for a version: the `flushed` mark of a later entry, `state.json`, which is
-//!   written only after a flush, and the process's own flush.
-//! - After a failed flush or a failed clean-up the memory is not reliable: the process drops the
-//!   writer, and opening again starts from the vouched version.
+//! - Every line that a process finds is on the disk, unless the process that wrote it died or its
+//!   flush failed. The [`Mark`] tells: a process sets it after its flush.
+//! - A process that finds lines without the mark writes them again, byte for byte, and flushes: a
+//!   failed flush may have marked their pages clean, and only a rewritten page is dirty for certain.
+//! - Two things vouch for a version after a power cut, which may take the mark: the `flushed` field
+//!   of a later entry, and the segment's first line.
+//! - After an error the process drops the writer, because memory and file may differ, and opening
+//!   again starts from what is on the disk.
 
 mod creation;
+mod mark;
 mod opening;
 
 use std::cmp::Ordering;
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
 pub(super) use self::creation::create;
 use self::creation::{create_segment, flush_names};
+use self::mark::Mark;
 pub(super) use self::opening::read_state_file;
 use super::Sizes;
 use super::blobs::{self, Blobs};
@@ -36,7 +36,7 @@ use crate::model::journal::removal::{Removal, Removed};
 use crate::model::journal::{Journal, Snapshot, Staged, Transaction};
 use crate::model::{JournalId, Name, Version};
 
-/// An open journal.
+/// An open journal. Between two operations every line in it is on the disk.
 #[derive(Debug)]
 pub(super) struct Writer {
     name: Name,
@@ -44,13 +44,7 @@ pub(super) struct Writer {
     journal: Journal,
     newest: Option<Arc<Snapshot>>,
     segment: Segment,
-    /// The highest version that is on the disk for certain.
-    verified: Version,
-    /// The lines above it, as bytes, and the end of each.
-    unverified: Vec<u8>,
-    unverified_ends: VecDeque<(Version, u64)>,
-    /// Whether the names of the folders and of the segment may be unflushed.
-    names_unverified: bool,
+    mark: Mark,
     /// Changes that the readable logs may not contain yet.
     log_changes: LogChanges,
     /// The damage that makes a readable journal read-only.
@@ -69,6 +63,15 @@ pub(super) struct Segment {
     format: u32,
 }
 
+/// A writer that was to keep up with other processes.
+#[derive(Debug)]
+pub(super) enum CaughtUp {
+    /// It has all lines.
+    Yes(Box<Writer>),
+    /// The journal must be opened again, from this segment.
+    No(OpenSegment),
+}
+
 /// The state of a journal, for its projections.
 #[derive(Debug)]
 pub(super) struct JournalState<'a> {
@@ -84,165 +87,119 @@ pub(super) struct JournalState<'a> {
 }
 
 impl Writer {
-    /// Reads what other processes appended to the segment, whose present length is given. Returns
-    /// false when the journal must be opened again. The caller holds the lock.
-    pub(super) fn catch_up(&mut self, bytes: u64) -> Result<bool, Fault> {
+    /// Reads what other processes appended to the segment, whose present length is given, and makes
+    /// it durable. The caller holds the lock, or the workspace is not writable.
+    pub(super) fn catch_up(self, bytes: u64, writable: bool) -> Result<CaughtUp, Fault> {
         if self.damage.is_some() {
-            return Ok(false);
+            return Ok(CaughtUp::No(self.segment.open));
         }
         match bytes.cmp(&self.segment.end) {
             // Another process cut unacknowledged lines that this writer has in memory.
-            Ordering::Less => Ok(false),
-            Ordering::Equal => Ok(true),
-            Ordering::Greater => self.read_appended(bytes - self.segment.end),
+            Ordering::Less => Ok(CaughtUp::No(self.segment.open)),
+            Ordering::Equal => Ok(CaughtUp::Yes(Box::new(self))),
+            Ordering::Greater => self.read_appended(bytes, writable),
         }
     }
 
-    fn read_appended(&mut self, bytes: u64) -> Result<bool, Fault> {
-        let appended = usize::try_from(bytes).map_err(io::Error::other);
+    fn read_appended(mut self, bytes: u64, writable: bool) -> Result<CaughtUp, Fault> {
+        let appended = usize::try_from(bytes - self.segment.end).map_err(io::Error::other);
         let appended =
             appended.and_then(|bytes| self.segment.open.file.read_at(self.segment.end, bytes));
         let appended = appended.map_err(doing("read", &self.segment.open.path))?;
         let fs = Arc::clone(&self.fs);
         let blobs = Blobs::new(fs.as_ref(), &self.name);
-        let journal = std::mem::replace(&mut self.journal, Journal::new(self.name.clone()));
-        let scanned = segment::scan_on(journal, &appended, 0, &|digest| blobs.load(digest));
+        let scanned = segment::scan_on(self.journal, &appended, 0, &|digest| blobs.load(digest));
         // First: a failed disk must not count as a missing blob, and so as damage.
         blobs.check()?;
         if scanned.bad.is_some() || scanned.journal.check_document().is_err() {
-            return Ok(false);
+            return Ok(CaughtUp::No(self.segment.open));
         }
         self.newest =
             scanned.journal.snapshot().map_err(|damage| Fault::Corrupt(damage.to_string()))?;
         self.journal = scanned.journal;
-        // Their writer may not have flushed them: they count as doubtful until a mark says
-        // otherwise.
-        self.unverified.extend_from_slice(&appended);
-        let mut marked = 0;
         for line in scanned.lines {
-            self.unverified_ends
-                .push_back((line.entry.version, self.segment.end + line.end as u64));
-            marked = marked.max(line.entry.flushed);
             self.log_changes.add(&line.entry);
             self.segment.entries += 1;
             self.segment.replay_bytes += line.replay_bytes;
         }
         self.segment.end += appended.len() as u64;
-        // Last: `trust` measures the doubtful lines from the segment's new end.
-        self.trust(marked);
-        Ok(true)
+        self.make_durable(&appended, writable)?;
+        Ok(CaughtUp::Yes(Box::new(self)))
     }
 
-    /// Records that every line up to a version is on the disk.
-    fn trust(&mut self, version: Version) {
-        if version <= self.verified {
-            return;
+    /// Makes the last lines durable unless the mark says that they are. After an error the caller
+    /// must drop the writer.
+    fn make_durable(&mut self, lines: &[u8], writable: bool) -> Result<(), Fault> {
+        let segment = &self.segment.open;
+        if self.mark.is_at(segment.journal.as_ref(), segment.first, self.journal.line()) {
+            return Ok(());
         }
-        self.verified = version;
-        // A vouched line was flushed under these names, so its writer had flushed the names.
-        self.names_unverified = false;
-        let start = self.unverified_from();
-        let mut trusted = start;
-        while let Some((_, end)) =
-            self.unverified_ends.front().copied().filter(|(one, _)| *one <= version)
-        {
-            self.unverified_ends.pop_front();
-            trusted = end;
+        if !writable {
+            // All that is possible: a flush works without the right to write.
+            drop(segment.file.flush());
+            return Ok(());
         }
-        let bytes =
-            usize::try_from(trusted - start).unwrap_or(usize::MAX).min(self.unverified.len());
-        self.unverified.drain(..bytes);
-    }
-
-    /// Returns the offset of the first doubtful line. All lines after it are doubtful.
-    fn unverified_from(&self) -> u64 {
-        self.segment.end - self.unverified.len() as u64
-    }
-
-    /// Returns whether every line is on the disk for certain.
-    pub(super) fn is_flushed(&self) -> bool {
-        self.unverified.is_empty() && !self.names_unverified
+        let rewritten = segment.file.write_at(self.segment.end - lines.len() as u64, lines);
+        rewritten.map_err(doing("write", &segment.path))?;
+        // The process that began the segment may have died before it flushed the names.
+        flush_names(self.fs.as_ref(), &self.name)?;
+        self.flush()
     }
 
     /// Begins a transaction on top of the newest state.
     pub(super) fn transaction(&self) -> Transaction<'_> {
-        Transaction::new(&self.journal, self.newest.clone(), self.verified)
+        Transaction::new(&self.journal, self.newest.clone(), self.journal.version())
     }
 
-    /// Writes the doubtful lines again and then the new lines, in one write. The caller holds the
-    /// lock. [`Writer::flush`] makes them durable.
-    ///
-    /// After an error that leaves the file unchanged, the writer is unchanged too. After any other
-    /// error `poisoned` is set, and the caller must drop the writer.
-    pub(super) fn append(
-        &mut self,
-        staged: Vec<Staged>,
-        sizes: Sizes,
-        poisoned: &mut bool,
-    ) -> Result<(), Fault> {
+    /// Writes new lines in one write. The caller holds the lock, and calls [`Writer::flush`] before
+    /// it releases it.
+    pub(super) fn write(mut self, staged: Vec<Staged>, sizes: Sizes) -> Result<Self, Fault> {
         if !staged.is_empty() && (self.is_full(sizes) || self.is_of_older_format()) {
-            // A failure in between leaves it unknown which segment is the newest.
-            *poisoned = true;
             self.begin_segment()?;
-            *poisoned = false;
         }
         // Durable before the lines that refer to them: a line without its blob is damage.
         for blob in staged.iter().flat_map(|one| &one.blobs) {
             blobs::store(self.fs.as_ref(), &self.name, blob)?;
         }
-        // Doubtful lines first: rewriting them makes their pages dirty, so the next flush of this
-        // process covers them, also where an earlier flush failed.
-        let from = self.unverified_from();
-        let mut bytes = self.unverified.clone();
-        staged.iter().for_each(|one| bytes.extend_from_slice(&one.line));
-        if let Err(error) = self.segment.open.file.write_at(from, &bytes) {
+        let lines: Vec<u8> = staged.iter().flat_map(|one| &one.line).copied().collect();
+        let OpenSegment { file, path, .. } = &self.segment.open;
+        if let Err(error) = file.write_at(self.segment.end, &lines) {
             // Flushed: after a power cut the torn end could otherwise look like a written line. If
-            // the clean-up fails, the content of the file is unknown.
-            let undone = self
-                .segment
-                .open
-                .file
-                .truncate(self.segment.end)
-                .and_then(|()| self.segment.open.file.flush());
-            *poisoned = undone.is_err();
-            return Err(doing("write", &self.segment.open.path)(error));
+            // this fails too, the next process cuts the line or finishes it.
+            drop(file.truncate(self.segment.end).and_then(|()| file.flush()));
+            return Err(doing("write", path)(error));
         }
         // Only after the write: memory never runs ahead of the file.
-        self.take_in(staged, bytes);
-        Ok(())
+        self.take_in(staged);
+        Ok(self)
     }
 
-    fn take_in(&mut self, staged: Vec<Staged>, unverified: Vec<u8>) {
+    fn take_in(&mut self, staged: Vec<Staged>) {
         self.journal.accept(&staged);
-        self.unverified = unverified;
         for one in staged {
             self.segment.end += one.line.len() as u64;
             self.segment.entries += 1;
             let blobs: usize = one.blobs.iter().map(Vec::len).sum();
             self.segment.replay_bytes += (one.line.len() + blobs) as u64;
-            self.unverified_ends.push_back((one.entry.version, self.segment.end));
             self.newest = one.snapshot;
             self.log_changes.add(&one.entry);
         }
     }
 
-    /// Flushes everything that was appended. Needs no lock. After an error the caller must drop the
-    /// writer.
+    /// Makes all lines durable, so that their callers may receive answers. The caller holds the
+    /// lock, and drops the writer after an error.
     pub(super) fn flush(&mut self) -> Result<(), Fault> {
-        if self.names_unverified {
-            // Before the lines: `trust` says that the names of a flushed line are durable.
-            flush_names(self.fs.as_ref(), &self.name)?;
-        }
+        let OpenSegment { first, path, file, journal, .. } = &self.segment.open;
         if !planted(Sabotage::NoFlush) {
-            let flushed = self.segment.open.file.flush();
-            if flushed.is_err() && planted(Sabotage::NoPoisoning) {
-                self.trust(self.journal.version());
-            }
-            flushed.map_err(doing("flush", &self.segment.open.path))?;
+            let flushed = file.flush();
+            let flushed = match flushed {
+                Err(_) if planted(Sabotage::FlushRepeated) => file.flush(),
+                flushed => flushed,
+            };
+            flushed.map_err(doing("flush", path))?;
         }
-        // From here every line in memory is durable, and its caller may receive an answer.
-        self.names_unverified = false;
-        self.trust(self.journal.version());
+        // After the flush: other processes rely on what it names.
+        self.mark.set(journal.as_ref(), *first, self.journal.line());
         Ok(())
     }
 
@@ -263,20 +220,19 @@ impl Writer {
     }
 
     /// Begins a segment after a purge, so that every earlier segment can be destroyed. The purge
-    /// becomes durable first. The caller holds the lock, and drops the writer after an error.
-    pub(super) fn seal_purged(&mut self) -> Result<(), Fault> {
+    /// becomes durable first. The caller holds the lock.
+    pub(super) fn seal_purged(mut self) -> Result<Self, Fault> {
         let is_open = self.purged().is_some() && self.segment.entries > 0;
-        if is_open && !planted(Sabotage::DestroyedBefore) { self.begin_segment() } else { Ok(()) }
+        if is_open && !planted(Sabotage::DestroyedBefore) {
+            self.begin_segment()?;
+        }
+        Ok(self)
     }
 
-    /// Begins the next segment, locked like this one. Everything before it becomes durable first,
-    /// because its first line builds on all earlier lines.
+    /// Begins the next segment, locked like this one.
     fn begin_segment(&mut self) -> Result<(), Fault> {
-        // Rewritten, as in `append`: a failed flush of another process may have marked these pages
-        // clean, and then this flush would not write them.
-        let rewritten = self.segment.open.file.write_at(self.unverified_from(), &self.unverified);
-        rewritten.map_err(doing("write", &self.segment.open.path))?;
-        // Before the new segment exists: from then on no process writes to this one again.
+        // Before the new segment exists: its first line builds on all earlier lines, and from then
+        // on no process writes to this one again.
         self.flush()?;
         self.segment = create_segment(&self.fs, &self.segment.open.journal, &mut self.journal)?;
         Ok(())

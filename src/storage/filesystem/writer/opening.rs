@@ -7,12 +7,12 @@ use super::super::blobs::Blobs;
 use super::super::fault::{Fault, doing};
 use super::super::layout;
 use super::super::segment::{self, Bad, OpenSegment, Scanned};
-use super::{LogChanges, Segment, Writer};
+use super::{LogChanges, Mark, Segment, Writer};
 use crate::disk::fs::{self, Fs};
 use crate::disk::sabotage::{Sabotage, planted};
+use crate::model::Name;
 use crate::model::journal::projection;
 use crate::model::journal::{Damage, Snapshot};
-use crate::model::{Name, Version};
 
 impl Writer {
     /// Reads a journal from its newest segment on. The caller holds the lock, or the workspace is
@@ -31,15 +31,21 @@ impl Writer {
         let mut found = Found::read(fs.as_ref(), name, &segment)?;
         let bytes = std::mem::take(&mut found.bytes);
         let (good, tail) = bytes.split_at(found.scanned.end);
+        let doubtful = &good[vouched_end(&found.scanned)..];
         let (bad, state) = (found.scanned.bad.take(), found.state.take());
-        let mut writer = Self::on(fs, name, segment, (found.scanned, good), state.as_ref())?;
+        let mut writer = Self::on(fs, name, segment, found.scanned, state.as_ref())?;
         match writer.judge(bad, state) {
             Verdict::Whole => {}
             // Now, under the lock: the next append must not write around a torn line.
             Verdict::Cut if writable && !planted(Sabotage::NoCut) => writer.cut(tail)?,
             Verdict::Cut => {}
-            Verdict::Damaged(damage) => writer.damage = Some(damage),
+            Verdict::Damaged(damage) => {
+                writer.damage = Some(damage);
+                return Ok(writer);
+            }
         }
+        // Readable is not durable: a crashed writer's lines may be in the page cache only.
+        writer.make_durable(doubtful, writable)?;
         Ok(writer)
     }
 
@@ -48,15 +54,11 @@ impl Writer {
         fs: &Arc<dyn Fs>,
         name: &Name,
         open: OpenSegment,
-        (scanned, good_bytes): (Scanned, &[u8]),
+        scanned: Scanned,
         state: Option<&Snapshot>,
     ) -> Result<Self, Fault> {
         let newest = scanned.journal.check_document().and_then(|()| scanned.journal.snapshot());
         let newest = newest.map_err(|damage| Fault::Corrupt(format!("{}: {damage}", open.path)))?;
-        let verified = vouched_for(&scanned, state);
-        let (good, doubtful): (Vec<_>, Vec<_>) =
-            scanned.lines.iter().partition(|line| line.entry.version <= verified);
-        let from = good.last().map_or(scanned.base.end, |line| line.end);
         let projected = state.map_or(0, |state| state.version);
         let mut log_changes = LogChanges::since(projected.max(scanned.base.version));
         scanned.lines.iter().for_each(|line| log_changes.add(&line.entry));
@@ -72,15 +74,7 @@ impl Writer {
             fs: Arc::clone(fs),
             newest,
             segment,
-            verified,
-            // Readable is not durable: a crashed writer's lines may be in the page cache only.
-            unverified: good_bytes[from..].to_vec(),
-            unverified_ends: doubtful
-                .iter()
-                .map(|line| (line.entry.version, line.end as u64))
-                .collect(),
-            // No line is vouched for, so no flush of the names is either.
-            names_unverified: verified == scanned.base.version,
+            mark: Mark::default(),
             journal: scanned.journal,
             log_changes,
             damage: None,
@@ -168,22 +162,12 @@ enum Verdict {
     Damaged(String),
 }
 
-/// Returns the highest version of a segment that is on the disk for certain. A later entry,
-/// `state.json`, or the segment's first line vouches for it.
-fn vouched_for(scanned: &Scanned, state: Option<&Snapshot>) -> Version {
-    let document_at =
-        |version: Version| match scanned.lines.iter().find(|line| line.entry.version == version) {
-            Some(line) => Some(line.entry.document),
-            None => (version == scanned.base.version).then_some(scanned.base.document),
-        };
-    let marked = scanned.lines.iter().map(|line| line.entry.flushed).max().unwrap_or(0);
-    let by_state = state.filter(|state| document_at(state.version) == Some(state.digest));
-    let highest = marked.max(by_state.map_or(0, |state| state.version)).max(scanned.base.version);
-    if planted(Sabotage::TrustPageCache) {
-        scanned.journal.version()
-    } else {
-        highest.min(scanned.journal.version())
-    }
+/// Returns the offset after the last line for which a later entry, or the segment's first line,
+/// vouches: it is on the disk for certain.
+fn vouched_end(scanned: &Scanned) -> usize {
+    let vouched = scanned.lines.iter().map(|line| line.entry.flushed).max().unwrap_or(0);
+    let last = scanned.lines.iter().take_while(|line| line.entry.version <= vouched).last();
+    last.map_or(scanned.base.end, |line| line.end)
 }
 
 /// Reads `state.json`; `None` when another program wrote it.
