@@ -328,9 +328,7 @@ fn a_removal_from_an_earlier_workspace_begins_a_segment_that_earlier_programs_re
         let version = before["artifacts"]["notes"]["briefing"]["version"].as_u64().unwrap();
         let kept = if removal.contains(&"--purge") { 0 } else { version + 1 };
         agreed(&project, &[&removal[..1], &["notes"], &removal[1..]].concat());
-        let segments = project.names("artifacts/notes/journal");
-        let segments: Vec<&String> =
-            segments.iter().filter(|name| name.ends_with("jsonl")).collect();
+        let segments = project.segments("notes");
         let newest = segments.last().unwrap();
         let first: u64 = newest.trim_end_matches(".jsonl").parse().unwrap();
         assert!(first > version, "{removal:?}: {segments:?}");

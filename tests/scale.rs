@@ -73,7 +73,7 @@ async fn fill(project: &Project, version: u64) {
 
 /// Versions that the newest segment has.
 fn in_newest_segment(project: &Project, version: u64) -> u64 {
-    let newest = project.names("artifacts/a/journal").pop().unwrap();
+    let newest = project.segments("a").pop().unwrap();
     let first: u64 = newest.strip_suffix(".jsonl").unwrap().parse().unwrap();
     version + 1 - first
 }
@@ -229,7 +229,7 @@ async fn entry_100000_costs_what_entry_100_costs() {
 
 /// No segment grows beyond what opening may cost.
 fn check_segments(project: &Project) {
-    let segments = project.names("artifacts/a/journal");
+    let segments = project.segments("a");
     assert!(segments.len() as u64 >= LATE / SEGMENT_ENTRIES_MAX, "{segments:?}");
     for segment in segments {
         let bytes =

@@ -83,8 +83,12 @@ fn resident(server: &Client) -> Option<f64> {
 fn disk(place: &Place) -> Result<Row> {
     const BESIDE_MAX: f64 = 400.0;
     let (mut bytes, mut patches, mut entries) = (0, 0, 0);
-    for segment in fs::read_dir(place.artifact(OLD).join("journal"))? {
-        let content = fs::read_to_string(segment?.path())?;
+    for file in fs::read_dir(place.artifact(OLD).join("journal"))? {
+        let path = file?.path();
+        if path.extension().is_none_or(|extension| extension != "jsonl") {
+            continue;
+        }
+        let content = fs::read_to_string(path)?;
         bytes += content.len();
         for line in content.lines() {
             let line: Value = serde_json::from_str(line)?;

@@ -37,8 +37,9 @@ impl Journal {
 
 /// Returns the entries of all segments of a journal, oldest first.
 pub(crate) fn entries(journal: &Path) -> Vec<Value> {
+    let files = std::fs::read_dir(journal).unwrap().map(|entry| entry.unwrap().path());
     let mut segments: Vec<PathBuf> =
-        std::fs::read_dir(journal).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.filter(|path| path.extension().is_some_and(|it| it == "jsonl")).collect();
     segments.sort();
     let text: String = segments.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());

@@ -44,6 +44,13 @@ impl Project {
         names
     }
 
+    /// Returns the names of the segments of an artifact's journal, in order.
+    pub(crate) fn segments(&self, artifact: &str) -> Vec<String> {
+        let mut names = self.names(&format!("artifacts/{artifact}/journal"));
+        names.retain(|name| name.ends_with(".jsonl"));
+        names
+    }
+
     /// Returns every file and folder of the workspace with the digest of its content, by path. Two
     /// that are equal are the same workspace.
     pub(crate) fn digest(&self) -> BTreeMap<String, String> {

@@ -207,7 +207,7 @@ async fn damage_in_an_earlier_segment_is_reported_and_the_work_goes_on() {
         }
     });
     join_all(lanes).await;
-    assert_eq!(project.names("artifacts/a/journal").len(), 2);
+    assert_eq!(project.segments("a").len(), 2);
     assert!(server.end().await.success());
     edit(&project, |lines| lines[10][100] ^= 1);
     found(&project, "error", SEGMENT, "version 10 is damaged");
