@@ -8,11 +8,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::{EntryExpr, Expr};
 use cel::common::types::CelBool;
-use cel::{Context, IdedExpr, Program, Value as CelValue};
+use cel::{Context, Env, IdedExpr, Program, Value as CelValue};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -50,6 +50,9 @@ const FUNCTIONS: [&str; 13] = [
     "type",
     "uint",
 ];
+
+/// The operators and functions of CEL. Making them takes longer than evaluating a guard.
+static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
 /// A condition. Every part must hold; a refusal names the parts that do not.
 #[derive(Debug)]
@@ -162,7 +165,7 @@ impl Part {
 
     fn evaluate(&self, values: &[(&String, Value)]) -> Result<bool, String> {
         let meter = Arc::new(Meter::default());
-        let mut context = Context::default();
+        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
         meter.install(&mut context);
         for (name, value) in values {
             let parts = &self.variables[*name];
