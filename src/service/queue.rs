@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use super::refusals::refusal;
 use crate::model::journal::Transaction;
 use crate::model::{Name, Refusal};
 use crate::storage::{Error, Newest, Provider, Timings};
@@ -22,18 +23,38 @@ const BATCH_MAX: usize = 256;
 /// Operations that may wait for one artifact.
 const WAITING_MAX: usize = 4096;
 
+/// The waiting operations of all artifacts that have some.
+type Waiting = Arc<Mutex<HashMap<Name, Vec<Box<dyn Job>>>>>;
+
 /// The queues of all artifacts with waiting operations.
 #[derive(Debug)]
 pub(super) struct Queues {
     provider: Arc<dyn Provider>,
-    by_name: Arc<Mutex<HashMap<Name, Vec<Job>>>>,
+    by_name: Waiting,
 }
 
-/// A waiting operation.
-struct Job {
-    operation: Box<dyn FnMut(&mut Transaction<'_>) + Send>,
+/// A waiting operation, whatever it answers.
+trait Job: Send {
+    /// Runs the operation, and keeps its answer.
+    fn decide(&mut self, transaction: &mut Transaction<'_>);
+    /// Answers the caller of an operation that was stored together with others.
+    fn finish(self: Box<Self>, began: Instant, committed: Result<Committed, Arc<Error>>);
+}
+
+struct Queued<T, O> {
+    operation: O,
+    answer: Option<Result<T, Refusal>>,
     entered: Instant,
-    done: oneshot::Sender<Result<Committed, Arc<Error>>>,
+    done: oneshot::Sender<Outcome<T>>,
+}
+
+/// The end of an operation.
+#[derive(Debug)]
+pub(super) struct Outcome<T> {
+    /// The answer of its last run. It counts only if the storage did not fail.
+    pub(super) answer: Result<T, Refusal>,
+    /// How it was stored. After a failure its drafts may be on the disk.
+    pub(super) committed: Result<Committed, Arc<Error>>,
 }
 
 /// How an operation was stored.
@@ -49,22 +70,10 @@ pub(super) struct Committed {
     pub(super) together: usize,
 }
 
-impl std::fmt::Debug for Job {
+impl std::fmt::Debug for dyn Job {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Job")
     }
-}
-
-/// The answer of an operation, and how it was stored.
-pub(super) type Stored<T> = Result<(T, Committed), Failure>;
-
-/// Why an operation failed.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// The operation was refused.
-    Refused(Refusal),
-    /// The storage failed.
-    Storage(Arc<Error>),
 }
 
 impl Queues {
@@ -79,33 +88,24 @@ impl Queues {
         &self,
         name: &Name,
         operation: impl FnMut(&mut Transaction<'_>) -> Result<T, Refusal> + Send + 'static,
-    ) -> Stored<T> {
-        let answer = Arc::new(Mutex::new(None));
-        let (done, stored) = oneshot::channel();
-        let operation = Box::new(guarded(operation, Arc::clone(&answer)));
-        self.enter(name, Job { operation, entered: Instant::now(), done })?;
-        let committed = stored.await.map_err(|_| Failure::Storage(Arc::new(Error::Stopped)))?;
-        let committed = committed.map_err(Failure::Storage)?;
-        let answer = answer
-            .lock()
-            .take()
-            .unwrap_or(Err(Refusal::Internal("the queue skipped an operation".into())));
-        answer.map(|answer| (answer, committed)).map_err(Failure::Refused)
+    ) -> Result<Outcome<T>, Refusal> {
+        let (done, outcome) = oneshot::channel();
+        let job = Queued { operation, answer: None, entered: Instant::now(), done };
+        self.enter(name, Box::new(job))?;
+        outcome.await.map_err(|_| refusal(name, &Error::Stopped))
     }
 
     /// Adds a job to an artifact's queue, and starts a leader if there is none.
-    fn enter(&self, name: &Name, job: Job) -> Result<(), Failure> {
+    fn enter(&self, name: &Name, job: Box<dyn Job>) -> Result<(), Refusal> {
         let mut queues = self.by_name.lock();
         if let Some(waiting) = queues.get_mut(name) {
             if waiting.len() >= WAITING_MAX {
-                let what = format!("the queue of operations on {name}");
-                let refusal = Refusal::TooLarge {
-                    what,
+                return Err(Refusal::TooLarge {
+                    what: format!("the queue of operations on {name}"),
                     actual: waiting.len(),
                     limit: WAITING_MAX,
                     unit: "operations",
-                };
-                return Err(Failure::Refused(refusal));
+                });
             }
             waiting.push(job);
             return Ok(());
@@ -126,7 +126,7 @@ impl Queues {
 /// The leader of an artifact's queue. The queue exists as long as its leader.
 struct Leader {
     provider: Arc<dyn Provider>,
-    by_name: Arc<Mutex<HashMap<Name, Vec<Job>>>>,
+    by_name: Waiting,
     name: Name,
     ended: bool,
 }
@@ -135,26 +135,21 @@ impl Leader {
     async fn lead(mut self) {
         while let Some(batch) = self.next_batch() {
             let (began, together) = (Instant::now(), batch.len());
-            let (mut operations, waiting): (Vec<_>, Vec<_>) = batch
-                .into_iter()
-                .map(|job| (job.operation, (job.done, began - job.entered)))
-                .unzip();
+            let batch = Arc::new(Mutex::new(batch));
+            let deciding = Arc::clone(&batch);
             let decide = move |transaction: &mut Transaction<'_>| {
-                operations.iter_mut().for_each(|operation| operation(transaction));
+                deciding.lock().iter_mut().for_each(|job| job.decide(transaction));
             };
             let result = self.provider.append(&self.name, Box::new(decide)).await;
             let result = result.map(|newest| stored_together(newest, together)).map_err(Arc::new);
-            for (done, waited) in waiting {
-                let result = result.clone().map(|committed| Committed { waited, ..committed });
-                // A disconnected caller needs no answer.
-                drop(done.send(result));
-            }
+            let batch = std::mem::take(&mut *batch.lock());
+            batch.into_iter().for_each(|job| job.finish(began, result.clone()));
         }
         self.ended = true;
     }
 
     /// Takes the waiting jobs, or ends the queue when there are none.
-    fn next_batch(&self) -> Option<Vec<Job>> {
+    fn next_batch(&self) -> Option<Vec<Box<dyn Job>>> {
         let mut queues = self.by_name.lock();
         let waiting = queues.get_mut(&self.name)?;
         if waiting.is_empty() {
@@ -185,19 +180,28 @@ fn stored_together(newest: Option<Newest>, together: usize) -> Committed {
     }
 }
 
-/// Wraps an operation so that it stores its answer, and so that its panic does not affect others.
-fn guarded<T: Send + 'static>(
-    mut operation: impl FnMut(&mut Transaction<'_>) -> Result<T, Refusal> + Send + 'static,
-    answer: Arc<Mutex<Option<Result<T, Refusal>>>>,
-) -> impl FnMut(&mut Transaction<'_>) + Send {
-    move |transaction| {
+impl<T, O> Job for Queued<T, O>
+where
+    T: Send,
+    O: FnMut(&mut Transaction<'_>) -> Result<T, Refusal> + Send,
+{
+    /// A panic of the operation does not affect the others.
+    fn decide(&mut self, transaction: &mut Transaction<'_>) {
         let mark = transaction.mark();
-        let result = catch_unwind(AssertUnwindSafe(|| operation(transaction)))
+        let answer = catch_unwind(AssertUnwindSafe(|| (self.operation)(transaction)))
             .unwrap_or_else(|_| Err(Refusal::Internal("an operation panicked".into())));
-        if result.is_err() {
+        if answer.is_err() {
             transaction.rewind(mark);
         }
-        *answer.lock() = Some(result);
+        self.answer = Some(answer);
+    }
+
+    fn finish(self: Box<Self>, began: Instant, committed: Result<Committed, Arc<Error>>) {
+        let Self { answer, entered, done, .. } = *self;
+        let skipped = || Err(Refusal::Internal("the queue skipped an operation".into()));
+        let committed = committed.map(|all| Committed { waited: began - entered, ..all });
+        // A disconnected caller needs no answer.
+        drop(done.send(Outcome { answer: answer.unwrap_or_else(skipped), committed }));
     }
 }
 
@@ -228,12 +232,12 @@ mod tests {
         let calls = (0..1000).map(|i| {
             let queues = Arc::clone(&queues);
             tokio::spawn(async move {
-                queues.store(&name(), move |transaction| save(transaction, i)).await.unwrap().0
+                queues.store(&name(), move |transaction| save(transaction, i)).await.unwrap().answer
             })
         });
         let mut versions = Vec::new();
         for call in calls.collect::<Vec<_>>() {
-            versions.push(call.await.unwrap());
+            versions.push(call.await.unwrap().unwrap());
         }
         versions.sort_unstable();
         assert_eq!(versions, (1..=1000).collect::<Vec<_>>());
@@ -253,9 +257,10 @@ mod tests {
         });
         let good = queues.store(&name, |transaction| save(transaction, 3));
         let (refused, panicking, good) = tokio::join!(refused, panicking, good);
-        assert!(matches!(refused, Err(Failure::Refused(_))));
-        assert!(matches!(panicking, Err(Failure::Refused(Refusal::Internal(_)))), "{panicking:?}");
-        assert_eq!(good.unwrap().0, 1);
+        assert!(refused.unwrap().answer.is_err());
+        let panicking = panicking.unwrap().answer;
+        assert!(matches!(panicking, Err(Refusal::Internal(_))), "{panicking:?}");
+        assert_eq!(good.unwrap().answer, Ok(1));
     }
 
     #[tokio::test]
@@ -266,12 +271,12 @@ mod tests {
         let committed: Vec<Committed> = futures_util::future::join_all(calls)
             .await
             .into_iter()
-            .map(|stored| stored.unwrap().1)
+            .map(|outcome| outcome.unwrap().committed.unwrap())
             .collect();
         assert!(committed.iter().all(|one| one.together == 3), "{committed:?}");
         assert!(committed.iter().all(|one| one.timings == committed[0].timings), "{committed:?}");
-        let alone = queues.store(&name, |transaction| save(transaction, 4)).await.unwrap().1;
-        assert_eq!(alone.together, 1);
+        let alone = queues.store(&name, |transaction| save(transaction, 4)).await.unwrap();
+        assert_eq!(alone.committed.unwrap().together, 1);
     }
 
     #[tokio::test]
@@ -281,7 +286,7 @@ mod tests {
         let mut call = Box::pin(call);
         assert!(futures_util::poll!(&mut call).is_pending());
         drop(call);
-        let (version, _) = queues.store(&name, |transaction| save(transaction, 2)).await.unwrap();
-        assert_eq!(version, 2);
+        let outcome = queues.store(&name, |transaction| save(transaction, 2)).await.unwrap();
+        assert_eq!(outcome.answer, Ok(2));
     }
 }

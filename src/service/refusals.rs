@@ -1,6 +1,5 @@
 //! Refusals for errors of the storage and for artifacts that do not exist.
 
-use super::queue::Failure;
 use crate::model::journal::removal::Removal;
 use crate::model::{Name, Refusal};
 use crate::storage::{self, Tombstone};
@@ -60,13 +59,4 @@ fn distrusted(reason: String, hint: &str) -> Refusal {
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-impl Failure {
-    pub(super) fn into_refusal(self, name: &Name) -> Refusal {
-        match self {
-            Self::Refused(refused) => refused,
-            Self::Storage(error) => refusal(name, &error),
-        }
-    }
 }

@@ -2,11 +2,11 @@
 //! trust, the events that hooks wait for, and the trace.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::queue::Outcome;
 use super::refusals::{no_such_artifact, refusal};
 use super::{Caller, Clock, Service, trace};
 use crate::model::journal::entry::Entry;
@@ -29,29 +29,35 @@ pub(super) struct Writing {
 }
 
 impl Writing {
-    /// Describes a call by its arguments. An idempotency key stands for all of them but itself.
+    /// Describes a call.
     pub(super) fn new(
         operation: &'static str,
         name: &Name,
-        arguments: &impl Serialize,
         expected_version: Option<Version>,
         caller: &Caller,
-    ) -> Result<Self, Refusal> {
-        let mut call = json!([operation, arguments]);
-        let key = call[1].as_object_mut().and_then(|fields| fields.remove("idempotency_key"));
-        let idempotency = match key {
-            Some(Value::String(key)) => Some(IdempotencyKey::new(key, Digest::of_json(&call))?),
-            _ => None,
-        };
-        Ok(Self {
+    ) -> Self {
+        Self {
             operation,
             name: name.clone(),
             actor: caller.actor.clone(),
             expected_version,
-            idempotency,
+            idempotency: None,
             continues: true,
             warnings: Vec::new(),
-        })
+        }
+    }
+
+    /// Lets a call with an idempotency key happen once. The key stands for all arguments but itself.
+    pub(super) fn once(
+        self,
+        key: Option<&String>,
+        arguments: &impl Serialize,
+    ) -> Result<Self, Refusal> {
+        let Some(key) = key else { return Ok(self) };
+        let mut call = json!([self.operation, arguments]);
+        call[1].as_object_mut().map(|fields| fields.remove("idempotency_key"));
+        let idempotency = IdempotencyKey::new(key.clone(), Digest::of_json(&call))?;
+        Ok(Self { idempotency: Some(idempotency), ..self })
     }
 
     /// Marks a call that opens an artifact or removes it. It needs no trust in the workflow of the
@@ -165,36 +171,37 @@ impl Service {
     ) -> Result<Written<T>, Refusal> {
         let (name, mut warnings) = (writing.name.clone(), std::mem::take(&mut writing.warnings));
         let (catalog, clock) = (Arc::clone(&self.catalog), Arc::clone(&self.clock));
-        let eventful = Arc::new(AtomicU64::new(0));
-        let noted = Arc::clone(&eventful);
         let operation = move |transaction: &mut Transaction<'_>| {
             if let Some(newest) = transaction.newest().filter(|_| writing.continues) {
                 catalog.check_usable(&newest.document)?;
             }
-            let repeated = writing.repeated(transaction)?;
-            let made = if repeated.is_none() {
-                let mark = transaction.mark();
-                let made = decide(&mut Attempt { writing: &writing, transaction, clock: &*clock });
-                noted.store(transaction.first_eventful(&mark).unwrap_or(0), Ordering::Relaxed);
-                Some(made?)
-            } else {
-                None
+            let (repeated, mark) = (writing.repeated(transaction)?, transaction.mark());
+            let made = match repeated {
+                Some(_) => None,
+                None => {
+                    Some(decide(&mut Attempt { writing: &writing, transaction, clock: &*clock })?)
+                }
             };
-            let (current, snapshot) =
-                (transaction.next_version() - 1, transaction.newest().cloned());
-            Ok((current, repeated.unwrap_or(current), made, snapshot))
+            let current = transaction.next_version() - 1;
+            let written = Written {
+                made,
+                version: repeated.unwrap_or(current),
+                snapshot: transaction.newest().cloned(),
+                warnings: Vec::new(),
+            };
+            Ok((written, current, transaction.first_eventful(&mark)))
         };
-        let stored = self.queues.store(&name, operation).await;
+        let Outcome { answer, committed } = self.queues.store(&name, operation).await?;
         // Also after a failure: the entry may be on the disk, and its events with it.
-        if let (Some(hooks), version @ 1..) = (&self.hooks, eventful.load(Ordering::Relaxed)) {
-            hooks.happened(&name, version);
+        if let (Some(hooks), Ok((_, _, Some(version)))) = (&self.hooks, &answer) {
+            hooks.happened(&name, *version);
         }
-        let ((current, version, made, snapshot), committed) =
-            stored.map_err(|failure| failure.into_refusal(&name))?;
+        let committed = committed.map_err(|error| refusal(&name, &error))?;
+        let (written, current, _) = answer?;
         trace::stored(&name, current, &committed);
         warnings.retain(|one| !committed.warnings.contains(one));
         warnings.extend(committed.warnings);
-        Ok(Written { made, version, snapshot, warnings })
+        Ok(Written { warnings, ..written })
     }
 
     /// Returns the entry that made a version, to answer a repeated call as the first time.

@@ -51,7 +51,8 @@ impl Operation for Checkpoint {
     /// Gives the present version a name. Every version can be restored without one; a name makes it
     /// easy to find.
     async fn run(self, service: &Service, caller: &Caller) -> Result<Checkpointed, Refusal> {
-        let writing = Writing::new(Self::NAME, &self.name, &self, self.expected_version, caller)?;
+        let writing = Writing::new(Self::NAME, &self.name, self.expected_version, caller)
+            .once(self.idempotency_key.as_ref(), &self)?;
         check_text("label", self.label.as_ref())?;
         if service.provider.volatile() {
             return Err(Refusal::Unsupported {

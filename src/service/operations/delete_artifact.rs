@@ -55,8 +55,9 @@ impl Operation for Delete {
     ///
     /// Only a person may do this, whether the cycle is open or closed.
     async fn run(self, service: &Service, caller: &Caller) -> Result<Deleted, Refusal> {
-        let writing =
-            Writing::new(Self::NAME, &self.name, &self, self.expected_version, caller)?.anew();
+        let writing = Writing::new(Self::NAME, &self.name, self.expected_version, caller)
+            .once(self.idempotency_key.as_ref(), &self)?
+            .anew();
         let name = self.name;
         check_confirmed(&name, &self.confirm)?;
         let removal = match self.purge {

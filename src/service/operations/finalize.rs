@@ -86,7 +86,8 @@ impl Operation for Finalize {
     /// Closes the cycle of an artifact whose loop has ended. A cycle that is closed already stays as
     /// it is, and the answer is the same.
     async fn run(self, service: &Service, caller: &Caller) -> Result<Finalized, Refusal> {
-        let writing = Writing::new(Self::NAME, &self.name, &self, self.expected_version, caller)?;
+        let writing = Writing::new(Self::NAME, &self.name, self.expected_version, caller)
+            .once(self.idempotency_key.as_ref(), &self)?;
         check_text("summary", self.summary.as_ref())?;
         let name = self.name.clone();
         let newest = service.newest(&name).await?;

@@ -113,8 +113,9 @@ impl Operation for Init {
 
     /// Opens an artifact: creates it, resumes it, or begins its next cycle from the last one.
     async fn run(self, service: &Service, caller: &Caller) -> Result<Initialized, Refusal> {
-        let writing =
-            Writing::new(Self::NAME, &self.name, &self, self.expected_version, caller)?.anew();
+        let writing = Writing::new(Self::NAME, &self.name, self.expected_version, caller)
+            .once(self.idempotency_key.as_ref(), &self)?
+            .anew();
         let wish = wish(&service.catalog, self)?;
         let name = wish.name.clone();
         let written = service.write(writing, move |attempt| wish.open(attempt)).await?;

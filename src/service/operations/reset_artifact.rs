@@ -61,7 +61,8 @@ impl Operation for Reset {
     /// The version numbers continue, and every earlier version stays readable; `restore` brings its
     /// data, goals and files back. Only a person may do this, whether the cycle is open or closed.
     async fn run(self, service: &Service, caller: &Caller) -> Result<WasReset, Refusal> {
-        let writing = Writing::new(Self::NAME, &self.name, &self, self.expected_version, caller)?;
+        let writing = Writing::new(Self::NAME, &self.name, self.expected_version, caller)
+            .once(self.idempotency_key.as_ref(), &self)?;
         check_confirmed(&self.name, &self.confirm)?;
         let consent = service.consent(caller)?;
         let newest = service.newest(&self.name).await?;

@@ -48,7 +48,8 @@ impl Operation for Restore {
     /// the end of its iteration; later files stay. Phase, iteration, history, approval, metrics and
     /// constraints do not change: a restore undoes no decision.
     async fn run(self, service: &Service, caller: &Caller) -> Result<Restored, Refusal> {
-        let writing = Writing::new(Self::NAME, &self.name, &self, self.expected_version, caller)?;
+        let writing = Writing::new(Self::NAME, &self.name, self.expected_version, caller)
+            .once(self.idempotency_key.as_ref(), &self)?;
         let restored_from = parse_reference(&self.to)?;
         let newest = service.newest(&self.name).await?;
         let earlier = service.version_at(&self.name, &self.to).await?.document;

@@ -68,7 +68,8 @@ impl Operation for Save {
 
     /// Saves the caller's part of the document. Writes nothing if nothing changes.
     async fn run(self, service: &Service, caller: &Caller) -> Result<Saved, Refusal> {
-        let writing = Writing::new(Self::NAME, &self.name, &self, self.expected_version, caller)?;
+        let writing = Writing::new(Self::NAME, &self.name, self.expected_version, caller)
+            .once(self.idempotency_key.as_ref(), &self)?;
         let change = change(&self)?;
         check_text("note", self.note.as_ref())?;
         let newest = service.newest(&self.name).await?;

@@ -72,7 +72,8 @@ impl Operation for Transition {
 
     /// Sends an event. The server decides the next phase, and no caller can skip one.
     async fn run(self, service: &Service, caller: &Caller) -> Result<Transitioned, Refusal> {
-        let writing = Writing::new(Self::NAME, &self.name, &self, self.expected_version, caller)?;
+        let writing = Writing::new(Self::NAME, &self.name, self.expected_version, caller)
+            .once(self.idempotency_key.as_ref(), &self)?;
         let consent = service.consent(caller)?;
         let event = event(&self, consent.as_ref())?;
         let newest = service.newest(&self.name).await?;

@@ -73,7 +73,7 @@ impl Operation for Verify {
     /// Measures constraints, and stores new evidence in the document. A call that is cancelled
     /// during the measurement writes nothing.
     async fn run(self, service: &Service, caller: &Caller) -> Result<Verified, Refusal> {
-        let writing = Writing::new(Self::NAME, &self.name, &self, None, caller)?;
+        let writing = Writing::new(Self::NAME, &self.name, None, caller);
         let newest = service.newest(&self.name).await?;
         let document = &newest.snapshot.document;
         service.catalog.check_usable(document)?;

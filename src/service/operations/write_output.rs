@@ -60,7 +60,8 @@ impl Operation for WriteOutput {
 
     /// Writes an output. An output with the same content stays unchanged.
     async fn run(self, service: &Service, caller: &Caller) -> Result<WrittenOutput, Refusal> {
-        let writing = Writing::new(Self::NAME, &self.name, &self, self.expected_version, caller)?;
+        let writing = Writing::new(Self::NAME, &self.name, self.expected_version, caller)
+            .once(self.idempotency_key.as_ref(), &self)?;
         let (name, path) = (self.name.clone(), OutputPath::parse(&self.path)?);
         let content = content(self)?;
         let output = Output { path, bytes: content.len() as u64, digest: Digest::of(&content) };

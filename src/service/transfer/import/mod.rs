@@ -187,7 +187,7 @@ impl Service {
         });
         let contents = read.await.map_err(|error| Refusal::Internal(error.to_string()))??;
         let name = plan.document.artifact_name.clone();
-        let writing = Writing::new(IMPORTING_OPERATION, &name, &json!({}), None, caller)?.anew();
+        let writing = Writing::new(IMPORTING_OPERATION, &name, None, caller).anew();
         let draft = plan.draft(&writing, contents, self.clock.now());
         let of = name.clone();
         let decide = move |attempt: &mut Attempt<'_, '_>| match attempt.transaction.newest() {
