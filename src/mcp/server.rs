@@ -268,7 +268,10 @@ fn caller(context: &RequestContext<RoleServer>, access: &Access) -> Caller {
         Some(client) => Caller::new(&format!("{} {}", client.name, client.version)),
         None => Caller::new("unknown client"),
     };
-    access.grant().map_or(caller.clone(), |grant| caller.bearing(grant))
+    match access.grant() {
+        Some(grant) => caller.bearing(grant),
+        None => caller,
+    }
 }
 
 fn ending(outcome: &Result<CallResult, Refusal>) -> trace::Ending {

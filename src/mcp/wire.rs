@@ -8,10 +8,14 @@ use std::cell::RefCell;
 use std::fmt;
 
 use rmcp::RoleServer;
-use rmcp::model::{ErrorCode, JsonRpcMessage, RequestId};
+use rmcp::model::{
+    CallToolRequest, CallToolRequestMethod, CallToolRequestParams, ConstString as _, ErrorCode,
+    JsonRpcMessage, RequestId, RequestMetaObject,
+};
 use rmcp::service::RxJsonRpcMessage;
+use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::model::text::{NAMED_CHARACTERS_MAX, shortened};
 use crate::model::{Refusal, limits};
@@ -43,7 +47,7 @@ impl Envelope {
 /// Checks that a message is acceptable JSON, and returns its head, or the error answer. The SDK may
 /// still not know the message.
 pub(crate) fn examine(message: &[u8]) -> Result<Envelope, Value> {
-    let head = Head::read(message);
+    let (head, _) = Head::read(message);
     match head.fault.take() {
         Some(fault) => Err(head.answer(&fault)),
         None => Ok(Envelope { id: head.id.take(), method: head.method.take() }),
@@ -67,11 +71,14 @@ pub(super) fn read(line: &[u8]) -> Incoming {
     if line.is_empty() {
         return Incoming::Ignored;
     }
-    let head = Head::read(line);
+    let (head, mut message) = Head::read(line);
     if let Some(fault) = head.fault.take() {
         return Incoming::Answered(head.answer(&fault));
     }
-    match serde_json::from_slice::<RxJsonRpcMessage<RoleServer>>(line) {
+    if let Some(call) = tool_call(&mut message) {
+        return Incoming::Message(Box::new(call));
+    }
+    match serde_json::from_value::<RxJsonRpcMessage<RoleServer>>(message) {
         Ok(message) => Incoming::Message(Box::new(message)),
         // The SDK does not know this notification. A host may send its own, so it is ignored.
         Err(_) if head.id.borrow().is_none() && head.method.borrow().is_some() => Incoming::Ignored,
@@ -82,9 +89,39 @@ pub(super) fn read(line: &[u8]) -> Incoming {
     }
 }
 
+/// Takes the parts of a plain tool call. The SDK would try one method after another, which takes
+/// longer than a load.
+fn tool_call(message: &mut Value) -> Option<RxJsonRpcMessage<RoleServer>> {
+    let fields = message.as_object_mut()?;
+    let is_call = fields.len() == 4
+        && fields.get("jsonrpc")? == "2.0"
+        && fields.get("method")? == CallToolRequestMethod::VALUE;
+    let id = RequestId::deserialize(fields.get("id")?).ok().filter(|_| is_call)?;
+    let params = fields.get_mut("params")?.as_object_mut()?;
+    let is_plain = params.iter().all(|(name, value)| match name.as_str() {
+        "name" => value.is_string(),
+        "arguments" | "_meta" => value.is_object(),
+        _ => false,
+    });
+    let Value::String(name) = params.get_mut("name").filter(|_| is_plain)?.take() else {
+        return None;
+    };
+    let mut call = CallToolRequest::new(CallToolRequestParams::new(name));
+    for (name, value) in params {
+        match (name.as_str(), value.take()) {
+            ("arguments", Value::Object(arguments)) => call.params.arguments = Some(arguments),
+            ("_meta", Value::Object(meta)) => {
+                call.extensions.insert(RequestMetaObject::from(meta));
+            }
+            _ => {}
+        }
+    }
+    Some(JsonRpcMessage::request(call.into(), id))
+}
+
 /// Returns the answer to a too long line, of which only the beginning was kept.
 pub(super) fn too_long(beginning: &[u8], bytes: usize) -> Value {
-    let head = Head::read(beginning);
+    let (head, _) = Head::read(beginning);
     let limit = limits::MESSAGE_BYTES_MAX;
     head.answer(&Fault::TooLarge(Refusal::TooLarge {
         what: "the message".into(),
@@ -130,33 +167,39 @@ struct Head {
 }
 
 impl Head {
-    fn read(line: &[u8]) -> Self {
+    /// Reads a line, and returns its value unless there is a fault.
+    fn read(line: &[u8]) -> (Self, Value) {
         let head = Self::default();
-        if std::str::from_utf8(line).is_err() {
+        let valid = std::str::from_utf8(line).map_or_else(|error| error.valid_up_to(), str::len);
+        let value = if valid < line.len() {
             // The head may still contain the id.
-            let valid =
-                std::str::from_utf8(line).map_or_else(|error| error.valid_up_to(), str::len);
             head.walk(&line[..valid]);
             head.fault.replace(Some(Fault::Syntax("the message is not UTF-8".into())));
+            Value::Null
         } else if line.starts_with(b"[") {
-            head.fault.replace(Some(Fault::Batch));
+            head.found(Fault::Batch);
+            Value::Null
         } else {
-            head.walk(line);
-        }
-        head
+            head.walk(line)
+        };
+        (head, value)
     }
 
-    fn walk(&self, line: &[u8]) {
+    fn walk(&self, line: &[u8]) -> Value {
         let mut deserializer = serde_json::Deserializer::from_slice(line);
-        let path = RefCell::new(Vec::new());
-        let walk = Walk { head: self, path: &path, depth: 0 };
-        let walked = walk.deserialize(&mut deserializer).and_then(|()| deserializer.end());
-        if let Err(error) = walked {
+        let walk = Walk { head: self, place: None, depth: 0 };
+        let walked = walk.deserialize(&mut deserializer).and_then(|value| {
+            deserializer.end()?;
+            Ok(value)
+        });
+        let value = walked.unwrap_or_else(|error| {
             self.found(Fault::Syntax(error.to_string()));
-        }
+            Value::Null
+        });
         if let Some(id) = self.unusable_id() {
             self.found(Fault::Id(id));
         }
+        value
     }
 
     /// Describes an invalid id. MCP allows texts and whole numbers. A message with a method and any
@@ -181,10 +224,12 @@ impl Head {
     }
 
     /// Records the id or the method.
-    fn note(&self, key: &str, value: Value) {
+    fn note(&self, key: &str, value: &Value) {
         match key {
-            "id" if value.is_number() || value.is_string() => drop(self.id.replace(Some(value))),
-            "id" => drop(self.no_id.replace(Some(value))),
+            "id" if value.is_number() || value.is_string() => {
+                self.id.replace(Some(value.clone()));
+            }
+            "id" => drop(self.no_id.replace(Some(value.clone()))),
             "method" => drop(self.method.replace(value.as_str().map(str::to_owned))),
             _ => {}
         }
@@ -239,24 +284,31 @@ impl Head {
     }
 }
 
-/// Walks through a value without storing it. Continues after a fault, since the id may come later.
+/// Reads a value and looks for faults on the way. Continues after a fault, since the id may come
+/// later.
 #[derive(Clone, Copy)]
 struct Walk<'a> {
     head: &'a Head,
-    path: &'a RefCell<Vec<String>>,
+    place: Option<&'a Place<'a>>,
     depth: usize,
 }
 
+/// The place of a value: its key and the place of the object around it.
+struct Place<'a> {
+    key: &'a str,
+    around: Option<&'a Self>,
+}
+
 impl Walk<'_> {
-    /// Returns the walk one level deeper, or records that the nesting is too deep.
-    fn deeper(self) -> Option<Self> {
-        let deeper = Self { depth: self.depth + 1, ..self };
-        if deeper.depth <= DEPTH_MAX {
-            return Some(deeper);
+    /// Returns the depth of the next level, or records that the nesting is too deep.
+    fn deeper(self) -> Option<usize> {
+        let depth = self.depth + 1;
+        if depth <= DEPTH_MAX {
+            return Some(depth);
         }
         self.head.found(Fault::TooLarge(Refusal::TooLarge {
             what: "the message's nesting".to_owned(),
-            actual: deeper.depth,
+            actual: depth,
             limit: DEPTH_MAX,
             unit: "levels or more",
         }));
@@ -265,74 +317,79 @@ impl Walk<'_> {
 
     /// Records a duplicate key.
     fn twice(self, key: &str) {
+        let around = std::iter::successors(self.place, |place| place.around);
+        let mut path: Vec<&str> = around.map(|place| place.key).collect();
+        path.reverse();
         let key = shortened(key, NAMED_CHARACTERS_MAX);
-        self.head.found(Fault::DuplicateKey(format!("{}/{key}", self.path.borrow().join("/"))));
+        self.head.found(Fault::DuplicateKey(format!("{}/{key}", path.join("/"))));
     }
 }
 
 impl<'de> DeserializeSeed<'de> for Walk<'_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+    type Value = Value;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Walk<'_> {
-    type Value = ();
+    type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let inside = self.deeper();
-        let mut keys = std::collections::HashSet::new();
+        let mut fields = Map::new();
         while let Some(key) = map.next_key::<String>()? {
-            match (inside, &*key) {
-                (Some(_), _) if keys.contains(&key) => {
+            let Some(depth) = inside.filter(|_| !fields.contains_key(&key)) else {
+                if inside.is_some() {
                     self.twice(&key);
-                    map.next_value::<IgnoredAny>()?;
                 }
-                (Some(_), "id" | "method") if self.depth == 0 => {
-                    self.head.note(&key, map.next_value()?);
-                }
-                (Some(inside), _) => {
-                    self.path.borrow_mut().push(key.clone());
-                    map.next_value_seed(inside)?;
-                    self.path.borrow_mut().pop();
-                }
-                (None, _) => drop(map.next_value::<IgnoredAny>()?),
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let place = Some(&Place { key: &key, around: self.place });
+            let value = map.next_value_seed(Walk { place, depth, ..self })?;
+            if self.depth == 0 {
+                self.head.note(&key, &value);
             }
-            keys.insert(key);
+            fields.insert(key, value);
         }
-        Ok(())
+        Ok(Value::Object(fields))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
         match self.deeper() {
-            Some(inside) => while list.next_element_seed(inside)?.is_some() {},
+            Some(depth) => {
+                while let Some(item) = list.next_element_seed(Self { depth, ..self })? {
+                    items.push(item);
+                }
+            }
             None => while list.next_element::<IgnoredAny>()?.is_some() {},
         }
-        Ok(())
+        Ok(Value::Array(items))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
+    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
+        Ok(flag.into())
     }
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(number.into())
     }
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(number.into())
     }
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(number.into())
     }
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(text.into())
     }
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
     }
 }
 
