@@ -37,7 +37,7 @@ impl Show {
             if let Some(prompt) = &answer.prompt {
                 return writeln!(page, "{prompt}");
             }
-            let parts = answer.selected.as_ref().or(answer.document.as_ref());
+            let parts = answer.selected.as_ref().or(answer.document.as_deref());
             if !whole_parts {
                 briefing(page, &answer.briefing)?;
             }

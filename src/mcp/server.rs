@@ -18,6 +18,7 @@ use super::elicitation::Retry;
 use super::guard::guarded;
 use super::resources::{self, Feed, Subscriptions};
 use super::tools::ToolSet;
+use super::wire::AddsStructured;
 use super::{icon, page, progress, prompts};
 use crate::model::Refusal;
 use crate::model::text::named;
@@ -124,6 +125,7 @@ impl ServerHandler for Server {
         let retry = Retry::new(request.request_state, request.input_responses);
         let access = Access::of(&context);
         let (progress, attendance) = progress::attended(&context);
+        let adds_structured = context.extensions.get::<AddsStructured>().is_some();
         let call = Call {
             service: &self.service,
             tool,
@@ -144,7 +146,7 @@ impl ServerHandler for Server {
         // Boxed, since each future of the SDK reserves space for the largest handler.
         let answered = Box::pin(attendance.until_answered(outcome, &context.peer)).await;
         Ok(match answered {
-            Ok(CallResult::Answered(answer)) => CallToolResult::structured(answer).into(),
+            Ok(CallResult::Answered(answer)) => result(answer, adds_structured).into(),
             Ok(CallResult::Asks(question)) => CallToolResponse::InputRequired(*question),
             Err(refusal) => refused(&refusal).into(),
         })
@@ -282,11 +284,21 @@ fn ending(outcome: &Result<CallResult, Refusal>) -> trace::Ending {
     }
 }
 
+/// Returns an answer as a tool's result. If the transport adds the structured content, which is the
+/// same JSON, it is left out.
+fn result(answer: String, adds_structured: bool) -> CallToolResult {
+    let structured = if adds_structured { None } else { serde_json::from_str(&answer).ok() };
+    let mut result = CallToolResult::success(vec![ContentBlock::text(answer)]);
+    result.structured_content = structured;
+    result
+}
+
 /// Runs a handler of a method that can only fail with a protocol error.
 async fn answered<T>(
     handler: impl Future<Output = Result<T, ErrorData>> + Send,
 ) -> Result<T, ErrorData> {
-    guarded(handler).await.unwrap_or_else(|panicked| Err(panicked.into()))
+    // Boxed, since each future of the SDK reserves space for the largest handler.
+    guarded(Box::pin(handler)).await.unwrap_or_else(|panicked| Err(panicked.into()))
 }
 
 /// Returns a refusal as a tool's result. It is text only, since TypeScript clients 1.27 to 1.29

@@ -160,7 +160,7 @@ impl Transport<RoleServer> for Stdio {
         let (output, in_flight) = (self.output.clone(), Arc::clone(&self.in_flight));
         let answered = wire::answered_id(&item).cloned();
         async move {
-            let line = serde_json::to_vec(&item).map_err(io::Error::other).map(terminated)?;
+            let line = wire::encoded(&item).map_err(io::Error::other).map(terminated)?;
             // Without a writer the host has left: `receive` ends the server, and `failure` has the reason.
             drop(output.send(line).await);
             if let Some(id) = answered {

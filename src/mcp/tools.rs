@@ -21,7 +21,8 @@ pub(super) struct Registered {
 }
 
 type Call = Box<dyn Fn(Service, Value, Caller) -> Answer + Send + Sync>;
-type Answer = Pin<Box<dyn Future<Output = Result<Value, Refusal>> + Send>>;
+/// The future of an answer, which is JSON.
+type Answer = Pin<Box<dyn Future<Output = Result<String, Refusal>> + Send>>;
 
 impl std::fmt::Debug for Registered {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -140,7 +141,7 @@ pub(super) fn registered<O: Operation + 'static>() -> Registered {
                     Refusal::argument(error.to_string(), "see the tool's input schema")
                 })?;
                 let answer = service.run(operation, &caller).await?;
-                serde_json::to_value(answer).map_err(|error| Refusal::Internal(error.to_string()))
+                serde_json::to_string(&answer).map_err(|error| Refusal::Internal(error.to_string()))
             })
         }),
     }
@@ -162,7 +163,7 @@ impl Registered {
         service: &Service,
         given: JsonObject,
         caller: Caller,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<String, Refusal> {
         let arguments = arguments::checked(given, &self.definition.input_schema, &self.validator)?;
         (self.call)(service.clone(), Value::Object(arguments), caller).await
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::catalog::Catalog;
+use super::operations::load_state::Outlines;
 use super::queue::Queues;
 use super::{Approvals, Clock};
 use crate::checks::CommandPolicy;
@@ -20,6 +21,7 @@ pub struct Service {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) catalog: Arc<Catalog>,
     pub(super) queues: Arc<Queues>,
+    pub(super) outlines: Arc<Outlines>,
     /// The commands that the user's configuration allows checks to run.
     pub(super) commands: Option<Arc<CommandPolicy>>,
     pub(super) hooks: Option<Hooks>,
@@ -36,6 +38,7 @@ impl Service {
             clock,
             catalog: Arc::new(Catalog::new(None, None)),
             queues,
+            outlines: Arc::default(),
             commands: None,
             hooks: None,
             approvals: Approvals::Person,

@@ -50,7 +50,8 @@ pub(super) struct Call<'a> {
 /// The result of a call.
 #[derive(Debug)]
 pub(super) enum CallResult {
-    Answered(Value),
+    /// The answer, in JSON.
+    Answered(String),
     Asks(Box<InputRequiredResult>),
 }
 
@@ -122,12 +123,12 @@ impl Remembered {
 
 impl Call<'_> {
     /// Runs the call.
-    fn made(self) -> impl Future<Output = Result<Value, Refusal>> + Send {
+    fn made(self) -> impl Future<Output = Result<String, Refusal>> + Send {
         self.tool.call(self.service, self.arguments, self.caller)
     }
 
     /// Runs a copy of the call, so that it can run again after the decision.
-    fn tried(&self) -> impl Future<Output = Result<Value, Refusal>> + Send {
+    fn tried(&self) -> impl Future<Output = Result<String, Refusal>> + Send {
         self.tool.call(self.service, self.arguments.clone(), self.caller.clone())
     }
 
@@ -136,7 +137,7 @@ impl Call<'_> {
         mut self,
         binding: ApprovalBinding,
         agreed: Agreed,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<String, Refusal> {
         if let Some(event) = agreed.event {
             self.arguments.insert("event".to_owned(), json!(event));
         }
@@ -149,7 +150,7 @@ impl Call<'_> {
     }
 
     /// Runs a repeated call that contains a person's answer.
-    async fn retried(self, retry: &Retry) -> Result<Value, Refusal> {
+    async fn retried(self, retry: &Retry) -> Result<String, Refusal> {
         let remembered = retry.remembered(&self.binding(), self.service.now());
         let remembered: Remembered = remembered.map_err(refused)?;
         let answer = retry.answer(INPUT).map_err(refused)?;

@@ -1,7 +1,9 @@
 //! `load_state`: the standing of an artifact, and the requested parts of its document.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -12,7 +14,7 @@ use crate::model::document::json_bytes;
 use crate::model::journal::Snapshot;
 use crate::model::text::shortened;
 use crate::model::workflow::briefing::Briefing;
-use crate::model::{Document, Name, Refusal, Version, limits};
+use crate::model::{Digest, Document, Name, Refusal, Version, limits};
 use crate::service::refusals::refusal;
 use crate::service::{Caller, Service};
 
@@ -58,7 +60,7 @@ pub struct Loaded {
     pub updated_at: String,
     /// The document: an outline, or all of it with detail full.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub document: Option<Map<String, Value>>,
+    pub document: Option<Arc<Map<String, Value>>>,
     /// The selected parts by pointer; null for what is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selected: Option<Map<String, Value>>,
@@ -92,7 +94,8 @@ impl Operation for Load {
         let room = limits::ANSWER_BYTES_MAX.saturating_sub(json_bytes(&json!(prompt)));
         let (document, selected) = match &self.select {
             Some(pointers) => (None, Some(selected(snapshot, pointers, room)?)),
-            None => (Some(document(snapshot, self.detail.unwrap_or_default(), room)?), None),
+            None if self.detail == Some(Detail::Full) => (Some(full(snapshot, room)?), None),
+            None => (Some(service.outlines.of(snapshot)), None),
         };
         Ok(Loaded {
             version: snapshot.version,
@@ -133,19 +136,8 @@ pub(super) fn parse_reference(reference: &str) -> Result<Version, Refusal> {
     })
 }
 
-fn document(
-    snapshot: &Snapshot,
-    detail: Detail,
-    room: usize,
-) -> Result<Map<String, Value>, Refusal> {
-    match detail {
-        Detail::Brief => Ok(outline(&snapshot.document)),
-        Detail::Full => full(snapshot, room),
-    }
-}
-
 /// Returns the whole document, if it fits into an answer.
-fn full(snapshot: &Snapshot, room: usize) -> Result<Map<String, Value>, Refusal> {
+fn full(snapshot: &Snapshot, room: usize) -> Result<Arc<Map<String, Value>>, Refusal> {
     let bytes = json_bytes(&snapshot.value);
     if bytes > room {
         return Err(too_large("the document", bytes, room));
@@ -153,7 +145,7 @@ fn full(snapshot: &Snapshot, room: usize) -> Result<Map<String, Value>, Refusal>
     let Value::Object(view) = snapshot.document.to_view(snapshot.version, snapshot.at) else {
         return Err(Refusal::Internal("a document is an object".into()));
     };
-    Ok(view)
+    Ok(Arc::new(view))
 }
 
 fn too_large(what: &str, bytes: usize, room: usize) -> Refusal {
@@ -189,6 +181,23 @@ fn selected(
     let selected: Map<String, Value> = pointers.iter().map(select).collect();
     let bytes = json_bytes(&json!(selected));
     if bytes > room { Err(too_large("the selection", bytes, room)) } else { Ok(selected) }
+}
+
+/// The outlines of documents that were loaded lately, by the documents' digests. Making one reads the
+/// whole document.
+#[derive(Debug, Default)]
+pub(in crate::service) struct Outlines(Mutex<HashMap<Digest, Arc<Map<String, Value>>>>);
+
+impl Outlines {
+    fn of(&self, snapshot: &Snapshot) -> Arc<Map<String, Value>> {
+        const KEPT_MAX: usize = 64;
+        let mut kept = self.0.lock();
+        if kept.len() >= KEPT_MAX && !kept.contains_key(&snapshot.digest) {
+            kept.clear();
+        }
+        let new = || Arc::new(outline(&snapshot.document));
+        Arc::clone(kept.entry(snapshot.digest).or_insert_with(new))
+    }
 }
 
 /// Returns what a model needs to continue after it lost its context, in less than 2 KB.
