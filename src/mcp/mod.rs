@@ -17,6 +17,7 @@ mod schema;
 mod server;
 pub mod stdio;
 mod streams;
+mod tool_result;
 mod tools;
 #[cfg(feature = "otel")]
 mod trace_context;

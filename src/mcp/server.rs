@@ -17,8 +17,8 @@ use super::approval::{ApprovalChannel, Call, CallResult};
 use super::elicitation::Retry;
 use super::guard::guarded;
 use super::resources::{self, Feed, Subscriptions};
+use super::tool_result::{self, AddsStructured};
 use super::tools::ToolSet;
-use super::wire::AddsStructured;
 use super::{icon, page, progress, prompts};
 use crate::model::Refusal;
 use crate::model::text::named;
@@ -146,7 +146,7 @@ impl ServerHandler for Server {
         // Boxed, since each future of the SDK reserves space for the largest handler.
         let answered = Box::pin(attendance.until_answered(outcome, &context.peer)).await;
         Ok(match answered {
-            Ok(CallResult::Answered(answer)) => result(answer, adds_structured).into(),
+            Ok(CallResult::Answered(answer)) => tool_result::of(answer, adds_structured).into(),
             Ok(CallResult::Asks(question)) => CallToolResponse::InputRequired(*question),
             Err(refusal) => refused(&refusal).into(),
         })
@@ -282,15 +282,6 @@ fn ending(outcome: &Result<CallResult, Refusal>) -> trace::Ending {
         Ok(CallResult::Asks(_)) => trace::Ending::Asked,
         Err(refusal) => trace::Ending::Refused(refusal.code()),
     }
-}
-
-/// Returns an answer as a tool's result. If the transport adds the structured content, which is the
-/// same JSON, it is left out.
-fn result(answer: String, adds_structured: bool) -> CallToolResult {
-    let structured = if adds_structured { None } else { serde_json::from_str(&answer).ok() };
-    let mut result = CallToolResult::success(vec![ContentBlock::text(answer)]);
-    result.structured_content = structured;
-    result
 }
 
 /// Runs a handler of a method that can only fail with a protocol error.

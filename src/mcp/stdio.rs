@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::server::Server;
 use super::streams::{self, Reader, Writer};
+use super::tool_result;
 use super::tools::ToolSet;
 use super::wire::{self, Incoming};
 use crate::model::limits;
@@ -160,7 +161,7 @@ impl Transport<RoleServer> for Stdio {
         let (output, in_flight) = (self.output.clone(), Arc::clone(&self.in_flight));
         let answered = wire::answered_id(&item).cloned();
         async move {
-            let line = wire::encoded(&item).map_err(io::Error::other).map(terminated)?;
+            let line = tool_result::encoded(&item).map_err(io::Error::other).map(terminated)?;
             // Without a writer the host has left: `receive` ends the server, and `failure` has the reason.
             drop(output.send(line).await);
             if let Some(id) = answered {

@@ -9,16 +9,15 @@ use std::fmt;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolRequest, CallToolRequestMethod, CallToolRequestParams, ConstString as _, ContentBlock,
-    ErrorCode, JsonRpcMessage, JsonRpcResponse, JsonRpcVersion2_0, RequestId, RequestMetaObject,
-    ResultType, ServerResult,
+    CallToolRequest, CallToolRequestMethod, CallToolRequestParams, ConstString as _, ErrorCode,
+    JsonRpcMessage, RequestId, RequestMetaObject,
 };
-use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
+use rmcp::service::RxJsonRpcMessage;
+use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize as _, Serialize};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use super::tool_result::AddsStructured;
 use crate::model::text::{NAMED_CHARACTERS_MAX, shortened};
 use crate::model::{Refusal, limits};
 
@@ -120,51 +119,6 @@ fn tool_call(message: &mut Value) -> Option<RxJsonRpcMessage<RoleServer>> {
         }
     }
     Some(JsonRpcMessage::request(call.into(), id))
-}
-
-/// A mark on a tool call from a transport that sends its answer with [`encoded`].
-#[derive(Clone, Copy, Debug)]
-pub(super) struct AddsStructured;
-
-/// Returns a message as JSON. A tool's answer, whose text is JSON, gets the same as its structured
-/// content, without being parsed or serialized again.
-pub(super) fn encoded(message: &TxJsonRpcMessage<RoleServer>) -> serde_json::Result<Vec<u8>> {
-    #[derive(Serialize)]
-    struct Answer<'a> {
-        jsonrpc: &'a JsonRpcVersion2_0,
-        id: &'a RequestId,
-        result: ToolResult<'a>,
-    }
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct ToolResult<'a> {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        result_type: &'a Option<ResultType>,
-        content: &'a [ContentBlock],
-        structured_content: &'a RawValue,
-        is_error: bool,
-    }
-    let JsonRpcMessage::Response(JsonRpcResponse {
-        jsonrpc,
-        id,
-        result: ServerResult::CallToolResult(result),
-    }) = message
-    else {
-        return serde_json::to_vec(message);
-    };
-    let text = result.content.first().and_then(ContentBlock::as_text);
-    let text =
-        text.filter(|_| result.is_error == Some(false) && result.structured_content.is_none());
-    let Some(text) = text else { return serde_json::to_vec(message) };
-    let mut line = Vec::with_capacity(3 * text.text.len());
-    let result = ToolResult {
-        result_type: &result.result_type,
-        content: &result.content,
-        structured_content: serde_json::from_str(&text.text)?,
-        is_error: false,
-    };
-    serde_json::to_writer(&mut line, &Answer { jsonrpc, id, result })?;
-    Ok(line)
 }
 
 /// Returns the answer to a too long line, of which only the beginning was kept.
