@@ -12,6 +12,7 @@ mod doctor;
 mod examination;
 mod measures;
 mod operations;
+mod outlines;
 mod progress;
 mod prompts;
 mod question;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::catalog::Catalog;
-use super::operations::load_state::Outlines;
+use super::outlines::Outlines;
 use super::queue::Queues;
 use super::{Approvals, Clock};
 use crate::checks::CommandPolicy;

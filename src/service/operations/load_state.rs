@@ -1,9 +1,8 @@
 //! `load_state`: the standing of an artifact, and the requested parts of its document.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -14,7 +13,7 @@ use crate::model::document::json_bytes;
 use crate::model::journal::Snapshot;
 use crate::model::text::shortened;
 use crate::model::workflow::briefing::Briefing;
-use crate::model::{Digest, Document, Name, Refusal, Version, limits};
+use crate::model::{Document, Name, Refusal, Version, limits};
 use crate::service::refusals::refusal;
 use crate::service::{Caller, Service};
 
@@ -95,7 +94,9 @@ impl Operation for Load {
         let (document, selected) = match &self.select {
             Some(pointers) => (None, Some(selected(snapshot, pointers, room)?)),
             None if self.detail == Some(Detail::Full) => (Some(full(snapshot, room)?), None),
-            None => (Some(service.outlines.of(snapshot)), None),
+            None => {
+                (Some(service.outlines.of(snapshot.digest, || outline(&snapshot.document))), None)
+            }
         };
         Ok(Loaded {
             version: snapshot.version,
@@ -181,23 +182,6 @@ fn selected(
     let selected: Map<String, Value> = pointers.iter().map(select).collect();
     let bytes = json_bytes(&json!(selected));
     if bytes > room { Err(too_large("the selection", bytes, room)) } else { Ok(selected) }
-}
-
-/// The outlines of documents that were loaded lately, by the documents' digests. Making one reads the
-/// whole document.
-#[derive(Debug, Default)]
-pub(in crate::service) struct Outlines(Mutex<HashMap<Digest, Arc<Map<String, Value>>>>);
-
-impl Outlines {
-    fn of(&self, snapshot: &Snapshot) -> Arc<Map<String, Value>> {
-        const KEPT_MAX: usize = 64;
-        let mut kept = self.0.lock();
-        if kept.len() >= KEPT_MAX && !kept.contains_key(&snapshot.digest) {
-            kept.clear();
-        }
-        let new = || Arc::new(outline(&snapshot.document));
-        Arc::clone(kept.entry(snapshot.digest).or_insert_with(new))
-    }
 }
 
 /// Returns what a model needs to continue after it lost its context, in less than 2 KB.
