@@ -325,8 +325,8 @@ fn diff_says_what_was_added_removed_and_changed() {
     refiner(project.path(), ["save", "notes", "--patch", r#"{"data":{"y":[1,3]}}"#]);
     insta::assert_snapshot!(said(&project, &["diff", "notes", "2", "4"]), @r"
     exit 0
-    + /data/y [1,3]
     - /data/x
+    + /data/y [1,3]
     ");
     insta::assert_snapshot!(said(&project, &["diff", "notes", "3", "4"]), @r"
     exit 0

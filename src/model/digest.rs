@@ -39,6 +39,15 @@ impl Digest {
         blake3::Hash::from_bytes(self.0) == blake3::Hash::from_bytes(other.0)
     }
 
+    /// Returns the digest of the bytes of other digests.
+    pub fn of_digests(digests: impl IntoIterator<Item = Self>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for one in digests {
+            hasher.update(&one.0);
+        }
+        Self(*hasher.finalize().as_bytes())
+    }
+
     /// Returns the digest as 64 hexadecimal digits.
     pub fn to_hex(self) -> String {
         blake3::Hash::from_bytes(self.0).to_hex().to_string()

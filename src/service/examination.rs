@@ -123,9 +123,9 @@ fn manifest(
     handed_in: Option<&Value>,
     there: &[OutputFile],
 ) -> (Manifest, Vec<Violation>) {
-    let executed = || document.results.get("execution_results")?.get("manifest");
+    let executed = document.results.at(&["execution_results", "manifest"]);
     let given = handed_in.map(|given| (given, "/result/manifest"));
-    let given = given.or_else(|| Some((executed()?, "/results/execution_results/manifest")));
+    let given = given.or_else(|| Some((executed.as_ref()?, "/results/execution_results/manifest")));
     let before = || {
         document.manifest.clone().unwrap_or_else(|| {
             let artifact_type = document.artifact_type.as_deref();

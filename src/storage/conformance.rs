@@ -98,8 +98,8 @@ async fn put(provider: &dyn Provider, artifact: &str, value: Value) -> Newest {
     provider.append(&name(artifact), Box::new(decide)).await.unwrap().unwrap()
 }
 
-fn value(newest: &Newest) -> &Value {
-    &newest.snapshot.document.data["value"]
+fn value(newest: &Newest) -> Value {
+    newest.snapshot.document.data.at(&["value"]).unwrap()
 }
 
 async fn version(provider: &dyn Provider, artifact: &str) -> Version {
@@ -121,7 +121,7 @@ async fn a_draft_builds_on_everything_before_it(provider: Shared) {
         let decide = move |transaction: &mut Transaction<'_>| {
             let before = transaction
                 .newest()
-                .map_or(json!([]), |newest| newest.document.data["value"].clone());
+                .map_or(json!([]), |newest| newest.document.data.at(&["value"]).unwrap());
             let mut list = before.as_array().unwrap().clone();
             assert_eq!(list.len(), i);
             assert_eq!(transaction.next_version(), i as Version + 1);
@@ -131,7 +131,7 @@ async fn a_draft_builds_on_everything_before_it(provider: Shared) {
         provider.append(&name("a"), Box::new(decide)).await.unwrap().unwrap();
     }
     let newest = provider.newest(&name("a")).await.unwrap().unwrap();
-    assert_eq!(value(&newest), &json!((0..10).collect::<Vec<_>>()));
+    assert_eq!(value(&newest), json!((0..10).collect::<Vec<_>>()));
 }
 
 async fn several_drafts_of_one_turn_are_stored_together(provider: Shared) {
@@ -141,7 +141,7 @@ async fn several_drafts_of_one_turn_are_stored_together(provider: Shared) {
         }
     };
     let newest = provider.append(&name("a"), Box::new(decide)).await.unwrap().unwrap();
-    assert_eq!((newest.snapshot.version, value(&newest)), (5, &json!(5)));
+    assert_eq!((newest.snapshot.version, value(&newest)), (5, json!(5)));
     assert_eq!(provider.read(&name("a"), 0, 100).await.unwrap().len(), 5);
 }
 
@@ -175,7 +175,7 @@ async fn racing_writers_lose_nothing_and_overwrite_nothing(provider: Shared) {
                 let decide = move |transaction: &mut Transaction<'_>| {
                     let before = transaction
                         .newest()
-                        .map_or(json!([]), |newest| newest.document.data["value"].clone());
+                        .map_or(json!([]), |newest| newest.document.data.at(&["value"]).unwrap());
                     let mut list = before.as_array().unwrap().clone();
                     list.push(json!(writer * EACH + i));
                     transaction.append(draft("a", &json!(list))).unwrap();
@@ -203,7 +203,7 @@ async fn artifacts_do_not_affect_each_other(provider: Shared) {
         [("a", "of a again", 2), ("b", "of b", 1), ("a.b", "of a.b", 1)]
     {
         let newest = provider.newest(&name(artifact)).await.unwrap().unwrap();
-        assert_eq!((value(&newest), newest.snapshot.version), (&json!(expected), version));
+        assert_eq!((value(&newest), newest.snapshot.version), (json!(expected), version));
     }
 }
 
@@ -231,10 +231,10 @@ async fn every_version_can_be_had_again(provider: Shared) {
     for version in 1..=10 {
         let snapshot = provider.at(&name("a"), version).await.unwrap().unwrap();
         assert_eq!(
-            (snapshot.version, &snapshot.document.data["value"]),
+            (snapshot.version, &snapshot.document.data.at(&["value"]).unwrap()),
             (version, &json!(version))
         );
-        assert_eq!(Digest::of_json(&snapshot.value), snapshot.digest);
+        assert_eq!(snapshot.tree.digest(), snapshot.digest);
     }
     assert!(provider.at(&name("a"), 0).await.unwrap().is_none());
     assert!(provider.at(&name("a"), 11).await.unwrap().is_none());
@@ -245,7 +245,10 @@ async fn a_large_payload_comes_back_whole(provider: Shared) {
     for value in [json!(0), large.clone(), json!(1), json!(2), json!(3)] {
         put(&*provider, "a", value).await;
     }
-    assert_eq!(provider.at(&name("a"), 2).await.unwrap().unwrap().document.data["value"], large);
+    assert_eq!(
+        provider.at(&name("a"), 2).await.unwrap().unwrap().document.data.at(&["value"]).unwrap(),
+        large
+    );
     let entries = provider.read(&name("a"), 1, 1).await.unwrap();
     assert_eq!(entries[0].changed_places(), ["/data/value"]);
 }

@@ -75,7 +75,9 @@ impl Artifact {
         let blobs = |digest: Digest| self.blobs.get(&digest).cloned();
         let count = up_to.saturating_sub(journal.version());
         let lines = self.lines.iter().take(usize::try_from(count).unwrap_or(usize::MAX));
-        let entries = lines.map(|line| journal.replay(line, &blobs)).collect::<Result<_, _>>();
+        let entry =
+            |line: &Vec<u8>| journal.replay(line, &blobs).map(|entry| journal.expanded(entry));
+        let entries = lines.map(entry).collect::<Result<_, _>>();
         let entries = entries.map_err(|damage| Error::Corrupt { damage: damage.to_string() })?;
         Ok((journal, entries))
     }

@@ -11,6 +11,7 @@ pub mod iteration;
 pub mod manifest;
 pub mod output;
 pub mod taxonomy;
+pub mod tree;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ use crate::model::document::examination::{Evidence, Examination};
 use crate::model::document::iteration::Iteration;
 use crate::model::document::manifest::Manifest;
 use crate::model::document::output::OutputPath;
+use crate::model::document::tree::Tree;
 use crate::model::refusal::Violation;
 use crate::model::{Digest, Name, Refusal, Time, Version, limits};
 
@@ -78,9 +80,9 @@ pub struct Document {
     /// The cost of the work.
     pub metrics: Metrics,
     /// The caller's inputs at the beginning.
-    pub inputs: Map<String, Value>,
+    pub inputs: Tree,
     /// The results of the phases, by the key that the workflow gives each.
-    pub results: Map<String, Value>,
+    pub results: Tree,
     /// Whether a person has to approve before an iteration is persisted.
     pub requires_approval: bool,
     /// The open or the last decision of a person.
@@ -90,7 +92,7 @@ pub struct Document {
     /// The last transition, by which its repetition is recognized.
     pub last_transition: Option<LastTransition>,
     /// The caller's own state.
-    pub data: Map<String, Value>,
+    pub data: Tree,
     /// The files of the result, as last recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Manifest>,
@@ -227,13 +229,13 @@ impl Document {
             workflow_triggers: Vec::new(),
             prior_cycle_id: None,
             metrics: Metrics::default(),
-            inputs: Map::new(),
-            results: Map::new(),
+            inputs: Tree::default(),
+            results: Tree::default(),
             requires_approval: false,
             approval: None,
             lease: None,
             last_transition: None,
-            data: Map::new(),
+            data: Tree::default(),
             manifest: None,
             evidence: BTreeMap::new(),
             reflected_files: None,
@@ -249,9 +251,45 @@ impl Document {
         serde_json::to_value(self).expect("a document is made of what JSON can hold")
     }
 
-    /// Reads a document back.
-    pub fn from_value(value: Value) -> Result<Self, serde_json::Error> {
-        serde_json::from_value(value)
+    /// Returns the document as a tree, which shares the caller's parts.
+    pub fn to_tree(&self) -> Tree {
+        let shared = [("data", &self.data), ("inputs", &self.inputs), ("results", &self.results)];
+        let server = Self {
+            data: Tree::default(),
+            inputs: Tree::default(),
+            results: Tree::default(),
+            ..self.clone()
+        };
+        let Value::Object(fields) = server.to_value() else { unreachable!("it is an object") };
+        let part = |(key, value): (String, Value)| {
+            let shared = shared.iter().find(|(shared, _)| *shared == key);
+            let tree = shared.map_or_else(|| value.into(), |(_, tree)| (*tree).clone());
+            (key, tree)
+        };
+        fields.into_iter().map(part).collect()
+    }
+
+    /// Reads a document back, which shares the caller's parts with the tree.
+    pub fn from_tree(tree: &Tree) -> Result<Self, serde_json::Error> {
+        let mut shared = [("data", None), ("inputs", None), ("results", None)];
+        let mut fields = Map::new();
+        for (key, part) in tree.fields() {
+            let place = shared.iter_mut().find(|(shared, _)| *shared == key);
+            match place {
+                Some((_, place)) if part.as_value().is_none() => {
+                    *place = Some(part);
+                    fields.insert(key.to_owned(), json!({}));
+                }
+                _ => drop(fields.insert(key.to_owned(), part.to_value())),
+            }
+        }
+        let mut document: Self = serde_json::from_value(Value::Object(fields))?;
+        let [data, inputs, results] = shared.map(|(_, part)| part);
+        let places = [&mut document.data, &mut document.inputs, &mut document.results];
+        for (place, part) in places.into_iter().zip([data, inputs, results]) {
+            *place = part.unwrap_or_else(|| std::mem::take(place));
+        }
+        Ok(document)
     }
 
     /// Returns the document as callers see it: with its version and the time of its last change.
@@ -272,15 +310,9 @@ impl Document {
         self.reflected_files.is_some_and(|reflected| reflected != seen.files_digest())
     }
 
-    /// Returns what a caller may write, as the object that a patch applies to.
-    pub fn writable_part(&self) -> Value {
-        let constraints: Vec<Value> = self.constraints.iter().map(definition_of).collect();
-        json!({
-            "constraints": constraints,
-            "data": self.data,
-            "goals": self.goals,
-            "inputs": self.inputs,
-        })
+    /// Returns the constraints as the caller gave them, without what the server found.
+    pub fn definitions(&self) -> Value {
+        self.constraints.iter().map(definition_of).collect()
     }
 }
 
@@ -352,16 +384,16 @@ const SERVER_OWNED: [&str; 31] = [
 ];
 
 /// Refuses a document that is too large or nests too deep.
-pub fn check_size(value: &Value) -> Result<(), Refusal> {
-    if depth_exceeds(value, limits::DOCUMENT_DEPTH_MAX) {
+pub fn check_size(document: &Tree) -> Result<(), Refusal> {
+    let (depth, bytes) = (document.depth(), document.bytes());
+    if depth > limits::DOCUMENT_DEPTH_MAX {
         return Err(Refusal::TooLarge {
             what: "the document's nesting".into(),
-            actual: depth(value),
+            actual: depth,
             limit: limits::DOCUMENT_DEPTH_MAX,
             unit: "levels",
         });
     }
-    let bytes = json_bytes(value);
     if bytes > limits::DOCUMENT_BYTES_MAX {
         Err(Refusal::TooLarge {
             what: "the document".into(),
@@ -374,18 +406,6 @@ pub fn check_size(value: &Value) -> Result<(), Refusal> {
     }
 }
 
-fn depth_exceeds(value: &Value, levels: usize) -> bool {
-    match value {
-        Value::Array(items) => {
-            levels == 0 || items.iter().any(|item| depth_exceeds(item, levels - 1))
-        }
-        Value::Object(fields) => {
-            levels == 0 || fields.values().any(|item| depth_exceeds(item, levels - 1))
-        }
-        _ => false,
-    }
-}
-
 /// Returns how many objects and arrays are around the innermost part of a value.
 pub(super) fn depth(value: &Value) -> usize {
     let deepest = |items: &mut dyn Iterator<Item = &Value>| items.map(depth).max().unwrap_or(0);
@@ -394,6 +414,27 @@ pub(super) fn depth(value: &Value) -> usize {
         Value::Object(fields) => 1 + deepest(&mut fields.values()),
         _ => 0,
     }
+}
+
+/// Returns a value in its canonical form: no white space, keys in order.
+pub(super) fn canonical(value: &Value) -> Vec<u8> {
+    serde_json::to_vec(value).expect("a JSON value can be written to memory")
+}
+
+/// Returns whether a value takes at most so many bytes, without writing more.
+pub(super) fn fits(value: &impl Serialize, bytes: usize) -> bool {
+    struct Room(usize);
+    impl std::io::Write for Room {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let left = self.0.checked_sub(bytes.len());
+            self.0 = left.ok_or(std::io::ErrorKind::FileTooLarge)?;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    serde_json::to_writer(Room(bytes), value).is_ok()
 }
 
 /// Returns how many bytes a value takes in its canonical form.
@@ -482,19 +523,21 @@ pub(crate) mod tests {
         for newer in ["test_generation", "components"] {
             assert!(older.get(newer).is_none(), "{newer} is written where it says nothing");
         }
-        let read = Document::from_value(older.clone()).unwrap();
+        let read = Document::from_tree(&older.clone().into()).unwrap();
         assert_eq!(Digest::of_json(&read.to_value()), Digest::of_json(&older));
     }
 
     #[test]
     fn a_document_survives_its_json_form() {
         let document = empty("a");
-        assert_eq!(Document::from_value(document.to_value()).unwrap(), document);
+        assert_eq!(Document::from_tree(&document.to_tree()).unwrap(), document);
+        assert_eq!(document.to_tree().to_value(), document.to_value());
     }
 
     #[test]
     fn a_document_deeper_than_can_be_read_back_is_refused() {
-        let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+        let nested =
+            |levels: usize| Tree::from((0..levels).fold(json!(1), |inner, _| json!([inner])));
         assert_eq!(check_size(&nested(limits::DOCUMENT_DEPTH_MAX)), Ok(()));
         let refusal = check_size(&nested(limits::DOCUMENT_DEPTH_MAX + 1)).unwrap_err();
         assert!(matches!(refusal, Refusal::TooLarge { actual: 65, limit: 64, .. }), "{refusal:?}");
@@ -502,7 +545,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_document_larger_than_its_limit_is_refused() {
-        let text = |bytes: usize| json!("x".repeat(bytes - 2));
+        let text = |bytes: usize| Tree::from(json!("x".repeat(bytes - 2)));
         assert_eq!(check_size(&text(limits::DOCUMENT_BYTES_MAX)), Ok(()));
         assert_eq!(
             check_size(&text(limits::DOCUMENT_BYTES_MAX + 1)).unwrap_err().code(),

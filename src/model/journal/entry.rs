@@ -11,17 +11,21 @@ use crate::model::journal::idempotency::{IdempotencyKey, RememberedKeys};
 use crate::model::journal::lifecycle::LifecycleEvent;
 use crate::model::journal::patch::{Patch, changed_places};
 use crate::model::journal::removal::{Removal, Removed};
+use crate::model::journal::splice;
 use crate::model::{Digest, Document, JournalId, Name, Time, Version};
 
 /// The version of the format on disk that this program writes.
 ///
 /// Format 2 adds [removals](Removal), which a program of format 1 would overlook. Format 3 adds an
-/// id for each journal and sentences in guards of stored definitions, and moves the lock to the
-/// segment itself. A segment has entries of one format only: this program closes a segment of an
+/// id for each journal, sentences in guards of stored definitions and splices in patches, gives large
+/// documents another digest, and moves the lock to the segment itself. A segment has entries of one format only: this program closes a segment of an
 /// older format before its first entry, and from then on older programs refuse the journal.
 ///
 /// Format 3 may change until a release freezes it (see CONTRIBUTING.md).
 pub const FORMAT: u32 = 3;
+
+/// The first format whose patches may have splices.
+pub const SPLICES_SINCE: u32 = 3;
 
 /// One accepted operation, as the journal keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -254,6 +258,14 @@ impl Entry {
             .iter()
             .filter(move |section| section.log == log)
             .map(|section| section.text.as_str())
+    }
+
+    /// Returns how many bytes of a line take as long to read as the splices to apply.
+    pub fn splice_bytes(&self) -> u64 {
+        match &self.patch {
+            Payload::Inline(patch) => splice::replay_bytes(&patch.splices),
+            Payload::Blob(_) => 0,
+        }
     }
 
     /// Returns the changed places of the document, two levels deep. Empty when the patch is a blob

@@ -1,6 +1,7 @@
 //! The journal of an artifact: replays entries into the newest state, and makes new ones on top of
 //! it.
 
+pub mod difference;
 pub mod entry;
 pub mod frame;
 pub mod idempotency;
@@ -9,15 +10,21 @@ pub mod lifecycle;
 pub mod patch;
 pub mod projection;
 pub mod removal;
+pub mod splice;
+mod transaction;
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::model::journal::entry::{Base, BlobReference, Draft, Entry, FORMAT, Logs, Payload};
-use crate::model::journal::idempotency::{IdempotencyKey, RememberedKeys};
-use crate::model::journal::removal::{Removal, Removed};
-use crate::model::{Digest, Document, JournalId, Name, Refusal, Time, Version};
+use crate::model::document::tree::{self, Tree};
+use crate::model::journal::entry::{
+    Base, BlobReference, Entry, FORMAT, Logs, Payload, SPLICES_SINCE,
+};
+use crate::model::journal::idempotency::RememberedKeys;
+use crate::model::journal::removal::Removed;
+pub use crate::model::journal::transaction::{Mark, Staged, Transaction};
+use crate::model::{Digest, Document, JournalId, Name, Time, Version};
 use crate::model::{document, limits};
 
 /// An artifact's state at one version. Immutable and shared.
@@ -29,8 +36,8 @@ pub struct Snapshot {
     pub at: Time,
     /// The document.
     pub document: Document,
-    /// The same document as JSON.
-    pub value: Value,
+    /// The same document as a tree, which shares its parts with other versions.
+    pub tree: Tree,
     /// The digest of the document.
     pub digest: Digest,
 }
@@ -103,6 +110,34 @@ pub enum Damage {
 /// Loads a blob by its digest, checked against it.
 pub type LoadBlob<'a> = &'a dyn Fn(Digest) -> Option<Vec<u8>>;
 
+/// The document at the newest version.
+#[derive(Clone, Debug)]
+enum Head {
+    /// While lines are replayed onto it, in place.
+    Replayed(Value),
+    /// Once this process wrote a version of it.
+    Shared(Tree),
+}
+
+impl Head {
+    fn replayable(&mut self) -> &mut Value {
+        if let Self::Shared(tree) = self {
+            *self = Self::Replayed(tree.to_value());
+        }
+        match self {
+            Self::Replayed(value) => value,
+            Self::Shared(_) => unreachable!("it was just copied"),
+        }
+    }
+
+    fn tree(&self) -> Tree {
+        match self {
+            Self::Replayed(value) => value.clone().into(),
+            Self::Shared(tree) => tree.clone(),
+        }
+    }
+}
+
 /// The replayed entries of an artifact, with everything that the next entry needs.
 #[derive(Clone, Debug)]
 pub struct Journal {
@@ -111,8 +146,8 @@ pub struct Journal {
     version: Version,
     line: Digest,
     at: Time,
-    value: Value,
-    /// The upper bound of the size of `value`.
+    head: Head,
+    /// The upper bound of the size of the replayed value.
     bound: patch::Bound,
     digest: Digest,
     keys: RememberedKeys,
@@ -131,7 +166,7 @@ impl Journal {
             version: 0,
             line: Digest::ZERO,
             at: Time::from_millis(0),
-            value: Value::Null,
+            head: Head::Replayed(Value::Null),
             bound: patch::Bound::default(),
             digest: Digest::of_json(&Value::Null),
             keys: RememberedKeys::default(),
@@ -166,7 +201,7 @@ impl Journal {
             return Err(Damage::Misnamed { first, base: base.base });
         }
         let value = loaded(base.document, base.base, blobs)?;
-        if Digest::of_json(&value) != base.digest {
+        if !tree::has_digest(&value, base.digest) {
             return Err(Damage::WrongDocument(base.base));
         }
         Ok(Self {
@@ -175,7 +210,7 @@ impl Journal {
             version: base.base,
             line: base.previous,
             at: base.at,
-            value,
+            head: Head::Replayed(value),
             bound: patch::Bound::default(),
             digest: base.digest,
             keys: base.keys,
@@ -199,8 +234,11 @@ impl Journal {
             return Err(Damage::BrokenChain(entry.version));
         }
         let patch = loaded(entry.patch, entry.version, blobs)?;
-        let applied = self.bound.apply(&mut self.value, &patch);
-        applied.map_err(|reason| Damage::BadPatch { version: entry.version, reason })?;
+        let bad = |reason| Damage::BadPatch { version: entry.version, reason };
+        if self.format < SPLICES_SINCE && !patch.splices.is_empty() {
+            return Err(bad(format!("format {} has no splices", self.format)));
+        }
+        self.bound.apply(self.head.replayable(), &patch).map_err(bad)?;
         entry.patch = Payload::Inline(patch);
         self.advance(&entry, frame::digest(line));
         Ok(entry)
@@ -208,10 +246,32 @@ impl Journal {
 
     /// Fails when the document does not match the digest of the last entry.
     pub fn check_document(&self) -> Result<(), Damage> {
-        if Digest::of_json(&self.value) == self.digest {
-            Ok(())
-        } else {
-            Err(Damage::WrongDocument(self.version))
+        let matches = match &self.head {
+            Head::Replayed(value) => tree::has_digest(value, self.digest),
+            // It was made with its digest.
+            Head::Shared(_) => true,
+        };
+        if matches { Ok(()) } else { Err(Damage::WrongDocument(self.version)) }
+    }
+
+    /// Returns the entry that was just replayed with its patch in RFC 6902 form, which every reader
+    /// understands.
+    pub fn expanded(&self, mut entry: Entry) -> Entry {
+        if let (Payload::Inline(patch), Head::Replayed(value)) = (&mut entry.patch, &self.head) {
+            *patch = std::mem::take(patch).expanded(value);
+        }
+        entry
+    }
+
+    /// Adds entries that were just stored.
+    pub fn accept(&mut self, staged: &[Staged]) {
+        for one in staged {
+            self.advance(&one.entry, frame::digest(&one.line));
+        }
+        if let Some(last) = staged.last() {
+            let tree = last.snapshot.as_ref().map(|snapshot| snapshot.tree.clone());
+            self.head = tree.map_or(Head::Replayed(Value::Null), Head::Shared);
+            self.bound = patch::Bound::default();
         }
     }
 
@@ -289,20 +349,21 @@ impl Journal {
         if self.version == 0 || self.tombstone().is_some() {
             return Ok(None);
         }
-        let document = Document::from_value(self.value.clone())
-            .map_err(|error| Damage::NotAnEntry(error.to_string()))?;
+        let tree = self.head.tree();
+        let document =
+            Document::from_tree(&tree).map_err(|error| Damage::NotAnEntry(error.to_string()))?;
         Ok(Some(Arc::new(Snapshot {
             version: self.version,
             at: self.at,
             document,
-            value: self.value.clone(),
+            tree,
             digest: self.digest,
         })))
     }
 
     /// Returns the first line of the next segment, and its document as a blob if it is large.
     pub fn to_base(&self) -> (Vec<u8>, Option<Vec<u8>>) {
-        let (document, blob) = stored(self.value.clone());
+        let (document, blob) = stored(self.head.tree().to_value());
         let base = Base {
             format: FORMAT,
             artifact: self.name.clone(),
@@ -320,183 +381,16 @@ impl Journal {
     }
 }
 
-/// A transaction: reads the newest state and drafts entries on top of it.
-///
-/// A provider begins it under the lock of its compare-and-append, passes it to the deciding
-/// operations, and stores its lines as one unit. Dropping a transaction discards its drafts.
-#[derive(Debug)]
-pub struct Transaction<'a> {
-    journal: &'a Journal,
-    flushed: Version,
-    newest: Option<Arc<Snapshot>>,
-    staged: Vec<Staged>,
-}
-
-/// A drafted entry in its stored form.
-#[derive(Debug)]
-pub struct Staged {
-    /// The entry.
-    pub entry: Entry,
-    /// Its line.
-    pub line: Vec<u8>,
-    /// The blobs that must be on the disk before the line.
-    pub blobs: Vec<Vec<u8>>,
-    /// The state after it; `None` after a deletion.
-    pub snapshot: Option<Arc<Snapshot>>,
-}
-
-/// A mark in a transaction.
-#[derive(Debug)]
-pub struct Mark {
-    newest: Option<Arc<Snapshot>>,
-    staged: usize,
-}
-
-impl<'a> Transaction<'a> {
-    /// Begins a transaction. `newest` is the state of `journal`; `flushed` goes into every entry.
-    pub fn new(journal: &'a Journal, newest: Option<Arc<Snapshot>>, flushed: Version) -> Self {
-        debug_assert!(newest.as_ref().is_none_or(|newest| newest.version == journal.version));
-        Self { journal, flushed, newest, staged: Vec::new() }
-    }
-
-    /// Returns the newest state, including the drafts of this transaction. `None` if the artifact
-    /// never existed or was deleted.
-    pub fn newest(&self) -> Option<&Arc<Snapshot>> {
-        self.newest.as_ref()
-    }
-
-    /// Returns the version of the next entry.
-    pub fn next_version(&self) -> Version {
-        self.journal.version + self.staged.len() as Version + 1
-    }
-
-    /// Returns the version that a call with this key created, including the drafts of this
-    /// transaction.
-    pub fn find_key(&self, key: &IdempotencyKey) -> Result<Option<Version>, Refusal> {
-        let ended = self.staged.iter().rposition(|staged| staged.entry.ends_life());
-        let mut drafted = RememberedKeys::default();
-        for staged in self.staged.iter().skip(ended.unwrap_or(0)) {
-            if let Some(key) = &staged.entry.idempotency {
-                drafted.remember(staged.entry.version, key.clone());
-            }
-        }
-        match drafted.find(key)? {
-            None if ended.is_none() => self.journal.keys.find(key),
-            found => Ok(found),
-        }
-    }
-
-    /// Drafts the next entry. Refuses a document that is too large or nests too deep.
-    pub fn append(&mut self, draft: Draft) -> Result<Arc<Snapshot>, Refusal> {
-        let value = draft.document.to_value();
-        document::check_size(&value)?;
-        let (entry, blobs, document) = self.entry(draft, &value);
-        let snapshot = Arc::new(Snapshot {
-            version: entry.version,
-            at: entry.at,
-            document,
-            digest: entry.document,
-            value,
-        });
-        self.stage(entry, blobs, Some(Arc::clone(&snapshot)));
-        Ok(snapshot)
-    }
-
-    /// Drafts the deletion of the artifact, and returns its version. It keeps only the phase of the
-    /// draft's document.
-    pub fn end(&mut self, draft: Draft) -> Version {
-        debug_assert!(draft.removal.is_some_and(Removal::ends_life));
-        let (entry, blobs, _) = self.entry(draft, &Value::Null);
-        let version = entry.version;
-        self.stage(entry, blobs, None);
-        version
-    }
-
-    /// Makes the entry of a draft. `value` is the document after it.
-    fn entry(&self, draft: Draft, value: &Value) -> (Entry, Vec<Vec<u8>>, Document) {
-        let old = self.newest.as_ref().map_or(&Value::Null, |newest| &newest.value);
-        let (patch, patch_blob) = stored(patch::diff(old, value));
-        let mut blobs = draft.blobs;
-        let named: Vec<Digest> = blobs.iter().map(|blob| Digest::of(blob)).collect();
-        blobs.extend(patch_blob);
-        let entry = Entry {
-            version: self.next_version(),
-            previous: self.last_line(),
-            flushed: self.flushed,
-            at: draft.at,
-            actor: draft.actor,
-            operation: draft.operation.to_owned(),
-            summary: draft.summary,
-            phase: draft.document.phase.clone(),
-            idempotency: draft.idempotency,
-            patch,
-            sections: draft.sections,
-            blobs: named,
-            outputs: draft.outputs,
-            events: draft.events,
-            removal: draft.removal,
-            document: Digest::of_json(value),
-        };
-        (entry, blobs, draft.document)
-    }
-
-    fn stage(&mut self, entry: Entry, blobs: Vec<Vec<u8>>, snapshot: Option<Arc<Snapshot>>) {
-        let line = encode(&entry);
-        self.newest.clone_from(&snapshot);
-        self.staged.push(Staged { entry, line, blobs, snapshot });
-    }
-
-    fn last_line(&self) -> Digest {
-        self.staged.last().map_or(self.journal.line, |staged| frame::digest(&staged.line))
-    }
-
-    /// Returns a mark for [`Transaction::rewind`].
-    pub fn mark(&self) -> Mark {
-        Mark { newest: self.newest.clone(), staged: self.staged.len() }
-    }
-
-    /// Discards the drafts since a mark.
-    pub fn rewind(&mut self, mark: Mark) {
-        self.newest = mark.newest;
-        self.staged.truncate(mark.staged);
-    }
-
-    /// Returns the first version drafted since a mark that has lifecycle events.
-    pub fn first_eventful(&self, since: &Mark) -> Option<Version> {
-        let mut drafted = self.staged.iter().skip(since.staged).map(|staged| &staged.entry);
-        drafted.find(|entry| !entry.events.is_empty()).map(|entry| entry.version)
-    }
-
-    /// Ends the transaction and returns its drafts.
-    pub fn into_staged(self) -> Vec<Staged> {
-        self.staged
-    }
-}
-
-impl Journal {
-    /// Adds entries that were just stored.
-    pub fn accept(&mut self, staged: &[Staged]) {
-        for one in staged {
-            self.advance(&one.entry, frame::digest(&one.line));
-        }
-        if let Some(last) = staged.last() {
-            self.value =
-                last.snapshot.as_ref().map_or(Value::Null, |snapshot| snapshot.value.clone());
-            self.bound = patch::Bound::default();
-        }
-    }
-}
-
 fn encode<T: serde::Serialize>(line: &T) -> Vec<u8> {
     frame::encode(&serde_json::to_string(line).expect("a line is made of what JSON can hold"))
 }
 
 /// Returns the stored form of a payload: inline, or a blob if it is large.
 fn stored<T: serde::Serialize>(value: T) -> (Payload<T>, Option<Vec<u8>>) {
-    let bytes = serde_json::to_vec(&value).expect("a payload is made of what JSON can hold");
-    if bytes.len() <= limits::INLINE_PAYLOAD_BYTES_MAX {
+    if document::fits(&value, limits::INLINE_PAYLOAD_BYTES_MAX) {
         return (Payload::Inline(value), None);
     }
+    let bytes = serde_json::to_vec(&value).expect("a payload is made of what JSON can hold");
     let reference = BlobReference { blob: Digest::of(&bytes), bytes: bytes.len() };
     (Payload::Blob(reference), Some(bytes))
 }
@@ -521,11 +415,14 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::model::document::tests::empty;
+    use crate::model::journal::entry::Draft;
+    use crate::model::journal::idempotency::IdempotencyKey;
+    use crate::model::journal::removal::Removal;
 
     /// A draft that sets `data.value`, for tests of other modules.
     pub(crate) fn draft(name: &str, value: &Value) -> Draft {
         let mut document = empty(name);
-        document.data = Map::from_iter([("value".to_owned(), value.clone())]);
+        document.data.set("value", Some(value.clone()));
         Draft {
             at: Time::from_millis(1),
             actor: "test 1.0".into(),
@@ -577,8 +474,8 @@ pub(crate) mod tests {
         assert_eq!(replayed.version(), 5);
         assert_eq!(replayed.line(), journal.line());
         let snapshot = replayed.snapshot().unwrap().unwrap();
-        assert_eq!(snapshot.value, staged[4].snapshot.as_ref().unwrap().value);
-        assert_eq!(snapshot.document.data["value"], 4);
+        assert_eq!(snapshot.tree, staged[4].snapshot.as_ref().unwrap().tree);
+        assert_eq!(snapshot.document.data.at(&["value"]).unwrap(), 4);
     }
 
     #[test]
@@ -678,7 +575,10 @@ pub(crate) mod tests {
         let load = |digest| staged[0].blobs.iter().find(|blob| Digest::of(blob) == digest).cloned();
         let mut replayed = Journal::new(name());
         replayed.replay(&staged[0].line, &load).unwrap();
-        assert_eq!(replayed.snapshot().unwrap().unwrap().document.data["value"], large);
+        assert_eq!(
+            replayed.snapshot().unwrap().unwrap().document.data.at(&["value"]).unwrap(),
+            large
+        );
         let mut without = Journal::new(name());
         assert!(matches!(
             without.replay(&staged[0].line, &no_blobs),
@@ -687,6 +587,58 @@ pub(crate) mod tests {
         let (base, blob) = turn_journal.to_base();
         let load = |_| blob.clone();
         assert_eq!(Journal::from_base(&name(), 2, &base, &load).unwrap().version(), 1);
+    }
+
+    /// A journal with a long text, and the line that changes a word of it.
+    fn journal_with_a_splice() -> (Journal, Vec<u8>) {
+        let mut journal = Journal::new(name());
+        let text = "word ".repeat(1000);
+        let mut transaction = Transaction::new(&journal, None, 0);
+        transaction.append(draft("a", &json!(text))).unwrap();
+        let staged = transaction.into_staged();
+        journal.accept(&staged);
+        let mut transaction = Transaction::new(&journal, staged[0].snapshot.clone(), 1);
+        transaction.append(draft("a", &json!(text.replacen("word", "wörter", 1)))).unwrap();
+        (journal.clone(), transaction.into_staged().remove(0).line)
+    }
+
+    #[test]
+    fn a_splice_is_in_the_line_and_leaves_as_rfc_6902() {
+        let (mut journal, line) = journal_with_a_splice();
+        assert!(line.len() < 600 && String::from_utf8_lossy(&line).contains("\"op\":\"splice\""));
+        let entry = journal.replay(&line, &no_blobs).unwrap();
+        journal.check_document().unwrap();
+        let text = "word ".repeat(1000).replacen("word", "wörter", 1);
+        assert_eq!(
+            journal.snapshot().unwrap().unwrap().document.data.at(&["value"]),
+            Some(json!(text))
+        );
+        let replaced = json!([{"op": "replace", "path": "/data/value", "value": text}]);
+        assert_eq!(json!(journal.expanded(entry).patch), replaced);
+    }
+
+    #[test]
+    fn a_splice_that_does_not_fit_is_damage() {
+        let (journal, line) = journal_with_a_splice();
+        let entry: Entry = serde_json::from_slice(&line).unwrap();
+        let damage = |journal: &Journal, field: &str, number: Value| {
+            let mut forged = json!(entry);
+            forged["patch"][0][field] = number;
+            journal.clone().replay(&encode(&forged), &no_blobs).unwrap_err()
+        };
+        for (field, number) in [("at", 5000), ("remove", 5001), ("length", 4999), ("at", u64::MAX)]
+        {
+            let found = damage(&journal, field, json!(number));
+            assert!(matches!(found, Damage::BadPatch { version: 2, .. }), "{field}: {found:?}");
+        }
+        for number in [json!(-1), json!("1"), Value::Null] {
+            assert!(matches!(damage(&journal, "at", number), Damage::NotAnEntry(_)));
+        }
+        for format in [1, 2] {
+            let older = Journal { format, ..journal.clone() };
+            let found = older.clone().replay(&line, &no_blobs).unwrap_err();
+            assert!(found.to_string().contains("has no splices"), "{found}");
+        }
     }
 
     #[test]
@@ -736,7 +688,10 @@ pub(crate) mod tests {
         let mut replayed = reopened.clone();
         replayed.replay(&staged[0].line, &no_blobs).unwrap();
         assert_eq!(replayed.tombstone(), None);
-        assert_eq!(replayed.snapshot().unwrap().unwrap().document.data["value"], "anew");
+        assert_eq!(
+            replayed.snapshot().unwrap().unwrap().document.data.at(&["value"]).unwrap(),
+            "anew"
+        );
     }
 
     #[test]

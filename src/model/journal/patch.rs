@@ -1,11 +1,17 @@
-//! What changed between two values: RFC 6902 patches in the journal, RFC 7396 merge patches from
-//! callers.
+//! Patches of the journal: what turns a document into the next one.
 
 use json_patch::jsonptr::Pointer;
-use json_patch::{AddOperation, PatchOperation, ReplaceOperation};
+use json_patch::{
+    AddOperation, CopyOperation, MoveOperation, PatchOperation, RemoveOperation, ReplaceOperation,
+    TestOperation,
+};
+use serde::de::Error as _;
+use serde::ser::SerializeSeq as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::model::document::{depth, json_bytes};
+use crate::model::journal::splice::{self, Splice};
 use crate::model::limits::{DOCUMENT_BYTES_MAX, DOCUMENT_DEPTH_MAX};
 
 /// Bytes that a value has at most while a patch is applied: a document before it, and everything that
@@ -17,38 +23,84 @@ const OPERATIONS_MAX: usize = DOCUMENT_BYTES_MAX / 24;
 /// list at once is less.
 const SHIFTS_MAX: usize = 1 << 32;
 
-/// The operations that turn one value into another, in RFC 6902 form.
-pub type Patch = Vec<PatchOperation>;
-
-/// Applies a caller's RFC 7396 merge patch: objects are merged, `null` removes, all else replaces.
-pub fn merge(target: &mut Value, patch: &Value) {
-    json_patch::merge(target, patch);
+/// What turns one value into another: splices of texts, and then operations of RFC 6902. It is written
+/// as one list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Patch {
+    /// The changes inside long texts.
+    pub splices: Vec<Splice>,
+    /// All other changes.
+    pub operations: Vec<PatchOperation>,
 }
 
-/// Returns the patch that turns `old` into `new`; empty when they are equal.
-///
-/// The patch is proven by applying it, since an entry that cannot be replayed would lose the
-/// document. Where the difference is larger than the new value, or a proof should fail, the patch
-/// replaces the value as a whole, so that a patch is never larger than what it makes.
-pub fn diff(old: &Value, new: &Value) -> Patch {
-    let patch = json_patch::diff(old, new).0;
-    if patch.is_empty() {
-        return patch;
+impl Patch {
+    /// Returns whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.splices.is_empty() && self.operations.is_empty()
     }
-    let worthwhile = json_bytes(&json!(patch)) <= json_bytes(new);
-    if worthwhile && apply(old, &patch).as_ref() == Ok(new) { patch } else { replace_all(new) }
+
+    /// Returns the patch in RFC 6902 form. `after` is the value that it makes.
+    ///
+    /// A text that is not in that value was taken out by a later operation, and needs no change.
+    #[must_use]
+    pub fn expanded(self, after: &Value) -> Self {
+        let replaced = self.splices.into_iter().filter_map(|Splice { path, .. }| {
+            let value = after.pointer(path.as_str()).cloned()?;
+            Some(PatchOperation::Replace(ReplaceOperation { path, value }))
+        });
+        Self { operations: replaced.chain(self.operations).collect(), splices: Vec::new() }
+    }
+
+    fn paths(&self) -> impl Iterator<Item = &Pointer> {
+        let spliced = self.splices.iter().map(|one| &*one.path);
+        spliced.chain(self.operations.iter().map(PatchOperation::path))
+    }
 }
 
-fn replace_all(new: &Value) -> Patch {
-    serde_json::from_value(json!([{ "op": "replace", "path": "", "value": new }]))
-        .expect("replacing the root is a valid RFC 6902 operation")
+/// A change as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "lowercase")]
+enum Change<S = Splice> {
+    Splice(S),
+    Add(AddOperation),
+    Remove(RemoveOperation),
+    Replace(ReplaceOperation),
+    Move(MoveOperation),
+    Copy(CopyOperation),
+    Test(TestOperation),
 }
 
-/// Returns the patched value, or why the patch does not apply.
-pub fn apply(value: &Value, patch: &[PatchOperation]) -> Result<Value, String> {
-    let mut changed = value.clone();
-    json_patch::patch_unsafe(&mut changed, patch).map_err(|error| error.to_string())?;
-    Ok(changed)
+impl Serialize for Patch {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let changes = self.splices.len() + self.operations.len();
+        let mut list = serializer.serialize_seq(Some(changes))?;
+        self.splices.iter().try_for_each(|one| list.serialize_element(&Change::Splice(one)))?;
+        self.operations.iter().try_for_each(|one| list.serialize_element(one))?;
+        list.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Patch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut patch = Self::default();
+        for change in Vec::<Change>::deserialize(deserializer)? {
+            let operation = match change {
+                Change::Splice(splice) if patch.operations.is_empty() => {
+                    patch.splices.push(splice);
+                    continue;
+                }
+                Change::Splice(_) => return Err(D::Error::custom("a splice after an operation")),
+                Change::Add(one) => PatchOperation::Add(one),
+                Change::Remove(one) => PatchOperation::Remove(one),
+                Change::Replace(one) => PatchOperation::Replace(one),
+                Change::Move(one) => PatchOperation::Move(one),
+                Change::Copy(one) => PatchOperation::Copy(one),
+                Change::Test(one) => PatchOperation::Test(one),
+            };
+            patch.operations.push(operation);
+        }
+        Ok(patch)
+    }
 }
 
 /// How large a value is at most, known without measuring it after every patch.
@@ -64,22 +116,34 @@ impl Bound {
     /// The value never becomes larger than two documents or deeper than one. What the patch brings is
     /// measured; the value itself is only measured when it might have become too large, which costs
     /// no more than what came since it was measured last.
-    pub fn apply(&mut self, value: &mut Value, patch: &[PatchOperation]) -> Result<(), String> {
-        if patch.len() > OPERATIONS_MAX {
-            return Err(format!("{} operations; the limit is {OPERATIONS_MAX}", patch.len()));
+    pub fn apply(&mut self, value: &mut Value, patch: &Patch) -> Result<(), String> {
+        let Patch { splices, operations } = patch;
+        let (count, moved) = (splices.len() + operations.len(), splice::moved(splices));
+        if count > OPERATIONS_MAX {
+            return Err(format!("{count} operations; the limit is {OPERATIONS_MAX}"));
         }
-        let bytes = if takes_from_the_value(patch) || self.shifts_at_most(patch) > SHIFTS_MAX {
-            // This program writes hardly any. A copy of the value takes its operations one by one, since
-            // `json_patch` cannot take every move back, and panics then.
-            let mut changed = value.clone();
-            let bytes = apply_each(&mut changed, patch, SHIFTS_MAX)?;
-            *value = changed;
-            bytes
-        } else {
-            let bytes = self.room_for(value, brought(patch)?)?;
-            json_patch::patch(value, patch).map_err(|error| error.to_string())?;
-            bytes
-        };
+        if moved > PATCHED_BYTES_MAX {
+            return Err(format!("splices of texts with {moved} bytes"));
+        }
+        let room = self.room_for(value, inserted(splices) + brought(operations)?);
+        let bytes =
+            if takes_from_the_value(operations) || self.shifts_at_most(operations) > SHIFTS_MAX {
+                // This program writes hardly any. A copy of the value takes its operations one by one, since
+                // `json_patch` cannot take every move back, and panics then.
+                let mut changed = value.clone();
+                splice::apply(&mut changed, splices)?;
+                let bytes = apply_each(&mut changed, operations, SHIFTS_MAX)?;
+                *value = changed;
+                bytes
+            } else {
+                let room = room?;
+                let spliced = splice::apply(value, splices)?;
+                if let Err(error) = json_patch::patch(value, operations) {
+                    splice::take_back(value, &spliced);
+                    return Err(error.to_string());
+                }
+                room
+            };
         self.bytes = Some(bytes);
         Ok(())
     }
@@ -113,6 +177,11 @@ fn is_on_a_list(one: &PatchOperation) -> bool {
     let shifts = !matches!(one, PatchOperation::Replace(_) | PatchOperation::Test(_));
     let last = one.path().last().map(|token| token.decoded().into_owned());
     shifts && last.is_some_and(|last| last.parse::<usize>().is_ok())
+}
+
+/// Returns how many bytes splices put into texts.
+fn inserted(splices: &[Splice]) -> usize {
+    splices.iter().map(|one| json_bytes(&json!(one.insert))).sum()
 }
 
 /// Returns how many bytes the values of a patch have, keys and commas included.
@@ -189,8 +258,8 @@ fn shifts_of(value: &Value, one: &PatchOperation) -> usize {
 }
 
 /// Returns the places that a patch touches, two levels deep, in order and each once.
-pub fn changed_places(patch: &[PatchOperation]) -> Vec<String> {
-    let mut places: Vec<String> = patch.iter().map(|one| shallow(one.path().as_str())).collect();
+pub fn changed_places(patch: &Patch) -> Vec<String> {
+    let mut places: Vec<String> = patch.paths().map(|path| shallow(path.as_str())).collect();
     places.sort();
     places.dedup();
     places
@@ -202,12 +271,14 @@ fn shallow(pointer: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::journal::difference::diff;
 
-    fn any_json() -> impl Strategy<Value = Value> {
+    /// Any JSON value.
+    pub(crate) fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
@@ -225,14 +296,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn a_diff_applied_to_the_old_value_gives_the_new_one(old in any_json(), new in any_json()) {
-            let patch = diff(&old, &new);
-            prop_assert_eq!(patch.is_empty(), old == new);
-            let read: Patch = serde_json::from_str(&json!(patch).to_string()).unwrap();
-            prop_assert_eq!(apply(&old, &read), Ok(new));
-        }
-
         /// Goal: the budget changes nothing about a patch that stays within it.
         #[test]
         fn a_patch_within_its_budget_does_what_the_standard_says(
@@ -240,8 +303,9 @@ mod tests {
             operations in prop::collection::vec(any_operation(), 0..8),
         ) {
             let (mut bounded, mut bound) = (value.clone(), Bound::default());
-            let expected = apply(&value, &operations);
-            let applied = bound.apply(&mut bounded, &operations);
+            let mut expected = value.clone();
+            let expected = json_patch::patch_unsafe(&mut expected, &operations).map(|()| expected);
+            let applied = bound.apply(&mut bounded, &Patch { splices: Vec::new(), operations });
             prop_assert_eq!(applied.is_ok(), expected.is_ok(), "{:?} {:?}", applied, expected);
             prop_assert_eq!(&bounded, &expected.unwrap_or(value), "refused: the value as it was");
             if applied.is_ok() {
@@ -264,6 +328,10 @@ mod tests {
             serde_json::from_value(json!({"op": op, "from": from, "path": path, "value": value}))
                 .unwrap()
         })
+    }
+
+    fn between(old: &Value, new: &Value) -> Patch {
+        diff(&old.clone().into(), &new.clone().into())
     }
 
     fn patch_of(operations: Value) -> Patch {
@@ -341,7 +409,7 @@ mod tests {
         let shifted = |place: &str, times: usize| {
             let patch =
                 patch_of(json!(vec![json!({"op": "add", "path": place, "value": 0}); times]));
-            apply_each(&mut value.clone(), &patch, 100_000)
+            apply_each(&mut value.clone(), &patch.operations, 100_000)
         };
         let refused = shifted("/l/0", 100).unwrap_err();
         assert_eq!(refused, "operation 95: list items would be moved more than 100000 times");
@@ -355,9 +423,11 @@ mod tests {
             json!({"l": (0..6000).map(item).collect::<Vec<_>>()}),
             json!({"l": (0..4000).map(item).collect::<Vec<_>>()}),
         );
-        let patch = diff(&value, &new);
-        assert!(patch.len() == 2000 && Bound::default().shifts_at_most(&patch) < SHIFTS_MAX);
-        assert!(apply_each(&mut value.clone(), &patch, 2_001_000).is_ok());
+        let patch = between(&value, &new);
+        let operations = &patch.operations;
+        assert!(operations.len() == 2000);
+        assert!(Bound::default().shifts_at_most(operations) < SHIFTS_MAX);
+        assert!(apply_each(&mut value.clone(), operations, 2_001_000).is_ok());
         Bound::default().apply(&mut value, &patch).unwrap();
         assert_eq!(value, new);
     }
@@ -367,7 +437,7 @@ mod tests {
         let text = |i: usize| json!({"data": format!("{i:0>1000}")});
         let (mut value, mut bound) = (text(0), Bound::default());
         for i in 1..20_000 {
-            let patch = diff(&value, &text(i));
+            let patch = between(&value, &text(i));
             bound.apply(&mut value, &patch).unwrap();
         }
         assert_eq!(value, text(19_999));
@@ -379,25 +449,9 @@ mod tests {
         let text = |letter: &str| json!({"data": letter.repeat(DOCUMENT_BYTES_MAX - 16)});
         let (mut value, mut bound) = (text("a"), Bound::default());
         for letter in ["b", "c", "d"] {
-            let patch = diff(&value, &text(letter));
+            let patch = between(&value, &text(letter));
             bound.apply(&mut value, &patch).unwrap();
         }
         assert_eq!(value, text("d"));
-    }
-
-    #[test]
-    fn a_patch_is_never_much_larger_than_what_it_makes() {
-        let old = json!((0..500).collect::<Vec<_>>());
-        let new = json!((1..501).collect::<Vec<_>>());
-        assert!(json_bytes(&json!(diff(&old, &new))) < json_bytes(&new) + 64);
-    }
-
-    #[test]
-    fn changed_places_are_named_two_levels_deep_and_once() {
-        let text = "long enough to be worth a patch ".repeat(10);
-        let old = json!({"data": {"a": {"x": 1, "y": 1}}, "phase": "plan", "text": text});
-        let new = json!({"data": {"a": {"x": 2, "y": 2}}, "text": text});
-        let patch = diff(&old, &new);
-        assert_eq!(changed_places(&patch), ["/data/a", "/phase"]);
     }
 }

@@ -7,6 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::model::document::manifest::Manifest;
+use crate::model::document::tree::{self, Tree};
 use crate::model::journal::Snapshot;
 use crate::model::{Digest, Document, JournalId, Version};
 
@@ -53,20 +54,24 @@ pub fn json_files(snapshot: &Snapshot, journal: Option<JournalId>) -> Vec<(&'sta
         "constraints": snapshot.document.constraints,
     });
     let manifest = snapshot.document.manifest.as_ref().map(Manifest::to_value);
-    let manifest = manifest.map(|manifest| (MANIFEST_FILE, sealed(manifest, &[])));
+    let manifest = manifest.map(|manifest| (MANIFEST_FILE, small(manifest)));
     let beside = [
         ("version", json!(snapshot.version)),
         ("updated_at", json!(snapshot.at)),
         ("journal", json!(journal)),
     ];
     let beside = if journal.is_some() { &beside[..] } else { &beside[..2] };
-    let state = sealed(snapshot.value.clone(), beside);
-    let constraints = (CONSTRAINTS_FILE, sealed(constraints, &[]));
+    let state = sealed(snapshot.tree.to_value(), snapshot.digest, beside);
+    let constraints = (CONSTRAINTS_FILE, small(constraints));
     manifest.into_iter().chain([constraints, (STATE_FILE, state)]).collect()
 }
 
-fn sealed(mut content: Value, beside: &[(&str, Value)]) -> Vec<u8> {
-    let digest = Digest::of_json(&content);
+fn small(content: Value) -> Vec<u8> {
+    let digest = tree::digest(&content);
+    sealed(content, digest, &[])
+}
+
+fn sealed(mut content: Value, digest: Digest, beside: &[(&str, Value)]) -> Vec<u8> {
     content["digest"] = json!(digest);
     for (field, value) in beside {
         content[*field] = value.clone();
@@ -110,7 +115,7 @@ fn origin_of_content(content: Map<String, Value>) -> Origin {
     let digest = content.get("digest").and_then(Value::as_str).and_then(Digest::parse);
     let version = content.get("version").and_then(Value::as_u64);
     strip(&mut content);
-    match digest.filter(|digest| seal_holds && *digest == Digest::of_json(&content)) {
+    match digest.filter(|digest| seal_holds && tree::has_digest(&content, *digest)) {
         Some(digest) => Origin::Ours { version, digest },
         None => Origin::Edited,
     }
@@ -141,8 +146,9 @@ pub fn read_state(bytes: &[u8]) -> Option<Snapshot> {
     let mut value: Value = serde_json::from_slice(bytes).ok()?;
     let at = serde_json::from_value(value.get("updated_at")?.clone()).ok()?;
     strip(&mut value);
-    let document = Document::from_value(value.clone()).ok()?;
-    Some(Snapshot { version, at, document, value, digest })
+    let tree = Tree::from(value);
+    let document = Document::from_tree(&tree).ok()?;
+    Some(Snapshot { version, at, document, tree, digest })
 }
 
 #[cfg(test)]
@@ -153,14 +159,8 @@ mod tests {
 
     fn snapshot() -> Snapshot {
         let document = empty("a");
-        let value = document.to_value();
-        Snapshot {
-            version: 7,
-            at: Time::from_millis(5),
-            digest: Digest::of_json(&value),
-            document,
-            value,
-        }
+        let tree = document.to_tree();
+        Snapshot { version: 7, at: Time::from_millis(5), digest: tree.digest(), document, tree }
     }
 
     fn state_file() -> Vec<u8> {

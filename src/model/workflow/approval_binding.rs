@@ -99,7 +99,7 @@ pub(crate) mod tests {
         let document = waiting();
         let binding = ApprovalBinding::of_gate(&document, 5).unwrap();
         assert_eq!(binding.check(&document, 5), Ok(()));
-        let saved = Document { data: json!({"x": 1}).as_object().unwrap().clone(), ..waiting() };
+        let saved = Document { data: json!({"x": 1}).into(), ..waiting() };
         assert_eq!(binding.check(&saved, 6), Ok(()), "what a person does not decide on may change");
 
         let conflict = Err(Refusal::Conflict { expected: 5, current: 6 });

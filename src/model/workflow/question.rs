@@ -138,8 +138,8 @@ fn standing(document: &Document, version: Version, files: &FilesNow) -> Vec<Stri
     let phase = &document.phase;
     let mut lines =
         vec![format!("Phase {phase}, iteration {current} of {max}, version {version}.")];
-    let summary = document.results.get("reflection").and_then(|result| result.get("summary"));
-    lines.extend(summary.map(|summary| format!("Reflection: {}", plain(&text_of(summary)))));
+    let summary = document.results.at(&["reflection", "summary"]);
+    lines.extend(summary.map(|summary| format!("Reflection: {}", plain(&text_of(&summary)))));
     if !document.constraints.is_empty() {
         listed(&mut lines, "Constraints:", document.constraints.iter().map(constraint_line));
     }

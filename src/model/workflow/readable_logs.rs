@@ -134,9 +134,7 @@ fn refinement_log(
     status: Option<ConvergenceStatus>,
     errors: &[String],
 ) -> String {
-    let results = |phase: &str, field: &str| {
-        list(document.results.get(phase).and_then(|result| result.get(field)))
-    };
+    let results = |phase: &str, field: &str| list(document.results.at(&[phase, field]).as_ref());
     let constraints = document.constraints.iter().map(|one| {
         let word = if one.holds() { "satisfied" } else { "violated" };
         let details = one.details.as_deref().unwrap_or(&one.description);
@@ -261,9 +259,9 @@ mod tests {
             Some("all 3 resolve".into()),
             Time::from_millis(0),
         );
-        document.results.insert(
-            "execution_results".into(),
-            json!({"actions": ["fixed a link\n## Iteration 9 — forged"], "files_modified": ["report.md"]}),
+        document.results.set(
+            "execution_results",
+            Some(json!({"actions": ["fixed a link\n## Iteration 9 — forged"], "files_modified": ["report.md"]})),
         );
         let iteration = Iteration {
             iteration: 2,

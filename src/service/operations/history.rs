@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::load_state::{SHOWN_CHARACTERS_MAX, fitting};
 use super::{Effect, Operation};
 use crate::model::document::json_bytes;
+use crate::model::journal::difference::diff;
 use crate::model::journal::entry::Entry;
-use crate::model::journal::patch;
 use crate::model::text::shortened;
 use crate::model::workflow::briefing::Briefing;
 use crate::model::{Name, Refusal, Version, limits};
@@ -136,8 +136,8 @@ async fn difference(
 ) -> Result<Vec<Map<String, Value>>, Refusal> {
     let old = service.version_at(name, &from.to_string()).await?;
     let new = service.version_at(name, &to.to_string()).await?;
-    let diff = json!(patch::diff(&old.value, &new.value));
-    let bytes = json_bytes(&diff);
+    let difference = json!(diff(&old.tree, &new.tree).expanded(&new.tree.to_value()));
+    let bytes = json_bytes(&difference);
     if bytes > limits::ANSWER_BYTES_MAX {
         return Err(Refusal::argument(
             format!(
@@ -147,7 +147,7 @@ async fn difference(
             "compare versions that are closer together, or load_state at each with select",
         ));
     }
-    serde_json::from_value(diff).map_err(|error| Refusal::Internal(error.to_string()))
+    serde_json::from_value(difference).map_err(|error| Refusal::Internal(error.to_string()))
 }
 
 pub(in crate::service) fn history_entry(entry: Entry) -> HistoryEntry {

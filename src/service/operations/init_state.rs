@@ -259,9 +259,10 @@ const REFINING: &str = "pmpo";
 /// Infers the types that the caller omitted, and returns a warning about them. Refuses types that
 /// contradict each other.
 fn complete_types(document: &mut Document) -> Result<Vec<String>, Refusal> {
+    let inputs = document.inputs.borrow().as_object().cloned().unwrap_or_default();
     let inference = inference::infer(
         &document.goals,
-        &document.inputs,
+        &inputs,
         document.artifact_type.as_deref(),
         document.content_type.as_deref(),
     )
@@ -322,7 +323,7 @@ fn first_document(wish: &Wish, before: Option<&Snapshot>, now: Time, id: String)
         max_iterations: wish.max_iterations.unwrap_or(seeded.max_iterations),
         goals: wish.goals.clone().unwrap_or(seeded.goals),
         constraints: wish.constraints.clone().unwrap_or(seeded.constraints),
-        inputs: wish.inputs.clone(),
+        inputs: wish.inputs.clone().into(),
         requires_approval: wish.requires_approval || seeded.requires_approval,
         test_generation: wish.test_generation.unwrap_or(seeded.test_generation),
         components: components(wish, before),

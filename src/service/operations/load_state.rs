@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{Effect, Operation};
 use crate::model::document::checkpoint;
 use crate::model::document::json_bytes;
+use crate::model::document::tree::Tree;
 use crate::model::journal::Snapshot;
 use crate::model::text::shortened;
 use crate::model::workflow::briefing::Briefing;
@@ -139,7 +140,7 @@ pub(super) fn parse_reference(reference: &str) -> Result<Version, Refusal> {
 
 /// Returns the whole document, if it fits into an answer.
 fn full(snapshot: &Snapshot, room: usize) -> Result<Arc<Map<String, Value>>, Refusal> {
-    let bytes = json_bytes(&snapshot.value);
+    let bytes = snapshot.tree.bytes();
     if bytes > room {
         return Err(too_large("the document", bytes, room));
     }
@@ -191,7 +192,7 @@ fn outline(document: &Document) -> Map<String, Value> {
     const PARTS_BYTES: usize = 450;
     let goals = document.goals.iter().map(|goal| shortened(goal, SHOWN_CHARACTERS_MAX));
     let open = document.constraints.iter().filter(|one| !one.holds()).map(|one| &one.id);
-    let parts = document.data.iter().map(|(name, value)| (name.clone(), size(value)));
+    let parts = document.data.fields().map(|(name, part)| (name.to_owned(), size(&part)));
     let mut outline = json!({
         "goals": fitting(GOALS_BYTES, goals),
         "constraints": {
@@ -242,11 +243,11 @@ pub(in crate::service) fn fitting<T: Serialize>(
 }
 
 /// Describes the type and the size of a part.
-fn size(value: &Value) -> String {
-    match value {
-        Value::Array(items) => format!("list of {}", items.len()),
-        Value::Object(_) => format!("object, {} bytes", json_bytes(value)),
-        Value::String(text) if text.len() > 80 => format!("text, {} bytes", text.len()),
-        other => other.to_string(),
+fn size(part: &Tree) -> String {
+    match part.as_value() {
+        Some(Value::Array(items)) => format!("list of {}", items.len()),
+        None | Some(Value::Object(_)) => format!("object, {} bytes", part.bytes()),
+        Some(Value::String(text)) if text.len() > 80 => format!("text, {} bytes", text.len()),
+        Some(other) => other.to_string(),
     }
 }

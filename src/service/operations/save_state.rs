@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Effect, Operation};
-use crate::model::document::constraint;
+use crate::model::document::constraint::{self, Constraint};
+use crate::model::document::tree::Tree;
 use crate::model::journal::Snapshot;
 use crate::model::journal::entry::Section;
-use crate::model::journal::patch;
 use crate::model::refusal::Violation;
 use crate::model::workflow::briefing::Briefing;
 use crate::model::workflow::readable_logs;
@@ -54,9 +54,21 @@ pub struct Saved {
 
 /// The requested change.
 #[derive(Clone, Debug)]
-enum Change {
-    Merge(Value),
-    Replace(Map<String, Value>),
+struct Change {
+    fields: Map<String, Value>,
+    /// Whether the fields are merged into those before; else they replace them.
+    merges: bool,
+}
+
+impl Change {
+    /// Returns a field after the change, or `None` when it stays as it was.
+    fn of(&self, field: &str, before: impl FnOnce() -> Tree) -> Result<Option<Tree>, Refusal> {
+        let Some(given) = self.fields.get(field) else { return Ok(None) };
+        let after = if self.merges { before().merged(given) } else { given.clone().into() };
+        // Before any comparison: comparing a value that nests too deep is expensive.
+        document::check_size(&after)?;
+        Ok(Some(after))
+    }
 }
 
 impl Operation for Save {
@@ -122,11 +134,11 @@ fn change(arguments: &Save) -> Result<Change, Refusal> {
     match (&arguments.patch, &arguments.state) {
         (Some(patch), None) => {
             document::check_writable(patch, "patch")?;
-            Ok(Change::Merge(Value::Object(patch.clone())))
+            Ok(Change { fields: patch.clone(), merges: true })
         }
         (None, Some(state)) => {
             document::check_writable(state, "state")?;
-            Ok(Change::Replace(state.clone()))
+            Ok(Change { fields: state.clone(), merges: false })
         }
         _ => Err(Refusal::argument(
             "save_state takes either patch or state",
@@ -137,45 +149,45 @@ fn change(arguments: &Save) -> Result<Change, Refusal> {
 
 /// Returns the changed document.
 fn changed(before: &Snapshot, change: &Change) -> Result<Document, Refusal> {
-    let mut part = before.document.writable_part();
-    match change {
-        Change::Merge(merge) => patch::merge(&mut part, merge),
-        Change::Replace(fields) => {
-            let known = part.as_object_mut().map(std::mem::take).unwrap_or_default();
-            let replaced = known.into_iter().chain(fields.clone());
-            part = Value::Object(replaced.collect());
-        }
+    let before = &before.document;
+    let mut after = before.clone();
+    if let Some(data) = change.of("data", || before.data.clone())? {
+        after.data = object(data, "data")?;
     }
-    // Before any comparison: comparing a value that nests too deep is expensive.
-    document::check_size(&part)?;
-    let mut after = before.document.clone();
-    after.data = object(&part, "data")?;
-    after.inputs = object(&part, "inputs")?;
-    after.goals = match part.get("goals") {
-        None | Some(Value::Null) => Vec::new(),
-        Some(goals) => step::parse_goals(goals, "/goals")?,
-    };
-    let list = match part.get("constraints") {
-        None | Some(Value::Null) => &Vec::new(),
-        Some(Value::Array(list)) => list,
-        Some(_) => return Err(wrong_type("constraints", "a list")),
-    };
-    let definitions = constraint::parse_definitions(list, "/constraints")?;
-    let known = |id: &str| before.document.constraints.iter().find(|one| one.id == id);
-    after.constraints = definitions
-        .into_iter()
-        .map(|one| {
-            let older = known(&one.id);
-            one.with_findings_of(older)
-        })
-        .collect();
+    if let Some(inputs) = change.of("inputs", || before.inputs.clone())? {
+        after.inputs = object(inputs, "inputs")?;
+    }
+    if let Some(goals) = change.of("goals", || json!(before.goals).into())? {
+        after.goals = match &*goals.borrow() {
+            Value::Null => Vec::new(),
+            goals => step::parse_goals(goals, "/goals")?,
+        };
+    }
+    if let Some(given) = change.of("constraints", || before.definitions().into())? {
+        after.constraints = constraints(&given.borrow(), before)?;
+    }
     Ok(after)
 }
 
-fn object(part: &Value, field: &str) -> Result<Map<String, Value>, Refusal> {
-    match part.get(field) {
-        None | Some(Value::Null) => Ok(Map::new()),
-        Some(Value::Object(fields)) => Ok(fields.clone()),
+fn constraints(given: &Value, before: &Document) -> Result<Vec<Constraint>, Refusal> {
+    let list = match given {
+        Value::Null => &[][..],
+        Value::Array(list) => list,
+        _ => return Err(wrong_type("constraints", "a list")),
+    };
+    let definitions = constraint::parse_definitions(list, "/constraints")?;
+    let known = |id: &str| before.constraints.iter().find(|one| one.id == id);
+    let found = |one: Constraint| {
+        let older = known(&one.id);
+        one.with_findings_of(older)
+    };
+    Ok(definitions.into_iter().map(found).collect())
+}
+
+fn object(tree: Tree, field: &str) -> Result<Tree, Refusal> {
+    match tree.as_value() {
+        None | Some(Value::Object(_)) => Ok(tree),
+        Some(Value::Null) => Ok(Tree::default()),
         Some(_) => Err(wrong_type(field, "an object")),
     }
 }
@@ -228,5 +240,115 @@ fn logged(
         Vec::new()
     } else {
         vec![readable_logs::of_loosening(document, ways, (words, note), now)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::document::json_bytes;
+    use crate::model::document::tests::empty;
+    use crate::model::journal::{Journal, Transaction};
+
+    /// A journal and its newest state.
+    type Stored = (Journal, Arc<Snapshot>);
+
+    fn stored(data: Value) -> Stored {
+        let name = Name::parse("a").unwrap();
+        saved((Journal::new(name), None), &Document { data: data.into(), ..empty("a") }).0
+    }
+
+    /// Stores a document. Returns the length of its line and blobs as well.
+    fn saved(
+        (mut journal, newest): (Journal, Option<Arc<Snapshot>>),
+        document: &Document,
+    ) -> (Stored, usize) {
+        let mut transaction = Transaction::new(&journal, newest, journal.version());
+        let at = Time::from_millis(1);
+        let draft = Draft {
+            at,
+            actor: "test 1.0".into(),
+            operation: Save::NAME,
+            summary: Map::new(),
+            idempotency: None,
+            document: document.clone(),
+            sections: Vec::new(),
+            blobs: Vec::new(),
+            outputs: Vec::new(),
+            events: Vec::new(),
+            removal: None,
+        };
+        let snapshot = transaction.append(draft).unwrap();
+        let staged = transaction.into_staged();
+        journal.accept(&staged);
+        let bytes =
+            staged.iter().map(|one| one.line.len() + one.blobs.iter().map(Vec::len).sum::<usize>());
+        ((journal, snapshot), bytes.sum())
+    }
+
+    /// Saves a merge patch of `data`, and returns the bytes that are stored for it.
+    fn save(stored: &mut Stored, data: Value) -> usize {
+        let change = Change { fields: Map::from_iter([("data".into(), data)]), merges: true };
+        let (journal, newest) = stored.clone();
+        let document = changed(&newest, &change).unwrap();
+        assert!(document != newest.document);
+        let (after, bytes) = saved((journal, Some(newest)), &document);
+        *stored = after;
+        bytes
+    }
+
+    fn words(bytes: usize) -> Value {
+        json!("word ".repeat(bytes / 5))
+    }
+
+    /// Documents of about so many bytes: many small fields, objects in objects, and long texts.
+    fn documents(bytes: usize) -> [Value; 3] {
+        let wide: Map<String, Value> =
+            (0..bytes / 40).map(|i| (format!("field-{i:06}"), words(20))).collect();
+        let deep = (0..bytes / 4000).map(|i| {
+            let inner = (0..40).map(|i| (format!("inner-{i:02}"), words(80)));
+            (format!("outer-{i:04}"), inner.collect::<Value>())
+        });
+        let texts = (0..16).map(|i| (format!("text-{i:02}"), words(bytes / 17)));
+        [
+            json!({"changed": "one", "wide": wide}),
+            json!({"changed": "one", "deep": deep.collect::<Value>()}),
+            json!({"changed": "one", "texts": texts.collect::<Value>()}),
+        ]
+    }
+
+    #[test]
+    fn a_small_change_allocates_alike_in_documents_of_all_sizes() {
+        let changes = [
+            json!({"wide": {"field-000050": "changed"}}),
+            json!({"deep": {"outer-0000": {"inner-07": "changed"}}}),
+            json!({"changed": "two"}),
+        ];
+        let allocated = |document: Value, change: &Value| {
+            let mut stored = stored(document);
+            let counted = allocation_counter::measure(|| {
+                assert!(save(&mut stored, change.clone()) < 1000);
+            });
+            counted.bytes_total
+        };
+        let (small, large) = (documents(4 << 10), documents((4 << 20) - (256 << 10)));
+        for ((small, large), change) in small.into_iter().zip(large).zip(&changes) {
+            assert!(json_bytes(&small) < 5000 && json_bytes(&large) > 3 << 20);
+            let (small, large) = (allocated(small, change), allocated(large, change));
+            assert!(large < 4 * small, "{change}: {small} and {large} bytes");
+        }
+    }
+
+    #[test]
+    fn edits_of_a_long_text_are_stored_as_words() {
+        let mut stored = stored(json!({"text": words(100_000)}));
+        let mut text = words(100_000).as_str().unwrap().to_owned();
+        let mut bytes = 0;
+        for i in 0..300 {
+            text.replace_range(i * 300..i * 300 + 4, &format!("word{i}"));
+            bytes += save(&mut stored, json!({"text": text}));
+        }
+        assert_eq!(stored.1.document.data.at(&["text"]), Some(json!(text)));
+        assert!(bytes < 200_000, "{bytes} bytes");
     }
 }

@@ -22,9 +22,9 @@ const HUGE_BYTES_MAX: usize = 20 << 10;
 
 fn rendered(document: &Document, prompt: &str) -> String {
     let workflow = catalog::built_in(&Name::parse("pmpo").unwrap()).unwrap();
-    let (at, value) = (Time::from_millis(0), document.to_value());
+    let (at, tree) = (Time::from_millis(0), document.to_tree());
     let snapshot =
-        Snapshot { version: 12, at, document: document.clone(), value, digest: Digest::ZERO };
+        Snapshot { version: 12, at, document: document.clone(), tree, digest: Digest::ZERO };
     let briefing = briefing(&workflow, &snapshot, Vec::new());
     prompt::render(&workflow, prompt, &snapshot, &briefing).unwrap()
 }
@@ -77,7 +77,7 @@ fn add_work(document: &mut Document, text: &str, items: usize) {
         "plan": {"summary": text, "steps": steps},
         "reflection": {"summary": text, "regressions": vec![text; items.min(100)]},
     });
-    document.results = results.as_object().unwrap().clone();
+    document.results = results.into();
     document.iteration_history = vec![Iteration {
         iteration: 1,
         at: Time::from_millis(0),

@@ -279,7 +279,6 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::model::journal::patch;
     use crate::service::{Init, Progress, Save, SystemClock, WriteOutput};
     use crate::storage::memory::Memory;
 
@@ -321,11 +320,11 @@ mod tests {
         let mut value = Value::Null;
         for (index, line) in read(&artifact, HISTORY_FILE).lines().enumerate() {
             let line: Value = serde_json::from_str(line).unwrap();
-            let patch: Patch = serde_json::from_value(line["patch"].clone()).unwrap();
-            value = patch::apply(&value, &patch).unwrap();
+            let patch: json_patch::Patch = serde_json::from_value(line["patch"].clone()).unwrap();
+            json_patch::patch(&mut value, &patch).unwrap();
             let version = index as Version + 1;
             let at = service.provider.at(&Name::parse("report").unwrap(), version).await.unwrap();
-            assert_eq!((&line["version"], &value), (&json!(version), &at.unwrap().value));
+            assert_eq!((&line["version"], &value), (&json!(version), &at.unwrap().tree.to_value()));
         }
         let said: Value = serde_json::from_str(&read(&to, EXPORT_FILE)).unwrap();
         assert_eq!(said, json!(done));

@@ -38,7 +38,7 @@ impl<'a> History<'a> {
     ) -> Result<(), Fault> {
         for (first, last) in self.segments(up_to)? {
             if last > after {
-                self.walk(first, last, &mut |entry| {
+                self.walk(first, last, &mut |entry, _| {
                     if entry.version > after {
                         visit(entry);
                     }
@@ -90,8 +90,9 @@ impl<'a> History<'a> {
             if last <= after || entries.len() >= limit || bytes >= PAGE_BYTES_MAX {
                 continue;
             }
-            self.walk(first, last, &mut |entry| {
+            self.walk(first, last, &mut |entry, journal| {
                 if entry.version > after && entries.len() < limit {
+                    let entry = journal.expanded(entry);
                     bytes += patch_bytes(&entry);
                     entries.push(entry);
                 }
@@ -109,7 +110,7 @@ impl<'a> History<'a> {
         else {
             return Ok(None);
         };
-        let journal = self.walk(first, last, &mut |entry| entry.version < version)?;
+        let journal = self.walk(first, last, &mut |entry, _| entry.version < version)?;
         let checked = journal.check_document().and_then(|()| journal.snapshot());
         let snapshot = checked.map_err(|damage| Fault::Corrupt(damage.to_string()))?;
         Ok(snapshot.map(std::sync::Arc::unwrap_or_clone))
@@ -119,7 +120,7 @@ impl<'a> History<'a> {
     pub(super) fn cycle_start(&self, version: Version) -> Result<Version, Fault> {
         for (first, last) in self.segments(version)?.into_iter().rev() {
             let mut start = None;
-            self.walk(first, last, &mut |entry| {
+            self.walk(first, last, &mut |entry, _| {
                 start = Some(entry.version).filter(|_| entry.opens_cycle()).or(start);
                 entry.version < version
             })?;
@@ -144,7 +145,7 @@ impl<'a> History<'a> {
         &self,
         first: Version,
         last: Version,
-        visit: &mut dyn FnMut(Entry) -> bool,
+        visit: &mut dyn FnMut(Entry, &Journal) -> bool,
     ) -> Result<Journal, Fault> {
         let path = layout::segment(self.name, first);
         let bytes = fs::read(self.fs, &path, segment::BYTES_MAX).map_err(doing("read", &path))?;
@@ -167,7 +168,7 @@ fn fold(
     (first, last): (Version, Version),
     bytes: &[u8],
     blobs: LoadBlob<'_>,
-    visit: &mut dyn FnMut(Entry) -> bool,
+    visit: &mut dyn FnMut(Entry, &Journal) -> bool,
 ) -> Result<Journal, Damage> {
     let base = line_at(bytes, 0, 0)?;
     let mut journal = Journal::from_base(name, first, base, blobs)?;
@@ -175,7 +176,8 @@ fn fold(
     while journal.version() < last {
         let line = line_at(bytes, end, journal.version() + 1)?;
         end += line.len();
-        if !visit(journal.replay(line, blobs)?) {
+        let entry = journal.replay(line, blobs)?;
+        if !visit(entry, &journal) {
             break;
         }
     }

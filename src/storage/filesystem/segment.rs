@@ -201,7 +201,7 @@ pub(super) fn scan_on(
         match journal.replay(line, &blobs) {
             Ok(entry) => {
                 end += line.len();
-                let replay_bytes = line.len() as u64 + read.take();
+                let replay_bytes = line.len() as u64 + read.take() + entry.splice_bytes();
                 let entry = Entry { patch: Payload::Inline(Patch::default()), ..entry };
                 lines.push(Line { entry, end, replay_bytes });
             }

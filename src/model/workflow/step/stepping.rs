@@ -71,7 +71,7 @@ impl<'a> Stepping<'a> {
     fn leave(&mut self, phase: &Phase) {
         let document = &mut self.document;
         if let (Some(place), Some(result)) = (&phase.meta.result_at, &self.event.result) {
-            document.results.insert(place.clone(), Value::Object(result.clone()));
+            document.results.set(place, Some(Value::Object(result.clone())));
         }
         document.metrics.cumulative_cost += self.event.cost;
         document.metrics.cumulative_time_seconds += self.event.time_seconds;

@@ -145,7 +145,7 @@ impl Service {
         let (now, id) = (self.clock.now(), self.clock.new_id());
         let here = Here { name, workflow: &known.workflow, now, id };
         let document = state::document(old, here, &mut notes)?;
-        check_size(&document.to_value())?;
+        check_size(&document.to_tree())?;
         Ok(Plan { from: from.to_owned(), document, known, logs, files, notes })
     }
 

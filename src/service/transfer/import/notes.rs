@@ -44,7 +44,8 @@ impl Notes {
     pub(super) fn keep(&mut self, place: &str, field: &str, value: Value) -> bool {
         let bytes = json_bytes(&value);
         // Measured at its later depth in the document.
-        let too_deep = check_size(&json!({ "data": { "imported": { "": [{ "": value }] } } }));
+        let too_deep =
+            check_size(&json!({ "data": { "imported": { "": [{ "": value }] } } }).into());
         if too_deep.is_err() || self.kept_bytes + bytes > KEPT_BYTES_MAX {
             self.say(place, "left out: it is too large or nests too deep");
             return false;

@@ -254,11 +254,12 @@ fn beside(given: &mut Fields, notes: &mut Notes) {
 
 /// Adds the kept fields to the document's data.
 fn keep(document: &mut Document, notes: &mut Notes) {
-    if let Some(before) = document.data.remove("imported") {
+    if let Some(before) = document.data.at(&["imported"]) {
         notes.keep_raw("state.json/data/imported", "imported", before, "the name is taken");
+        document.data.set("imported", None);
     }
     let kept = notes.take_kept();
     if !kept.is_empty() {
-        document.data.insert("imported".into(), Value::Object(kept));
+        document.data.set("imported", Some(Value::Object(kept)));
     }
 }

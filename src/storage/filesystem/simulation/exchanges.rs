@@ -107,7 +107,7 @@ fn check_planted(disk: &SimulatedDisk, told: &[Told], over: usize) -> Result<(),
     for (token, version) in kept {
         let state = store.at(&name(), version).map_err(|fault| format!("{version}: {fault}"))?;
         let state = state.ok_or_else(|| format!("{token}: version {version} is gone"))?;
-        let tokens = tokens_of(&state.value);
+        let tokens = tokens_of(&state.tree.to_value());
         if tokens.last() != Some(token) {
             return Err(format!(
                 "version {version} was acknowledged for {token} and is {tokens:?}"

@@ -215,10 +215,10 @@ pub(super) fn save(token: &str, random: &mut Random) -> Decide {
 }
 
 fn with_token(before: Option<&Snapshot>, token: &str, padding: usize) -> Draft {
-    let mut tokens = before.map_or(Vec::new(), |before| tokens_of(&before.value));
+    let mut tokens = before.map_or(Vec::new(), |before| tokens_of(&before.tree.to_value()));
     tokens.push(token.to_owned());
     let mut drafted = draft("a", &json!(tokens));
-    drafted.document.data.insert("padding".into(), json!("x".repeat(padding)));
+    drafted.document.data.set("padding", Some(json!("x".repeat(padding))));
     drafted.document.cycle = before.map_or(1, |before| before.document.cycle);
     drafted
 }

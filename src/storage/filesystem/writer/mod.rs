@@ -179,8 +179,7 @@ impl Writer {
         for one in staged {
             self.segment.end += one.line.len() as u64;
             self.segment.entries += 1;
-            let blobs: usize = one.blobs.iter().map(Vec::len).sum();
-            self.segment.replay_bytes += (one.line.len() + blobs) as u64;
+            self.segment.replay_bytes += one.replay_bytes;
             self.newest = one.snapshot;
             self.log_changes.add(&one.entry);
         }

@@ -265,7 +265,7 @@ fn cost_and_time_add_up_and_the_result_is_kept() {
         (document.metrics.cumulative_cost, document.metrics.cumulative_time_seconds),
         (1.5, 2.0)
     );
-    assert_eq!(document.results["specification"]["summary"], "s");
+    assert_eq!(document.results.at(&["specification", "summary"]), Some(json!("s")));
     assert_eq!(document.last_transition.unwrap().version, 9);
 }
 
