@@ -603,7 +603,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_splice_is_in_the_line_and_leaves_as_rfc_6902() {
+    fn a_splice_is_stored_and_leaves_as_rfc_6902() {
         let (mut journal, line) = journal_with_a_splice();
         assert!(line.len() < 600 && String::from_utf8_lossy(&line).contains("\"op\":\"splice\""));
         let entry = journal.replay(&line, &no_blobs).unwrap();
