@@ -105,6 +105,7 @@ fn cost(project: &Path, calls: &[Call]) -> Cost {
     };
     let read = of(&["read", "pread64", "readv", "preadv", "mmap"], "/journal/");
     let mut segments: Vec<&str> = read.iter().map(|call| &*call.path).collect();
+    segments.retain(|path| path.ends_with(".jsonl"));
     segments.sort_unstable();
     segments.dedup();
     Cost {
