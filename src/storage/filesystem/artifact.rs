@@ -132,9 +132,10 @@ impl Artifact {
         }
     }
 
-    /// Writes the projections that an append left to another process.
-    pub(super) fn project_left(&self) -> Result<(), Fault> {
-        self.commit(&mut self.hold(), None, WhenBusy::Wait).map(drop)
+    /// Writes the projections that an append left to another process. Returns warnings.
+    pub(super) fn project_left(&self) -> Result<Vec<String>, Fault> {
+        let standing = self.commit(&mut self.hold(), None, WhenBusy::Wait)?;
+        Ok(standing.map(ArtifactState::into_warnings).unwrap_or_default())
     }
 
     /// Returns the state in `state.json` when the journal is unreadable.

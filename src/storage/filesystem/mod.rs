@@ -242,8 +242,11 @@ impl Store {
     fn settle(&self) {
         let left = std::mem::take(&mut *self.left.lock());
         for name in left {
-            if let Err(error) = self.artifact(&name).project_left() {
-                tracing::warn!(%error, "the readable copies of {name} were not written");
+            match self.artifact(&name).project_left() {
+                Err(error) => {
+                    tracing::warn!(%error, "the readable copies of {name} were not written");
+                }
+                Ok(warnings) => warnings.iter().for_each(|one| tracing::warn!("{name}: {one}")),
             }
         }
         self.write_registry();
@@ -441,6 +444,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::disk::Owners;
+    use crate::disk::lock::HeldLock;
     use crate::disk::real::Disk;
     use crate::model::journal::removal::Removal;
     use crate::model::journal::tests::{draft, removing};
@@ -495,6 +499,21 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn a_lagging_process_appends_to_the_newest_segment() {
         lag(true).await;
+    }
+
+    #[tokio::test]
+    async fn copies_left_to_another_process_are_written_later() {
+        let (folder, provider) = fresh(9);
+        let name = Name::parse("a").unwrap();
+        save(&provider, &name, 1).await;
+        let disk = Disk::open(folder.path(), Owners::user()).unwrap();
+        let copied = || writer::read_state_file(&disk, &name).unwrap().unwrap().version;
+        let path = layout::projections_lock(&name);
+        let other = HeldLock::at(&disk, &path, Duration::ZERO).unwrap();
+        assert_eq!((save(&provider, &name, 2).await, copied()), (2, 1));
+        drop(other);
+        provider.settle().await;
+        assert_eq!(copied(), 2);
     }
 
     #[tokio::test]

@@ -30,6 +30,14 @@ impl ArtifactState {
         }
     }
 
+    /// Returns the warnings about the stored data.
+    pub(in super::super) fn into_warnings(self) -> Vec<String> {
+        match self {
+            Self::Alive(newest) => newest.warnings,
+            Self::Deleted(tombstone) => tombstone.warnings,
+        }
+    }
+
     /// Returns the newest state, if the artifact exists.
     pub(in super::super) fn alive(self) -> Option<Newest> {
         match self {
