@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::artifact::ArtifactState;
 use super::super::fault::Fault as StoreFault;
-use super::super::{Sizes, Store, fs, layout, segment};
+use super::super::{Sizes, Store, fs, layout, segment, writer};
 use super::{exchanges, removals, verdict};
 use crate::disk::sabotage::{Sabotage, testing};
 use crate::disk::simulated::{Fault, Kind, PAGE, Process, Random, SimulatedDisk};
@@ -41,6 +41,8 @@ pub(super) struct Plan {
     pub(super) removals: bool,
     /// Whether a person moves, removes and copies folders meanwhile.
     pub(super) exchanges: bool,
+    /// Whether each process looks at the readable copy after each of its operations.
+    pub(super) watches: bool,
 }
 
 /// What one process was told.
@@ -52,6 +54,8 @@ pub(super) struct Told {
     pub(super) acknowledged_at: Vec<usize>,
     /// Versions that were answered, with the digests of their documents.
     pub(super) answered: Vec<(Version, Digest)>,
+    /// The versions of the readable copy, as it saw them.
+    pub(super) copied: Vec<Version>,
     /// What it did beside saving.
     pub(super) removals: removals::Told,
 }
@@ -157,6 +161,10 @@ fn work(plan: Plan, process: &Process, number: usize) -> Told {
         Random::new(plan.seed ^ (number as u64 + 1).wrapping_mul(0xA24B_AED4_963E_E407));
     let mut told = Told::default();
     for operation in 0..plan.operations {
+        if plan.watches {
+            let copy = writer::read_state_file(process, &name()).ok().flatten();
+            told.copied.push(copy.map_or(0, |copy| copy.version));
+        }
         if plan.removals && told.removals.work(&store, process, &mut random) {
             continue;
         }

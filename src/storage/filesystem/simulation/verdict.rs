@@ -79,6 +79,7 @@ fn check_planted(disk: &SimulatedDisk, plan: Plan, told: &[Told]) -> Result<(), 
     let newest = standing.version();
     let states = States::read(&store, newest)?;
     check_told(&states, told)?;
+    check_copies(told)?;
     check_tokens(&states, plan)?;
     let mut random = Random::new(plan.seed);
     let after = store
@@ -204,6 +205,15 @@ fn check_told(states: &States, told: &[Told]) -> Result<(), String> {
         Err(format!("no operation purged versions up to {}", states.purged))
     } else {
         Ok(())
+    }
+}
+
+/// The readable copy never goes back to an older version.
+fn check_copies(told: &[Told]) -> Result<(), String> {
+    let mut seen = told.iter().flat_map(|told| told.copied.windows(2));
+    match seen.find(|two| two[1] < two[0]) {
+        Some(two) => Err(format!("state.json went back from version {} to {}", two[0], two[1])),
+        None => Ok(()),
     }
 }
 
