@@ -155,8 +155,8 @@ fn a_lock_that_is_not_compared_with_its_path_is_noticed() {
 #[test]
 fn no_projection_is_replaced_by_an_older_one() {
     let plan = |seed, processes| Plan { watches: true, ..plan(seed, processes) };
-    for seed in 0..seeds(300) {
-        run(plan(seed, 2 + seed as usize % 2)).unwrap_or_else(|problem| panic!("{problem}"));
+    for processes in [2, 3] {
+        (0..seeds(150)).try_for_each(|seed| run(plan(seed, processes)).map(drop)).unwrap();
     }
     let planted = |seed| Plan { sabotage: Some(Sabotage::OlderProjection), ..plan(seed, 2) };
     let noticed = |seed| run(planted(seed)).is_err_and(|problem| problem.contains("went back"));
