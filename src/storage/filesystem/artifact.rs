@@ -326,19 +326,18 @@ impl Artifact {
     /// Reads what other processes appended to the newest segment, whose present length is given.
     /// Opens the journal again if that is not enough.
     fn keep_up(&self, open: &mut Open, length: u64) -> Result<KeptUp, Fault> {
+        if open.writer.as_ref().is_some_and(|writer| writer.is_up_to(length)) {
+            return Ok(KeptUp::Nothing);
+        }
         let writable = open.read_only.is_none();
-        let segment = match open.writer.take() {
-            None => open.segment.take(),
-            Some(writer) => {
-                let others = writer.segment().end != length;
-                match writer.catch_up(length, writable)? {
-                    CaughtUp::No(segment) => Some(segment),
-                    CaughtUp::Yes(writer) => {
-                        open.writer = Some(*writer);
-                        return Ok(if others { KeptUp::Others } else { KeptUp::Nothing });
-                    }
-                }
+        let caught_up = open.writer.take().map(|writer| writer.catch_up(length, writable));
+        let segment = match caught_up.transpose()? {
+            Some(CaughtUp::Yes(writer)) => {
+                open.writer = Some(*writer);
+                return Ok(KeptUp::Others);
             }
+            Some(CaughtUp::No(segment)) => Some(segment),
+            None => open.segment.take(),
         };
         if let Some(segment) = segment {
             let opened = Writer::open(&self.fs, &self.name, segment, writable);

@@ -17,7 +17,6 @@ mod creation;
 mod mark;
 mod opening;
 
-use std::cmp::Ordering;
 use std::io;
 use std::sync::Arc;
 
@@ -87,21 +86,18 @@ pub(super) struct JournalState<'a> {
 }
 
 impl Writer {
-    /// Reads what other processes appended to the segment, whose present length is given, and makes
-    /// it durable. The caller holds the lock, or the workspace is not writable.
-    pub(super) fn catch_up(self, bytes: u64, writable: bool) -> Result<CaughtUp, Fault> {
-        if self.damage.is_some() {
-            return Ok(CaughtUp::No(self.segment.open));
-        }
-        match bytes.cmp(&self.segment.end) {
-            // Another process cut unacknowledged lines that this writer has in memory.
-            Ordering::Less => Ok(CaughtUp::No(self.segment.open)),
-            Ordering::Equal => Ok(CaughtUp::Yes(Box::new(self))),
-            Ordering::Greater => self.read_appended(bytes, writable),
-        }
+    /// Returns whether it has all lines of the segment, whose present length is given.
+    pub(super) fn is_up_to(&self, bytes: u64) -> bool {
+        self.damage.is_none() && self.segment.end == bytes
     }
 
-    fn read_appended(mut self, bytes: u64, writable: bool) -> Result<CaughtUp, Fault> {
+    /// Reads what other processes appended to the segment, whose present length is given, and makes
+    /// it durable. The caller holds the lock, or the workspace is not writable.
+    pub(super) fn catch_up(mut self, bytes: u64, writable: bool) -> Result<CaughtUp, Fault> {
+        // Shorter: another process cut unacknowledged lines that this writer has in memory.
+        if self.damage.is_some() || bytes < self.segment.end {
+            return Ok(CaughtUp::No(self.segment.open));
+        }
         let appended = usize::try_from(bytes - self.segment.end).map_err(io::Error::other);
         let appended =
             appended.and_then(|bytes| self.segment.open.file.read_at(self.segment.end, bytes));
@@ -161,7 +157,7 @@ impl Writer {
         for blob in staged.iter().flat_map(|one| &one.blobs) {
             blobs::store(self.fs.as_ref(), &self.name, blob)?;
         }
-        let lines: Vec<u8> = staged.iter().flat_map(|one| &one.line).copied().collect();
+        let lines = staged.iter().map(|one| one.line.as_slice()).collect::<Vec<_>>().concat();
         let OpenSegment { file, path, .. } = &self.segment.open;
         if let Err(error) = file.write_at(self.segment.end, &lines) {
             // Flushed: after a power cut the torn end could otherwise look like a written line. If
