@@ -416,11 +416,6 @@ pub(super) fn depth(value: &Value) -> usize {
     }
 }
 
-/// Returns a value in its canonical form: no white space, keys in order.
-pub(super) fn canonical(value: &Value) -> Vec<u8> {
-    serde_json::to_vec(value).expect("a JSON value can be written to memory")
-}
-
 /// Returns whether a value takes at most so many bytes, without writing more.
 pub(super) fn fits(value: &impl Serialize, bytes: usize) -> bool {
     struct Room(usize);

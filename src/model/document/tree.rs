@@ -12,13 +12,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::model::Digest;
-use crate::model::document::{canonical, depth, fits, json_bytes};
+use crate::model::document::{depth, fits, json_bytes};
 
 /// Bytes of the canonical form up to which a value is not divided, and stands for itself in a digest.
 const SMALL_BYTES_MAX: usize = 1024;
 
-/// A run begins at each key whose CRC-32 has none of these bits: at one of 128, whatever the other
-/// keys are. So equal objects have equal runs.
+/// A run begins at each key whose CRC-32 has zeros in these bits: at one key of 128. Other keys have no
+/// influence, so equal objects have equal runs.
 const RUN_BITS: u32 = 127;
 
 /// A JSON value that shares its parts with its other versions.
@@ -79,7 +79,7 @@ impl From<Value> for Tree {
             value if is_small(&value) => Self::Small(value),
             Value::Object(fields) => Self::from(fields),
             value => {
-                let text = canonical(&value);
+                let text = serde_json::to_vec(&value).expect("JSON can be written to memory");
                 let (bytes, digest) = (text.len(), Digest::of(&text));
                 let measure = Measure { bytes, depth: depth(&value), digest };
                 Self::Long(Arc::new(Long { value, measure }))
@@ -224,7 +224,7 @@ pub fn has_digest(document: &Value, expected: Digest) -> bool {
 }
 
 fn digest_of_large(value: &Value) -> Digest {
-    let Value::Object(fields) = value else { return Digest::of(&canonical(value)) };
+    let Value::Object(fields) = value else { return Digest::of_json(value) };
     let (mut runs, mut run) = (Vec::new(), Vec::new());
     for (key, value) in fields {
         if begins_run(key) && !run.is_empty() {
