@@ -114,7 +114,7 @@ impl Client {
             self.answer.clear();
             anyhow::ensure!(self.output.read_line(&mut self.answer)? > 0, "the server ended");
         }
-        if self.answer.contains("\"isError\":true") || self.answer.contains("\"error\":") {
+        if is_refusal(&self.answer) {
             bail!("the server answered {}", self.answer);
         }
         let id = self.answer.split_once("\"id\":").map(|(_, rest)| rest);
@@ -131,6 +131,11 @@ impl Drop for Client {
         drop(self.output.read_to_end(&mut rest));
         drop(self.child.wait());
     }
+}
+
+/// Returns whether an answer says that something was refused.
+pub(crate) fn is_refusal(answer: &str) -> bool {
+    answer.contains("\"isError\":true") || answer.contains("\"error\":")
 }
 
 fn request(id: usize, tool: &str, arguments: &str) -> String {

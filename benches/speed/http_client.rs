@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::client::is_refusal;
+
 /// What a request of revision 2026-07-28 says of its client.
 const META: &str = concat!(
     r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
@@ -99,8 +101,7 @@ impl Connection {
         self.body.resize(length, 0);
         self.stream.read_exact(&mut self.body)?;
         let body = String::from_utf8_lossy(&self.body);
-        let refused = body.contains("\"isError\":true") || body.contains("\"error\":");
-        ensure!(ok && length > 0 && !refused, "the server answered {body}");
+        ensure!(ok && length > 0 && !is_refusal(&body), "the server answered {body}");
         Ok(())
     }
 
