@@ -19,12 +19,12 @@ const FEW: usize = 4;
 const MEGABYTE: f64 = 1e6;
 
 pub(crate) fn rows(place: &Place, scale: Scale) -> Result<Vec<Row>> {
-    say("one word of much");
+    say("small changes of large documents");
     Ok(vec![one_word(place, scale)?, edits(place, scale)?])
 }
 
-/// The time of a save that changes one word. Since `state.json` is written whole whatever changed,
-/// its time is left out; the server logs it.
+/// Measures a save that changes one word. The server writes `state.json` whole at every change and
+/// logs the time that it takes; the row leaves that time out.
 fn one_word(place: &Place, scale: Scale) -> Result<Row> {
     let log = place.path().join("large.log");
     let mut command = place.refiner_command();

@@ -1,7 +1,6 @@
 //! What a user would take instead, played in the same run: a save of 2 KB and a load of it.
 //!
-//! What each of them promises, and what not, is in docs/performance.md: a save of most of them is
-//! not flushed.
+//! docs/performance.md says what each of them promises. Most of them do not flush a save.
 
 use std::cell::RefCell;
 use std::process::Stdio;
@@ -33,7 +32,7 @@ pub(crate) struct Played {
 pub(crate) fn play(place: &Place, scale: Scale) -> Vec<Played> {
     let mut running = SYSTEMS.each_ref().map(|system| Running::start(system, place));
     let all = scale.versions.iter().flat_map(|&versions| {
-        say(&format!("what else one would take, with {versions} versions"));
+        say(&format!("other systems, with {versions} versions"));
         for_each(&mut running, |one| one.fill(versions));
         for _ in 0..scale.turns_of_rivals {
             for_each(&mut running, Running::take_turn);

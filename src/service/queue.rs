@@ -33,7 +33,7 @@ pub(super) struct Queues {
     by_name: Waiting,
 }
 
-/// A waiting operation, whatever it answers.
+/// A waiting operation with an answer of any type.
 trait Job: Send {
     /// Runs the operation, and keeps its answer.
     fn decide(&mut self, transaction: &mut Transaction<'_>);

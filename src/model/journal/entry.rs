@@ -18,8 +18,9 @@ use crate::model::{Digest, Document, JournalId, Name, Time, Version};
 ///
 /// Format 2 adds [removals](Removal), which a program of format 1 would overlook. Format 3 adds an
 /// id for each journal, sentences in guards of stored definitions and splices in patches, gives large
-/// documents another digest, and moves the lock to the segment itself. A segment has entries of one format only: this program closes a segment of an
-/// older format before its first entry, and from then on older programs refuse the journal.
+/// documents another digest, and moves the lock to the segment itself. A segment has entries of one
+/// format only: this program closes a segment of an older format before its first entry, and from
+/// then on older programs refuse the journal.
 ///
 /// Format 3 may change until a release freezes it (see CONTRIBUTING.md).
 pub const FORMAT: u32 = 3;

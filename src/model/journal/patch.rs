@@ -57,7 +57,7 @@ impl Patch {
     }
 }
 
-/// A change as it is written.
+/// The stored form of one change.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
 enum Change<S = Splice> {
