@@ -115,7 +115,9 @@ async fn a_brief_answer_is_within_2_kb_however_much_there_is() {
     };
     for iteration in 1..=2 {
         for phase in PHASES.into_iter().skip(usize::from(iteration > 1)) {
-            let complete = large(json!({ "event": "complete", "result": result_of(phase) }));
+            let complete = large(
+                json!({ "event": "complete", "phase": phase, "result": result_of(phase) }),
+            );
             let mut would = complete.clone();
             would["dry_run"] = json!(true);
             measured.brief("transition", would).await;
@@ -263,7 +265,8 @@ async fn prompts_stay_bounded_and_whole_though_the_state_is_large() {
         measured.any("load_state", both).await;
         let too_much = json!({ "name": "large", "with_prompt": true, "detail": "full" });
         measured.hint("load_state", too_much).await;
-        let complete = json!({ "name": "large", "event": "complete", "result": result_of(phase) });
+        let complete = json!({ "name": "large", "event": "complete", "phase": phase,
+                               "result": result_of(phase) });
         measured.brief("transition", complete).await;
     }
     let names = measured.server.client().list_all_prompts().await.unwrap();

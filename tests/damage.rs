@@ -37,6 +37,7 @@ async fn refined() -> Project {
     server.call("init_state", arguments).await.unwrap();
     for phase in ["specify", "plan", "execute", "reflect", "persist"] {
         let result = match phase {
+            "plan" => json!({ "steps": ["write"] }),
             "reflect" => json!({ "constraints": [{ "id": "c", "status": "violated" }] }),
             _ => json!({}),
         };

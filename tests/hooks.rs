@@ -70,7 +70,10 @@ async fn open(caller: &Caller, name: &str) -> Value {
 
 /// Ends the phase that an artifact is in.
 async fn complete(caller: &Caller, name: &str) -> Result<Value, Value> {
-    let arguments = json!({ "name": name, "event": "complete", "result": {} });
+    let loaded = caller.call("load_state", json!({ "name": name })).await.unwrap();
+    let phase = &loaded["briefing"]["phase"];
+    let result = if *phase == "plan" { json!({ "steps": ["write"] }) } else { json!({}) };
+    let arguments = json!({ "name": name, "event": "complete", "phase": phase, "result": result });
     caller.call("transition", arguments).await
 }
 
@@ -382,7 +385,7 @@ async fn a_command_of_the_command_line_delivers_before_it_ends() {
     configure(&project, &collectors());
     assert_eq!(refiner(project.path(), ["init", "a"]).code, Some(0));
     assert_eq!(ids(&lines(&project, "events")), ["a@1.0"]);
-    let moved = ["transition", "a", "complete", "--result", "{}"];
+    let moved = ["transition", "a", "complete", "--phase", "specify", "--result", "{}"];
     assert_eq!(refiner(project.path(), moved).code, Some(0));
     assert_eq!(ids(&lines(&project, "events")), ["a@1.0", "a@2.0", "a@2.1"]);
 }

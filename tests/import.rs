@@ -229,10 +229,11 @@ fn an_imported_loop_goes_on_by_the_servers_rules() {
     let reflection = json!({ "constraints": [
         { "id": "contrast", "status": "satisfied" }, { "id": "words", "status": "violated" },
     ] });
-    let transition = ["transition", "acme-logo", "complete", "--result"];
-    done(&[&transition[..], &[&reflection.to_string()]].concat());
+    let reflected = reflection.to_string();
+    let complete = ["transition", "acme-logo", "complete", "--phase"];
+    done(&[&complete[..], &["reflect", "--result", &reflected]].concat());
     assert_eq!(project.state("acme-logo")["phase"], "persist");
-    done(&["transition", "acme-logo", "complete", "--result", "{}"]);
+    done(&[&complete[..], &["persist", "--result", "{}"]].concat());
     let state = project.state("acme-logo");
     assert_eq!((&state["phase"], &state["current_iteration"]), (&json!("plan"), &json!(3)));
     let log = std::fs::read_to_string(project.of("acme-logo", "refinement_log.md")).unwrap();

@@ -54,6 +54,11 @@ impl Check {
         self.method
     }
 
+    /// Returns why it cannot be measured here, whatever the files are.
+    pub fn hindrance(&self, context: &Context<'_>) -> Option<String> {
+        self.measure.hindrance(context)
+    }
+
     /// Measures the constraint.
     ///
     /// Blocks while it reads, and while a command runs. A panic of a parser is reported like an

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use super::Context;
 use super::params::{Param, Params};
 use super::pattern::PathPattern;
 use super::work::{Stop, Work};
@@ -28,6 +29,11 @@ pub(super) type Built = Result<Box<dyn Measure>, Vec<Violation>>;
 pub(super) trait Measure: Debug + Send + Sync {
     /// Measures, and returns one reading for each file, or a single one without a path.
     fn measure(&self, work: &mut Work<'_>) -> Result<Vec<Reading>, Stop>;
+
+    /// Returns why it cannot be measured here, whatever the files are.
+    fn hindrance(&self, _context: &Context<'_>) -> Option<String> {
+        None
+    }
 }
 
 /// The result for one file, or for the whole.

@@ -15,6 +15,7 @@ impl PathPattern {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         const CHARACTERS_MAX: usize = 400;
         let text = text.strip_prefix("./").unwrap_or(text);
+        let text = text.strip_prefix("dist/").unwrap_or(text);
         let wrong = match text {
             "" => Some("is empty"),
             _ if text.chars().count() > CHARACTERS_MAX => Some("has more than 400 characters"),
@@ -60,6 +61,7 @@ mod tests {
         for (pattern, path, matches) in [
             ("report.md", "report.md", true),
             ("./report.md", "report.md", true),
+            ("dist/report.md", "report.md", true),
             ("report.md", "a/report.md", false),
             ("*.svg", "logo.svg", true),
             ("*.svg", "a/logo.svg", false),

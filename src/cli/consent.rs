@@ -38,7 +38,9 @@ pub(super) async fn with_person<T>(
             if !asked(&question) {
                 return Err(declined(&question).into());
             }
-            let consent = Consent::new(question.binding, pending.words);
+            let account = whoami::username().ok();
+            let consent = Consent::new(question.binding, pending.words)
+                .given_by(account.as_deref(), "at the terminal");
             Ok(attempt(&proven(context, consent)?).await?)
         }
         refusal => Err(refusal.into()),

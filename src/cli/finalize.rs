@@ -8,7 +8,7 @@ pub(super) struct Finalize {
     /// The artifact
     name: String,
     /// The expected status of the loop; another status is refused
-    #[arg(long, value_parser = ["converged", "max_iterations_exceeded", "user_terminated"])]
+    #[arg(long, value_parser = ["converged", "max_iterations_exceeded", "user_terminated", "closed"])]
     status: Option<String>,
     /// A short summary for the history
     #[arg(long)]

@@ -1,9 +1,11 @@
 use serde_json::json;
 
+use super::consent::{PendingDecision, with_person};
 use super::input::name;
 use super::output::briefing;
 use super::write_options::WriteOptions;
 use super::{Context, Failure, input};
+use crate::model::document;
 use crate::service;
 
 #[derive(Debug, clap::Args)]
@@ -40,8 +42,41 @@ pub(super) struct Init {
     /// {"name":…,"content_type":…}, a part of a meta:composite; may be repeated
     #[arg(long = "component", value_name = "JSON")]
     components: Vec<String>,
+    /// Require a person's approval of goals and constraints before the work begins
+    #[arg(long)]
+    approve_specification: bool,
+    /// Refuse constraints without a validation: none, blocking or all
+    #[arg(long, value_name = "WHICH", value_enum)]
+    require_measured: Option<RequireMeasured>,
+    /// Ask a person when the phases have cost this much
+    #[arg(long, value_name = "COST")]
+    max_cost: Option<f64>,
+    /// Ask a person when the phases have taken this long
+    #[arg(long, value_name = "MINUTES")]
+    max_minutes: Option<f64>,
+    /// Ask a person when three iterations end with the same result
+    #[arg(long)]
+    pause_on_stall: bool,
     #[command(flatten)]
     writing: WriteOptions,
+}
+
+/// Which constraints need a validation.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum RequireMeasured {
+    None,
+    Blocking,
+    All,
+}
+
+impl From<RequireMeasured> for document::RequireMeasured {
+    fn from(which: RequireMeasured) -> Self {
+        match which {
+            RequireMeasured::None => Self::None,
+            RequireMeasured::Blocking => Self::Blocking,
+            RequireMeasured::All => Self::All,
+        }
+    }
 }
 
 impl Init {
@@ -68,10 +103,17 @@ impl Init {
             requires_approval: self.requires_approval.then_some(true),
             test_generation: self.test_generation.then_some(true),
             components: Some(components).filter(|components| !components.is_empty()),
+            approve_specification: self.approve_specification.then_some(true),
+            require_measured: self.require_measured.map(Into::into),
+            max_cost: self.max_cost,
+            max_minutes: self.max_minutes,
+            pause_on_stall: self.pause_on_stall.then_some(true),
             expected_version: self.writing.expected_version,
             idempotency_key: self.writing.idempotency_key,
         };
-        let answer = context.service.run(arguments, &context.caller).await?;
+        let open = async |caller: &_| context.service.run(arguments.clone(), caller).await;
+        let pending = PendingDecision { name: &arguments.name, event: None, words: None };
+        let answer = with_person(context, &pending, open).await?;
         context.output.warn(&answer.briefing);
         context.output.answer(&answer, |page, answer| {
             let outcome = json!(answer.outcome);

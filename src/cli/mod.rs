@@ -408,5 +408,5 @@ fn hooks(workspace: Workspace, provider: Arc<dyn Provider>) -> Hooks {
 /// Returns the command line as a caller. It counts as a person only after a confirmation at the
 /// terminal.
 fn person() -> Caller {
-    Caller::new(concat!("refiner-cli ", env!("CARGO_PKG_VERSION")))
+    Caller::new(concat!("refiner-cli ", env!("CARGO_PKG_VERSION"))).on_the_command_line()
 }

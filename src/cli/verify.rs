@@ -2,6 +2,7 @@ use super::input::name;
 use super::interrupt::interruptible;
 use super::output::{BAD, GOOD, WARN, table};
 use super::{Context, Failure};
+use crate::model::document::constraint::Severity;
 use crate::service;
 
 #[derive(Debug, clap::Args)]
@@ -10,6 +11,29 @@ pub(super) struct Verify {
     name: String,
     /// The ids of constraints to measure [default: all]
     constraints: Vec<String>,
+    /// Exit with 1 also while a constraint of this severity does not hold
+    #[arg(long, value_enum, default_value = "blocking")]
+    severity: Threshold,
+}
+
+/// The lightest severity that counts.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Threshold {
+    Blocking,
+    High,
+    Medium,
+    Low,
+}
+
+impl Threshold {
+    fn severity(self) -> Severity {
+        match self {
+            Self::Blocking => Severity::Blocking,
+            Self::High => Severity::High,
+            Self::Medium => Severity::Medium,
+            Self::Low => Severity::Low,
+        }
+    }
 }
 
 impl Verify {
@@ -19,7 +43,9 @@ impl Verify {
         let verify = async |caller| context.service.run(arguments, &caller).await;
         let answer = interruptible(context, verify).await?;
         context.output.warn(&answer.briefing);
-        context.output.answer(&answer, |page, answer| {
+        let least = self.severity.severity();
+        let is_open = answer.constraints.iter().any(|one| one.severity >= least && one.status != "satisfied");
+        let printed = context.output.answer(&answer, |page, answer| {
             let row = |one: &service::ConstraintStanding| {
                 let how = if one.asserted { "asserted" } else { "measured" };
                 let evidence = one.evidence.clone().unwrap_or_default();
@@ -43,6 +69,7 @@ impl Verify {
                 writeln!(page, "{GOOD}every constraint holds{GOOD:#}")?;
             }
             Ok(())
-        })
+        });
+        if is_open { printed.and(Err(Failure::BadNews)) } else { printed }
     }
 }

@@ -4,10 +4,11 @@ use jsonschema::Validator;
 use rmcp::model::JsonObject;
 use serde_json::{Map, Value};
 
+use crate::model::document::WRITABLE;
 use crate::model::refusal::Violation;
-use crate::model::schema::violations;
+use crate::model::schema::{self, violations};
 use crate::model::text::{NAMED_CHARACTERS_MAX, shortened};
-use crate::model::{Name, Refusal};
+use crate::model::{Name, Refusal, guess};
 
 /// Validates arguments against a tool's published schema, and returns them in the schema's types.
 ///
@@ -76,11 +77,22 @@ fn at(pointer: &str) -> &str {
 
 fn unknown(name: &str, properties: &Map<String, Value>) -> Refusal {
     let known: Vec<&str> = properties.keys().map(String::as_str).collect();
+    let guess = guess::question(name, known.iter().copied());
+    let hint = place_of(name, properties).unwrap_or_else(|| format!("the arguments are: {}", known.join(", ")));
     let name = shortened(name, NAMED_CHARACTERS_MAX);
-    Refusal::argument(
-        format!("unknown argument {name:?}"),
-        format!("the arguments are: {}", known.join(", ")),
-    )
+    Refusal::argument(format!("unknown argument {name:?}{guess}"), hint)
+}
+
+/// Says where an argument belongs that is one level too high.
+fn place_of(name: &str, properties: &Map<String, Value>) -> Option<String> {
+    let has = |property: &str| properties.contains_key(property);
+    if has("result") && schema::is_result_field(name) {
+        Some(format!("it belongs in result: {{\"result\": {{\"{name}\": …}}}}"))
+    } else if has("patch") && WRITABLE.contains(&name) {
+        Some(format!("it belongs in patch: {{\"patch\": {{\"{name}\": …}}}}"))
+    } else {
+        None
+    }
 }
 
 fn usage(properties: &Map<String, Value>, schema: &JsonObject) -> String {

@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_model_sees_of_the_core_tools_is_within_5_kb_and_of_all_within_10() {
+    fn what_a_model_sees_of_the_core_tools_is_within_6_kb_and_of_all_within_10() {
         let bytes: Vec<_> = TOOLS
             .iter()
             .map(|tool| (tool.definition.name.clone(), shown(tool).to_string().len()))
@@ -209,7 +209,7 @@ mod tests {
         let total = |tools: &[(_, usize)]| -> usize { tools.iter().map(|(_, bytes)| bytes).sum() };
         let (core, all) = (total(&bytes[..CORE]), total(&bytes));
         println!("tools/list as a model sees it: {core} bytes of core, {all} of all: {bytes:?}");
-        assert!(core <= 5 << 10 && all <= 10 << 10, "{core} and {all} bytes: {bytes:?}");
+        assert!(core <= 6 << 10 && all <= 10 << 10, "{core} and {all} bytes: {bytes:?}");
     }
 
     fn names(set: &str) -> Vec<String> {

@@ -7,6 +7,7 @@
 
 pub mod digest;
 pub mod document;
+pub mod guess;
 pub mod journal;
 pub mod limits;
 pub mod name;

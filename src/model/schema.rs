@@ -1,12 +1,15 @@
 //! JSON Schemas: the ones of this project, and checking values against them.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use jsonschema::Validator;
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
 use crate::model::refusal::{Refusal, Violation};
-use crate::model::text::shortened;
+use crate::model::guess;
+use crate::model::text::{named, shortened};
 
 /// A schema of this project, by its file's name under `schemas/`.
 #[derive(Debug)]
@@ -81,6 +84,12 @@ pub fn find(name: &str) -> Option<&'static Schema> {
     ALL.into_iter().find(|schema| schema.file.strip_suffix(ENDING) == Some(stem))
 }
 
+/// Returns whether the result of a phase has a field of this name.
+pub fn is_result_field(field: &str) -> bool {
+    let results = [&SPECIFICATION, &PLAN, &EXECUTION_RESULTS, &REFLECTION, &PERSISTENCE];
+    results.into_iter().any(|schema| schema.fields().contains(field))
+}
+
 /// How the files of schemas end.
 const ENDING: &str = ".schema.json";
 
@@ -120,6 +129,18 @@ pub fn validator(schema: &Value) -> Validator {
 }
 
 impl Schema {
+    /// Returns whether it is the schema of a name, with or without its ending.
+    pub fn is(&self, name: &str) -> bool {
+        find(name).is_some_and(|found| std::ptr::eq(found, self))
+    }
+
+    /// Returns the fields that it describes.
+    pub fn fields(&self) -> BTreeSet<String> {
+        let schema: Value = serde_json::from_str(self.text).expect("a schema of this project is JSON");
+        let properties = schema["properties"].as_object();
+        properties.into_iter().flatten().map(|(field, _)| field.clone()).collect()
+    }
+
     /// Returns every place of a value that is not as the schema asks.
     pub fn violations(&self, value: &Value) -> Vec<Violation> {
         violations(&self.validator, value)
@@ -134,9 +155,30 @@ pub fn violations(validator: &Validator, value: &Value) -> Vec<Violation> {
     listed
         .map(|error| Violation {
             pointer: error.instance_path().to_string(),
-            message: shortened(&error.masked().to_string(), CHARACTERS_MAX),
+            message: shortened(&message(&error), CHARACTERS_MAX),
         })
         .collect()
+}
+
+/// Says what is wrong. Of a word that is not allowed, it names every one that is.
+fn message(error: &ValidationError<'_>) -> String {
+    match error.kind() {
+        ValidationErrorKind::Enum { options } => {
+            let allowed = options.as_array().map_or(&[][..], Vec::as_slice);
+            let words = || allowed.iter().filter_map(Value::as_str);
+            let listed: Vec<String> = allowed.iter().map(as_word).collect();
+            let (given, guess) = match error.instance().as_str() {
+                Some(given) => (format!("{:?}", named(given)), guess::question(given, words())),
+                None => ("it".to_owned(), String::new()),
+            };
+            format!("{given} is not one of {}{guess}", listed.join(", "))
+        }
+        _ => error.masked().to_string(),
+    }
+}
+
+fn as_word(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A person's consent to a decision, and the proof of it that a configuration requires.
 
 use super::Tokens;
-use crate::model::text::shortened;
+use crate::model::text::{NAMED_CHARACTERS_MAX, plain, shortened};
 use crate::model::token::{Grant, Scope};
 use crate::model::workflow::approval_binding::ApprovalBinding;
 use crate::model::{Refusal, limits};
@@ -23,6 +23,9 @@ pub enum Approvals {
 pub struct Consent {
     pub(super) binding: ApprovalBinding,
     pub(super) words: Option<String>,
+    /// The account of the person, if it is known, and the way of their answer.
+    account: Option<String>,
+    way: Option<String>,
     /// The right that proves it.
     pub(super) grant: Option<Grant>,
 }
@@ -32,7 +35,23 @@ impl Consent {
     pub fn new(binding: ApprovalBinding, words: Option<&str>) -> Self {
         let words = words.map(str::trim).filter(|words| !words.is_empty());
         let words = words.map(|words| shortened(words, limits::TEXT_CHARACTERS_MAX));
-        Self { binding, words, grant: None }
+        Self { binding, words, account: None, way: None, grant: None }
+    }
+
+    /// Returns the consent with the account of the person and the way of their answer, such as `at the
+    /// terminal`.
+    #[must_use]
+    pub fn given_by(self, account: Option<&str>, way: &str) -> Self {
+        let short = |text: &str| plain(text, NAMED_CHARACTERS_MAX);
+        Self { account: account.map(short), way: Some(short(way)), ..self }
+    }
+
+    /// Returns who decided and how, such as `anna at the terminal`. A token's name comes first,
+    /// because the server checks it.
+    pub(super) fn decided_by(&self) -> String {
+        let token = self.grant.as_ref().map(|grant| format!("token {}", grant.name()));
+        let who = token.or_else(|| self.account.clone()).unwrap_or_else(|| "a person".to_owned());
+        [Some(who), self.way.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
     /// Returns the consent with the token that proves it.

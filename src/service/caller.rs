@@ -1,6 +1,7 @@
 //! The caller of an operation.
 
 use super::{Consent, Progress, Service};
+use crate::model::document::constraint::Setter;
 use crate::model::token::Grant;
 use crate::model::{Refusal, limits};
 
@@ -13,6 +14,8 @@ pub struct Caller {
     /// The client's name and version, for the journal.
     pub(super) actor: String,
     consent: Option<Consent>,
+    /// Whose constraints and goals the caller sets.
+    pub(super) setter: Setter,
     pub(super) progress: Progress,
 }
 
@@ -21,7 +24,19 @@ impl Caller {
     pub fn new(actor: &str) -> Self {
         let printable = actor.chars().filter(|c| !c.is_control());
         let actor = printable.take(limits::ACTOR_CHARACTERS_MAX).collect();
-        Self { actor, consent: None, progress: Progress::default() }
+        Self { actor, consent: None, setter: Setter::Model, progress: Progress::default() }
+    }
+
+    /// Returns the client's name and version, as it states them.
+    pub fn client(&self) -> &str {
+        &self.actor
+    }
+
+    /// Returns the caller as the command line, where a person sets goals and constraints. That makes
+    /// them harder to loosen, and gives no right: a person's decision still needs their consent.
+    #[must_use]
+    pub fn on_the_command_line(self) -> Self {
+        Self { setter: Setter::Person, ..self }
     }
 
     /// Returns the caller with a progress listener, which may also cancel the call.

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::refusals::refusal;
 use super::{Progress, Service};
 use crate::model::document::examination::Examination;
 use crate::model::document::manifest::{Manifest, Recorded};
+use crate::model::document::modified::files_modified;
 use crate::model::document::output::OutputPath;
 use crate::model::refusal::Violation;
 use crate::model::workflow::approval_binding::open_gate;
@@ -59,6 +60,35 @@ impl Service {
         Ok(FilesNow { list, changed: document.files_changed(&examination) })
     }
 
+    /// Refuses a result that names a file as changed that is not there, or as removed that is.
+    pub(super) async fn check_modified(
+        &self,
+        document: &Document,
+        result: Option<&Map<String, Value>>,
+    ) -> Result<(), Refusal> {
+        let said = result.and_then(|result| files_modified(result, "/result").ok());
+        let said = said.unwrap_or_default();
+        if said.is_empty() {
+            return Ok(());
+        }
+        let there = self.outputs_of(document).await?;
+        let there: BTreeSet<&OutputPath> = there.iter().map(|file| &file.path).collect();
+        let wrong = said.iter().enumerate().filter_map(|(index, one)| {
+            let message = match (one.deleted, there.contains(&one.path)) {
+                (false, false) => format!("dist/{} is not there: write it, or pass {{\"path\": \"{}\", \"deleted\": true}} if it was removed", one.path, one.path),
+                (true, true) => format!("dist/{} is still there", one.path),
+                _ => return None,
+            };
+            Some(Violation { pointer: format!("/result/files_modified/{index}"), message })
+        });
+        let violations: Vec<Violation> = wrong.collect();
+        if violations.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal::SchemaViolation { what: "the result".into(), violations })
+        }
+    }
+
     async fn outputs_of(&self, document: &Document) -> Result<Vec<OutputFile>, Refusal> {
         let name = &document.artifact_name;
         let outputs = self.provider.outputs(name, None, limits::OUTPUTS_MAX).await;
@@ -80,11 +110,14 @@ impl Service {
         for path in examination.manifest.paths() {
             progress.check()?;
             let bytes = lengths.get(path).copied().unwrap_or_default();
-            if bytes == 0 {
+            let content = match bytes {
+                0 => None,
+                _ => self.content(&document.artifact_name, path, bytes).await?,
+            };
+            if bytes == 0 || content.as_deref().is_some_and(is_blank) {
                 examination.missing.push(path.clone());
                 examination.empty.extend(lengths.contains_key(path).then(|| path.clone()));
             } else {
-                let content = self.content(&document.artifact_name, path, bytes).await?;
                 let digest = content.as_deref().map_or(Digest::ZERO, Digest::of);
                 examination.files.insert(path.clone(), Recorded { bytes, digest });
                 bytes_kept += content.as_ref().map_or(0, Vec::len);
@@ -114,7 +147,13 @@ impl Service {
 fn unexamined(document: &Document, handed_in: Option<&Value>, there: &[OutputFile]) -> Examination {
     let (manifest, violations) = manifest(document, handed_in, there);
     let measured = document.constraints.clone();
-    Examination { manifest, violations, measured, ..Examination::default() }
+    let present = there.iter().map(|file| file.path.clone()).collect();
+    Examination { manifest, violations, measured, present, ..Examination::default() }
+}
+
+/// Returns whether a file has nothing but blanks.
+fn is_blank(content: &[u8]) -> bool {
+    content.trim_ascii().is_empty()
 }
 
 /// Returns the valid manifest, and the violations of the one that the call passed.

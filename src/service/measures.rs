@@ -40,6 +40,23 @@ fn check_of(one: &Constraint, pointer: &str) -> Option<Result<Check, Vec<Violati
 }
 
 impl Service {
+    /// Says how many constraints the server will measure, and which ones it cannot measure here.
+    pub(super) fn measurability(&self, document: &Document) -> Vec<String> {
+        let commands = self.allowed_commands();
+        let context = Context { manifest: None, commands: commands.as_deref() };
+        let total = document.constraints.len();
+        let measured: Vec<&Constraint> =
+            document.constraints.iter().filter(|one| one.is_measured()).collect();
+        let hindered = measured.iter().filter_map(|one| {
+            let check = check_of(one, "")?.ok()?;
+            Some(format!("{} cannot be measured here: {}", one.id, check.hindrance(&context)?))
+        });
+        let hindered: Vec<String> = hindered.collect();
+        let count = measured.len() - hindered.len();
+        let first = format!("{count} of {total} constraints will be measured; what is not measured is asserted by you");
+        if count == total { Vec::new() } else { [first].into_iter().chain(hindered).collect() }
+    }
+
     /// Runs all checks and returns the evidence by constraint id.
     pub(super) async fn measure(
         &self,

@@ -94,19 +94,41 @@ fn constraint(id: &str, severity: &str) -> Value {
 async fn iterate(service: &Service, status: &str) -> Transitioned {
     let mut last = None;
     for phase in ["plan", "execute", "reflect", "persist"] {
-        let result = json!({"constraints": [{"id": "links", "status": status}]});
-        last = Some(
-            send(service, json!({"event": "complete", "phase": phase, "result": result}))
-                .await
-                .unwrap(),
-        );
+        if phase == "execute" {
+            write(service, "report.md", "the report").await;
+        }
+        last = Some(complete(service, phase, result_of(phase, status)).await.unwrap());
     }
     last.unwrap()
 }
 
+/// What a phase produces, with the status of the blocking constraint.
+fn result_of(phase: &str, status: &str) -> Value {
+    match phase {
+        "plan" => json!({"steps": ["write"]}),
+        "execute" => json!({"actions": ["wrote"]}),
+        "reflect" => json!({"constraints": [{"id": "links", "status": status, "details": "2"}]}),
+        _ => json!({}),
+    }
+}
+
+async fn complete(service: &Service, phase: &str, result: Value) -> Result<Transitioned, Refusal> {
+    send(service, json!({"event": "complete", "phase": phase, "result": result})).await
+}
+
+async fn write(service: &Service, path: &str, content: &str) {
+    let output: WriteOutput = arguments(json!({ "path": path, "content": content }));
+    service.run(output, &caller()).await.unwrap();
+}
+
+/// A loop that could converge: a goal, and one constraint that is blocking.
+fn goal_and_constraint() -> Value {
+    json!({"goals": ["short"], "constraints": [constraint("links", "blocking")]})
+}
+
 async fn begin_loop(service: &Service) {
-    init(service, json!({"constraints": [constraint("links", "blocking")]})).await.unwrap();
-    send(service, json!({"event": "complete", "phase": "specify", "result": {}})).await.unwrap();
+    init(service, goal_and_constraint()).await.unwrap();
+    complete(service, "specify", json!({})).await.unwrap();
 }
 
 #[tokio::test]
@@ -130,7 +152,7 @@ async fn an_artifact_is_created_then_resumed_then_begins_a_new_cycle() {
     let ignoring = init(&service, json!({"goals": ["other"]})).await.unwrap();
     assert!(ignoring.briefing.warnings[0].contains("not applied"));
 
-    send(&service, json!({"event": "complete", "result": {}})).await.unwrap();
+    complete(&service, "specify", json!({})).await.unwrap();
     iterate(&service, "satisfied").await;
     call::<Finalize>(&service, json!({})).await.unwrap();
     let first = document(&service).await;

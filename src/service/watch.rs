@@ -181,7 +181,10 @@ mod tests {
         let watching = service.watch().await.unwrap();
         open(&service, "a").await;
         assert_eq!(watching.next().await, News::Names);
-        let complete = json!({ "name": "a", "event": "complete", "result": {} });
+        let blocking = json!({ "id": "c", "description": "d", "severity": "blocking" });
+        let specified = json!({ "goals": ["g"], "constraints": [blocking] });
+        let complete =
+            json!({ "name": "a", "event": "complete", "phase": "specify", "result": specified });
         let complete: Transition = serde_json::from_value(complete).unwrap();
         service.run(complete, &Caller::new("test")).await.unwrap();
         assert_eq!(watching.next().await, News::Phases);

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::queue::Outcome;
 use super::refusals::{no_such_artifact, refusal};
 use super::{Caller, Clock, Service, trace};
+use crate::model::document::ConvergenceStatus;
 use crate::model::journal::entry::Entry;
 use crate::model::journal::idempotency::IdempotencyKey;
 use crate::model::journal::{Snapshot, Transaction};
@@ -129,6 +130,22 @@ impl Attempt<'_, '_> {
             Some(at) => Err(Refusal::Finalized { name: self.writing.name.to_string(), at }),
             None => Ok(newest),
         }
+    }
+
+    /// Returns the newest state for a change of the work, or refuses if the loop has converged: what it
+    /// ended with is what is archived.
+    pub(super) fn unconverged_state(&self) -> Result<&Arc<Snapshot>, Refusal> {
+        let newest = self.open_state()?;
+        let document = &newest.document;
+        if document.convergence_status != ConvergenceStatus::Converged {
+            return Ok(newest);
+        }
+        Err(Refusal::InvalidTransition {
+            from: document.phase.clone(),
+            event: self.writing.operation.to_owned(),
+            allowed: vec!["reopen".to_owned()],
+            message: "the loop has converged, and what it ended with stays as it is: finalize archives it, and the event reopen begins another iteration".to_owned(),
+        })
     }
 
     /// Returns the present time.

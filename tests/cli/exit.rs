@@ -23,7 +23,7 @@ fn json_is_what_the_tool_of_that_name_answers() {
         (&["checkpoint", "notes"], &["checkpoint_id", "version", "phase", "iteration", "briefing"]),
         (&["restore", "notes", "1"], &["version", "restored_from", "briefing"]),
         (
-            &["transition", "logo", "complete", "--result", "{}"],
+            &["transition", "logo", "complete", "--phase", "specify", "--result", "{}"],
             &["from", "to", "version", "briefing"],
         ),
         (&["finalize", "notes"], &["archived_to", "cycle", "version", "outputs", "briefing"]),

@@ -8,9 +8,16 @@ use crate::common::{Project, refiner};
 /// Ends the phases of `logo` up to the last of an iteration in which everything holds.
 fn run_to_convergence(project: &Project) {
     let found = r#"{"constraints":[{"id":"links","status":"satisfied","details":"7 of 7"}]}"#;
-    for result in ["{}", "{}", "{}", found, "{}"] {
-        let finished =
-            refiner(project.path(), ["transition", "logo", "complete", "--result", result]);
+    let plan = r#"{"steps":["draw"]}"#;
+    for (phase, result) in [
+        ("specify", r#"{"goals":["a logo"]}"#),
+        ("plan", plan),
+        ("execute", "{}"),
+        ("reflect", found),
+        ("persist", "{}"),
+    ] {
+        let complete = ["transition", "logo", "complete", "--phase", phase, "--result", result];
+        let finished = refiner(project.path(), complete);
         assert_eq!(finished.code, Some(0), "{finished:?}");
     }
 }
@@ -70,7 +77,10 @@ fn checkpoint_and_restore_name_versions() {
 #[test]
 fn transition_says_where_it_led_and_what_was_decided() {
     let project = begun();
-    let complete = ["transition", "logo", "complete", "--result", "{}"];
+    let of = |phase, result| {
+        ["transition", "logo", "complete", "--phase", phase, "--result", result]
+    };
+    let complete = of("specify", r#"{"goals":["a logo"]}"#);
     insta::assert_snapshot!(said(&project, &[&complete[..], &["--dry-run"]].concat()), @"
     exit 0
     dry run: specify → plan
@@ -89,12 +99,13 @@ fn transition_says_where_it_led_and_what_was_decided() {
            complete → execute
            stop → stopped (a person decides)
     ");
-    for _ in ["plan", "execute"] {
-        assert_eq!(refiner(project.path(), complete).code, Some(0));
-    }
     let found = r#"{"constraints":[{"id":"links","status":"violated"}]}"#;
-    refiner(project.path(), ["transition", "logo", "complete", "--result", found]);
-    insta::assert_snapshot!(said(&project, &complete), @"
+    for (phase, result) in
+        [("plan", r#"{"steps":["draw"]}"#), ("execute", "{}"), ("reflect", found)]
+    {
+        assert_eq!(refiner(project.path(), of(phase, result)).code, Some(0));
+    }
+    insta::assert_snapshot!(said(&project, &of("persist", "{}")), @"
     exit 0
     persist → plan
     continue: not converged: 1 blocking constraint does not hold: links

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
+use super::super::{CommandPolicy, Context};
 use super::{Built, Found, Kind, Measure, Method, Param, Params, Reading, Stop, Work, whole};
 use crate::model::text::{named, plain};
 
@@ -56,22 +57,40 @@ struct RunCommand {
 
 impl Measure for RunCommand {
     fn measure(&self, work: &mut Work<'_>) -> Result<Vec<Reading>, Stop> {
-        let shown = named(&self.command.join(" "));
-        let allowed = work.context.commands.filter(|policy| policy.allows(&self.command));
-        let Some(policy) = allowed else {
-            return Err(Stop::Unmeasured(format!(
-                "the command {shown:?} is not allowed in this project: your user can allow it with \
-                 refiner trust at a terminal, or under projects in their own refiner/config.json"
-            )));
+        let Some(policy) = self.policy(work.context) else {
+            return Err(Stop::Unmeasured(self.not_allowed()));
         };
         work.look_at_everything()?;
         let timeout = self.timeout.min(policy.timeout);
         let mut command = Command::new(&self.command[0]);
         command.args(&self.command[1..]).current_dir(&policy.directory);
         let ended = run(command, timeout).map_err(|error| {
+            let shown = self.shown();
             Stop::Unmeasured(format!("the command {shown:?} cannot be run: {}", error.kind()))
         })?;
         Ok(whole(ended.found(timeout)))
+    }
+
+    fn hindrance(&self, context: &Context<'_>) -> Option<String> {
+        self.policy(context).is_none().then(|| self.not_allowed())
+    }
+}
+
+impl RunCommand {
+    fn policy<'a>(&self, context: &Context<'a>) -> Option<&'a CommandPolicy> {
+        context.commands.filter(|policy| policy.allows(&self.command))
+    }
+
+    fn not_allowed(&self) -> String {
+        format!(
+            "the command {:?} is not allowed in this project: your user can allow it with refiner \
+             trust at a terminal, or under projects in their own refiner/config.json",
+            self.shown()
+        )
+    }
+
+    fn shown(&self) -> String {
+        named(&self.command.join(" "))
     }
 }
 

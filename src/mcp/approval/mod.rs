@@ -141,7 +141,8 @@ impl Call<'_> {
         if let Some(event) = agreed.event {
             self.arguments.insert("event".to_owned(), json!(event));
         }
-        let mut consent = Consent::new(binding, agreed.words.as_deref());
+        let way = format!("through {}", self.caller.client());
+        let mut consent = Consent::new(binding, agreed.words.as_deref()).given_by(None, &way);
         if let Some(grant) = self.access.grant() {
             consent = consent.proven_by(grant.clone());
         }

@@ -15,6 +15,12 @@ pub struct Approval {
     pub status: ApprovalStatus,
     /// The time of that status.
     pub at: Time,
+    /// The digest of what an approval is valid for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<Digest>,
+    /// Who decided, and how: an account or a token, at the terminal or through a client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// The person's comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

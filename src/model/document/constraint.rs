@@ -52,6 +52,37 @@ pub enum Status {
     Stale,
 }
 
+/// Who sets a constraint, and in which cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetBy {
+    /// Who sets it.
+    pub by: Setter,
+    /// The number of the cycle.
+    pub cycle: u64,
+}
+
+/// Who sets constraints and goals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Setter {
+    /// A person: on the command line, or by agreeing to what they were shown.
+    Person,
+    /// The model, with a tool.
+    Model,
+}
+
+/// What the status of a constraint rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Grade {
+    /// The server measured it.
+    Measured,
+    /// The model says so.
+    Asserted,
+    /// The model says so, and a person approved what it says.
+    Decided,
+}
+
 /// A condition on what the loop makes.
 ///
 /// Its definition comes from the caller; `status`, `validated`, `last_checked` and `details` are
@@ -92,11 +123,46 @@ pub struct Constraint {
     /// Whether it held before and does not any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub regressed: bool,
+    /// Who set it. What a person set, and what an earlier cycle ended with, only a person loosens.
+    /// Documents of earlier programs do not say, and then it counts as the model's of an earlier
+    /// cycle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_by: Option<Setter>,
+    /// The number of the cycle in which it was set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_in: Option<u64>,
+    /// What its status rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grade: Option<Grade>,
+    /// Whether it was measured as satisfied in this cycle.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proven: bool,
+    /// Whether its method came after the specification. It still counts as asserted then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub measured_late: bool,
+    /// Whether its check has to be seen violated before it counts as satisfied.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub must_fail_first: bool,
+    /// Whether its check was seen violated in this cycle.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed_first: bool,
 }
 
 /// The fields of a constraint that only the server sets.
-pub(super) const OWNED_BY_SERVER: [&str; 6] =
-    ["asserted", "details", "last_checked", "regressed", "status", "validated"];
+pub(super) const OWNED_BY_SERVER: [&str; 12] = [
+    "asserted",
+    "details",
+    "failed_first",
+    "grade",
+    "last_checked",
+    "measured_late",
+    "proven",
+    "regressed",
+    "set_by",
+    "set_in",
+    "status",
+    "validated",
+];
 
 /// Parses constraints as a caller gives them, or says where each one is wrong.
 ///
@@ -171,6 +237,18 @@ impl Constraint {
         self.details = details;
     }
 
+    /// Records what a measurement found. A check that has to fail first proves nothing before.
+    pub fn take_measurement(&mut self, status: Status, details: &str, now: Time) {
+        self.failed_first |= status == Status::Violated;
+        if status == Status::Satisfied && self.awaits_failure() {
+            let details = format!("it was never seen to fail, as must_fail_first asks: {details}");
+            self.assess(Status::Violated, Some(details), now);
+        } else {
+            self.assess(status, Some(details.to_owned()), now);
+        }
+        self.proven |= self.holds();
+    }
+
     /// Returns this definition with the server's fields of an older one with the same id.
     #[must_use]
     pub fn with_findings_of(mut self, older: Option<&Self>) -> Self {
@@ -181,8 +259,64 @@ impl Constraint {
             self.details.clone_from(&older.details);
             self.asserted = older.asserted;
             self.regressed = older.regressed;
+            self.set_by = older.set_by;
+            self.set_in = older.set_in;
+            self.grade = older.grade;
+            self.proven = older.proven;
+            self.measured_late = older.measured_late;
+            self.failed_first = older.failed_first;
         }
         self
+    }
+
+    /// Returns whether only a person loosens it while the cycle is specified.
+    pub fn is_protected(&self, cycle: u64) -> bool {
+        let is_of_model = self.set_by == Some(Setter::Model);
+        !is_of_model || self.set_in.is_none_or(|set_in| set_in < cycle)
+    }
+
+    /// Returns whether its status is what the server measured of what the specification asked for.
+    pub fn counts_as_measured(&self) -> bool {
+        self.is_measured() && !self.measured_late
+    }
+
+    /// Returns whether its check has still to be seen violated.
+    pub fn awaits_failure(&self) -> bool {
+        self.must_fail_first && !self.failed_first && self.is_measured()
+    }
+
+    /// Returns whether both have the same definition.
+    fn is_defined_like(&self, other: &Self) -> bool {
+        self.is_measured_like(other)
+            && (self.severity, &self.description, &self.kind, self.must_fail_first)
+                == (other.severity, &other.description, &other.kind, other.must_fail_first)
+    }
+}
+
+/// Returns newer definitions with the findings of the older ones of the same id, and with who set
+/// them. A person who changes a constraint makes it theirs; a model who tightens one does not.
+pub fn taken_over(older: &[Constraint], newer: Vec<Constraint>, setter: SetBy) -> Vec<Constraint> {
+    let own = |one: Constraint| Constraint {
+        set_by: Some(setter.by),
+        set_in: Some(setter.cycle),
+        ..one
+    };
+    let take = |one: Constraint| match older.iter().find(|old| old.id == one.id) {
+        None => own(one),
+        Some(old) if setter.by == Setter::Person && !one.is_defined_like(old) => {
+            own(one.with_findings_of(Some(old)))
+        }
+        Some(old) => one.with_findings_of(Some(old)),
+    };
+    newer.into_iter().map(take).collect()
+}
+
+/// Marks the methods that came after the specification: what was only asserted then does not become
+/// measured.
+pub fn mark_late_measures(older: &[Constraint], newer: &mut [Constraint]) {
+    for one in newer {
+        let old = older.iter().find(|old| old.id == one.id);
+        one.measured_late |= one.is_measured() && old.is_some_and(|old| !old.is_measured());
     }
 }
 
@@ -203,8 +337,11 @@ pub fn violated(
 /// Returns in which ways a new list of definitions loosens an older one, the weightiest constraints
 /// first. None when it only adds or tightens: after the specification, dropping a constraint,
 /// lowering its severity or changing what it says or how it is measured needs a person.
-pub fn loosening(older: &[Constraint], newer: &[Constraint]) -> Vec<String> {
-    let mut older: Vec<&Constraint> = older.iter().collect();
+pub fn loosening<'a>(
+    older: impl IntoIterator<Item = &'a Constraint>,
+    newer: &[Constraint],
+) -> Vec<String> {
+    let mut older: Vec<&Constraint> = older.into_iter().collect();
     older.sort_by_key(|old| std::cmp::Reverse(old.severity));
     let mut ways: Vec<String> =
         older.into_iter().flat_map(|old| ways_of_loosening(old, newer)).collect();
@@ -219,19 +356,26 @@ pub fn loosening(older: &[Constraint], newer: &[Constraint]) -> Vec<String> {
 fn ways_of_loosening(old: &Constraint, newer: &[Constraint]) -> Vec<String> {
     let id = &old.id;
     let Some(new) = newer.iter().find(|new| new.id == *id) else {
-        return vec![format!("dropping the constraint {id:?}")];
+        let severity = old.severity;
+        let wording = shortened(&old.description, WORDING_CHARACTERS_MAX);
+        return vec![format!("dropping the {severity} constraint {id:?}: {wording:?}")];
     };
     let mut ways = Vec::new();
     if new.severity < old.severity {
-        ways.push(format!("lowering the severity of the constraint {id:?}"));
+        let (from, to) = (old.severity, new.severity);
+        ways.push(format!("lowering the severity of the constraint {id:?} from {from} to {to}"));
     }
     if is_measured_otherwise(old, new) {
-        ways.push(format!("changing how the constraint {id:?} is measured"));
+        let (from, to) = (measure(old), measure(new));
+        ways.push(format!("changing how the constraint {id:?} is measured from {from} to {to}"));
+    }
+    if old.must_fail_first && !new.must_fail_first {
+        ways.push(format!("no longer asking that the constraint {id:?} fails first"));
     }
     // Without a method its description is the whole definition.
     if new.description != old.description {
-        let wording = shortened(&new.description, WORDING_CHARACTERS_MAX);
-        ways.push(format!("rewording the constraint {id:?} to {wording:?}"));
+        let [from, to] = [old, new].map(|one| shortened(&one.description, WORDING_CHARACTERS_MAX));
+        ways.push(format!("rewording the constraint {id:?} from {from:?} to {to:?}"));
     }
     ways
 }
@@ -241,7 +385,65 @@ fn is_measured_otherwise(old: &Constraint, new: &Constraint) -> bool {
     let replaced = |old: &Option<Map<String, Value>>, new: &Option<Map<String, Value>>| {
         old.is_some() && old != new
     };
-    replaced(&old.validation, &new.validation) || replaced(&old.target_metric, &new.target_metric)
+    let mended = !old.proven && old.set_by != Some(Setter::Person) && is_mended(old, new);
+    (replaced(&old.validation, &new.validation) && !mended)
+        || replaced(&old.target_metric, &new.target_metric)
+}
+
+/// The params that say where a method looks. A slip in them can be mended.
+const PLACES: [&str; 3] = ["path", "schema", "section"];
+
+/// Returns whether two validations differ only in where they look, or by a limit that is tighter.
+fn is_mended(old: &Constraint, new: &Constraint) -> bool {
+    let part = |one: &Constraint, field: &str| {
+        one.validation.as_ref().and_then(|validation| validation.get(field)).cloned()
+    };
+    let params = |one: &Constraint| match part(one, "params") {
+        Some(Value::Object(params)) => params,
+        _ => Map::new(),
+    };
+    let (before, after) = (params(old), params(new));
+    let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let is_fine = |name: &&String| {
+        let (before, after) = (before.get(*name), after.get(*name));
+        before == after || PLACES.contains(&name.as_str()) || is_tighter(name, before, after)
+    };
+    part(old, "method") == part(new, "method") && names.iter().all(is_fine)
+}
+
+/// Returns whether a limit asks for more than before.
+fn is_tighter(name: &str, before: Option<&Value>, after: Option<&Value>) -> bool {
+    let number = |value: Option<&Value>| value.and_then(Value::as_f64);
+    let Some(after) = number(after) else { return false };
+    match (name.starts_with("min"), name.starts_with("max"), number(before)) {
+        (true, _, before) => before.is_none_or(|before| after >= before),
+        (_, true, before) => before.is_none_or(|before| after <= before),
+        _ => false,
+    }
+}
+
+/// Returns how a constraint is measured, in words for a person.
+pub fn measure(one: &Constraint) -> String {
+    match (&one.validation, &one.target_metric) {
+        (None, None) => "an assertion".to_owned(),
+        (validation, target) => {
+            let shown = [validation, target].into_iter().flatten();
+            let shown: Vec<String> = shown.map(|part| Value::Object(part.clone()).to_string()).collect();
+            shortened(&shown.join(" "), MEASURE_CHARACTERS_MAX)
+        }
+    }
+}
+
+/// Characters of a measure in a text.
+const MEASURE_CHARACTERS_MAX: usize = 300;
+
+/// Returns which goals a newer list no longer has. A goal that is reworded is one that is gone.
+pub fn lost_goals(older: &[String], newer: &[String]) -> Vec<String> {
+    let lost = older.iter().filter(|goal| !newer.contains(goal));
+    let named = |goal: &String| {
+        format!("removing the goal {:?}", shortened(goal, WORDING_CHARACTERS_MAX))
+    };
+    lost.map(named).collect()
 }
 
 #[cfg(test)]
@@ -283,8 +485,64 @@ mod tests {
         let mut list: Vec<Value> = (0..100).map(|i| one(&format!("c{i}"), "low")).collect();
         list.push(one("weighty", "blocking"));
         let ways = loosening(&parse_definitions(&list, "").unwrap(), &[]);
-        assert_eq!(ways[0], "dropping the constraint \"weighty\"");
+        assert_eq!(ways[0], "dropping the blocking constraint \"weighty\": \"d\"");
         assert_eq!(ways[NAMED_MAX], "and 81 more");
+    }
+
+    #[test]
+    fn who_set_a_constraint_stays_unless_a_person_changes_it() {
+        let parse = |list: &[Value]| parse_definitions(list, "").unwrap();
+        let set = |by, cycle| SetBy { by, cycle };
+        let first = taken_over(&[], parse(&[one("a", "low")]), set(Setter::Model, 1));
+        assert_eq!((first[0].set_by, first[0].set_in), (Some(Setter::Model), Some(1)));
+        assert!(!first[0].is_protected(1) && first[0].is_protected(2));
+        let by = |by| taken_over(&first, parse(&[one("a", "high")]), set(by, 2))[0].clone();
+        assert_eq!(by(Setter::Model).set_in, Some(1), "a tighter one is no new one");
+        assert!(by(Setter::Person).is_protected(2));
+        let same = taken_over(&first, parse(&[one("a", "low")]), set(Setter::Person, 2));
+        assert_eq!(same[0].set_by, first[0].set_by);
+        assert!(parse(&[one("a", "low")])[0].is_protected(1), "an earlier program did not say");
+    }
+
+    #[test]
+    fn a_slip_in_a_place_is_mended_until_the_check_held() {
+        let measured = |params: Value| {
+            let mut definition = one("a", "high");
+            definition["validation"] = json!({"method": "word_count", "params": params});
+            let set_by = SetBy { by: Setter::Model, cycle: 1 };
+            taken_over(&[], parse_definitions(&[definition], "").unwrap(), set_by)
+        };
+        let mut old = measured(json!({"path": "reprot.md", "min": 100}));
+        for (params, free) in [
+            (json!({"path": "report.md", "min": 100}), true),
+            (json!({"path": "report.md", "min": 200, "max": 300}), true),
+            (json!({"path": "report.md", "min": 1}), false),
+            (json!({"path": "report.md"}), false),
+            (json!({"path": "report.md", "min": 100, "pattern": "."}), false),
+        ] {
+            let ways = loosening(&old, &measured(params.clone()));
+            assert_eq!(ways.is_empty(), free, "{params}: {ways:?}");
+        }
+        let mended = measured(json!({"path": "report.md", "min": 100}));
+        old[0].proven = true;
+        assert_eq!(loosening(&old, &mended).len(), 1);
+        old[0].proven = false;
+        old[0].set_by = Some(Setter::Person);
+        assert_eq!(loosening(&old, &mended).len(), 1);
+    }
+
+    #[test]
+    fn a_measure_that_comes_late_is_marked_and_a_goal_that_goes_is_named() {
+        let parse = |definition: Value| parse_definitions(&[definition], "").unwrap();
+        let mut late = parse(json!({"id": "a", "description": "d", "severity": "low",
+                                    "validation": {"method": "not_empty"}}));
+        mark_late_measures(&[], &mut late);
+        assert!(late[0].counts_as_measured(), "a new constraint may have a method");
+        mark_late_measures(&parse(one("a", "low")), &mut late);
+        assert!(!late[0].counts_as_measured());
+        let goals = |list: &[&str]| list.iter().map(|goal| (*goal).to_owned()).collect::<Vec<_>>();
+        let lost = lost_goals(&goals(&["a", "b"]), &goals(&["b", "c"]));
+        assert_eq!(lost, ["removing the goal \"a\""]);
     }
 
     #[test]

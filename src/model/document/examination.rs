@@ -1,7 +1,7 @@
 //! The knowledge about an artifact's files in a step. This layer cannot read files: the service
 //! reads them and passes the result in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -50,9 +50,11 @@ pub struct Examination {
     pub violations: Vec<Violation>,
     /// The existing files of the manifest, as recorded now.
     pub files: BTreeMap<OutputPath, Recorded>,
-    /// Missing files of the manifest, including empty ones.
+    /// Every file of the artifact, whether the manifest names it or not.
+    pub present: BTreeSet<OutputPath>,
+    /// Missing files of the manifest, including blank ones.
     pub missing: Vec<OutputPath>,
-    /// The empty ones among them.
+    /// The blank ones among them: empty, or nothing but blanks.
     pub empty: Vec<OutputPath>,
     /// The definitions of the measured constraints.
     pub measured: Vec<Constraint>,

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::model::Document;
 use crate::model::document::taxonomy::{self, Route};
 
 /// The inferred types.
@@ -17,7 +18,7 @@ pub struct Inference {
 
 /// Words with the content type that they mean. The earliest word in the goals counts, and of two at
 /// the same place the longer one.
-const WORDS: [(&str, &str); 54] = [
+const WORDS: [(&str, &str); 61] = [
     ("image prompt", "meta:image-prompt"),
     ("video prompt", "meta:video-prompt"),
     ("system prompt", "meta:agent-prompt"),
@@ -61,6 +62,13 @@ const WORDS: [(&str, &str); 54] = [
     ("memo", "direct:content"),
     ("story", "direct:content"),
     ("speech", "direct:content"),
+    ("email", "direct:content"),
+    ("e-mail", "direct:content"),
+    ("release notes", "direct:content"),
+    ("announcement", "direct:content"),
+    ("flaky test", "direct:code"),
+    ("unit test", "direct:code"),
+    ("bug", "direct:code"),
     ("code", "direct:code"),
     ("function", "direct:code"),
     ("library", "direct:code"),
@@ -124,6 +132,24 @@ const PROMPTS_FOR: [(&str, &str); 10] = [
     ("dall-e", "meta:image-prompt"),
     ("diffusion", "meta:image-prompt"),
 ];
+
+/// Sets the types that a document leaves open, and returns what its caller should know about them.
+pub fn complete(document: &mut Document) -> Vec<String> {
+    let inputs = document.inputs.borrow().as_object().cloned().unwrap_or_default();
+    let given = (document.artifact_type.as_deref(), document.content_type.as_deref());
+    let inferred = infer(&document.goals, &inputs, given.0, given.1);
+    let Some(inferred) = inferred else {
+        let is_open = document.artifact_type.is_none() && document.content_type.is_none();
+        return if is_open { vec![UNKNOWN.to_owned()] } else { Vec::new() };
+    };
+    let owned = |found: Option<&'static str>| found.map(str::to_owned);
+    document.artifact_type = document.artifact_type.take().or(owned(inferred.artifact_type));
+    document.content_type = document.content_type.take().or(owned(inferred.content_type));
+    vec![inferred.warning()]
+}
+
+/// The warning about types that nothing names.
+const UNKNOWN: &str = "neither the call nor the goals say what kind of thing this is, so no prompt has advice for it: the result of specify can set artifact_type and content_type";
 
 /// Infers the omitted types from a file or a word in the goals, then from a file in the inputs. A
 /// given content type decides the artifact type; a given artifact type limits the content types.

@@ -1,8 +1,9 @@
 //! Iterations: the record of each pass of a loop.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::model::Time;
+use crate::model::{Digest, Time, Version};
 use crate::model::document::constraint::{Constraint, Severity, violated};
 
 /// One finished pass of the loop.
@@ -21,6 +22,32 @@ pub struct Iteration {
     /// The regressions of this iteration.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub regressions: Vec<String>,
+    /// The version that recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// The digest of what did not hold and of the files. Iterations that share it made no progress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Digest>,
+}
+
+/// Returns the digest of what does not hold and of the files.
+pub fn outcome(constraints: &[Constraint], files: Digest) -> Digest {
+    let open = constraints.iter().filter(|one| !one.holds());
+    let open: Vec<_> = open.map(|one| json!([one.id, one.status])).collect();
+    Digest::of_json(&json!([open, files]))
+}
+
+/// Returns how many recorded iterations had an outcome: 1 is a stall, or an oscillation.
+pub fn repeats(history: &[Iteration], outcome: Digest) -> usize {
+    history.iter().filter(|one| one.outcome == Some(outcome)).count()
+}
+
+/// Returns the iteration with the fewest constraints open: blocking, then high, then any.
+pub fn best(history: &[Iteration]) -> Option<&Iteration> {
+    history.iter().filter(|one| one.version.is_some()).min_by_key(|one| {
+        let Counts { total, satisfied, blocking_violated, high_violated } = one.constraints;
+        (blocking_violated, high_violated, total - satisfied)
+    })
 }
 
 /// Whether the loop goes on.

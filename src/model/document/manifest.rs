@@ -140,6 +140,29 @@ impl Manifest {
     }
 }
 
+/// Returns a caller's manifest with what it can mean only one way in its right form: a variant that
+/// is only a path, one with `path` in place of `file`, and one without a name.
+pub fn mended(mut manifest: Value) -> Value {
+    if manifest.is_array() {
+        manifest = json!({ "variants": manifest });
+    }
+    let variants = manifest.get_mut("variants").and_then(Value::as_array_mut);
+    for variant in variants.into_iter().flatten() {
+        if let Value::String(path) = variant {
+            *variant = json!({ "file": path });
+        }
+        let Some(fields) = variant.as_object_mut() else { continue };
+        let path = fields.get("path").filter(|_| !fields.contains_key("file")).cloned();
+        if let Some(path) = path {
+            fields.remove("path");
+            fields.insert("file".to_owned(), path);
+        }
+        let file = fields.get("file").filter(|_| !fields.contains_key("name")).cloned();
+        fields.extend(file.map(|file| ("name".to_owned(), file)));
+    }
+    manifest
+}
+
 /// Returns how a file's name ends.
 fn format(file: &OutputPath) -> Option<String> {
     let (_, ending) = file.as_str().rsplit_once('.')?;

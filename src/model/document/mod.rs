@@ -1,14 +1,17 @@
 //! The document: an artifact's state, one JSON value.
 
 pub mod approval;
+pub mod budget;
 pub mod checkpoint;
 pub mod component;
 pub mod constraint;
 pub mod domain;
+pub mod ending;
 pub mod examination;
 pub mod inference;
 pub mod iteration;
 pub mod manifest;
+pub mod modified;
 pub mod output;
 pub mod taxonomy;
 pub mod tree;
@@ -19,9 +22,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::model::document::approval::Approval;
+use crate::model::document::budget::Budget;
 use crate::model::document::checkpoint::Checkpoint;
 use crate::model::document::component::Component;
-use crate::model::document::constraint::Constraint;
+use crate::model::document::constraint::{Constraint, Severity};
 use crate::model::document::examination::{Evidence, Examination};
 use crate::model::document::iteration::Iteration;
 use crate::model::document::manifest::Manifest;
@@ -114,6 +118,55 @@ pub struct Document {
     /// The parts of a composite, each evaluated by its own content type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub components: Vec<Component>,
+    /// The severity from which each constraint needs a method.
+    #[serde(default = "RequireMeasured::none", skip_serializing_if = "RequireMeasured::is_none")]
+    pub require_measured: RequireMeasured,
+    /// Whether a person approves the specification before the work begins.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approve_specification: bool,
+    /// What the cycle may cost before a person is asked.
+    #[serde(default, skip_serializing_if = "Budget::is_empty")]
+    pub budget: Budget,
+    /// Whether a person is asked when the loop gets nowhere.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pause_on_stall: bool,
+    /// How the cycle before this one ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior_ending: Option<String>,
+}
+
+/// The severity from which each constraint needs a method.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum RequireMeasured {
+    /// No constraint.
+    None,
+    /// Each blocking constraint.
+    Blocking,
+    /// Each constraint.
+    All,
+}
+
+impl RequireMeasured {
+    fn none() -> Self {
+        Self::None
+    }
+
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+
+    /// Returns whether a constraint of a severity needs a method.
+    pub fn asks_for(self, severity: Severity) -> bool {
+        match self {
+            Self::None => false,
+            Self::Blocking => severity == Severity::Blocking,
+            Self::All => true,
+        }
+    }
 }
 
 /// A repair that the loop needs before it continues.
@@ -143,6 +196,8 @@ pub enum ConvergenceStatus {
     MaxIterationsExceeded,
     /// A person ended it.
     UserTerminated,
+    /// It ended by a workflow that does not judge its constraints.
+    Closed,
 }
 
 impl std::fmt::Display for ConvergenceStatus {
@@ -152,6 +207,7 @@ impl std::fmt::Display for ConvergenceStatus {
             Self::Converged => "converged",
             Self::MaxIterationsExceeded => "max_iterations_exceeded",
             Self::UserTerminated => "user_terminated",
+            Self::Closed => "closed",
         })
     }
 }
@@ -243,6 +299,11 @@ impl Document {
             repair: None,
             test_generation: false,
             components: Vec::new(),
+            require_measured: RequireMeasured::None,
+            approve_specification: false,
+            budget: Budget::default(),
+            pause_on_stall: false,
+            prior_ending: None,
         }
     }
 
@@ -349,7 +410,7 @@ pub fn check_writable(fields: &Map<String, Value>, argument: &str) -> Result<(),
 }
 
 /// The fields of [`Document`] that only the server writes; a test holds this list complete.
-const SERVER_OWNED: [&str; 31] = [
+const SERVER_OWNED: [&str; 36] = [
     "refinement_id",
     "artifact_name",
     "artifact_type",
@@ -381,6 +442,11 @@ const SERVER_OWNED: [&str; 31] = [
     "repair",
     "test_generation",
     "components",
+    "require_measured",
+    "approve_specification",
+    "budget",
+    "pause_on_stall",
+    "prior_ending",
 ];
 
 /// Refuses a document that is too large or nests too deep.
@@ -472,6 +538,11 @@ pub(crate) mod tests {
         document.test_generation = true;
         let part = json!({"name": "a", "content_type": "direct:svg"});
         document.components = vec![serde_json::from_value(part).unwrap()];
+        document.require_measured = RequireMeasured::Blocking;
+        document.approve_specification = true;
+        document.budget.max_cost = Some(1.0);
+        document.pause_on_stall = true;
+        document.prior_ending = Some("converged".into());
         document.manifest = Some(Manifest::default());
         document.evidence = BTreeMap::from([(
             "c".to_owned(),
@@ -515,7 +586,7 @@ pub(crate) mod tests {
     #[test]
     fn a_document_of_an_older_journal_is_written_as_it_was_read() {
         let older = empty("a").to_value();
-        for newer in ["test_generation", "components"] {
+        for newer in ["test_generation", "components", "require_measured", "approve_specification"] {
             assert!(older.get(newer).is_none(), "{newer} is written where it says nothing");
         }
         let read = Document::from_tree(&older.clone().into()).unwrap();

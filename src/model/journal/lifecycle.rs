@@ -36,11 +36,13 @@ pub enum LifecycleKind {
     OnApprovalRequired,
     /// The loop was sent back for a repair.
     OnRecovery,
+    /// An iteration ended as an earlier one did.
+    OnStall,
 }
 
 impl LifecycleKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::OnPhaseStart,
         Self::OnPhaseComplete,
         Self::OnIterationComplete,
@@ -48,5 +50,6 @@ impl LifecycleKind {
         Self::OnRegression,
         Self::OnApprovalRequired,
         Self::OnRecovery,
+        Self::OnStall,
     ];
 }

@@ -209,7 +209,8 @@ fn results_of_phases_may_say_more_but_not_otherwise() {
     ];
     for (schema, good, bad) in cases {
         check(schema, &good, bad);
-        assert_eq!(schema.violations(&json!({})), [], "{} needs nothing", schema.file);
+        let needs = schema.violations(&json!({})).len();
+        assert_eq!(needs, usize::from(schema.is("plan")), "only a plan without steps says nothing");
         assert_ne!(schema.violations(&json!([])), [], "{} takes a list", schema.file);
     }
 }
@@ -306,6 +307,7 @@ fn lists_that_several_files_repeat_are_the_same_in_all() {
         ConvergenceStatus::Converged,
         ConvergenceStatus::MaxIterationsExceeded,
         ConvergenceStatus::UserTerminated,
+        ConvergenceStatus::Closed,
     ];
     assert_eq!(schema(&DOCUMENT)["properties"]["convergence_status"]["enum"], json!(statuses));
     let kinds = json!(LifecycleKind::ALL);

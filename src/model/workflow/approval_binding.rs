@@ -67,7 +67,25 @@ pub fn decided_on(document: &Document) -> Digest {
         document.results,
         document.manifest,
         document.reflected_files,
+        document.components,
     ]))
+}
+
+/// Returns the digest of what an approval is valid for: goals, definitions of the constraints,
+/// components, and the files that the reflection was about.
+pub fn agreed_on(document: &Document) -> Digest {
+    Digest::of_json(&json!([
+        document.goals,
+        document.definitions(),
+        document.components,
+        document.reflected_files,
+    ]))
+}
+
+/// Returns whether goals, constraints or components are not those that a person approved.
+pub fn is_void(document: &Document) -> bool {
+    let agreed = document.approval.as_ref().and_then(|approval| approval.agreed);
+    agreed.is_some_and(|agreed| agreed != agreed_on(document))
 }
 
 /// Returns the gate that is open.
@@ -89,6 +107,8 @@ pub(crate) mod tests {
             shown: Digest::ZERO,
             status: ApprovalStatus::Open,
             at: Time::from_millis(0),
+            agreed: None,
+            by: None,
             reason: None,
         });
         document

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::model::document::ConvergenceStatus;
 use crate::model::document::approval::ApprovalStatus;
+use crate::model::document::ending::ending;
 use crate::model::journal::Snapshot;
 use crate::model::refusal::Unmet;
 use crate::model::text::{plain, shortened};
@@ -143,7 +144,7 @@ fn instruction(workflow: &Workflow, document: &Document) -> String {
     };
     match (phase.is_final(), workflow.definition.finalize) {
         (true, Finalize::Final) if phase.meta.instruction.is_empty() => {
-            "The loop has ended. Call finalize to archive the cycle.".to_owned()
+            format!("The loop has ended, {}. Call finalize to archive the cycle.", ending(document))
         }
         _ => format!("{}{}{}", decided(document), repair(document), phase.meta.instruction),
     }
@@ -151,7 +152,8 @@ fn instruction(workflow: &Workflow, document: &Document) -> String {
 
 fn closed(document: &Document) -> String {
     format!(
-        "This cycle is closed. init_state with name {:?} begins the next one.",
+        "This cycle is closed, {}. init_state with name {:?} begins the next one.",
+        ending(document),
         document.artifact_name.as_str()
     )
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::model::document::Document;
 use crate::model::document::constraint::{Severity, violated};
 use crate::model::document::examination::Examination;
+use crate::model::document::iteration;
 
 /// What the facts of an event are computed from.
 #[derive(Clone, Copy, Debug)]
@@ -23,10 +24,12 @@ pub struct Facts<'a> {
 pub type Fact = (&'static str, fn(&Facts<'_>) -> Value);
 
 /// Every fact. Workflows are checked against the names.
-pub const TABLE: [Fact; 26] = [
+pub const TABLE: [Fact; 29] = [
     ("approval", |facts| json!(facts.document.approval)),
+    ("approve_specification", |facts| json!(facts.document.approve_specification)),
     ("artifact_type", |facts| json!(facts.document.artifact_type)),
     ("blocking_violated", |facts| json!(facts.violated(Severity::Blocking))),
+    ("budget_reached", |facts| json!(facts.document.budget.is_reached(&facts.document.metrics))),
     ("constraints", |facts| json!(facts.document.constraints)),
     ("content_type", |facts| json!(facts.document.content_type)),
     ("current_iteration", |facts| json!(facts.document.current_iteration)),
@@ -52,7 +55,12 @@ pub const TABLE: [Fact; 26] = [
     ("requires_approval", |facts| json!(facts.document.requires_approval)),
     ("result", |facts| json!(facts.result)),
     ("results", |facts| json!(facts.document.results)),
+    ("stalled_for_person", |facts| json!(facts.is_stalled_for_person())),
 ];
+
+/// Earlier iterations with the same outcome, from which a person is asked: this one is the third.
+const REPEATS_FOR_PERSON: usize = 2;
+
 
 impl Facts<'_> {
     /// Returns the value of a fact.
@@ -63,6 +71,18 @@ impl Facts<'_> {
 
     fn is_last_iteration(&self) -> bool {
         self.document.current_iteration >= self.document.max_iterations
+    }
+
+    /// Returns whether the loop gets nowhere and a person wants to be asked then.
+    fn is_stalled_for_person(&self) -> bool {
+        let document = self.document;
+        let wants = document.requires_approval || document.pause_on_stall;
+        let files = self.seen.map(Examination::files_digest);
+        let repeats = |files| {
+            let outcome = iteration::outcome(&document.constraints, files);
+            iteration::repeats(&document.iteration_history, outcome)
+        };
+        wants && files.is_some_and(|files| repeats(files) >= REPEATS_FOR_PERSON)
     }
 
     fn violated(&self, severity: Severity) -> Vec<&str> {

@@ -2,6 +2,7 @@
 //! constraints, worst first. It stays short for any size of the document.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::model::Document;
 use crate::model::document::component::Component;
@@ -89,6 +90,8 @@ pub struct Line {
     method: Option<String>,
     regressed: bool,
     details: Option<String>,
+    /// The params of its method and its target, as JSON.
+    limits: Option<String>,
 }
 
 impl Guide {
@@ -173,8 +176,17 @@ impl Line {
             method: method(constraint).map(short),
             regressed: constraint.regressed,
             details: constraint.details.as_deref().map(short),
+            limits: limits(constraint),
         }
     }
+}
+
+/// Returns what a constraint asks for in numbers and patterns, as its caller wrote it.
+fn limits(constraint: &Constraint) -> Option<String> {
+    let params = constraint.validation.as_ref().and_then(|validation| validation.get("params"));
+    let target = constraint.target_metric.clone().map(Value::Object);
+    let parts: Vec<String> = params.into_iter().chain(&target).map(Value::to_string).collect();
+    (!parts.is_empty()).then(|| short(&parts.join(" ")))
 }
 
 /// Returns a caller's text on one line, shortened, so it can neither forge headings of a prompt nor

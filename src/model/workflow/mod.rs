@@ -187,6 +187,14 @@ pub enum Action {
     RecordDecision,
     /// Adds the iteration to the history and to the readable logs, with the decision taken.
     RecordIteration,
+    /// Records the files of the result, when a person ends the loop.
+    KeepFiles,
+    /// Grants a person's additional budget.
+    RaiseBudget,
+    /// Goes on with a loop that had ended.
+    Reopen,
+    /// Makes the specification the person's who approved it.
+    SignSpecification,
     /// Notes what has to be mended before the loop can go on, and that it was noted once.
     RecordRecovery,
 }
@@ -194,7 +202,7 @@ pub enum Action {
 impl Action {
     /// Returns whether the files of the artifact have to be looked at for it.
     fn examines(self) -> bool {
-        matches!(self, Self::AssessConstraints | Self::RecordIteration)
+        matches!(self, Self::AssessConstraints | Self::KeepFiles | Self::RecordIteration)
     }
 }
 
@@ -257,13 +265,34 @@ impl Workflow {
 
     /// Returns whether the files of the artifact have to be looked at before an event is taken.
     pub fn examines(&self, phase: &str, event: &str) -> bool {
+        let needs_files = |candidate: &Candidate| {
+            let mut actions = candidate.actions.iter();
+            actions.any(|action| action.examines()) || self.converges_in(&candidate.target)
+        };
         self.phase(phase)
             .into_iter()
             .flat_map(|phase| self.events(phase))
             .filter(|(name, _)| *name == event)
             .flat_map(|(_, candidates)| candidates)
-            .flat_map(|candidate| &candidate.actions)
-            .any(|action| action.examines())
+            .any(needs_files)
+    }
+
+    /// Returns whether an event takes goals and constraints over from its result.
+    pub fn adopts(&self, phase: &str, event: &str) -> bool {
+        let candidates = self.phase(phase).and_then(|phase| phase.on.get(event));
+        let mut actions = candidates.into_iter().flatten().flat_map(|one| &one.actions);
+        actions.any(|action| *action == Action::AdoptSpecification)
+    }
+
+    /// Returns whether a loop that enters a phase ends with the status `converged`.
+    pub fn converges_in(&self, phase: &str) -> bool {
+        let status = self.phase(phase).and_then(|phase| phase.meta.status);
+        status == Some(ConvergenceStatus::Converged)
+    }
+
+    /// Returns whether its loops can end with the status `converged`.
+    pub fn can_converge(&self) -> bool {
+        self.definition.states.keys().any(|phase| self.converges_in(phase))
     }
 
     /// Returns the value of a name that guards use: a fact, or a constant of the workflow.

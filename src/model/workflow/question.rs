@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::model::document::constraint::Status;
+use crate::model::document::constraint::{self, Constraint, Status};
 use crate::model::document::output::OutputPath;
 use crate::model::journal::Snapshot;
 use crate::model::text;
@@ -140,8 +140,14 @@ fn standing(document: &Document, version: Version, files: &FilesNow) -> Vec<Stri
         vec![format!("Phase {phase}, iteration {current} of {max}, version {version}.")];
     let summary = document.results.at(&["reflection", "summary"]);
     lines.extend(summary.map(|summary| format!("Reflection: {}", plain(&text_of(&summary)))));
+    if !document.goals.is_empty() {
+        let goals = document.goals.iter().map(|goal| format!("  {}", plain(goal)));
+        listed(&mut lines, "Goals:", goals);
+    }
     if !document.constraints.is_empty() {
-        listed(&mut lines, "Constraints:", document.constraints.iter().map(constraint_line));
+        let mut constraints: Vec<&Constraint> = document.constraints.iter().collect();
+        constraints.sort_by_key(|one| (one.holds(), std::cmp::Reverse(one.severity)));
+        listed(&mut lines, "Constraints:", constraints.into_iter().map(constraint_line));
     }
     listed(&mut lines, &files_heading(&files.list), files.list.iter().map(file_line));
     lines.extend(files.changed.then(|| CHANGED.to_owned()));
@@ -166,15 +172,18 @@ fn file_line(file: &FileNow) -> String {
     }
 }
 
-fn constraint_line(one: &crate::model::document::constraint::Constraint) -> String {
-    let details = one.details.as_deref().unwrap_or(&one.description);
+fn constraint_line(one: &Constraint) -> String {
+    let details = match &one.details {
+        Some(details) => details.clone(),
+        None => format!("{} [{}]", one.description, constraint::measure(one)),
+    };
     let asserted = if one.asserted { ", asserted by the caller" } else { "" };
     format!(
         "  {} ({}): {}{asserted} — {}",
         plain(&one.id),
         one.severity,
         status_word(one.status),
-        plain(details)
+        plain(&details)
     )
 }
 

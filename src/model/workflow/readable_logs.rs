@@ -270,6 +270,8 @@ mod tests {
             decision: Choice::Continue,
             reason: "length is violated".into(),
             regressions: Vec::new(),
+            version: None,
+            outcome: None,
         };
         (document, iteration)
     }

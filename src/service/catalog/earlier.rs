@@ -20,6 +20,7 @@ const DIGESTS: &[&str] = &[
     "bbd0f39592c761aa4343a1b5b3df5214284ae68614650731c273bed7c17d5370",
     "58d1faf841169ccd642a0b522a4e8d65244fee5efb76460f3e59b90ccaa971cc",
     "0a7ae61fc282296c303da30fefc868281534e1162708e68b5579c49fad3ca6c4",
+    "312e22d0dfbc1c7153ebca034ac3e0e30c5bb032733e4c56a4d6a5fa8d465f49",
 ];
 
 static EARLIER: LazyLock<BTreeSet<Digest>> = LazyLock::new(|| {

@@ -8,6 +8,7 @@ use super::{Effect, Operation};
 use crate::model::document::ConvergenceStatus;
 use crate::model::journal::Snapshot;
 use crate::model::journal::lifecycle::{LifecycleEvent, LifecycleKind};
+use crate::model::text::shortened;
 use crate::model::workflow;
 use crate::model::workflow::briefing::Briefing;
 use crate::model::{Document, Draft, Name, Refusal, Version, Workflow};
@@ -19,7 +20,7 @@ use crate::workspace::layout;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Finalize {
     pub name: Name,
-    /// Must match how the loop ended
+    /// How the loop ended
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<FinalStatus>,
     /// A few words
@@ -42,6 +43,8 @@ pub enum FinalStatus {
     MaxIterationsExceeded,
     /// A person ended it.
     UserTerminated,
+    /// It was closed by a workflow that does not judge its constraints.
+    Closed,
 }
 
 /// The answer of `finalize`.
@@ -72,6 +75,7 @@ impl From<FinalStatus> for ConvergenceStatus {
             FinalStatus::Converged => Self::Converged,
             FinalStatus::MaxIterationsExceeded => Self::MaxIterationsExceeded,
             FinalStatus::UserTerminated => Self::UserTerminated,
+            FinalStatus::Closed => Self::Closed,
         }
     }
 }
@@ -92,6 +96,7 @@ impl Operation for Finalize {
         let name = self.name.clone();
         let newest = service.newest(&name).await?;
         let workflow = service.workflow_of(&newest.snapshot.document).await?;
+        check_files(service, &newest.snapshot.document, caller).await?;
         let writing = writing.warned(newest.warnings);
         let decide = move |attempt: &mut Attempt<'_, '_>| self.decide(&workflow, attempt);
         let written = service.write(writing, decide).await?;
@@ -133,6 +138,30 @@ impl Finalize {
     }
 }
 
+/// Refuses to archive files that are not those that converged.
+async fn check_files(service: &Service, document: &Document, caller: &Caller) -> Result<(), Refusal> {
+    let converged = document.convergence_status == ConvergenceStatus::Converged;
+    let Some(manifest) = document.manifest.as_ref().filter(|_| converged && !document.is_finalized())
+    else {
+        return Ok(());
+    };
+    let seen = service.examine_files(document, None, &caller.progress).await?.examination;
+    let changed = manifest.files.iter().filter(|(path, recorded)| seen.files.get(*path) != Some(recorded));
+    let changed: Vec<&str> = changed.map(|(path, _)| path.as_str()).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let version = document.last_transition.as_ref().map_or(0, |last| last.version);
+    let changed = shortened(&changed.join(", "), LISTED_CHARACTERS_MAX);
+    Err(Refusal::argument(
+        format!("the files are not those that converged: {changed}"),
+        format!("restore {{\"to\": \"{version}\"}} brings them back; the event reopen begins another iteration"),
+    ))
+}
+
+/// Characters of paths in a refusal.
+const LISTED_CHARACTERS_MAX: usize = 200;
+
 /// Returns the cycle that the first call of a repeated one closed.
 async fn closed_before(service: &Service, name: &Name, version: Version) -> Result<u64, Refusal> {
     let entry = service.entry(name, version).await?;
@@ -173,9 +202,21 @@ fn final_status(
             })
         }
         (ConvergenceStatus::Running, workflow::Finalize::Any) => {
-            Ok(given.map_or(ConvergenceStatus::Converged, Into::into))
+            closing_status(given)
         }
         (reached, _) => check_status(given, reached).map(|()| reached),
+    }
+}
+
+/// Returns the status of a cycle that its caller ends. Only the guards of a workflow end one as
+/// converged or exhausted.
+fn closing_status(given: Option<FinalStatus>) -> Result<ConvergenceStatus, Refusal> {
+    match given.unwrap_or(FinalStatus::Closed) {
+        given @ (FinalStatus::Closed | FinalStatus::UserTerminated) => Ok(given.into()),
+        given => Err(Refusal::argument(
+            format!("this workflow does not end as {}", ConvergenceStatus::from(given)),
+            "omit status, or pass closed or user_terminated; a loop of the workflow pmpo is judged by the server",
+        )),
     }
 }
 

@@ -7,10 +7,12 @@ use serde_json::{Map, Value, json};
 use super::finalize::completed;
 use super::{Effect, Operation};
 use crate::model::document::component::{self, Component};
-use crate::model::document::constraint::{self, Constraint};
+use crate::model::document::budget::Budget;
+use crate::model::document::constraint::{self, Constraint, SetBy, Setter, Severity, taken_over};
+use crate::model::document::ending::ending;
 use crate::model::document::inference;
 use crate::model::document::taxonomy;
-use crate::model::document::{Beginning, ConvergenceStatus};
+use crate::model::document::{Beginning, ConvergenceStatus, RequireMeasured};
 use crate::model::journal::Snapshot;
 use crate::model::journal::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::workflow::briefing::Briefing;
@@ -19,7 +21,7 @@ use crate::model::{Document, Draft, Name, Refusal, Time, Version, limits};
 use crate::service::catalog::{Catalog, Known};
 use crate::service::measures::check_measures;
 use crate::service::write::{Attempt, Writing, summary_text};
-use crate::service::{Caller, Service};
+use crate::service::{Caller, Consent, Service};
 
 /// The arguments of `init_state`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -55,6 +57,17 @@ pub struct Init {
     /// Parts: {name, content_type}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub components: Option<Vec<Map<String, Value>>>,
+    /// A person approves goals and constraints first
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approve_specification: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub require_measured: Option<RequireMeasured>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_cost: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_minutes: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause_on_stall: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<Version>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -102,6 +115,12 @@ struct Wish {
     requires_approval: bool,
     test_generation: Option<bool>,
     components: Option<Vec<Component>>,
+    approve_specification: bool,
+    require_measured: RequireMeasured,
+    budget: Budget,
+    pause_on_stall: bool,
+    setter: Setter,
+    consent: Option<Consent>,
 }
 
 impl Operation for Init {
@@ -116,7 +135,11 @@ impl Operation for Init {
         let writing = Writing::new(Self::NAME, &self.name, self.expected_version, caller)
             .once(self.idempotency_key.as_ref(), &self)?
             .anew();
-        let wish = wish(&service.catalog, self)?;
+        let wish = Wish {
+            setter: caller.setter,
+            consent: service.consent(caller)?,
+            ..wish(&service.catalog, self)?
+        };
         let name = wish.name.clone();
         let written = service.write(writing, move |attempt| wish.open(attempt)).await?;
         let snapshot = written.snapshot(&name)?;
@@ -188,6 +211,12 @@ fn wish(catalog: &Catalog, arguments: Init) -> Result<Wish, Refusal> {
         requires_approval: arguments.requires_approval.unwrap_or(false),
         test_generation: arguments.test_generation,
         components,
+        approve_specification: arguments.approve_specification.unwrap_or(false),
+        require_measured: arguments.require_measured.unwrap_or(RequireMeasured::None),
+        budget: Budget::new(arguments.max_cost, arguments.max_minutes)?,
+        pause_on_stall: arguments.pause_on_stall.unwrap_or(false),
+        setter: Setter::Model,
+        consent: None,
     })
 }
 
@@ -220,6 +249,8 @@ impl Wish {
         };
         let mut document = first_document(self, before.as_deref(), now, attempt.new_id());
         let warnings = complete_types(&mut document)?;
+        let ways = self.loosening(newest.as_deref(), &document);
+        check_agreed(newest.as_deref(), &ways, self.consent.as_ref())?;
         let summary =
             json!({ "outcome": outcome, "workflow": document.workflow, "cycle": document.cycle });
         let begun = LifecycleEvent {
@@ -235,6 +266,19 @@ impl Wish {
         };
         attempt.transaction.append(draft)?;
         Ok(Opening { outcome, warnings })
+    }
+
+    /// Returns how a new cycle loosens what the last one ended with.
+    fn loosening(&self, before: Option<&Snapshot>, document: &Document) -> Vec<String> {
+        let Some(before) = before.map(|before| &before.document) else { return Vec::new() };
+        let mut ways = constraint::loosening(&before.constraints, &document.constraints);
+        let (from, to) = (before.max_iterations, document.max_iterations);
+        let keeps_high = || document.constraints.iter().any(|one| one.severity == Severity::High);
+        // In the last iteration, high constraints may stay open.
+        if to < from && keeps_high() {
+            ways.push(format!("lowering max_iterations from {from} to {to}"));
+        }
+        ways
     }
 
     fn resume(&self, snapshot: &Snapshot) -> Result<Opening, Refusal> {
@@ -253,26 +297,31 @@ impl Wish {
     }
 }
 
+/// What the last cycle ended with, only a person loosens.
+fn check_agreed(
+    before: Option<&Snapshot>,
+    ways: &[String],
+    consent: Option<&Consent>,
+) -> Result<(), Refusal> {
+    let Some(before) = before.filter(|_| !ways.is_empty()) else { return Ok(()) };
+    match consent {
+        Some(consent) => consent.binding.check(&before.document, before.version),
+        None => Err(Refusal::ApprovalRequired {
+            what: ways.join("; "),
+            command: format!("refiner init {} …", before.document.artifact_name),
+        }),
+    }
+}
+
 /// The workflow whose prompts depend on the content type.
 const REFINING: &str = "pmpo";
 
 /// Infers the types that the caller omitted, and returns a warning about them. Refuses types that
 /// contradict each other.
 fn complete_types(document: &mut Document) -> Result<Vec<String>, Refusal> {
-    let inputs = document.inputs.borrow().as_object().cloned().unwrap_or_default();
-    let inference = inference::infer(
-        &document.goals,
-        &inputs,
-        document.artifact_type.as_deref(),
-        document.content_type.as_deref(),
-    )
-    .filter(|_| document.workflow.as_str() == REFINING);
     let mut warnings = Vec::new();
-    if let Some(inferred) = inference {
-        let owned = |found: Option<&'static str>| found.map(str::to_owned);
-        document.artifact_type = document.artifact_type.take().or(owned(inferred.artifact_type));
-        document.content_type = document.content_type.take().or(owned(inferred.content_type));
-        warnings.push(inferred.warning());
+    if document.workflow.as_str() == REFINING {
+        warnings.extend(inference::complete(document));
     }
     component::check(document.content_type.as_deref(), &document.components)?;
     let content_type = document.content_type.as_deref().unwrap_or("not given");
@@ -317,14 +366,24 @@ fn first_document(wish: &Wish, before: Option<&Snapshot>, now: Time, id: String)
         Some(before) => seeded(blank, before),
         None => blank,
     };
+    let by = if wish.consent.is_some() { Setter::Person } else { wish.setter };
+    let setter = SetBy { by, cycle: seeded.cycle };
+    let constraints = match &wish.constraints {
+        Some(given) => taken_over(&seeded.constraints, given.clone(), setter),
+        None => seeded.constraints.clone(),
+    };
     Document {
         artifact_type: wish.artifact_type.clone().or(seeded.artifact_type),
         content_type: content_type(wish, before),
         max_iterations: wish.max_iterations.unwrap_or(seeded.max_iterations),
         goals: wish.goals.clone().unwrap_or(seeded.goals),
-        constraints: wish.constraints.clone().unwrap_or(seeded.constraints),
-        inputs: wish.inputs.clone().into(),
+        constraints,
+        inputs: seeded.inputs.merged(&Value::Object(wish.inputs.clone())),
         requires_approval: wish.requires_approval || seeded.requires_approval,
+        approve_specification: wish.approve_specification || seeded.approve_specification,
+        require_measured: wish.require_measured.max(seeded.require_measured),
+        budget: seeded.budget.tightened_by(&wish.budget),
+        pause_on_stall: wish.pause_on_stall || seeded.pause_on_stall,
         test_generation: wish.test_generation.unwrap_or(seeded.test_generation),
         components: components(wish, before),
         ..seeded
@@ -343,6 +402,13 @@ fn seeded(blank: Document, before: &Document) -> Document {
         prior_cycle_id: Some(before.refinement_id.clone()),
         requires_approval: before.requires_approval,
         manifest: before.manifest.clone(),
+        data: before.data.clone(),
+        inputs: before.inputs.clone(),
+        approve_specification: before.approve_specification,
+        require_measured: before.require_measured,
+        pause_on_stall: before.pause_on_stall,
+        budget: before.budget.clone(),
+        prior_ending: Some(ending(before)),
         test_generation: before.test_generation,
         ..blank
     }
@@ -373,6 +439,10 @@ fn unassessed(constraints: &[Constraint]) -> Vec<Constraint> {
         details: None,
         asserted: false,
         regressed: false,
+        grade: None,
+        proven: false,
+        measured_late: false,
+        failed_first: false,
         ..one.clone()
     };
     constraints.iter().map(fresh).collect()

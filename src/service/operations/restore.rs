@@ -6,9 +6,10 @@ use serde_json::json;
 
 use super::load_state::parse_reference;
 use super::{Effect, Operation};
+use crate::model::document::constraint::{Setter, lost_goals};
 use crate::model::document::output::Output;
 use crate::model::workflow::briefing::Briefing;
-use crate::model::{Document, Draft, Name, Refusal, Version};
+use crate::model::{Document, Draft, Name, Refusal, Version, Workflow};
 use crate::service::refusals::refusal;
 use crate::service::write::{Attempt, Writing};
 use crate::service::{Caller, Service};
@@ -54,23 +55,44 @@ impl Operation for Restore {
         let newest = service.newest(&self.name).await?;
         let earlier = service.version_at(&self.name, &self.to).await?.document;
         let (outputs, not_kept) = kept_outputs(service, &earlier).await?;
+        let workflow = service.workflow_of(&newest.snapshot.document).await?;
+        let may_change_goals = caller.setter == Setter::Person || service.consent(caller)?.is_some();
+        let kept = keeps_goals(&newest.snapshot.document, &earlier, &workflow, may_change_goals);
         let decide = move |attempt: &mut Attempt<'_, '_>| {
-            let mut document = attempt.open_state()?.document.clone();
+            let newest = attempt.open_state()?;
+            // The version that ended the loop brings back what it ended with.
+            let ended_at = newest.document.last_transition.as_ref().map(|last| last.version);
+            if ended_at != Some(restored_from) {
+                attempt.unconverged_state()?;
+            }
+            let mut document = newest.document.clone();
             if earlier.manifest.is_some() {
                 document.manifest.clone_from(&earlier.manifest);
             }
             document.data.clone_from(&earlier.data);
-            document.goals.clone_from(&earlier.goals);
+            if !keeps_goals(&document, &earlier, &workflow, may_change_goals) {
+                document.goals.clone_from(&earlier.goals);
+            }
             let summary = json!({ "restored_from": restored_from });
             let draft = attempt.writing.draft(attempt.now(), document, summary);
             attempt.transaction.append(Draft { outputs: outputs.clone(), ..draft })
         };
         let written = service.write(writing.warned(newest.warnings), decide).await?;
         let snapshot = written.snapshot(&self.name)?;
-        let warnings = written.warnings.into_iter().chain(not_kept).collect();
+        let kept = kept.then(|| GOALS_KEPT.to_owned());
+        let warnings = written.warnings.into_iter().chain(not_kept).chain(kept).collect();
         let briefing = service.brief(&snapshot, warnings).await?;
         Ok(Restored { version: written.version, restored_from, briefing })
     }
+}
+
+const GOALS_KEPT: &str = "the goals stay as they are: after the specification only a person changes goals, for example with refiner restore";
+
+/// Returns whether a restore leaves the goals: after the specification, they lose nothing without a
+/// person.
+fn keeps_goals(now: &Document, earlier: &Document, workflow: &Workflow, by_person: bool) -> bool {
+    let is_specified = workflow.definition.initial != now.phase;
+    is_specified && !by_person && !lost_goals(&now.goals, &earlier.goals).is_empty()
 }
 
 /// Returns the files of a version that the journal kept, and a warning for each other one.

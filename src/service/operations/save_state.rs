@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Effect, Operation};
-use crate::model::document::constraint::{self, Constraint};
+use crate::model::document::constraint::{
+    self, Constraint, SetBy, Setter, mark_late_measures, taken_over,
+};
 use crate::model::document::tree::Tree;
 use crate::model::journal::Snapshot;
 use crate::model::journal::entry::Section;
@@ -90,6 +92,7 @@ impl Operation for Save {
             note: self.note,
             workflow: service.workflow_of(&newest.snapshot.document).await?,
             consent: service.consent(caller)?,
+            caller: caller.setter,
         };
         let writing = writing.warned(newest.warnings);
         let written = service.write(writing, move |attempt| saving.decide(attempt)).await?;
@@ -109,18 +112,28 @@ struct Saving {
     note: Option<String>,
     workflow: Arc<Workflow>,
     consent: Option<Consent>,
+    caller: Setter,
 }
 
 impl Saving {
     /// Returns whether anything changed.
     fn decide(&self, attempt: &mut Attempt<'_, '_>) -> Result<bool, Refusal> {
-        let before = attempt.open_state()?;
-        let document = changed(before, &self.change)?;
+        let before = &Arc::clone(attempt.open_state()?);
+        let setter = if self.consent.is_some() { Setter::Person } else { self.caller };
+        let mut document = changed(before, &self.change, setter)?;
         if document == before.document {
             return Ok(false);
         }
+        if !only_data_differs(&before.document, &document) {
+            attempt.unconverged_state()?;
+        }
         check_measures(&before.document.constraints, &document.constraints)?;
-        let ways = loosening(before, &document, &self.workflow);
+        step::check_required_measures(&document)?;
+        let is_specified = self.workflow.definition.initial != before.document.phase;
+        if is_specified {
+            mark_late_measures(&before.document.constraints, &mut document.constraints);
+        }
+        let ways = loosening(&before.document, &document, is_specified);
         check_agreed(before, &ways, self.consent.as_ref())?;
         let (now, note) = (attempt.now(), self.note.as_deref());
         let sections = logged(&document, &ways, self.consent.as_ref(), note, now);
@@ -148,7 +161,7 @@ fn change(arguments: &Save) -> Result<Change, Refusal> {
 }
 
 /// Returns the changed document.
-fn changed(before: &Snapshot, change: &Change) -> Result<Document, Refusal> {
+fn changed(before: &Snapshot, change: &Change, setter: Setter) -> Result<Document, Refusal> {
     let before = &before.document;
     let mut after = before.clone();
     if let Some(data) = change.of("data", || before.data.clone())? {
@@ -164,24 +177,32 @@ fn changed(before: &Snapshot, change: &Change) -> Result<Document, Refusal> {
         };
     }
     if let Some(given) = change.of("constraints", || before.definitions().into())? {
-        after.constraints = constraints(&given.borrow(), before)?;
+        after.constraints = constraints(&given.borrow(), before, setter)?;
     }
     Ok(after)
 }
 
-fn constraints(given: &Value, before: &Document) -> Result<Vec<Constraint>, Refusal> {
+/// Returns whether a change touches nothing but `data`, which may grow after the end of a loop.
+fn only_data_differs(before: &Document, after: &Document) -> bool {
+    let rest = |document: &Document| {
+        (document.goals.clone(), document.constraints.clone(), document.inputs.clone())
+    };
+    rest(before) == rest(after)
+}
+
+fn constraints(
+    given: &Value,
+    before: &Document,
+    setter: Setter,
+) -> Result<Vec<Constraint>, Refusal> {
     let list = match given {
         Value::Null => &[][..],
         Value::Array(list) => list,
         _ => return Err(wrong_type("constraints", "a list")),
     };
     let definitions = constraint::parse_definitions(list, "/constraints")?;
-    let known = |id: &str| before.constraints.iter().find(|one| one.id == id);
-    let found = |one: Constraint| {
-        let older = known(&one.id);
-        one.with_findings_of(older)
-    };
-    Ok(definitions.into_iter().map(found).collect())
+    let setter = SetBy { by: setter, cycle: before.cycle };
+    Ok(taken_over(&before.constraints, definitions, setter))
 }
 
 fn object(tree: Tree, field: &str) -> Result<Tree, Refusal> {
@@ -202,13 +223,16 @@ fn wrong_type(field: &str, expected: &str) -> Refusal {
     }
 }
 
-/// Returns how a change loosens the constraints. In the first phase it may.
-fn loosening(before: &Snapshot, after: &Document, workflow: &Workflow) -> Vec<String> {
-    if workflow.definition.initial == before.document.phase {
-        Vec::new()
-    } else {
-        constraint::loosening(&before.document.constraints, &after.constraints)
+/// Returns how a change loosens goals and constraints. While the cycle is specified, the model may
+/// loosen what it set itself.
+fn loosening(before: &Document, after: &Document, is_specified: bool) -> Vec<String> {
+    let is_kept = |one: &&Constraint| is_specified || one.is_protected(before.cycle);
+    let mut ways =
+        constraint::loosening(before.constraints.iter().filter(is_kept), &after.constraints);
+    if is_specified {
+        ways.extend(constraint::lost_goals(&before.goals, &after.goals));
     }
+    ways
 }
 
 /// After the specification, constraints only tighten: loosening needs a person.
@@ -290,7 +314,7 @@ mod tests {
     fn save(stored: &mut Stored, data: Value) -> usize {
         let change = Change { fields: Map::from_iter([("data".into(), data)]), merges: true };
         let (journal, newest) = stored.clone();
-        let document = changed(&newest, &change).unwrap();
+        let document = changed(&newest, &change, Setter::Model).unwrap();
         assert!(document != newest.document);
         let (after, bytes) = saved((journal, Some(newest)), &document);
         *stored = after;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Effect, Operation};
 use crate::model::document::LastTransition;
+use crate::model::document::constraint::{Constraint, Setter};
 use crate::model::journal::Snapshot;
 use crate::model::workflow::briefing::Briefing;
 use crate::model::workflow::step::{self, Decision, Event, Step, StepContext};
@@ -77,11 +78,16 @@ impl Operation for Transition {
         let consent = service.consent(caller)?;
         let event = event(&self, consent.as_ref())?;
         let newest = service.newest(&self.name).await?;
+        let document = &newest.snapshot.document;
+        let workflow = service.workflow_of(document).await?;
+        let event = shaped(service, &workflow, document, self.phase.as_deref(), event).await?;
+        let adopts = workflow.adopts(&document.phase, &event.name);
         let sending = Sending {
-            workflow: service.workflow_of(&newest.snapshot.document).await?,
+            workflow,
             event,
             phase: self.phase,
             consent,
+            setter: caller.setter,
             keeps_checkpoints: !service.provider.volatile(),
             examined: None,
         };
@@ -98,6 +104,10 @@ impl Operation for Transition {
                     .to_owned(),
             );
         }
+        if adopts {
+            let snapshot = written.snapshot(&self.name)?;
+            written.warnings.extend(service.measurability(&snapshot.document));
+        }
         answer(service, &self.name, written).await
     }
 }
@@ -109,6 +119,26 @@ enum Sent {
     Repeated(Version),
 }
 
+/// Returns the event with its result in the form of the phase that it ends, or refuses it.
+async fn shaped(
+    service: &Service,
+    workflow: &Workflow,
+    document: &Document,
+    phase: Option<&str>,
+    event: Event,
+) -> Result<Event, Refusal> {
+    check_phase_given(&event, phase, &document.phase)?;
+    let phase = phase.unwrap_or(&document.phase);
+    let shaped = step::shaped(workflow, phase, event.clone());
+    if phase != document.phase {
+        // The call repeats one that ended that phase, or is refused for the phase.
+        return Ok(shaped.unwrap_or(event));
+    }
+    let shaped = shaped?;
+    service.check_modified(document, shaped.result.as_ref()).await?;
+    Ok(shaped)
+}
+
 /// Examines the artifact's files, if the event depends on them.
 async fn examined(
     service: &Service,
@@ -117,7 +147,8 @@ async fn examined(
     progress: &Progress,
 ) -> Result<Sending, Refusal> {
     let (document, event) = (&snapshot.document, &sending.event);
-    if !sending.workflow.examines(&document.phase, &event.name) {
+    let awaits = document.constraints.iter().any(Constraint::awaits_failure);
+    if !sending.workflow.examines(&document.phase, &event.name) && !awaits {
         return Ok(sending);
     }
     let handed_in = event.result.as_ref().and_then(|result| result.get("manifest"));
@@ -132,6 +163,7 @@ async fn dry_run(
     warnings: Vec<String>,
 ) -> Result<Transitioned, Refusal> {
     let step = sending.step(snapshot, snapshot.version + 1, service.clock.now())?;
+    let warnings = warnings.into_iter().chain(step.warnings).collect();
     Ok(Transitioned {
         from: step.from,
         to: step.to,
@@ -150,13 +182,14 @@ async fn answer(
     let snapshot = written.snapshot(name)?;
     let version = match written.made {
         Some(Sent::Stepped(step)) => {
+            let warnings = written.warnings.into_iter().chain(step.warnings).collect();
             return Ok(Transitioned {
                 from: step.from,
                 to: step.to,
                 version: written.version,
                 decision: step.decision,
                 dry_run: None,
-                briefing: service.brief(&snapshot, written.warnings).await?,
+                briefing: service.brief(&snapshot, warnings).await?,
             });
         }
         Some(Sent::Repeated(version)) => version,
@@ -188,9 +221,21 @@ fn event(arguments: &Transition, consent: Option<&Consent>) -> Result<Event, Ref
         result: arguments.result.clone(),
         reason: arguments.reason.clone(),
         words: consent.and_then(|consent| consent.words.clone()),
+        decided_by: consent.map(Consent::decided_by),
         cost: amount("cost", arguments.cost)?,
         time_seconds: amount("time_seconds", arguments.time_seconds)?,
     })
+}
+
+/// Refuses a `complete` that does not say which phase it ends: repeated, it would end the next one.
+fn check_phase_given(event: &Event, phase: Option<&str>, present: &str) -> Result<(), Refusal> {
+    if event.name != step::COMPLETE || phase.is_some() {
+        return Ok(());
+    }
+    Err(Refusal::argument(
+        "complete needs phase: the phase that it ends",
+        format!("the present phase is {present}: pass \"phase\": \"{present}\" if that is the one whose work is done"),
+    ))
 }
 
 /// An event before it is stored.
@@ -199,6 +244,7 @@ struct Sending {
     event: Event,
     phase: Option<String>,
     consent: Option<Consent>,
+    setter: Setter,
     keeps_checkpoints: bool,
     examined: Option<Examined>,
 }
@@ -259,6 +305,7 @@ impl Sending {
             now,
             version,
             human: self.consent.is_some(),
+            caller: self.setter,
             keeps_checkpoints: self.keeps_checkpoints,
             examination,
         };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Effect, Operation};
-use crate::model::document::constraint::{Constraint, Status};
+use crate::model::document::constraint::{Constraint, Severity, Status};
 use crate::model::document::examination::{Evidence, Examination};
 use crate::model::journal::Snapshot;
 use crate::model::refusal::Violation;
@@ -54,6 +54,8 @@ pub struct Verified {
 pub struct ConstraintStanding {
     /// Its id.
     pub id: String,
+    /// How much a violation weighs.
+    pub severity: Severity,
     /// satisfied, violated, partially_satisfied, stale or unchecked.
     pub status: String,
     /// Whether that is only asserted, since it has no method to measure it by.
@@ -159,8 +161,9 @@ fn standings(document: &Document, ids: Option<&[String]>) -> Vec<ConstraintStand
     let chosen = |one: &&Constraint| ids.is_none_or(|ids| ids.contains(&one.id));
     let mut standing = |one: &Constraint| ConstraintStanding {
         id: one.id.clone(),
+        severity: one.severity,
         status: json!(one.status).as_str().unwrap_or_default().to_owned(),
-        asserted: !one.is_measured(),
+        asserted: !one.counts_as_measured(),
         evidence: document.evidence.get(&one.id).map(|evidence| evidence.details.clone()).filter(
             |details| {
                 let fits = details.len() <= room;

@@ -92,8 +92,8 @@ fn place(
     output: &Output,
     content: Option<&[u8]>,
 ) -> Result<(), Refusal> {
-    let document = attempt.open_state()?.document.clone();
-    let Some(content) = content else { return Ok(()) };
+    let Some(content) = content else { return attempt.open_state().map(drop) };
+    let document = attempt.unconverged_state()?.document.clone();
     let summary = json!({ "path": output.path, "bytes": output.bytes });
     let draft = Draft {
         outputs: vec![output.clone()],

@@ -97,40 +97,33 @@ async fn the_journal_names_the_token_that_decided_before_what_the_client_says_of
     assert_eq!(history["entries"][1]["actor"], expected);
 }
 
-/// A loop without any constraint, which a person approved with these files in `dist/`.
+/// A loop with a measured constraint, which a person approved with these files in `dist/`.
 async fn approved() -> Service {
     let service = service();
-    init(&service, json!({ "requires_approval": true })).await.unwrap();
+    let there = json!({"id": "links", "description": "d", "severity": "blocking",
+                       "validation": {"method": "not_empty", "params": {"path": "logo.svg"}}});
+    let fields = json!({"requires_approval": true, "goals": ["a logo"], "constraints": [there]});
+    init(&service, fields).await.unwrap();
     for phase in ["specify", "plan", "execute"] {
-        complete(&service, phase).await;
+        complete(&service, phase, result_of(phase, "satisfied")).await.unwrap();
     }
     write(&service, "logo.svg", "a bird").await;
-    complete(&service, "reflect").await;
+    complete(&service, "reflect", json!({})).await.unwrap();
     let approve: Transition = arguments(json!({ "event": "approve" }));
     let approved = service.run(approve, &person(&service).await).await.unwrap();
     assert_eq!(approved.to, "persist");
     service
 }
 
-async fn complete(service: &Service, phase: &str) -> Transitioned {
-    let event = json!({ "event": "complete", "phase": phase, "result": { "constraints": [] } });
-    send(service, event).await.unwrap()
-}
-
-async fn write(service: &Service, path: &str, content: &str) {
-    let output: WriteOutput = arguments(json!({ "path": path, "content": content }));
-    service.run(output, &caller()).await.unwrap();
-}
-
 #[tokio::test]
 async fn what_was_changed_after_a_person_approved_it_does_not_converge() {
     let unchanged = approved().await;
     write(&unchanged, "logo.svg", "a bird").await;
-    assert_eq!(complete(&unchanged, "persist").await.to, "converged");
+    assert_eq!(complete(&unchanged, "persist", json!({})).await.unwrap().to, "converged");
     for (path, content) in [("logo.svg", "another bird"), ("another.svg", "a bird")] {
         let service = approved().await;
         write(&service, path, content).await;
-        let persisted = complete(&service, "persist").await;
+        let persisted = complete(&service, "persist", json!({})).await.unwrap();
         assert_eq!(persisted.to, "plan", "{path}");
         let decision = json!(persisted.decision.unwrap());
         let reason = decision["reason"].as_str().unwrap();

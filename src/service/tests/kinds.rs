@@ -35,21 +35,21 @@ async fn components_make_a_composite_and_the_next_cycle_keeps_them() {
     let service = service();
     let part = json!({"name": "hero", "content_type": "meta:image-prompt"});
     let fields = json!({"components": [part], "test_generation": true,
-                        "constraints": [constraint("links", "blocking")]});
+                        "goals": ["a prompt"], "constraints": [constraint("links", "blocking")]});
     init(&service, fields).await.unwrap();
     let first = document(&service).await;
     assert_eq!(
         (&first["artifact_type"], &first["content_type"], &first["components"]),
         (&json!("meta-prompt"), &json!("meta:composite"), &json!([part]))
     );
-    send(&service, json!({"event": "complete", "result": {}})).await.unwrap();
+    complete(&service, "specify", json!({})).await.unwrap();
     iterate(&service, "satisfied").await;
     init(&service, json!({})).await.unwrap();
     let second = document(&service).await;
     assert_eq!(second["cycle"], 2);
     assert_eq!((&second["components"], &second["test_generation"]), (&json!([part]), &json!(true)));
 
-    send(&service, json!({"event": "complete", "result": {}})).await.unwrap();
+    complete(&service, "specify", json!({})).await.unwrap();
     iterate(&service, "satisfied").await;
     init(&service, json!({"artifact_type": "code"})).await.unwrap();
     let third = document(&service).await;

@@ -47,7 +47,7 @@ async fn a_transition_from_a_phase_that_is_not_the_present_one_is_refused() {
         "approval_required"
     );
     assert_eq!(
-        send(&service, json!({"event": "complete", "result": {}, "cost": -1.0}))
+        send(&service, json!({"event": "complete", "phase": "plan", "result": {}, "cost": -1.0}))
             .await
             .unwrap_err()
             .code(),
@@ -82,8 +82,8 @@ async fn a_repeated_transition_is_answered_as_done() {
 async fn a_dry_run_says_what_would_happen_and_writes_nothing() {
     let service = service();
     begin_loop(&service).await;
-    let dry =
-        send(&service, json!({"event": "complete", "result": {}, "dry_run": true})).await.unwrap();
+    let dry = json!({"event": "complete", "phase": "plan", "result": {"steps": ["write"]}, "dry_run": true});
+    let dry = send(&service, dry).await.unwrap();
     assert_eq!((dry.to.as_str(), dry.version, dry.dry_run), ("execute", 2, Some(true)));
     assert_eq!(load(&service, json!({})).await.unwrap().briefing.phase, "plan");
 }
@@ -109,18 +109,22 @@ async fn a_cycle_is_finalized_when_its_loop_has_ended_and_with_the_status_it_end
         save(&service, json!({"patch": {"data": {"a": 1}}})).await.unwrap_err().code(),
         "finalized"
     );
-    assert_eq!(
-        send(&service, json!({"event": "complete", "result": {}})).await.unwrap_err().code(),
-        "finalized"
-    );
+    assert_eq!(complete(&service, "plan", json!({})).await.unwrap_err().code(), "finalized");
 }
 
 #[tokio::test]
-async fn a_document_can_be_finalized_from_any_phase() {
+async fn a_document_can_be_finalized_from_any_phase_but_never_converges() {
     let service = service();
     init(&service, json!({"workflow": "document"})).await.unwrap();
+    for judged in ["converged", "max_iterations_exceeded"] {
+        let refusal = call::<Finalize>(&service, json!({"status": judged})).await.unwrap_err();
+        assert_eq!(refusal.code(), "invalid_argument", "{judged}");
+    }
     let finalized = call::<Finalize>(&service, json!({"status": "user_terminated"})).await.unwrap();
     assert_eq!(finalized.briefing.status, ConvergenceStatus::UserTerminated);
+    init(&service, json!({"workflow": "document"})).await.unwrap();
+    let finalized = call::<Finalize>(&service, json!({})).await.unwrap();
+    assert_eq!(finalized.briefing.status, ConvergenceStatus::Closed);
 }
 
 #[tokio::test]
@@ -150,7 +154,7 @@ async fn a_storage_that_forgets_refuses_checkpoints_and_skips_those_of_a_workflo
     begin_loop(&service).await;
     let refusal = call::<Checkpoint>(&service, json!({})).await.unwrap_err();
     assert_eq!(refusal.code(), "unsupported");
-    let sent = send(&service, json!({"event": "complete", "result": {}})).await.unwrap();
+    let sent = complete(&service, "plan", json!({"steps": ["write"]})).await.unwrap();
     assert!(
         sent.briefing.warnings.iter().any(|warning| warning.contains("no checkpoint")),
         "{:?}",
@@ -176,8 +180,8 @@ async fn every_prompt_renders_in_every_phase_and_is_short_on_a_fresh_artifact() 
                 text.len()
             );
         }
-        let result = json!({"constraints": [{"id": "links", "status": "violated", "details": "2 are broken"}]});
-        send(&service, json!({"event": "complete", "result": result})).await.unwrap();
+        let phase = state.briefing.phase;
+        complete(&service, &phase, result_of(&phase, "violated")).await.unwrap();
     }
     assert_eq!(service.prompt("nothing", &name()).await.unwrap_err().code(), "invalid_argument");
 }

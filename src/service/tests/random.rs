@@ -74,15 +74,9 @@ async fn make(service: &Service, attempt: &Attempt) -> Result<(), Refusal> {
             save(service, json!({"patch": {"data": {"x": value}}})).await.map(drop)
         }
         Attempt::Complete { status, believes } => {
-            let result = json!({"constraints": [{"id": "links", "status": status}]});
-            let mut fields = json!({"event": "complete", "result": result});
-            if document(service).await["phase"] == "specify" {
-                fields["result"] = json!({});
-            }
-            if let Some(phase) = believes {
-                fields["phase"] = json!(phase);
-            }
-            send(service, fields).await.map(drop)
+            let phase = document(service).await["phase"].as_str().unwrap().to_owned();
+            let phase = believes.unwrap_or(&phase);
+            complete(service, phase, result_of(phase, status)).await.map(drop)
         }
         Attempt::Reject => send(service, json!({"event": "reject"})).await.map(drop),
         Attempt::Stop { human } => {
@@ -147,8 +141,9 @@ fn check(before: &Observed, attempt: &Attempt, refused: bool, after: &Observed) 
 
 async fn play(attempts: &[Attempt]) {
     let service = service();
-    let constraints = json!([constraint("links", "blocking")]);
-    init(&service, json!({"constraints": constraints, "max_iterations": 3})).await.unwrap();
+    let mut fields = goal_and_constraint();
+    fields["max_iterations"] = json!(3);
+    init(&service, fields).await.unwrap();
     let mut before = standing(&service).await;
     for attempt in attempts {
         let refused = make(&service, attempt).await.is_err();

@@ -20,7 +20,7 @@ async fn with_work(service: &Service) {
         "constraints": [constraint("links", "blocking")],
     });
     init(service, begun).await.unwrap();
-    send(service, json!({"event": "complete", "phase": "specify", "result": {}})).await.unwrap();
+    complete(service, "specify", json!({})).await.unwrap();
     save(service, json!({"patch": {"data": {"notes": "mine"}}})).await.unwrap();
     let output: WriteOutput = arguments(json!({"path": "report.md", "content": "# Report"}));
     service.run(output, &caller()).await.unwrap();
@@ -29,9 +29,7 @@ async fn with_work(service: &Service) {
 
 /// Ends the first phase of a cycle that has no constraints yet.
 async fn specify(service: &Service) {
-    let result = json!({"constraints": [constraint("links", "blocking")]});
-    let specified = json!({"event": "complete", "phase": "specify", "result": result});
-    send(service, specified).await.unwrap();
+    complete(service, "specify", goal_and_constraint()).await.unwrap();
 }
 
 #[tokio::test]

@@ -86,7 +86,7 @@ fn workflow(title: &str) -> String {
                 "meta": {"prompt": "read", "instruction": "run the installer"},
                 "on": {"done": [{"target": "over", "guard": "ready"}]}
             },
-            "over": {"type": "final", "meta": {"status": "converged"}}
+            "over": {"type": "final", "meta": {"status": "closed"}}
         }
     })
     .to_string()

@@ -6,9 +6,10 @@ use serde_json::{Map, Value};
 
 use super::stepping::Stepping;
 use crate::model::document::Document;
-use crate::model::document::constraint::{self, Constraint, Status};
+use crate::model::document::constraint::{Constraint, Grade, Status};
 use crate::model::document::examination::Examination;
 use crate::model::refusal::Violation;
+use crate::model::text::shortened;
 use crate::model::{Refusal, Time};
 
 const STALE: &str = "the files have changed since it was asserted";
@@ -17,10 +18,11 @@ const STALE: &str = "the files have changed since it was asserted";
 pub fn take_evidence(document: &mut Document, examination: &Examination, now: Time) {
     for one in document.constraints.iter_mut().filter(|one| one.is_measured()) {
         match examination.evidence.get(&one.id) {
-            Some(found) => one.assess(found.status, Some(found.details.clone()), now),
+            Some(found) => one.take_measurement(found.status, &found.details, now),
             None => one.assess(Status::Unchecked, None, now),
         }
-        one.asserted = false;
+        one.asserted = one.measured_late;
+        one.grade = Some(if one.measured_late { Grade::Asserted } else { Grade::Measured });
     }
     if document.files_changed(examination) {
         let asserted = document.constraints.iter_mut().filter(|one| !one.is_measured());
@@ -32,38 +34,11 @@ pub fn take_evidence(document: &mut Document, examination: &Examination, now: Ti
 }
 
 impl Stepping<'_> {
-    /// Adopts the goals, constraints and approval setting of the specification.
-    pub(super) fn adopt_specification(&mut self) -> Result<(), Refusal> {
-        let Some(result) = &self.event.result else {
-            return Ok(());
-        };
-        if let Some(goals) = result.get("goals") {
-            self.document.goals = super::parse_goals(goals, "/result/goals")?;
-        }
-        if let Some(Value::Array(list)) = result.get("constraints") {
-            let parsed = constraint::parse_definitions(list, "/result/constraints")?;
-            let merged = merged(&self.document.constraints, parsed);
-            self.note_loosening(&merged);
-            self.document.constraints = merged;
-        }
-        if result.get("requires_approval") == Some(&Value::Bool(true)) {
-            self.document.requires_approval = true;
-        }
-        Ok(())
-    }
-
-    /// The specification may loosen the given constraints, but a warning says so.
-    fn note_loosening(&mut self, merged: &[Constraint]) {
-        let ways = constraint::loosening(&self.document.constraints, merged);
-        let regressions: Vec<String> =
-            ways.iter().map(|way| format!("the specification is {way}")).collect();
-        self.regressed(&regressions);
-    }
-
     /// Takes the status of each constraint that nothing measures over from the reflection. One that
     /// the reflection does not mention was not checked.
     pub(super) fn assess_constraints(&mut self) -> Result<(), Refusal> {
         let findings = findings(self.event.result.as_ref(), &self.document.constraints)?;
+        self.warn_of(&findings);
         let now = self.context.now;
         for one in self.document.constraints.iter_mut().filter(|one| !one.is_measured()) {
             match findings.iter().find(|finding| finding.id == one.id) {
@@ -71,6 +46,7 @@ impl Stepping<'_> {
                 None => one.assess(Status::Unchecked, None, now),
             }
             one.asserted = true;
+            one.grade = Some(Grade::Asserted);
         }
         self.document.reflected_files =
             self.context.examination.as_deref().map(Examination::files_digest);
@@ -78,16 +54,37 @@ impl Stepping<'_> {
     }
 }
 
-/// Returns the constraints with new definitions laid over those of the same id, then new ones.
-fn merged(old: &[Constraint], new: Vec<Constraint>) -> Vec<Constraint> {
-    let mut merged: Vec<Constraint> = old.to_vec();
-    for one in new {
-        match merged.iter_mut().find(|known| known.id == one.id) {
-            Some(known) => *known = one.with_findings_of(Some(known)),
-            None => merged.push(one),
+impl Stepping<'_> {
+    /// Says which findings the server's measurement overrules, and which ones are missing.
+    fn warn_of(&mut self, findings: &[ReportedConstraint]) {
+        let of = |one: &Constraint| findings.iter().find(|finding| finding.id == one.id);
+        let constraints = &self.document.constraints;
+        let overruled = constraints.iter().filter(|one| one.is_measured());
+        let overruled = overruled.filter_map(|one| {
+            let claimed = of(one).filter(|finding| finding.status != one.status)?;
+            let (claimed, found) = (word(claimed.status), word(one.status));
+            let details = one.details.as_deref().map_or_else(String::new, |text| format!(": {text}"));
+            Some(format!("{} was reported as {claimed}, and the measurement counts: {found}{details}", one.id))
+        });
+        let missing = constraints.iter().filter(|one| !one.is_measured() && of(one).is_none());
+        let missing: Vec<&str> = missing.map(|one| one.id.as_str()).collect();
+        let mut warnings: Vec<String> = overruled.take(WARNINGS_MAX).collect();
+        if !missing.is_empty() {
+            let ids = shortened(&missing.join(", "), IDS_CHARACTERS_MAX);
+            warnings.push(format!("the reflection left out {ids}: each counts as violated, and the loop cannot converge without a finding of each"));
         }
+        self.warnings.extend(warnings);
     }
-    merged
+}
+
+/// Warnings of overruled findings in one answer.
+const WARNINGS_MAX: usize = 10;
+/// Characters of ids in one warning.
+const IDS_CHARACTERS_MAX: usize = 200;
+
+/// Returns a status as it is written in JSON.
+fn word(status: Status) -> String {
+    serde_json::json!(status).as_str().unwrap_or_default().to_owned()
 }
 
 #[derive(Deserialize)]
@@ -119,6 +116,9 @@ fn findings(
     let (mut findings, mut violations) = (Vec::new(), Vec::new());
     for (index, value) in list.iter().enumerate() {
         let problem = match serde_json::from_value::<ReportedConstraint>(value.clone()) {
+            Ok(finding) if findings.iter().any(|other: &ReportedConstraint| other.id == finding.id) => {
+                format!("there is a finding of {:?} already: report each constraint once", finding.id)
+            }
             Ok(finding) if constraints.iter().any(|one| one.id == finding.id) => {
                 findings.push(finding);
                 continue;

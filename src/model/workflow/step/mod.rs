@@ -1,7 +1,10 @@
 //! The step: applies an event to a document, or refuses it.
 
 mod assessment;
+mod floor;
 mod recording;
+mod result;
+mod specification;
 mod stepping;
 
 use std::sync::Arc;
@@ -10,16 +13,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 pub use self::assessment::take_evidence;
+pub use self::result::shaped;
+pub use self::specification::check_required_measures;
 use self::stepping::Stepping;
 use crate::model::document::Document;
 use crate::model::document::checkpoint::{Checkpoint, checkpoint_id};
+use crate::model::document::constraint::Setter;
 use crate::model::document::examination::Examination;
 use crate::model::document::iteration::Choice;
 use crate::model::journal::entry::Section;
 use crate::model::journal::lifecycle::LifecycleEvent;
 use crate::model::refusal::{Unmet, Violation};
 use crate::model::workflow::facts::Facts;
-use crate::model::workflow::guard::Lookup;
 use crate::model::workflow::{Candidate, Phase, Workflow};
 use crate::model::{Digest, Refusal, Time, Version, limits, schema};
 
@@ -37,6 +42,8 @@ pub struct Event {
     pub reason: Option<String>,
     /// What the person said who confirmed it.
     pub words: Option<String>,
+    /// Who confirmed it, and how.
+    pub decided_by: Option<String>,
     /// What the phase cost.
     pub cost: f64,
     /// How long it took.
@@ -56,12 +63,21 @@ pub struct StepContext {
     pub now: Time,
     /// The version that the step will make.
     pub version: Version,
-    /// Whether a person sends the event.
+    /// Whether a person sends the event: one who agreed to what they were shown.
     pub human: bool,
+    /// Who calls: the model with a tool, or a person on the command line.
+    pub caller: Setter,
     /// Whether the storage can keep checkpoints.
     pub keeps_checkpoints: bool,
     /// The examination of the artifact's files, if there was one.
     pub examination: Option<Arc<Examination>>,
+}
+
+impl StepContext {
+    /// Returns whose constraints the event sets.
+    fn setter(&self) -> Setter {
+        if self.human { Setter::Person } else { self.caller }
+    }
 }
 
 /// What an event makes of a document.
@@ -79,6 +95,8 @@ pub struct Step {
     pub sections: Vec<Section>,
     /// The lifecycle events for hooks.
     pub events: Vec<LifecycleEvent>,
+    /// What the caller should know beside.
+    pub warnings: Vec<String>,
 }
 
 /// The decision of the workflow's guards whether a loop continues.
@@ -118,8 +136,10 @@ pub fn step(
     if let Some(examination) = &context.examination {
         take_evidence(&mut seen, examination, context.now);
     }
-    let facts = event.facts(&seen, context.examination.as_deref());
-    let facts = |name: &str| workflow.value(name, &facts);
+    let nothing = Examination::default();
+    let depends = workflow.examines(&document.phase, &event.name);
+    let files = context.examination.as_deref().or_else(|| depends.then_some(&nothing));
+    let facts = event.facts(&seen, files);
     let evaluation = evaluation(workflow, &facts, candidates);
     if !evaluation.allowed {
         return Err(Refusal::GuardFailed {
@@ -144,23 +164,23 @@ pub fn ahead<'a>(
     event: &str,
 ) -> Evaluation<'a> {
     let event = Event { name: event.to_owned(), ..Event::default() };
-    let facts = event.facts(document, None);
-    evaluation(workflow, &|name| workflow.value(name, &facts), candidates)
+    evaluation(workflow, &event.facts(document, None), candidates)
 }
 
-/// Finds the candidate that comes into question: the first one whose guard holds.
+/// Finds the candidate that comes into question: the first one whose guard holds, and the floor if
+/// it is an end with the status `converged`.
 fn evaluation<'a>(
     workflow: &Workflow,
-    facts: Lookup<'_>,
+    facts: &Facts<'_>,
     candidates: &'a [Candidate],
 ) -> Evaluation<'a> {
-    let holds = |one: &&Candidate| workflow.guard(one).is_none_or(|guard| guard.holds(facts));
+    let holds = |one: &&Candidate| floor::unmet(workflow, facts, one).is_empty();
     match candidates.iter().find(holds) {
         Some(candidate) => Evaluation { candidate, allowed: true, unmet: Vec::new() },
         None => Evaluation {
             candidate: &candidates[0],
             allowed: false,
-            unmet: candidates.iter().flat_map(|one| unmet(workflow, facts, one)).collect(),
+            unmet: candidates.iter().flat_map(|one| floor::unmet(workflow, facts, one)).collect(),
         },
     }
 }
@@ -169,17 +189,13 @@ fn evaluation<'a>(
 /// candidates do not explain why the loop continues.
 fn kept_from_ending(
     workflow: &Workflow,
-    facts: Lookup<'_>,
+    facts: &Facts<'_>,
     candidates: &[Candidate],
     chosen: &Candidate,
 ) -> Vec<Unmet> {
     let ends = |one: &&Candidate| workflow.phase(&one.target).is_some_and(Phase::is_final);
     let end = candidates.iter().take_while(|one| !std::ptr::eq(*one, chosen)).find(ends);
-    end.map_or_else(Vec::new, |end| unmet(workflow, facts, end))
-}
-
-fn unmet(workflow: &Workflow, facts: Lookup<'_>, candidate: &Candidate) -> Vec<Unmet> {
-    workflow.guard(candidate).map_or_else(Vec::new, |guard| guard.unmet(facts))
+    end.map_or_else(Vec::new, |end| floor::unmet(workflow, facts, end))
 }
 
 fn present_phase<'a>(workflow: &'a Workflow, document: &Document) -> Result<&'a Phase, Refusal> {

@@ -5,10 +5,11 @@ use serde_json::json;
 
 use super::stepping::Stepping;
 use super::{Decision, push_listed};
-use crate::model::document::Repair;
+use crate::model::Digest;
+use crate::model::document::{ConvergenceStatus, Repair};
 use crate::model::document::constraint::{Constraint, Severity, violated};
 use crate::model::document::examination::Examination;
-use crate::model::document::iteration::{Choice, Counts, Iteration};
+use crate::model::document::iteration::{Choice, Counts, Iteration, best, outcome, repeats};
 use crate::model::document::manifest::Manifest;
 use crate::model::journal::lifecycle::LifecycleKind;
 use crate::model::refusal::Unmet;
@@ -36,7 +37,12 @@ impl Stepping<'_> {
             decision: choice,
             reason: reason.clone(),
             regressions: regressions.clone(),
+            version: Some(self.context.version),
+            outcome: self.outcome(),
         };
+        let repeats = iteration.outcome.map(|outcome| repeats(&self.document.iteration_history, outcome));
+        let reason = self.with_best(reason, &iteration);
+        let iteration = Iteration { reason: reason.clone(), ..iteration };
         let examination = self.context.examination.as_deref();
         self.sections.extend(readable_logs::of_iteration(
             &self.document,
@@ -49,7 +55,41 @@ impl Stepping<'_> {
         push_listed(&mut self.document.iteration_history, iteration);
         self.happened(LifecycleKind::OnIterationComplete, Some(detail));
         self.regressed(&regressions);
+        self.stalled(repeats.unwrap_or(0));
         self.decision = Some(Decision { decision: choice, reason, unmet });
+    }
+
+    fn outcome(&self) -> Option<Digest> {
+        let seen = self.context.examination.as_deref()?;
+        Some(outcome(&self.document.constraints, seen.files_digest()))
+    }
+
+    /// Says that an iteration ended as earlier ones did.
+    fn stalled(&mut self, repeats: usize) {
+        if repeats > 0 {
+            let says = format!(
+                "the loop gets nowhere: {} iterations ended with the same open constraints and the same files; try something else",
+                repeats + 1
+            );
+            self.happened(LifecycleKind::OnStall, Some(json!({ "repeats": repeats })));
+            self.warnings.push(says);
+        }
+    }
+
+    /// Adds the best iteration to the reason, when the iterations ran out.
+    fn with_best(&self, reason: String, last: &Iteration) -> String {
+        if self.target_status() != Some(ConvergenceStatus::MaxIterationsExceeded) {
+            return reason;
+        }
+        let mut all = self.document.iteration_history.clone();
+        all.push(last.clone());
+        let Some(best) = best(&all) else { return reason };
+        let Counts { blocking_violated, high_violated, .. } = best.constraints;
+        let version = best.version.unwrap_or_default();
+        format!(
+            "{reason}; the best iteration was {} ({blocking_violated} blocking, {high_violated} high open): restore {{\"to\": \"{version}\"}} brings its files back",
+            best.iteration
+        )
     }
 
     /// What keeps the loop from its end, in sentences where the workflow has them.
@@ -66,6 +106,11 @@ impl Stepping<'_> {
 
     /// Why the loop ends, or what it lacks.
     fn reason(&self, lacks: &str) -> String {
+        if self.context.human {
+            let words = self.event.words.as_deref().or(self.event.reason.as_deref());
+            let words = words.map_or_else(String::new, |words| format!(": {words}"));
+            return format!("{} by a person{words}", self.event.name);
+        }
         let Some(status) = self.target_status() else {
             return format!("not converged: {lacks}");
         };
@@ -78,7 +123,7 @@ impl Stepping<'_> {
     }
 
     /// Takes the manifest over that counts, with its files as they were found.
-    fn adopt_manifest(&mut self) {
+    pub(super) fn adopt_manifest(&mut self) {
         let Some(seen) = self.context.examination.as_deref() else {
             return;
         };

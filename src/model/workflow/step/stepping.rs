@@ -7,13 +7,19 @@ use super::{
 };
 use crate::model::Refusal;
 use crate::model::document::approval::{Approval, ApprovalStatus};
+use crate::model::document::constraint::{Grade, Status};
 use crate::model::document::{ConvergenceStatus, Document, LastTransition};
 use crate::model::journal::entry::Section;
 use crate::model::journal::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::refusal::Unmet;
-use crate::model::workflow::approval_binding::decided_on;
+use crate::model::workflow::approval_binding::{agreed_on, decided_on};
 use crate::model::workflow::readable_logs;
 use crate::model::workflow::{Action, Candidate, Phase, Workflow};
+
+/// The event by which a person rejects the work.
+const REJECT: &str = "reject";
+/// The event by which a person approves it.
+const APPROVE: &str = "approve";
 
 /// A step being taken.
 pub(super) struct Stepping<'a> {
@@ -26,6 +32,7 @@ pub(super) struct Stepping<'a> {
     pub(super) document: Document,
     pub(super) decision: Option<Decision>,
     pub(super) sections: Vec<Section>,
+    pub(super) warnings: Vec<String>,
     events: Vec<LifecycleEvent>,
 }
 
@@ -46,6 +53,7 @@ impl<'a> Stepping<'a> {
             document,
             decision: None,
             sections: Vec::new(),
+            warnings: Vec::new(),
             events: Vec::new(),
         }
     }
@@ -64,6 +72,7 @@ impl<'a> Stepping<'a> {
             decision: self.decision,
             sections: self.sections,
             events: self.events,
+            warnings: self.warnings,
         })
     }
 
@@ -105,11 +114,17 @@ impl<'a> Stepping<'a> {
             Action::AssessConstraints => self.assess_constraints()?,
             Action::Checkpoint if self.context.keeps_checkpoints => self.checkpoint(),
             Action::Checkpoint => {}
+            Action::KeepFiles => self.adopt_manifest(),
             Action::NextIteration => self.next_iteration(),
             Action::OpenApproval => self.open_approval(),
             Action::RecordDecision => self.record_human_decision(),
             Action::RecordIteration => self.record_iteration(),
             Action::RecordRecovery => self.record_recovery(),
+            Action::RaiseBudget => {
+                self.document.budget = self.document.budget.raised(&self.document.metrics);
+            }
+            Action::Reopen => self.reopen(),
+            Action::SignSpecification => self.sign_specification(),
         }
         Ok(())
     }
@@ -126,6 +141,27 @@ impl<'a> Stepping<'a> {
             iteration: self.document.current_iteration,
             detail,
         });
+    }
+
+    /// A constraint that a person names when they reject the work is open again.
+    fn reopen_named(&mut self) {
+        let (now, event) = (self.context.now, self.event);
+        let Some(words) = event.words.as_deref().filter(|_| event.name == REJECT) else { return };
+        let is_named = |id: &str| {
+            words.split(|c: char| c.is_whitespace() || ",;:()\"'`".contains(c)).any(|word| word.trim_end_matches('.') == id)
+        };
+        for one in self.document.constraints.iter_mut().filter(|one| is_named(&one.id)) {
+            one.assess(Status::Violated, Some(format!("rejected by a person: {words}")), now);
+        }
+    }
+
+    /// What the model asserted is decided by the person who approved it.
+    fn decide_asserted(&mut self) {
+        let approves = self.event.name == APPROVE && self.document.reflected_files.is_some();
+        let asserted = self.document.constraints.iter_mut().filter(|one| one.grade == Some(Grade::Asserted));
+        for one in asserted.filter(|one| approves && one.holds()) {
+            one.grade = Some(Grade::Decided);
+        }
     }
 
     pub(super) fn regressed(&mut self, regressions: &[String]) {
@@ -146,6 +182,13 @@ impl<'a> Stepping<'a> {
         self.document.repair = None;
     }
 
+    /// Begins another iteration of a loop that had ended, where it would be one too many.
+    fn reopen(&mut self) {
+        let document = &mut self.document;
+        document.convergence_status = ConvergenceStatus::Running;
+        document.max_iterations = document.max_iterations.max(document.current_iteration + 1);
+    }
+
     /// Binds what a person decides to what there is to decide on: the reflection, the constraints
     /// and the files.
     fn open_approval(&mut self) {
@@ -154,6 +197,8 @@ impl<'a> Stepping<'a> {
             shown: decided_on(&self.document),
             status: ApprovalStatus::Open,
             at: self.context.now,
+            agreed: None,
+            by: None,
             reason: None,
         });
         self.happened(LifecycleKind::OnApprovalRequired, Some(json!(self.document.approval)));
@@ -161,6 +206,8 @@ impl<'a> Stepping<'a> {
 
     fn record_human_decision(&mut self) {
         let now = self.context.now;
+        self.reopen_named();
+        self.decide_asserted();
         let (words, note) = (self.event.words.as_deref(), self.event.reason.as_deref());
         let event = &self.event.name;
         self.sections.push(readable_logs::of_human_decision(
@@ -172,11 +219,15 @@ impl<'a> Stepping<'a> {
         if self.target_status().is_some() {
             self.sections.push(readable_logs::of_stop(&self.document, words.or(note), now));
         }
+        let approves = self.event.name == APPROVE && self.document.reflected_files.is_some();
+        let agreed = approves.then(|| agreed_on(&self.document));
         if let Some(approval) = &mut self.document.approval
             && approval.status == ApprovalStatus::Open
         {
+            approval.agreed = agreed;
             approval.status = ApprovalStatus::Decided(self.event.name.clone());
             approval.at = now;
+            approval.by.clone_from(&self.event.decided_by);
             approval.reason.clone_from(&self.event.words);
         }
     }

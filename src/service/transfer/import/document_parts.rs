@@ -103,6 +103,13 @@ fn constraint(place: &str, value: Value, notes: &mut Notes) -> Option<Constraint
         details: None,
         asserted: false,
         regressed: false,
+        set_by: None,
+        set_in: None,
+        grade: None,
+        proven: false,
+        measured_late: false,
+        must_fail_first: given.take_as("must_fail_first").unwrap_or(false),
+        failed_first: false,
     };
     measure(&mut constraint, &mut given, notes);
     assess(&mut constraint, &mut given);
@@ -195,6 +202,8 @@ fn iteration(mut given: Fields, field: &str, now: Time, notes: &mut Notes) -> Op
             .take_any(&["reason", "rationale", "note"])
             .unwrap_or_else(|| "imported: no reason was recorded".into()),
         regressions: given.take_as("regressions").unwrap_or_default(),
+        version: None,
+        outcome: None,
     };
     given.keep_rest(field, notes);
     Some(iteration)

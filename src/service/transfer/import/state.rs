@@ -183,7 +183,7 @@ fn place(document: &mut Document, given: &mut Fields, notes: &mut Notes) {
         }
         ConvergenceStatus::Converged => "converged",
         ConvergenceStatus::MaxIterationsExceeded => "exhausted",
-        ConvergenceStatus::UserTerminated => "stopped",
+        ConvergenceStatus::UserTerminated | ConvergenceStatus::Closed => "stopped",
     };
     end.clone_into(&mut document.phase);
     document.finalized_at = finalized;

@@ -21,6 +21,7 @@ pub(super) fn seen(missing: bool, valid: bool) -> Examination {
         violations: if valid { Vec::new() } else { vec![violation] },
         missing: if missing { vec![path("report.md")] } else { Vec::new() },
         files: if missing { [].into() } else { [(path("report.md"), file)].into() },
+        present: if missing { [].into() } else { [path("report.md")].into() },
         ..Examination::default()
     }
 }
@@ -148,7 +149,11 @@ fn what_is_measured_counts_and_what_is_asserted_of_it_does_not() {
 fn what_was_asserted_of_other_files_is_stale_and_counts_as_violated() {
     let mut document = at_persist("satisfied", "satisfied", 1);
     document.phase = "reflect".into();
-    let findings = json!([{"id": "b", "status": "satisfied"}, {"id": "h", "status": "satisfied"}]);
+    let findings = json!([
+        {"id": "b", "status": "satisfied"},
+        {"id": "h", "status": "satisfied"},
+        {"id": "l", "status": "violated"},
+    ]);
     let event = complete(json!({ "constraints": findings }));
     let reflected = step(&pmpo(), &document, &event, &with(seen(false, true))).unwrap().document;
     let same = step(&pmpo(), &reflected, &complete(json!({})), &with(seen(false, true))).unwrap();
@@ -189,7 +194,7 @@ fn every_kind_of_regression_is_recorded_and_told_and_the_loop_goes_on() {
         assert!(kinds(&step).contains(&LifecycleKind::OnRegression), "{told}");
         assert!(step.sections[0].text.contains(&format!("Regression: {told}")), "{told}");
     }
-    let lowered = json!([{"id": "b", "description": "must", "severity": "low"}]);
+    let lowered = json!([{"id": "h", "description": "should", "severity": "low"}]);
     let specified = taken(&opened(), &complete(json!({ "constraints": lowered })));
     assert!(kinds(&specified).contains(&LifecycleKind::OnRegression));
 }

@@ -3,6 +3,7 @@
 use super::persist::{path, seen, with};
 use super::*;
 use crate::model::document::examination::Examination;
+use crate::model::document::manifest::Recorded;
 
 /// A document in `persist` that was sent back once already, with these constraints.
 fn judged(statuses: &[(&str, &str, &str)], iteration: u32) -> Document {
@@ -50,8 +51,10 @@ fn a_loop_that_goes_on_says_what_it_lacks() {
     let expected =
         "not converged: 1 blocking constraint does not hold: b; 1 high constraint does not hold: h";
     assert_eq!(decided(&one, seen(false, true)), [expected, "b, h"]);
-    let two = judged(&[("a", "high", "violated"), ("z", "high", "unchecked")], 1);
-    let expected = "not converged: 2 high constraints do not hold: a, z";
+    let blocking = ("b", "blocking", "satisfied");
+    let two = judged(&[blocking, ("a", "high", "violated"), ("z", "high", "unchecked")], 1);
+    let expected =
+        "not converged: 2 high constraints do not hold: a, z; the reflection left out: z";
     assert_eq!(decided(&two, seen(false, true)), [expected, "a, z"]);
 }
 
@@ -60,10 +63,13 @@ fn the_next_focus_names_files_where_no_constraint_is_open() {
     let holds = judged(&[("b", "blocking", "satisfied")], 1);
     // A constraint that is asserted of other files is stale, so there is none.
     let asked = Document { requires_approval: true, constraints: Vec::new(), ..holds.clone() };
-    let unlike = Examination { files: [].into(), ..seen(false, true) };
+    let changed = Recorded { bytes: 3, digest: Digest::of(b"two") };
+    let unlike = Examination { files: [(path("report.md"), changed)].into(), ..seen(false, true) };
+    let approved = "the files have changed since the reflection that a person approved; \
+                    there is no blocking constraint: add one with save_state";
     let many = Examination { missing: vec![path("a.md"), path("b.md")], ..seen(false, true) };
     for (document, examination, lacks) in [
-        (&asked, unlike, "the files have changed since the reflection that a person approved"),
+        (&asked, unlike, approved),
         (&holds, seen(false, false), "the manifest does not match its schema"),
     ] {
         let expected = [format!("not converged: {lacks}"), lacks.to_owned()];
@@ -84,7 +90,8 @@ fn a_loop_that_ends_names_what_is_still_open() {
             "violated",
             "violated",
             "max_iterations_exceeded; 1 blocking constraint does not hold: b; \
-             1 high constraint does not hold: h"
+             1 high constraint does not hold: h; the best iteration was 5 \
+             (1 blocking, 1 high open): restore {\"to\": \"9\"} brings its files back"
                 .to_owned(),
         ),
     ] {
@@ -93,7 +100,7 @@ fn a_loop_that_ends_names_what_is_still_open() {
         assert_eq!(decided, [expected.as_str(), "none, the loop has ended"]);
     }
     let stuck = decided(&judged(&[], 5), seen(true, true));
-    assert_eq!(stuck[0], "max_iterations_exceeded", "a file is missing");
+    assert!(stuck[0].starts_with("max_iterations_exceeded; the best"), "a file is missing");
 }
 
 #[test]
@@ -115,25 +122,25 @@ fn a_workflow_without_sentences_shows_its_conditions() {
 fn a_refusal_says_the_sentence_beside_the_condition() {
     let mut definition: Value = serde_json::from_str(TEXT).unwrap();
     definition["guards"]["planned"] = json!([
-        {"if": "size(result.steps) > 0", "says": "the plan has {{ result.steps | length }} steps"},
+        {"if": "size(result.steps) > 1", "says": "the plan has {{ result.steps | length }} steps"},
     ]);
     definition["states"]["plan"]["on"]["complete"][0]["guard"] = json!("planned");
     let prompts = pmpo().prompts;
     let workflow = Workflow::compile(&Bundle { workflow: definition, prompts }).unwrap();
     let document = Document { phase: "plan".into(), ..opened() };
-    let planned = complete(json!({ "steps": [] }));
+    let planned = complete(json!({ "steps": ["a"] }));
     let refusal = step(&workflow, &document, &planned, &context(1)).unwrap_err().to_json();
     assert_eq!(
         refusal["message"],
-        "complete is not possible in phase plan yet: the plan has 0 steps"
+        "complete is not possible in phase plan yet: the plan has 1 steps"
     );
     assert_eq!(
         refusal["unmet"],
         json!([{
             "guard": "planned",
-            "says": "the plan has 0 steps",
-            "needs": "size(result.steps) > 0",
-            "saw": {"result": {"steps": []}},
+            "says": "the plan has 1 steps",
+            "needs": "size(result.steps) > 1",
+            "saw": {"result": {"steps": ["a"]}},
         }])
     );
 }
