@@ -308,6 +308,7 @@ mod tests {
     use serde::{Deserialize, Serialize};
     use serde_json::{Value, json};
 
+    use super::super::schema::Schemas;
     use super::super::tools::{registered, registry};
     use super::*;
     use crate::service::{Effect, Operation, SystemClock};
@@ -337,7 +338,7 @@ mod tests {
     /// Starts a server with all tools and the buggy one, and a client.
     async fn connected() -> RunningService<RoleClient, ()> {
         let mut tools = registry();
-        tools.push(registered::<Panics>());
+        tools.push(registered::<Panics>(&Schemas::of::<Panics>()));
         let service = Service::new(Arc::new(Memory::default()), Arc::new(SystemClock));
         let server = Server { tools: ToolSet::of(tools.leak()), ..Server::new(service) };
         let (near, far) = tokio::io::duplex(64 << 10);

@@ -5,13 +5,8 @@
 //! marks the calls whose answers it writes this way.
 
 use rmcp::RoleServer;
-use rmcp::model::{
-    CallToolResult, ContentBlock, JsonRpcMessage, JsonRpcResponse, JsonRpcVersion2_0, RequestId,
-    ResultType, ServerResult,
-};
+use rmcp::model::{CallToolResult, ContentBlock, JsonRpcMessage, ServerResult};
 use rmcp::service::TxJsonRpcMessage;
-use serde::Serialize;
-use serde_json::value::RawValue;
 
 /// A mark on a call whose transport writes the answer with [`encoded`].
 #[derive(Clone, Copy, Debug)]
@@ -25,49 +20,36 @@ pub(super) fn of(answer: String, adds_structured: bool) -> CallToolResult {
     result
 }
 
-#[derive(Serialize)]
-struct Response<'a> {
-    jsonrpc: &'a JsonRpcVersion2_0,
-    id: &'a RequestId,
-    result: Answered<'a>,
-}
+/// How a message with a tool's answer ends.
+const END: &[u8] = br#","isError":false}}"#;
 
-/// What [`CallToolResult`] is in JSON.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Answered<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    result_type: &'a Option<ResultType>,
-    content: &'a [ContentBlock],
-    structured_content: &'a RawValue,
-    is_error: bool,
-}
-
-/// Returns a message in JSON. Adds the structured content of a tool's answer that has none.
+/// Returns a message in JSON. Adds the structured content of a tool's answer that has none: the
+/// answer's text, unread, since a tool made it.
 pub(super) fn encoded(message: &TxJsonRpcMessage<RoleServer>) -> serde_json::Result<Vec<u8>> {
-    let JsonRpcMessage::Response(JsonRpcResponse { jsonrpc, id, result }) = message else {
-        return serde_json::to_vec(message);
-    };
-    let ServerResult::CallToolResult(result) = result else { return serde_json::to_vec(message) };
-    let text = result.content.first().and_then(ContentBlock::as_text);
-    let lacking =
-        text.filter(|_| result.is_error == Some(false) && result.structured_content.is_none());
-    let Some(structured_content) =
-        lacking.and_then(|text| serde_json::from_str::<&RawValue>(&text.text).ok())
-    else {
-        return serde_json::to_vec(message);
-    };
-    let CallToolResult { result_type, content, .. } = result;
-    let result = Answered { result_type, content, structured_content, is_error: false };
+    let Some(text) = answer_without_structured(message) else { return serde_json::to_vec(message) };
     // The text is there twice, once with its quotes escaped, and a line ends.
-    let mut line = Vec::with_capacity(3 * structured_content.get().len());
-    serde_json::to_writer(&mut line, &Response { jsonrpc, id, result })?;
+    let mut line = Vec::with_capacity(3 * text.len());
+    serde_json::to_writer(&mut line, message)?;
+    if line.ends_with(END) {
+        line.truncate(line.len() - END.len());
+        line.extend_from_slice(br#","structuredContent":"#);
+        line.extend_from_slice(text.as_bytes());
+        line.extend_from_slice(END);
+    }
     Ok(line)
+}
+
+fn answer_without_structured(message: &TxJsonRpcMessage<RoleServer>) -> Option<&str> {
+    let JsonRpcMessage::Response(response) = message else { return None };
+    let ServerResult::CallToolResult(result) = &response.result else { return None };
+    let lacks = result.is_error == Some(false) && result.structured_content.is_none();
+    let text = result.content.first().and_then(ContentBlock::as_text);
+    text.filter(|_| lacks).map(|text| text.text.as_str())
 }
 
 #[cfg(test)]
 mod tests {
-    use rmcp::model::CallToolResponse;
+    use rmcp::model::{CallToolResponse, RequestId, ResultType};
 
     use super::*;
 

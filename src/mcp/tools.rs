@@ -7,7 +7,7 @@ use jsonschema::Validator;
 use rmcp::model::{JsonObject, Tool as Definition, ToolAnnotations};
 use serde_json::Value;
 
-use super::schema::plain_schema;
+use super::schema::{SCHEMAS, Schemas};
 use super::{arguments, icon};
 use crate::model::{Refusal, schema};
 use crate::service::{Caller, Effect, Operation, Service, Visitor, visit};
@@ -117,18 +117,19 @@ struct Registry(Vec<Registered>);
 
 impl Visitor for Registry {
     fn operation<O: Operation + 'static>(&mut self) {
-        self.0.push(registered::<O>());
+        let schemas = SCHEMAS.get(O::NAME);
+        self.0.push(registered::<O>(schemas.expect("a test writes the schemas of every tool")));
     }
 }
 
 /// Erases the types of a tool.
-pub(super) fn registered<O: Operation + 'static>() -> Registered {
-    let input = plain_schema::<O>();
+pub(super) fn registered<O: Operation + 'static>(schemas: &Schemas) -> Registered {
+    let input = Arc::clone(&schemas.input);
     let definition = Definition::new(O::NAME, O::DESCRIPTION, Arc::clone(&input))
         .with_title(O::TITLE)
         .with_icons(icon::of_tool(O::EFFECT))
         .with_annotations(annotations(O::EFFECT))
-        .with_raw_output_schema(plain_schema::<O::Answer>());
+        .with_raw_output_schema(Arc::clone(&schemas.output));
     let compile: Box<dyn FnOnce() -> Validator + Send> =
         Box::new(move || schema::validator(&Value::Object(JsonObject::clone(&input))));
     Registered {

@@ -48,7 +48,7 @@ impl Envelope {
 /// Checks that a message is acceptable JSON, and returns its head, or the error answer. The SDK may
 /// still not know the message.
 pub(crate) fn examine(message: &[u8]) -> Result<Envelope, Value> {
-    let (head, _) = Head::read(message);
+    let (head, _) = Head::read(message, Keeping::Head);
     match head.fault.take() {
         Some(fault) => Err(head.answer(&fault)),
         None => Ok(Envelope { id: head.id.take(), method: head.method.take() }),
@@ -72,7 +72,7 @@ pub(super) fn read(line: &[u8]) -> Incoming {
     if line.is_empty() {
         return Incoming::Ignored;
     }
-    let (head, mut message) = Head::read(line);
+    let (head, mut message) = Head::read(line, Keeping::All);
     if let Some(fault) = head.fault.take() {
         return Incoming::Answered(head.answer(&fault));
     }
@@ -123,7 +123,7 @@ fn tool_call(message: &mut Value) -> Option<RxJsonRpcMessage<RoleServer>> {
 
 /// Returns the answer to a too long line, of which only the beginning was kept.
 pub(super) fn too_long(beginning: &[u8], bytes: usize) -> Value {
-    let (head, _) = Head::read(beginning);
+    let (head, _) = Head::read(beginning, Keeping::Head);
     let limit = limits::MESSAGE_BYTES_MAX;
     head.answer(&Fault::TooLarge(Refusal::TooLarge {
         what: "the message".into(),
@@ -158,6 +158,14 @@ enum Fault {
     Id(&'static str),
 }
 
+/// How much of a message its reader keeps.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keeping {
+    All,
+    /// The id and the method. The keys of an object are kept while it is read: one may come twice.
+    Head,
+}
+
 /// The readable parts of a message's head, and its first fault.
 #[derive(Debug, Default)]
 struct Head {
@@ -169,27 +177,27 @@ struct Head {
 }
 
 impl Head {
-    /// Reads a line, and returns its value unless there is a fault.
-    fn read(line: &[u8]) -> (Self, Value) {
+    /// Reads a line, and returns its value unless there is a fault. The value is whole if all is kept.
+    fn read(line: &[u8], keeping: Keeping) -> (Self, Value) {
         let head = Self::default();
         let valid = std::str::from_utf8(line).map_or_else(|error| error.valid_up_to(), str::len);
         let value = if valid < line.len() {
             // The head may still contain the id.
-            head.walk(&line[..valid]);
+            head.walk(&line[..valid], Keeping::Head);
             head.fault.replace(Some(Fault::Syntax("the message is not UTF-8".into())));
             Value::Null
         } else if line.starts_with(b"[") {
             head.found(Fault::Batch);
             Value::Null
         } else {
-            head.walk(line)
+            head.walk(line, keeping)
         };
         (head, value)
     }
 
-    fn walk(&self, line: &[u8]) -> Value {
+    fn walk(&self, line: &[u8], keeping: Keeping) -> Value {
         let mut deserializer = serde_json::Deserializer::from_slice(line);
-        let walk = Walk { head: self, place: None, depth: 0 };
+        let walk = Walk { head: self, keeping, place: None, depth: 0 };
         let walked = walk.deserialize(&mut deserializer).and_then(|value| {
             deserializer.end()?;
             Ok(value)
@@ -291,6 +299,7 @@ impl Head {
 #[derive(Clone, Copy)]
 struct Walk<'a> {
     head: &'a Head,
+    keeping: Keeping,
     place: Option<&'a Place<'a>>,
     depth: usize,
 }
@@ -315,6 +324,12 @@ impl Walk<'_> {
             unit: "levels or more",
         }));
         None
+    }
+
+    /// Returns how much is kept of the value at a key.
+    fn keeping_of(self, key: &str) -> Keeping {
+        let is_of_head = self.depth == 0 && matches!(key, "id" | "method");
+        if is_of_head { Keeping::All } else { self.keeping }
     }
 
     /// Records a duplicate key.
@@ -353,7 +368,8 @@ impl<'de> Visitor<'de> for Walk<'_> {
                 continue;
             };
             let place = Some(&Place { key: &key, around: self.place });
-            let value = map.next_value_seed(Walk { place, depth, ..self })?;
+            let keeping = self.keeping_of(&key);
+            let value = map.next_value_seed(Walk { keeping, place, depth, ..self })?;
             if self.depth == 0 {
                 self.head.note(&key, &value);
             }
@@ -367,7 +383,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
         match self.deeper() {
             Some(depth) => {
                 while let Some(item) = list.next_element_seed(Self { depth, ..self })? {
-                    items.push(item);
+                    if self.keeping == Keeping::All {
+                        items.push(item);
+                    }
                 }
             }
             None => while list.next_element::<IgnoredAny>()?.is_some() {},
@@ -388,7 +406,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
         Ok(number.into())
     }
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(text.into())
+        Ok(if self.keeping == Keeping::All { text.into() } else { Value::Null })
     }
     fn visit_unit<E>(self) -> Result<Value, E> {
         Ok(Value::Null)

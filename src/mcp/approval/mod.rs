@@ -82,15 +82,25 @@ impl ApprovalChannel {
     ) -> Result<CallResult, Refusal> {
         if let Some(retry) = retry {
             call.check_may_decide(None)?;
-            return call.retried(&retry).await.map(CallResult::Answered);
+            return Box::pin(call.retried(&retry)).await.map(CallResult::Answered);
         }
         if !call.may_ask() || !elicitation::is_possible(context) {
             return call.made().await.map(CallResult::Answered);
         }
-        let refusal = match call.tried().await {
-            Ok(answer) => return Ok(CallResult::Answered(answer)),
-            Err(refusal) => refusal,
-        };
+        match call.tried().await {
+            Ok(answer) => Ok(CallResult::Answered(answer)),
+            // Boxed, since each call would otherwise reserve and move the space of a question.
+            Err(refusal) => Box::pin(self.decided(call, refusal, context)).await,
+        }
+    }
+
+    /// Asks the person about a call that was refused, if only a person may decide it.
+    async fn decided(
+        &self,
+        call: Call<'_>,
+        refusal: Refusal,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallResult, Refusal> {
         let Some(question) = call.question(&refusal).await? else { return Err(refusal) };
         call.check_may_decide(Some(&refusal))?;
         let remembered = Remembered::of(&question);
