@@ -40,6 +40,12 @@ pub(super) struct Init {
     /// {"name":…,"content_type":…}, a part of a meta:composite; may be repeated
     #[arg(long = "component", value_name = "JSON")]
     components: Vec<String>,
+    /// The folder of the project that holds the work, in place of dist/; . for all of the project
+    #[arg(long, value_name = "FOLDER")]
+    output_dir: Option<String>,
+    /// A glob of the files there that are the work; may be repeated. Default: what git tracks
+    #[arg(long = "file", value_name = "GLOB", requires = "output_dir")]
+    files: Vec<String>,
     #[command(flatten)]
     writing: WriteOptions,
 }
@@ -68,6 +74,8 @@ impl Init {
             requires_approval: self.requires_approval.then_some(true),
             test_generation: self.test_generation.then_some(true),
             components: Some(components).filter(|components| !components.is_empty()),
+            output_dir: self.output_dir,
+            files: Some(self.files).filter(|files| !files.is_empty()),
             expected_version: self.writing.expected_version,
             idempotency_key: self.writing.idempotency_key,
         };

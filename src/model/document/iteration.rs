@@ -21,6 +21,31 @@ pub struct Iteration {
     /// The regressions of this iteration.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub regressions: Vec<String>,
+    /// What git says of the folder of the work, where the work lies in a repository of the project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
+}
+
+/// What git says of a folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// The commit that is checked out; absent before the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// Whether the files are those of the commit.
+    pub tree: TreeState,
+}
+
+/// Whether the files of a repository are those of its commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TreeState {
+    /// They are, and there are no others beside those that git ignores.
+    Clean,
+    /// A file was changed, added or removed since.
+    Changed,
+    /// The user allows no command in the project, so git was not asked, or git failed.
+    Unknown,
 }
 
 /// Whether the loop goes on.

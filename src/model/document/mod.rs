@@ -10,6 +10,7 @@ pub mod inference;
 pub mod iteration;
 pub mod manifest;
 pub mod output;
+pub mod output_place;
 pub mod taxonomy;
 pub mod tree;
 
@@ -26,6 +27,7 @@ use crate::model::document::examination::{Evidence, Examination};
 use crate::model::document::iteration::Iteration;
 use crate::model::document::manifest::Manifest;
 use crate::model::document::output::OutputPath;
+use crate::model::document::output_place::{OutputDir, OutputPlace};
 use crate::model::document::tree::Tree;
 use crate::model::refusal::Violation;
 use crate::model::{Digest, Name, Refusal, Time, Version, limits};
@@ -114,6 +116,12 @@ pub struct Document {
     /// The parts of a composite, each evaluated by its own content type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub components: Vec<Component>,
+    /// The folder of the project in which the work is, in place of `dist/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_dir: Option<OutputDir>,
+    /// The globs of the files in `output_dir` that are the work; none for what git tracks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
 }
 
 /// A repair that the loop needs before it continues.
@@ -243,7 +251,14 @@ impl Document {
             repair: None,
             test_generation: false,
             components: Vec::new(),
+            output_dir: None,
+            files: Vec::new(),
         }
+    }
+
+    /// Returns where the work is, and which files it is.
+    pub fn output_place(&self) -> OutputPlace {
+        OutputPlace::of(self.output_dir.as_ref(), &self.files)
     }
 
     /// Returns the document as JSON.
@@ -349,7 +364,7 @@ pub fn check_writable(fields: &Map<String, Value>, argument: &str) -> Result<(),
 }
 
 /// The fields of [`Document`] that only the server writes; a test holds this list complete.
-const SERVER_OWNED: [&str; 31] = [
+const SERVER_OWNED: [&str; 33] = [
     "refinement_id",
     "artifact_name",
     "artifact_type",
@@ -381,6 +396,8 @@ const SERVER_OWNED: [&str; 31] = [
     "repair",
     "test_generation",
     "components",
+    "output_dir",
+    "files",
 ];
 
 /// Refuses a document that is too large or nests too deep.
@@ -484,6 +501,8 @@ pub(crate) mod tests {
                 at: now,
             },
         )]);
+        document.output_dir = Some(OutputDir::parse(".").unwrap());
+        document.files = vec!["src/**".into()];
         document.reflected_files = Some(Digest::ZERO);
         document.recoveries = vec!["persist".into()];
         document.repair = Some(Repair {
@@ -515,7 +534,7 @@ pub(crate) mod tests {
     #[test]
     fn a_document_of_an_older_journal_is_written_as_it_was_read() {
         let older = empty("a").to_value();
-        for newer in ["test_generation", "components"] {
+        for newer in ["test_generation", "components", "output_dir", "files"] {
             assert!(older.get(newer).is_none(), "{newer} is written where it says nothing");
         }
         let read = Document::from_tree(&older.clone().into()).unwrap();

@@ -145,8 +145,19 @@ fn instruction(workflow: &Workflow, document: &Document) -> String {
         (true, Finalize::Final) if phase.meta.instruction.is_empty() => {
             "The loop has ended. Call finalize to archive the cycle.".to_owned()
         }
-        _ => format!("{}{}{}", decided(document), repair(document), phase.meta.instruction),
+        _ => format!(
+            "{}{}{}{}",
+            decided(document),
+            repair(document),
+            phase.meta.instruction,
+            place(document)
+        ),
     }
+}
+
+/// Where the work is, in a sentence, unless it is in `dist/`.
+fn place(document: &Document) -> String {
+    document.output_place().note().map_or_else(String::new, |note| format!(" {note}"))
 }
 
 fn closed(document: &Document) -> String {
@@ -177,8 +188,9 @@ fn repair(document: &Document) -> String {
     let Some(repair) = &document.repair else {
         return String::new();
     };
+    let folder = document.output_place().shown();
     let missing =
-        repair.missing_files.iter().map(|path| format!("dist/{path} is missing or empty"));
+        repair.missing_files.iter().map(|path| format!("{folder}{path} is missing or empty"));
     let violations = repair
         .manifest_violations
         .iter()

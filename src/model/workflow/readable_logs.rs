@@ -270,6 +270,7 @@ mod tests {
             decision: Choice::Continue,
             reason: "length is violated".into(),
             regressions: Vec::new(),
+            revision: None,
         };
         (document, iteration)
     }

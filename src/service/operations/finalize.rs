@@ -104,7 +104,7 @@ impl Operation for Finalize {
             archived_to: layout::archive(&name, cycle),
             cycle,
             version: written.version,
-            outputs: layout::dist(&name),
+            outputs: layout::outputs(&name, &snapshot.document.output_place()),
             briefing: service.brief(&snapshot, written.warnings).await?,
         })
     }

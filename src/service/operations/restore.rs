@@ -80,7 +80,9 @@ async fn kept_outputs(
 ) -> Result<(Vec<Output>, Vec<String>), Refusal> {
     let name = &earlier.artifact_name;
     let (mut outputs, mut warnings) = (Vec::new(), Vec::new());
-    for (path, file) in earlier.manifest.iter().flat_map(|manifest| &manifest.files) {
+    let all = service.kept_listing(earlier).await?;
+    let named = || earlier.manifest.as_ref().map(|manifest| manifest.files.clone());
+    for (path, file) in all.or_else(named).iter().flatten() {
         let kept = service.provider.blob(name, file.digest).await;
         match kept.map_err(|error| refusal(name, &error))? {
             Some(_) => {

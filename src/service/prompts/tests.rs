@@ -85,6 +85,7 @@ fn add_work(document: &mut Document, text: &str, items: usize) {
         decision: Choice::Continue,
         reason: text.to_owned(),
         regressions: vec![text.to_owned(); items],
+        revision: None,
     }];
 }
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 use super::archive;
 use super::history::{History, as_io};
 use super::layout;
+use super::outputs::Outputs;
 use super::removal;
 use super::writer::{JournalState, LogChanges};
 use crate::disk::distrust::Distrusted;
@@ -387,7 +388,7 @@ fn look(home: &dyn Fs, file: &str) -> io::Result<Option<Stat>> {
 /// stays unchanged.
 fn place_outputs(projected: Option<Version>, round: &mut Round<'_>) -> io::Result<()> {
     let (fs, name) = (round.history.fs, round.history.name);
-    let (after, dist) = (projected.unwrap_or_default().max(round.removed), layout::dist(name));
+    let after = projected.unwrap_or_default().max(round.removed);
     let mut earlier = Vec::new();
     if round.changes.since > after {
         let visit = &mut |entry: Entry| {
@@ -403,18 +404,23 @@ fn place_outputs(projected: Option<Version>, round: &mut Round<'_>) -> io::Resul
     for output in since.flat_map(|entry| &entry.outputs) {
         brought.entry(&output.path).or_default().push(output.digest);
     }
+    if brought.is_empty() {
+        return Ok(());
+    }
+    let place = round.snapshot.document.output_place();
+    let outputs = Outputs::open(fs, name, &place)?;
     for (path, digests) in brought {
         // A person or an agent may have put something else there since: it stays, and stops no other copy.
-        if let Err(error) = super::outputs::check_place(fs, &dist, path) {
-            let why = Distrusted::of(&error).map(|why| format!("{path} is not in dist/: {why}"));
+        if let Err(error) = outputs.check(path) {
+            let shown = place.shown();
+            let why = Distrusted::of(&error).map(|why| format!("{path} is not in {shown}: {why}"));
             round.warnings.push(why.ok_or(error)?);
             continue;
         }
-        let ours = || super::outputs::is_one_of(fs, &format!("{dist}/{path}"), &digests);
         if let Some(last) = digests.last()
-            && (projected.is_some() || ours()?)
+            && (projected.is_some() || outputs.is_one_of(path, &digests)?)
         {
-            super::outputs::place(fs, name, &dist, path, *last)?;
+            outputs.put(fs, name, path, *last)?;
         }
     }
     Ok(())

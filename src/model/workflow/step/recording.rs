@@ -36,6 +36,7 @@ impl Stepping<'_> {
             decision: choice,
             reason: reason.clone(),
             regressions: regressions.clone(),
+            revision: self.context.examination.as_ref().and_then(|seen| seen.revision.clone()),
         };
         let examination = self.context.examination.as_deref();
         self.sections.extend(readable_logs::of_iteration(
@@ -87,6 +88,7 @@ impl Stepping<'_> {
             self.document.manifest = Some(Manifest {
                 generation_timestamp: Some(self.context.now),
                 files: seen.files.clone(),
+                inventory: seen.inventory,
                 ..seen.manifest.clone()
             });
         }
