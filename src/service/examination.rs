@@ -99,7 +99,7 @@ impl Service {
         Ok(FilesNow { list, changed: document.files_changed(&examination) })
     }
 
-    async fn outputs_of(&self, document: &Document) -> Result<Vec<OutputFile>, Refusal> {
+    pub(super) async fn outputs_of(&self, document: &Document) -> Result<Vec<OutputFile>, Refusal> {
         let (name, place) = (&document.artifact_name, document.output_place());
         let limit = place.files_max();
         // One more shows that there are more.

@@ -88,7 +88,7 @@ impl Service {
         }
         let mut known = self.kept_before(document).await?;
         let mut contents = vec![list];
-        for (path, file) in listing.iter().filter(|(_, file)| file.bytes > 0) {
+        for (path, file) in listing {
             progress.check()?;
             if known.insert(file.digest) {
                 contents.extend(self.content(document, path, file.bytes).await?);
@@ -114,6 +114,17 @@ impl Service {
         let list = self.provider.blob(name, inventory.digest).await;
         let list = list.map_err(|error| refusal(name, &error))?;
         Ok(list.and_then(|list| Inventory::listing(&list)))
+    }
+
+    /// Returns the files of a work in the project's own folder as they are now; none of `dist/`.
+    pub(super) async fn present_listing(&self, document: &Document) -> Result<Listing, Refusal> {
+        let (name, place) = (&document.artifact_name, document.output_place());
+        if place.is_dist() {
+            return Ok(Listing::new());
+        }
+        let there = self.outputs_of(document).await?;
+        let listing = self.provider.record(name, &place, there).await;
+        listing.map_err(|error| refusal(name, &error))
     }
 
     /// Returns what git says of the folder of the work. Git runs only where the user allows commands

@@ -39,7 +39,8 @@ use crate::model::{Digest, Name, Version};
 /// - A deleted artifact does not exist: it has no state and no outputs, and is not listed. Its
 ///   versions are kept, and a new artifact of its name continues its version numbers. A purge also
 ///   destroys the versions; only their count remains.
-/// - A reset removes all outputs before it.
+/// - A reset removes all outputs before it. Neither a reset nor a deletion removes files of the
+///   project.
 ///
 /// All tasks of a process share one provider.
 #[async_trait]

@@ -29,6 +29,10 @@ pub struct Output {
     pub bytes: u64,
     /// The digest of its content.
     pub digest: Digest,
+    /// The digest of the content that it replaces, in a work where the project keeps it: other
+    /// content is a person's, and stays. `None` for a file that was not there, and in `dist/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Digest>,
 }
 
 impl OutputPath {

@@ -11,7 +11,7 @@ use crate::model::workflow::briefing::Briefing;
 use crate::model::{Document, Draft, Name, Refusal, Version};
 use crate::service::refusals::refusal;
 use crate::service::write::{Attempt, Writing};
-use crate::service::{Caller, Service};
+use crate::service::{Caller, Service, inventory};
 
 /// The arguments of `restore`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -80,13 +80,19 @@ async fn kept_outputs(
 ) -> Result<(Vec<Output>, Vec<String>), Refusal> {
     let name = &earlier.artifact_name;
     let (mut outputs, mut warnings) = (Vec::new(), Vec::new());
+    if let Some(warning) = inventory::not_kept(earlier) {
+        return Ok((outputs, vec![warning]));
+    }
     let all = service.kept_listing(earlier).await?;
+    let there = service.present_listing(earlier).await?;
     let named = || earlier.manifest.as_ref().map(|manifest| manifest.files.clone());
     for (path, file) in all.or_else(named).iter().flatten() {
         let kept = service.provider.blob(name, file.digest).await;
         match kept.map_err(|error| refusal(name, &error))? {
             Some(_) => {
-                outputs.push(Output { path: path.clone(), bytes: file.bytes, digest: file.digest });
+                let replaces = there.get(path).map(|there| there.digest);
+                let (bytes, digest) = (file.bytes, file.digest);
+                outputs.push(Output { path: path.clone(), bytes, digest, replaces });
             }
             None => {
                 warnings.push(format!(

@@ -67,10 +67,12 @@ impl Operation for WriteOutput {
         let outputs = newest.snapshot.document.output_place();
         let path = outputs.path(&self.path)?;
         let content = content(self)?;
-        let output = Output { path, bytes: content.len() as u64, digest: Digest::of(&content) };
-        let checked = service.provider.check_place(&name, &outputs, Some(&output.path)).await;
+        let checked = service.provider.check_place(&name, &outputs, Some(&path)).await;
         checked.map_err(|error| refusal(&name, &error))?;
-        let there = service.provider.output(&name, &outputs, &output.path).await.ok().flatten();
+        let there = service.provider.output(&name, &outputs, &path).await.ok().flatten();
+        let (bytes, digest) = (content.len() as u64, Digest::of(&content));
+        let replaces = there.as_deref().filter(|_| !outputs.is_dist()).map(Digest::of);
+        let output = Output { path, bytes, digest, replaces };
         let changed = there.is_none_or(|there| there != content);
         let (draft, placed) = (output.clone(), changed.then_some(content));
         let decide = move |attempt: &mut Attempt<'_, '_>| place(attempt, &draft, placed.as_deref());

@@ -131,7 +131,8 @@ async fn globs_say_which_files_are_the_work() {
 #[tokio::test]
 async fn a_file_is_written_only_where_the_work_is() {
     let repository = Repository::new();
-    std::os::unix::fs::symlink("/tmp", repository.at("src/out")).unwrap();
+    let outside = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(outside.path(), repository.at("src/out")).unwrap();
     std::os::unix::fs::symlink("../README.md", repository.at("src/link.rs")).unwrap();
     let files = json!({"output_dir": ".", "files": ["src/**", "README.md", ".git*", "docs"]});
     init(&repository.service, files).await.unwrap();
@@ -174,7 +175,7 @@ async fn a_folder_that_cannot_hold_the_work_is_refused() {
     for (fields, code) in [
         (json!({"output_dir": ".refiner"}), "invalid_argument"),
         (json!({"output_dir": ".Refiner/x"}), "invalid_argument"),
-        (json!({"output_dir": "/tmp"}), "invalid_argument"),
+        (json!({"output_dir": "/etc"}), "invalid_argument"),
         (json!({"output_dir": "src/../.."}), "invalid_argument"),
         (json!({"output_dir": "out"}), "forbidden"),
         (json!({"output_dir": "out/deep"}), "forbidden"),
@@ -257,6 +258,26 @@ async fn a_restore_brings_all_files_of_the_work_back() {
 }
 
 #[tokio::test]
+async fn what_a_person_changed_meanwhile_is_not_overwritten() {
+    let repository = Repository::new();
+    init(&repository.service, json!({"output_dir": "."})).await.unwrap();
+    let state = ".refiner/artifacts/report/state.json";
+    let earlier = repository.text(state);
+    repository.write("src/main.rs", "fn written() {}\n").await.unwrap();
+    repository.put("src/main.rs", "fn edited() {}\n");
+    repository.put(state, &earlier);
+    let workspace = Workspace::open(repository.folder.path()).unwrap();
+    let provider = Arc::new(Filesystem::new(&workspace));
+    let later = Service::new(provider, Arc::new(SystemClock)).with_workspace(workspace);
+    let saved = save(&later, json!({"patch": {"data": {"x": 1}}})).await.unwrap();
+    assert_eq!(repository.text("src/main.rs"), "fn edited() {}\n");
+    assert!(saved.briefing.warnings.iter().any(|one| one.contains("stays as it is")));
+
+    repository.write("src/main.rs", "fn again() {}\n").await.unwrap();
+    assert_eq!(repository.text("src/main.rs"), "fn again() {}\n");
+}
+
+#[tokio::test]
 async fn a_reflection_holds_for_all_files_of_the_work() {
     let repository = Repository::new();
     repository.put("src/main.rs", "fn main() {}\n");
@@ -321,4 +342,27 @@ async fn git_is_asked_only_where_commands_are_allowed() {
     let tree = |iteration: usize| state["iteration_history"][iteration]["revision"]["tree"].clone();
     assert_eq!((tree(0), tree(1)), (json!("clean"), json!("changed")));
     assert_eq!(state["iteration_history"][0]["revision"]["commit"].as_str().unwrap().len(), 40);
+}
+
+#[tokio::test]
+async fn rules_and_files_that_are_no_files_are_passed_over() {
+    let repository = Repository::new();
+    let secret = tempfile::tempdir().unwrap();
+    std::fs::remove_file(repository.at(".gitignore")).unwrap();
+    std::os::unix::fs::symlink(secret.path().join("rules"), repository.at(".gitignore")).unwrap();
+    std::os::unix::fs::symlink(secret.path(), repository.at("src/out")).unwrap();
+    for pipe in ["src/.gitignore", "src/pipe"] {
+        rustix::fs::mkfifoat(rustix::fs::CWD, repository.at(pipe), 0o600.into()).unwrap();
+    }
+    repository.put("src/a:b.rs", "// no name for every system\n");
+    repository.put(".git/info/exclude", "README.md\n");
+    init(&repository.service, json!({"output_dir": ".", "files": ["src/**", "*.md"]}))
+        .await
+        .unwrap();
+    assert_eq!(repository.listed().await, ["src/deep/.gitignore", "src/deep/a.rs", "src/main.rs"]);
+    let left_out = call::<ReadOutput>(&repository.service, json!({})).await.unwrap().left_out;
+    let expected = ["src/.gitignore", "src/a:b.rs", "src/out", "src/pipe"];
+    assert_eq!(left_out.unwrap(), expected);
+    let read = call::<ReadOutput>(&repository.service, json!({"path": "src/out"})).await;
+    assert_eq!(read.unwrap_err().code(), "forbidden");
 }

@@ -18,6 +18,7 @@ async fn bring(provider: &dyn Provider, path: &'static str, content: &'static st
             path: OutputPath::parse(path).unwrap(),
             bytes: content.len() as u64,
             digest: Digest::of(content.as_bytes()),
+            replaces: None,
         };
         let blobs = vec![content.into()];
         let draft = Draft { outputs: vec![output], blobs, ..draft("a", &json!(content)) };
@@ -49,7 +50,8 @@ pub(super) async fn outputs_are_listed_in_order_and_in_pages(provider: Shared) {
     let path = |i| OutputPath::parse(&format!("{}/{i:04}", i % 3)).unwrap();
     let decide = move |transaction: &mut Transaction<'_>| {
         let (bytes, digest) = (1, Digest::of(b"1"));
-        let outputs = (0..FILES).map(|i| Output { path: path(i), bytes, digest }).collect();
+        let outputs =
+            (0..FILES).map(|i| Output { path: path(i), bytes, digest, replaces: None }).collect();
         let blobs = vec![b"1".to_vec()];
         drop(transaction.append(Draft { outputs, blobs, ..draft("a", &json!(1)) }).unwrap());
     };

@@ -17,7 +17,7 @@ async fn bring(provider: &dyn Provider, artifact: &str, content: &str) -> Digest
     let digest = Digest::of(&content);
     let decide = move |transaction: &mut Transaction<'_>| {
         let path = OutputPath::parse("made/out.txt").unwrap();
-        let output = Output { path, bytes: content.len() as u64, digest };
+        let output = Output { path, bytes: content.len() as u64, digest, replaces: None };
         let drafted = draft("a", &json!("brought"));
         let drafted = Draft { outputs: vec![output], blobs: vec![content.clone()], ..drafted };
         drop(transaction.append(drafted).unwrap());

@@ -167,7 +167,7 @@ impl<'a> Outputs<'a> {
 
     /// Returns whether a file is absent or has one of these contents.
     pub(super) fn is_one_of(&self, path: &OutputPath, digests: &[Digest]) -> io::Result<bool> {
-        Ok(self.content(path)?.is_none_or(|there| digests.contains(&Digest::of(&there))))
+        Ok(self.recorded(path)?.is_none_or(|there| digests.contains(&there.digest)))
     }
 
     /// Fails when the folder of the outputs, if it exists, is not one that may hold them.
