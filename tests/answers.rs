@@ -115,9 +115,8 @@ async fn a_brief_answer_is_within_2_kb_however_much_there_is() {
     };
     for iteration in 1..=2 {
         for phase in PHASES.into_iter().skip(usize::from(iteration > 1)) {
-            let complete = large(
-                json!({ "event": "complete", "phase": phase, "result": result_of(phase) }),
-            );
+            let complete =
+                large(json!({ "event": "complete", "phase": phase, "result": result_of(phase) }));
             let mut would = complete.clone();
             would["dry_run"] = json!(true);
             measured.brief("transition", would).await;

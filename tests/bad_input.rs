@@ -199,7 +199,11 @@ async fn arguments_that_are_unknown_missing_or_of_another_type_are_refused() {
         ("history", json!({ "name": "a", "after": -7 }), "after"),
         ("restore", json!({ "name": "a" }), "to"),
         ("transition", json!({ "name": "loop" }), "event"),
-        ("transition", json!({ "name": "loop", "event": "complete", "phase": "specify", "cost": -1 }), "cost"),
+        (
+            "transition",
+            json!({ "name": "loop", "event": "complete", "phase": "specify", "cost": -1 }),
+            "cost",
+        ),
         ("init_state", json!({ "name": "new", "max_iterations": 0 }), "max_iterations"),
         ("init_state", json!({ "name": "new", "content_type": "direct:poem" }), "poem"),
         ("list_artifacts", json!({ "cursor": "../x" }), "../x"),

@@ -126,14 +126,34 @@ fn replay(project: &Project, block: &Block) -> usize {
     steps.len()
 }
 
+/// Runs the command of a block on a terminal, and agrees. Returns how many commands there were.
+fn replay_on_terminal(project: &Project, block: &Block) -> usize {
+    let (line, expected) = block.text.strip_prefix("$ refiner ").unwrap().split_once('\n').unwrap();
+    let mut asked = command(project.path());
+    asked.args(line.split(' ')).env("NO_COLOR", "1").env("COLUMNS", "100");
+    let (code, screen) = on_terminal(asked, "yes\n");
+    let folder = project.path().canonicalize().unwrap();
+    let screen = screen.replace("\r\n", "\n").replace(folder.to_str().unwrap(), PROJECT);
+    // The terminal shows what is typed before the program asks.
+    let screen = screen.replacen("yes\n", "", 1).replace("continue: ", "continue: yes\n");
+    assert_eq!(screen.trim_end(), expected.trim_end(), "$ {line}");
+    assert_eq!(code, Some(0), "$ {line}");
+    1
+}
+
 #[test]
 fn the_tutorial_prints_what_it_says() {
     let project = Project::new();
     let mut commands = 0;
     for block in blocks("tutorial", &read("docs/tutorial.md")) {
         match (block.language(), block.argument()) {
+            ("console", Some("terminal")) => commands += replay_on_terminal(&project, &block),
             ("console", _) => commands += replay(&project, &block),
-            (_, Some(file)) => fs::write(project.path().join(file), &block.text).unwrap(),
+            (_, Some(file)) => {
+                let path = project.path().join(file);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, &block.text).unwrap();
+            }
             other => panic!("the tutorial has a block of unknown use: {other:?}"),
         }
     }
@@ -202,6 +222,14 @@ fn tried(value: &Value) -> Option<Result<(), String>> {
         let name = value["name"].as_str().unwrap();
         let patch = value["patch"].to_string();
         return Some(taken(refiner(project.path(), ["save", name, "--patch", &patch])));
+    }
+    if has("output_dir") {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let globs = value["files"].as_array().unwrap().iter();
+        let globs = globs.flat_map(|glob| ["--file".to_owned(), text(glob)]);
+        let init = ["init".to_owned(), text(&value["name"]), "--output-dir".to_owned()];
+        let init = init.into_iter().chain([text(&value["output_dir"])]).chain(globs);
+        return Some(taken(refiner(project.path(), init)));
     }
     if has("approvals") || has("projects") {
         put(&project, ".config/refiner/config.json", value);

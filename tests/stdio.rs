@@ -165,7 +165,10 @@ fn good_calls() -> Vec<(&'static str, Value)> {
         ("save_state", save("a", "x")),
         ("checkpoint", json!({ "name": "a", "label": "before" })),
         ("restore", json!({ "name": "a", "to": "1" })),
-        ("transition", json!({ "name": "a", "event": "complete", "phase": "specify", "result": {} })),
+        (
+            "transition",
+            json!({ "name": "a", "event": "complete", "phase": "specify", "result": {} }),
+        ),
         ("history", json!({ "name": "a" })),
         ("history", json!({ "name": "a", "diff": [1, 2] })),
         ("load_state", json!({ "name": "a", "at": "2", "detail": "full" })),

@@ -333,7 +333,10 @@ fn unfinished(file: &File) -> Vec<String> {
     if file.path.ends_with("-lock.json") {
         return Vec::new();
     }
-    let found = |line: &str| UNFINISHED.iter().find(|word| line.contains(**word)).copied();
+    // The second loop of the tutorial is about one that is left in a source.
+    let is_shown = |word: &str| word == UNFINISHED[0] && file.path == "docs/tutorial.md";
+    let is_found = |line: &str, word: &str| line.contains(word) && !is_shown(word);
+    let found = |line: &str| UNFINISHED.iter().find(|word| is_found(line, word)).copied();
     let found = file.text.lines().filter_map(found);
     found.map(|word| format!("{}: {word}", file.path)).collect()
 }

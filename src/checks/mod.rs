@@ -14,6 +14,7 @@ mod check;
 mod colour;
 mod command_files;
 mod finding;
+mod git;
 mod html;
 mod image;
 mod method;
@@ -37,9 +38,12 @@ use std::io;
 
 use serde_json::Value;
 
+use crate::model::Digest;
+
 pub use check::Check;
 pub use command_files::files_of;
 pub use finding::{Measurement, Outcome};
+pub use git::tree_state;
 pub use method::Method;
 pub use methods::{methods, wanted_command};
 pub(crate) use outline::Outline;
@@ -56,6 +60,11 @@ pub trait Files {
     ///
     /// Only called for files that [`Files::list`] named with a size within the limit.
     fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>>;
+
+    /// Returns the digest of all files together, where it is known.
+    fn everything(&self) -> Option<Digest> {
+        None
+    }
 }
 
 /// A file of `dist/`.

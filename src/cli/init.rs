@@ -57,6 +57,12 @@ pub(super) struct Init {
     /// Ask a person when three iterations end with the same result
     #[arg(long)]
     pause_on_stall: bool,
+    /// The folder of the project that holds the work, in place of dist/; . for all of the project
+    #[arg(long, value_name = "FOLDER")]
+    output_dir: Option<String>,
+    /// A glob of the files there that are the work; may be repeated. Default: what git tracks
+    #[arg(long = "file", value_name = "GLOB", requires = "output_dir")]
+    files: Vec<String>,
     #[command(flatten)]
     writing: WriteOptions,
 }
@@ -108,6 +114,8 @@ impl Init {
             max_cost: self.max_cost,
             max_minutes: self.max_minutes,
             pause_on_stall: self.pause_on_stall.then_some(true),
+            output_dir: self.output_dir,
+            files: Some(self.files).filter(|files| !files.is_empty()),
             expected_version: self.writing.expected_version,
             idempotency_key: self.writing.idempotency_key,
         };

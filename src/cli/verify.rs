@@ -44,7 +44,8 @@ impl Verify {
         let answer = interruptible(context, verify).await?;
         context.output.warn(&answer.briefing);
         let least = self.severity.severity();
-        let is_open = answer.constraints.iter().any(|one| one.severity >= least && one.status != "satisfied");
+        let is_open =
+            answer.constraints.iter().any(|one| one.severity >= least && one.status != "satisfied");
         let printed = context.output.answer(&answer, |page, answer| {
             let row = |one: &service::ConstraintStanding| {
                 let how = if one.asserted { "asserted" } else { "measured" };

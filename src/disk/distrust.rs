@@ -103,12 +103,18 @@ pub(crate) struct Distrusted {
     path: String,
     reason: String,
     hint: &'static str,
+    /// Whether the entry is not of the expected kind.
+    is_kind: bool,
 }
 
 impl Distrusted {
     fn error(path: &str, reason: String, hint: &'static str) -> io::Error {
+        io::Error::other(Self::new(path, reason, hint))
+    }
+
+    fn new(path: &str, reason: String, hint: &'static str) -> Self {
         let path = if path.is_empty() { "the workspace".to_owned() } else { path.to_owned() };
-        io::Error::other(Self { path, reason, hint })
+        Self { path, reason, hint, is_kind: false }
     }
 
     /// Refuses an entry of an unexpected kind.
@@ -117,7 +123,17 @@ impl Distrusted {
             Kind::Link => "is a link, and refiner does not follow links".to_owned(),
             _ => format!("is {found} where {expected} is expected"),
         };
-        Self::error(path, reason, "find out where it comes from, then remove it")
+        let hint = "find out where it comes from, then remove it";
+        io::Error::other(Self { is_kind: true, ..Self::new(path, reason, hint) })
+    }
+
+    /// Refuses a file that is no part of the work.
+    pub(crate) fn outside(path: &str) -> io::Error {
+        Self::error(
+            path,
+            "is no part of the work: git ignores it, or no glob of files matches it".to_owned(),
+            "name a path that git does not ignore and that files matches",
+        )
     }
 
     /// Refuses to write into a file with several names.
@@ -141,6 +157,11 @@ impl Distrusted {
     /// Returns the refusal in an error, if it has one.
     pub(crate) fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
+    }
+
+    /// Returns whether the entry is not of the expected kind, such as a link.
+    pub(crate) fn is_kind(&self) -> bool {
+        self.is_kind
     }
 
     /// Returns what a person can do.

@@ -31,6 +31,8 @@ pub(crate) struct Folder {
     owners: Owners,
     /// The owner of files that root creates in another user's folder.
     heir: Option<(Uid, Gid)>,
+    /// Whether others may read what is created, as far as the user's mask allows.
+    is_shared: bool,
 }
 
 impl Folder {
@@ -50,13 +52,23 @@ impl Folder {
         owners.check(&path, stat.st_uid)?;
         let is_anothers = rustix::process::geteuid().is_root() && stat.st_uid != 0;
         let heir = is_anothers.then(|| (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid)));
-        Ok(Self { handle, path, owners, heir })
+        Ok(Self { handle, path, owners, heir, is_shared: false })
     }
 
     /// Gives files that root creates to one of these users, if the folder belongs to one.
     pub(crate) fn leaving_to(mut self, owners: &Owners) -> Self {
         self.heir = self.heir.filter(|(user, _)| owners.admits(user.as_raw()));
         self
+    }
+
+    /// Creates files and folders with the permissions that other programs give them.
+    pub(crate) fn shared(self) -> Self {
+        Self { is_shared: true, ..self }
+    }
+
+    /// Returns the permissions of what is created, before the user's mask.
+    fn permissions(&self, private: u16, shared: u16) -> Permissions {
+        Permissions::from_bits_retain(if self.is_shared { shared } else { private }.into())
     }
 
     /// Returns a path below as people know it.
@@ -188,7 +200,7 @@ impl Fs for Folder {
 
     fn create_dir(&self, path: &str) -> io::Result<()> {
         let (folder, name) = self.parent(path)?;
-        match rustix::fs::mkdirat(&folder, name, Permissions::from_bits_retain(0o700)) {
+        match rustix::fs::mkdirat(&folder, name, self.permissions(0o700, 0o777)) {
             Ok(()) if self.heir.is_some() => {
                 self.hand_over(self.open_folder(path, ON_THE_WAY)?.as_fd())
             }
@@ -210,7 +222,8 @@ impl Fs for Folder {
 
     fn folder(&self, path: &str) -> io::Result<Arc<dyn Fs>> {
         let handle = self.open_folder(path, ON_THE_WAY)?;
-        Ok(Arc::new(Self::of(handle, self.shown(path), self.owners.clone())?))
+        let folder = Self::of(handle, self.shown(path), self.owners.clone())?;
+        Ok(Arc::new(Self { is_shared: self.is_shared, ..folder }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -246,6 +259,14 @@ impl Fs for Folder {
         cap_std::fs::Dir::from_std_file(folder.into()).remove_dir_all(name)
     }
 
+    fn copy_mode(&self, from: &str, to: &str) -> io::Result<()> {
+        let (folder, name) = self.parent(from)?;
+        let mode = rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode;
+        let mode = Permissions::from_raw_mode(mode) & Permissions::from_bits_retain(0o777);
+        let file = self.open_file(to, OFlags::RDWR | OFlags::NONBLOCK)?;
+        Ok(rustix::fs::fchmod(&file, mode)?)
+    }
+
     fn new_id(&self) -> io::Result<u128> {
         random_id()
     }
@@ -255,7 +276,7 @@ impl Folder {
     fn open_file(&self, path: &str, flags: OFlags) -> io::Result<OwnedFd> {
         let (folder, name) = self.parent(path)?;
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let opened = rustix::fs::openat(&folder, name, flags, Permissions::from_bits_retain(0o600));
+        let opened = rustix::fs::openat(&folder, name, flags, self.permissions(0o600, 0o666));
         opened.map_err(|error| self.not_opened(path, error))
     }
 

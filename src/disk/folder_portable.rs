@@ -40,6 +40,11 @@ impl Folder {
         self
     }
 
+    /// Returns the folder: here what is created has the permissions that the system gives it.
+    pub(crate) fn shared(self) -> Self {
+        self
+    }
+
     fn shown(&self, path: &str) -> String {
         match (self.path.is_empty(), path.is_empty()) {
             (true, _) => path.to_owned(),
@@ -159,6 +164,11 @@ impl Fs for Folder {
 
     fn remove_folder(&self, path: &str) -> io::Result<()> {
         self.handle.remove_dir_all(self.way(path)?)
+    }
+
+    /// Here the system gives a file its permissions, by the folder that it is in.
+    fn copy_mode(&self, from: &str, _: &str) -> io::Result<()> {
+        self.stat(from).map(drop)
     }
 
     fn new_id(&self) -> io::Result<u128> {

@@ -42,6 +42,8 @@ pub(crate) trait Fs: Debug + Send + Sync {
     /// Removes a folder with everything below it. Links are removed and not followed. An error may
     /// leave a part of it.
     fn remove_folder(&self, path: &str) -> io::Result<()>;
+    /// Gives a file the permissions of another one.
+    fn copy_mode(&self, from: &str, to: &str) -> io::Result<()>;
     /// Returns a globally unique number.
     fn new_id(&self) -> io::Result<u128>;
 }
@@ -161,13 +163,39 @@ pub(crate) fn names(fs: &dyn Fs, path: &str) -> io::Result<Vec<String>> {
 /// It includes the flush of the folder, so no caller can forget it.
 pub(crate) fn write_durably(fs: &dyn Fs, path: &str, content: &[u8]) -> io::Result<()> {
     let temporary = format!("{path}{TEMPORARY_SUFFIX}");
-    let file = create_temporary(fs, &temporary)?;
-    let written = file.write_at(0, content).and_then(|()| file.flush());
+    put_durably(fs, &temporary, path, content, &|| Ok(()))
+}
+
+/// Does the same for a file of a person, which passes its permissions on when it is replaced. The
+/// temporary file is elsewhere, at a path that belongs to the caller.
+pub(crate) fn replace_durably(
+    fs: &dyn Fs,
+    temporary: &str,
+    path: &str,
+    content: &[u8],
+) -> io::Result<()> {
+    let copy_mode = || match fs.copy_mode(path, temporary) {
+        Err(error) if is_absent(&error) => Ok(()),
+        copied => copied,
+    };
+    put_durably(fs, temporary, path, content, &copy_mode)
+}
+
+/// Writes a temporary file, prepares it, and gives it its name.
+fn put_durably(
+    fs: &dyn Fs,
+    temporary: &str,
+    path: &str,
+    content: &[u8],
+    prepare: &dyn Fn() -> io::Result<()>,
+) -> io::Result<()> {
+    let file = create_temporary(fs, temporary)?;
+    let written = file.write_at(0, content).and_then(|()| prepare()).and_then(|()| file.flush());
     if let Err(error) = written {
-        drop(fs.remove(&temporary));
+        drop(fs.remove(temporary));
         return Err(error);
     }
-    fs.rename(&temporary, path).inspect_err(|_| drop(fs.remove(&temporary)))?;
+    fs.rename(temporary, path).inspect_err(|_| drop(fs.remove(temporary)))?;
     if planted(Sabotage::NoNameFlush) {
         return Ok(());
     }

@@ -5,6 +5,7 @@
 //! - [`regular`] reads and writes the user's own files, [`UserFolder`] those of their configuration.
 //! - [`ConfigurationFile`] is a file of another program, [`UntrustedDir`] a folder that is only read,
 //!   [`StagedDir`] a folder that is made for others.
+//! - [`Repository`] reads which commit of the project is checked out.
 
 mod configuration_file;
 pub(crate) mod distrust;
@@ -15,6 +16,7 @@ pub(crate) mod lock;
 mod open_file;
 pub(crate) mod real;
 pub mod regular;
+mod repository;
 pub(crate) mod sabotage;
 #[cfg(test)]
 pub(crate) mod simulated;
@@ -25,6 +27,7 @@ mod user_folder;
 
 pub use self::configuration_file::ConfigurationFile;
 pub use self::distrust::Owners;
+pub use self::repository::Repository;
 pub use self::staged_dir::StagedDir;
 pub use self::untrusted_dir::{Kind, NOT_FOLLOWED, UntrustedDir};
 pub use self::user_folder::UserFolder;

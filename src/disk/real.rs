@@ -12,7 +12,8 @@ use super::folder::{self, Folder};
 use super::fs::{self, Fs, Mode, Stat};
 
 /// A workspace on the real disk. Its paths begin with the workspace's folder, since people know them
-/// from the project's; the project's folder itself can only be flushed.
+/// from the project's; the project's folder itself can only be flushed, and opened for a work that lies
+/// there.
 ///
 /// The workspace's folder is held by a handle. It is opened anew once another folder is at its path:
 /// people move, remove and copy it while programs run.
@@ -106,7 +107,12 @@ impl Fs for Disk {
         }
     }
 
+    /// In the project's own folder, files belong to people and to other programs: their owners do not
+    /// matter, and others may read what is created.
     fn folder(&self, path: &str) -> io::Result<Arc<dyn Fs>> {
+        if path.is_empty() {
+            return Ok(Arc::new(self.project()?.leaving_to(&self.owners).shared()));
+        }
         let (root, path) = self.below(path)?;
         root.folder(path)
     }
@@ -134,6 +140,11 @@ impl Fs for Disk {
     fn remove_folder(&self, path: &str) -> io::Result<()> {
         let (root, path) = self.below(path)?;
         root.remove_folder(path)
+    }
+
+    fn copy_mode(&self, from: &str, to: &str) -> io::Result<()> {
+        let (root, from) = self.below(from)?;
+        root.copy_mode(from, inside(to)?)
     }
 
     fn new_id(&self) -> io::Result<u128> {
@@ -177,6 +188,35 @@ mod tests {
         let mode =
             |path: &str| std::fs::metadata(folder.path().join(path)).unwrap().permissions().mode();
         assert_eq!((mode(".refiner/d") & 0o777, mode(".refiner/d/f") & 0o777), (0o700, 0o600));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a person wrote these files")]
+    fn a_replaced_file_of_the_project_keeps_its_permissions() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let (folder, disk) = disk();
+        let project = disk.folder("").unwrap();
+        let at = |path: &str| folder.path().join(path);
+        std::fs::write(at("run.sh"), "old").unwrap();
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(at("run.sh"), mode).unwrap();
+        fs::replace_durably(&*project, ".refiner/t.tmp", "run.sh", b"new").unwrap();
+        assert_eq!(std::fs::metadata(at("run.sh")).unwrap().permissions().mode() & 0o777, 0o755);
+        assert_eq!(std::fs::read(at("run.sh")).unwrap(), b"new");
+        fs::replace_durably(&*project, ".refiner/t.tmp", "fresh", b"x").unwrap();
+        std::fs::write(at("theirs"), "y").unwrap();
+        let mode = |path: &str| std::fs::metadata(at(path)).unwrap().permissions().mode();
+        assert_eq!(mode("fresh"), mode("theirs"), "as other programs create files here");
+        std::fs::create_dir(at("real")).unwrap();
+        symlink("real", at("link")).unwrap();
+        for path in ["link/x", "../x", "/x"] {
+            assert!(
+                fs::replace_durably(&*project, ".refiner/t.tmp", path, b"x").is_err(),
+                "{path}"
+            );
+        }
+        assert!(std::fs::read_dir(at("real")).unwrap().next().is_none());
+        assert!(!at(".refiner/t.tmp").exists());
     }
 
     #[test]

@@ -78,7 +78,8 @@ fn at(pointer: &str) -> &str {
 fn unknown(name: &str, properties: &Map<String, Value>) -> Refusal {
     let known: Vec<&str> = properties.keys().map(String::as_str).collect();
     let guess = guess::question(name, known.iter().copied());
-    let hint = place_of(name, properties).unwrap_or_else(|| format!("the arguments are: {}", known.join(", ")));
+    let hint = place_of(name, properties)
+        .unwrap_or_else(|| format!("the arguments are: {}", known.join(", ")));
     let name = shortened(name, NAMED_CHARACTERS_MAX);
     Refusal::argument(format!("unknown argument {name:?}{guess}"), hint)
 }

@@ -19,6 +19,18 @@ impl Digest {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
+    /// Returns the digest of bytes that come in parts, up to an empty part.
+    pub fn of_parts<E>(mut next: impl FnMut() -> Result<Vec<u8>, E>) -> Result<Self, E> {
+        let mut hasher = blake3::Hasher::new();
+        loop {
+            let part = next()?;
+            if part.is_empty() {
+                return Ok(Self(*hasher.finalize().as_bytes()));
+            }
+            hasher.update(&part);
+        }
+    }
+
     /// Returns the digest of a JSON value in its canonical form: no white space, keys in order.
     ///
     /// Keys are in order because serde_json's map is a sorted one unless its feature

@@ -52,6 +52,28 @@ pub const LISTED_MAX: usize = 100;
 /// Files of a `dist/` folder that are listed and measured.
 pub const OUTPUTS_MAX: usize = 1000;
 
+/// Files of a work in the project's own folders. A larger work is refused.
+pub const WORK_FILES_MAX: usize = 100_000;
+
+/// Bytes of a work in the project's own folders. A larger work is refused.
+pub const WORK_BYTES_MAX: u64 = 4 << 30;
+
+/// Globs that say which files of the project are the work.
+pub const WORK_GLOBS_MAX: usize = 100;
+
+/// Characters of one of these globs.
+pub const WORK_GLOB_CHARACTERS_MAX: usize = 400;
+
+/// Files of a work in the project's own folders whose contents the journal keeps. Of a work with
+/// more it has one digest.
+pub const INVENTORY_FILES_KEPT_MAX: usize = 10_000;
+
+/// Bytes of a work in the project's own folders whose contents the journal keeps.
+pub const INVENTORY_BYTES_KEPT_MAX: u64 = 256 << 20;
+
+/// Bytes of a file with rules of what git ignores, and of a reference of a git repository.
+pub const GIT_FILE_BYTES_MAX: u64 = 1 << 20;
+
 /// Bytes of an output that is read, measured and kept.
 pub const OUTPUT_BYTES_MAX: usize = 16 << 20;
 

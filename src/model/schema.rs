@@ -7,8 +7,8 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
-use crate::model::refusal::{Refusal, Violation};
 use crate::model::guess;
+use crate::model::refusal::{Refusal, Violation};
 use crate::model::text::{named, shortened};
 
 /// A schema of this project, by its file's name under `schemas/`.
@@ -136,7 +136,8 @@ impl Schema {
 
     /// Returns the fields that it describes.
     pub fn fields(&self) -> BTreeSet<String> {
-        let schema: Value = serde_json::from_str(self.text).expect("a schema of this project is JSON");
+        let schema: Value =
+            serde_json::from_str(self.text).expect("a schema of this project is JSON");
         let properties = schema["properties"].as_object();
         properties.into_iter().flatten().map(|(field, _)| field.clone()).collect()
     }

@@ -57,7 +57,7 @@ impl Service {
             Part::Manifest => text(&manifest(&snapshot).ok_or_else(|| no_manifest(name))?),
             Part::Log(log) => self.newest_sections(name, *log).await?,
             Part::History => text(&self.newest_entries(name, &snapshot).await?),
-            Part::Output(path) => self.whole_output(name, path).await?,
+            Part::Output(path) => self.whole_output(&snapshot, path).await?,
         })
     }
 
@@ -132,7 +132,8 @@ impl Service {
 
     /// Returns the names of an artifact's outputs that begin with a text.
     pub async fn output_paths(&self, name: &Name, prefix: &str) -> Result<Vec<String>, Refusal> {
-        let outputs = self.provider.outputs(name, None, limits::OUTPUTS_MAX).await;
+        let place = self.newest(name).await?.snapshot.document.output_place();
+        let outputs = self.provider.outputs(name, &place, None, limits::OUTPUTS_MAX).await;
         let outputs = outputs.map_err(|error| refusal(name, &error))?;
         let paths = outputs.into_iter().map(|output| String::from(output.path));
         Ok(paths.filter(|path| path.starts_with(prefix)).collect())
@@ -163,8 +164,15 @@ impl Service {
         Ok(json!({ "entries": entries, "earlier": earlier }))
     }
 
-    async fn whole_output(&self, name: &Name, path: &OutputPath) -> Result<Vec<u8>, Refusal> {
-        let content = self.provider.output(name, path).await;
+    async fn whole_output(
+        &self,
+        snapshot: &Snapshot,
+        path: &OutputPath,
+    ) -> Result<Vec<u8>, Refusal> {
+        let name = &snapshot.document.artifact_name;
+        let place = snapshot.document.output_place();
+        let path = &place.path(path.as_str())?;
+        let content = self.provider.output(name, &place, path).await;
         let content = content.map_err(|error| refusal(name, &error))?;
         let content = content.ok_or_else(|| Refusal::NotFound {
             what: format!("output {path} of {name}"),

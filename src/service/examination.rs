@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::measures::Work;
 use super::refusals::refusal;
-use super::{Progress, Service};
+use super::{Progress, Service, inventory};
 use crate::model::document::examination::Examination;
-use crate::model::document::manifest::{Manifest, Recorded};
+use crate::model::document::manifest::{Listing, Manifest, Recorded};
 use crate::model::document::modified::files_modified;
 use crate::model::document::output::OutputPath;
 use crate::model::refusal::Violation;
 use crate::model::workflow::approval_binding::open_gate;
 use crate::model::workflow::question::{FileNow, FilesNow};
-use crate::model::{Digest, Document, Name, Refusal, limits};
+use crate::model::{Digest, Document, Refusal, limits};
 use crate::storage::OutputFile;
 
 /// Bytes of file contents that the journal keeps for one iteration.
@@ -28,6 +29,12 @@ pub(super) struct Examined {
     pub(super) contents: Vec<Vec<u8>>,
 }
 
+/// What was found of the files, from which the contents to keep follow.
+enum Kept {
+    Contents(Vec<Vec<u8>>),
+    Listing(Listing),
+}
+
 impl Service {
     /// Examines the files of an artifact and runs the checks. `handed_in` is the manifest of the
     /// present call, if any. A cancelled call stops before the next file and is refused.
@@ -37,14 +44,45 @@ impl Service {
         handed_in: Option<&Value>,
         progress: &Progress,
     ) -> Result<Examined, Refusal> {
+        let (examination, kept) = self.examined(document, handed_in, progress).await?;
+        let contents = match kept {
+            Kept::Contents(contents) => contents,
+            Kept::Listing(listing) => self.new_contents(document, &listing, progress).await?,
+        };
+        let revision = self.revision(document).await?;
+        let examination = Arc::new(Examination { revision, ..examination });
+        Ok(Examined { examination, contents })
+    }
+
+    /// Examines the files of an artifact and runs the checks, for a call that keeps no content.
+    pub(super) async fn measure_files(
+        &self,
+        document: &Document,
+        progress: &Progress,
+    ) -> Result<Arc<Examination>, Refusal> {
+        Ok(Arc::new(self.examined(document, None, progress).await?.0))
+    }
+
+    async fn examined(
+        &self,
+        document: &Document,
+        handed_in: Option<&Value>,
+        progress: &Progress,
+    ) -> Result<(Examination, Kept), Refusal> {
         let there = self.outputs_of(document).await?;
         let mut examination = unexamined(document, handed_in, &there);
         let measured = document.constraints.iter().filter(|one| one.is_measured());
         progress.begin(examination.manifest.paths().count() + measured.count())?;
-        let contents = self.look_at(document, &there, &mut examination, progress).await?;
+        let kept = match self.take_stock(document, &there, &mut examination).await? {
+            Some(listing) => Kept::Listing(listing),
+            None => {
+                Kept::Contents(self.look_at(document, &there, &mut examination, progress).await?)
+            }
+        };
         let manifest = examination.manifest.to_value();
-        examination.evidence = self.measure(document, &there, manifest, progress).await?;
-        Ok(Examined { examination: Arc::new(examination), contents })
+        let work = Work { there: &there, inventory: examination.inventory };
+        examination.evidence = self.measure(document, work, manifest, progress).await?;
+        Ok((examination, kept))
     }
 
     /// Returns the files of an artifact for a person's decision. While an approval is open, it also
@@ -56,7 +94,9 @@ impl Service {
         if open_gate(document).is_none() {
             return Ok(FilesNow { list, changed: false });
         }
-        self.look_at(document, &there, &mut examination, &Progress::default()).await?;
+        if self.take_stock(document, &there, &mut examination).await?.is_none() {
+            self.look_at(document, &there, &mut examination, &Progress::default()).await?;
+        }
         Ok(FilesNow { list, changed: document.files_changed(&examination) })
     }
 
@@ -66,7 +106,8 @@ impl Service {
         document: &Document,
         result: Option<&Map<String, Value>>,
     ) -> Result<(), Refusal> {
-        let said = result.and_then(|result| files_modified(result, "/result").ok());
+        let said = result
+            .and_then(|result| files_modified(result, "/result", &document.output_place()).ok());
         let said = said.unwrap_or_default();
         if said.is_empty() {
             return Ok(());
@@ -89,10 +130,17 @@ impl Service {
         }
     }
 
-    async fn outputs_of(&self, document: &Document) -> Result<Vec<OutputFile>, Refusal> {
-        let name = &document.artifact_name;
-        let outputs = self.provider.outputs(name, None, limits::OUTPUTS_MAX).await;
-        outputs.map_err(|error| refusal(name, &error))
+    pub(super) async fn outputs_of(&self, document: &Document) -> Result<Vec<OutputFile>, Refusal> {
+        let (name, place) = (&document.artifact_name, document.output_place());
+        let limit = place.files_max();
+        // One more shows that there are more.
+        let outputs = self.provider.outputs(name, &place, None, limit + 1).await;
+        let mut outputs = outputs.map_err(|error| refusal(name, &error))?;
+        if place.is_dist() {
+            outputs.truncate(limit);
+        }
+        inventory::check_size(&place, &outputs)?;
+        Ok(outputs)
     }
 
     /// Records which files of the manifest exist, and returns the new contents.
@@ -112,7 +160,7 @@ impl Service {
             let bytes = lengths.get(path).copied().unwrap_or_default();
             let content = match bytes {
                 0 => None,
-                _ => self.content(&document.artifact_name, path, bytes).await?,
+                _ => self.content(document, path, bytes).await?,
             };
             if bytes == 0 || content.as_deref().is_some_and(is_blank) {
                 examination.missing.push(path.clone());
@@ -130,16 +178,18 @@ impl Service {
     }
 
     /// Reads a file, unless it is too large for the journal.
-    async fn content(
+    pub(super) async fn content(
         &self,
-        name: &Name,
+        document: &Document,
         path: &OutputPath,
         bytes: u64,
     ) -> Result<Option<Vec<u8>>, Refusal> {
         if bytes > limits::OUTPUT_BYTES_MAX as u64 {
             return Ok(None);
         }
-        self.provider.output(name, path).await.map_err(|error| refusal(name, &error))
+        let name = &document.artifact_name;
+        let content = self.provider.output(name, &document.output_place(), path).await;
+        content.map_err(|error| refusal(name, &error))
     }
 }
 
@@ -173,7 +223,7 @@ fn manifest(
     };
     match given.filter(|(given, _)| !given.is_null()) {
         None => (before(), Vec::new()),
-        Some((given, pointer)) => match Manifest::parse(given, pointer) {
+        Some((given, pointer)) => match Manifest::parse(given, pointer, &document.output_place()) {
             Ok(manifest) => (manifest, Vec::new()),
             Err(violations) => (before(), violations),
         },

@@ -11,9 +11,11 @@ use super::{Progress, Service};
 use crate::checks::{self, Check, CommandPolicy, Context, FileInfo, Outcome};
 use crate::model::document::constraint::{Constraint, Status};
 use crate::model::document::examination::Evidence;
+use crate::model::document::manifest::Inventory;
 use crate::model::document::output::OutputPath;
+use crate::model::document::output_place::OutputPlace;
 use crate::model::refusal::Violation;
-use crate::model::{Document, Name, Refusal, Time};
+use crate::model::{Digest, Document, Name, Refusal, Time};
 use crate::storage::{OutputFile, Provider};
 
 /// Refuses constraints with an invalid validation. Unchanged constraints are not checked again.
@@ -39,6 +41,14 @@ fn check_of(one: &Constraint, pointer: &str) -> Option<Result<Check, Vec<Violati
     Some(Check::parse(validation, one.target_metric.as_ref(), pointer))
 }
 
+/// The files that the checks measure.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Work<'a> {
+    pub(super) there: &'a [OutputFile],
+    /// The digest of all of them, if they lie in the project's own folder.
+    pub(super) inventory: Option<Inventory>,
+}
+
 impl Service {
     /// Says how many constraints the server will measure, and which ones it cannot measure here.
     pub(super) fn measurability(&self, document: &Document) -> Vec<String> {
@@ -53,7 +63,9 @@ impl Service {
         });
         let hindered: Vec<String> = hindered.collect();
         let count = measured.len() - hindered.len();
-        let first = format!("{count} of {total} constraints will be measured; what is not measured is asserted by you");
+        let first = format!(
+            "{count} of {total} constraints will be measured; what is not measured is asserted by you"
+        );
         if count == total { Vec::new() } else { [first].into_iter().chain(hindered).collect() }
     }
 
@@ -61,7 +73,7 @@ impl Service {
     pub(super) async fn measure(
         &self,
         document: &Document,
-        there: &[OutputFile],
+        work: Work<'_>,
         manifest: Value,
         progress: &Progress,
     ) -> Result<BTreeMap<String, Evidence>, Refusal> {
@@ -71,7 +83,7 @@ impl Service {
             return Ok(BTreeMap::new());
         }
         let measuring = Measuring {
-            files: Files::new(Arc::clone(&self.provider), &document.artifact_name, there),
+            files: Files::new(Arc::clone(&self.provider), document, work),
             manifest,
             commands: self.allowed_commands(),
             now: self.clock.now(),
@@ -133,14 +145,18 @@ impl Measuring {
 struct Files {
     provider: Arc<dyn Provider>,
     name: Name,
+    place: OutputPlace,
     listed: Vec<OutputFile>,
+    everything: Option<Digest>,
     runtime: Handle,
 }
 
 impl Files {
-    fn new(provider: Arc<dyn Provider>, name: &Name, there: &[OutputFile]) -> Self {
-        let (name, listed) = (name.clone(), there.to_vec());
-        Self { provider, name, listed, runtime: Handle::current() }
+    fn new(provider: Arc<dyn Provider>, document: &Document, work: Work<'_>) -> Self {
+        let (name, place) = (document.artifact_name.clone(), document.output_place());
+        let listed = work.there.to_vec();
+        let everything = work.inventory.map(|inventory| inventory.digest);
+        Self { provider, name, place, listed, everything, runtime: Handle::current() }
     }
 }
 
@@ -151,7 +167,12 @@ impl checks::Files for Files {
     }
 
     fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
-        let path = OutputPath::parse(path).map_err(io::Error::other)?;
-        self.runtime.block_on(self.provider.output(&self.name, &path)).map_err(io::Error::other)
+        let path = OutputPath::new(path).map_err(io::Error::other)?;
+        let content = self.provider.output(&self.name, &self.place, &path);
+        self.runtime.block_on(content).map_err(io::Error::other)
+    }
+
+    fn everything(&self) -> Option<Digest> {
+        self.everything
     }
 }

@@ -10,6 +10,7 @@ mod catalog;
 mod clock;
 mod doctor;
 mod examination;
+mod inventory;
 mod measures;
 mod operations;
 mod outlines;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::refusals::{deleted, no_such_artifact, refusal};
-use super::{Service, catalog, trace};
+use super::{Service, catalog, inventory, trace};
 use crate::model::journal::Snapshot;
 use crate::model::workflow::briefing::{self, Briefing};
 use crate::model::{Document, Name, Refusal, Workflow};
@@ -72,6 +72,7 @@ impl Service {
         }
         let workflow = self.workflow_of(&snapshot.document).await?;
         warnings.extend(self.newer_definition(snapshot, &workflow));
+        warnings.extend(inventory::not_kept(&snapshot.document));
         if let Some(hooks) = &self.hooks {
             warnings.extend(hooks.requests(snapshot).await);
         }

@@ -37,6 +37,9 @@ pub(super) fn refusal(name: &Name, error: &storage::Error) -> Refusal {
             what: format!("the artifact {name} cannot be read: {reason}"),
             hint: "a newer refiner wrote it: update this program; nothing was changed".into(),
         },
+        storage::Error::Unsupported { what, hint } => {
+            Refusal::Unsupported { what: (*what).to_owned(), hint: (*hint).into() }
+        }
         storage::Error::Unavailable { .. } | storage::Error::Stopped => {
             Refusal::StorageUnavailable { reason }
         }

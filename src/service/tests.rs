@@ -1,6 +1,7 @@
 mod approvals;
 mod kinds;
 mod loops;
+mod project_work;
 mod random;
 mod removals;
 mod repeated;

@@ -4,6 +4,7 @@
 //! is missing from the list as dead code.
 
 mod changes;
+mod outputs;
 mod removals;
 
 use std::collections::BTreeSet;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{Newest, Provider};
-use crate::model::document::output::{Output, OutputPath};
+use crate::model::document::output_place::OutputPlace;
 use crate::model::journal::Transaction;
 use crate::model::journal::entry::{LogFile, Section};
 use crate::model::journal::idempotency::IdempotencyKey;
@@ -37,6 +38,8 @@ macro_rules! conformance {
             a_blob_is_there_when_its_entry_is
             an_output_is_in_place_once_its_entry_is_stored
             outputs_are_listed_in_order_and_in_pages
+            outputs_of_any_size_are_recorded
+            a_work_of_the_project_needs_a_project
             an_idempotency_key_is_found_again
             a_log_has_what_the_entries_added_to_it
             names_are_listed_in_order_and_in_pages
@@ -75,6 +78,10 @@ use self::changes::{
     every_version_of_a_followed_artifact_is_told_of,
     nothing_is_told_of_artifacts_that_nobody_follows,
     the_listing_is_told_of_when_an_artifact_comes,
+};
+use self::outputs::{
+    a_work_of_the_project_needs_a_project, an_output_is_in_place_once_its_entry_is_stored,
+    outputs_are_listed_in_order_and_in_pages, outputs_of_any_size_are_recorded,
 };
 use self::removals::{
     a_deleted_artifact_does_not_exist_and_its_versions_are_kept,
@@ -269,60 +276,6 @@ async fn a_blob_is_there_when_its_entry_is(provider: Shared) {
     assert_eq!(provider.blob(&name("b"), digest).await.unwrap(), None);
 }
 
-async fn an_output_is_in_place_once_its_entry_is_stored(provider: Shared) {
-    let written = [("b/deep.txt", "1"), ("a.txt", "two"), ("a.txt", "three")];
-    for (path, content) in written {
-        let decide = move |transaction: &mut Transaction<'_>| {
-            let output = Output {
-                path: OutputPath::parse(path).unwrap(),
-                bytes: content.len() as u64,
-                digest: Digest::of(content.as_bytes()),
-            };
-            let draft = Draft {
-                outputs: vec![output],
-                blobs: vec![content.into()],
-                ..draft("a", &json!(content))
-            };
-            drop(transaction.append(draft).unwrap());
-        };
-        let newest = provider.append(&name("a"), Box::new(decide)).await.unwrap().unwrap();
-        assert_eq!(newest.warnings, Vec::<String>::new());
-    }
-    let listed = provider.outputs(&name("a"), None, 9).await.unwrap();
-    let listed: Vec<_> = listed.iter().map(|file| (file.path.as_str(), file.bytes)).collect();
-    assert_eq!(listed, [("a.txt", 5), ("b/deep.txt", 1)]);
-    let read = async |path| provider.output(&name("a"), &OutputPath::parse(path).unwrap()).await;
-    assert_eq!(read("a.txt").await.unwrap().as_deref(), Some(&b"three"[..]));
-    assert_eq!(read("none.txt").await.unwrap(), None);
-    assert_eq!(read("b").await.unwrap(), None);
-}
-
-async fn outputs_are_listed_in_order_and_in_pages(provider: Shared) {
-    const FILES: usize = limits::OUTPUTS_MAX + 5;
-    let path = |i| OutputPath::parse(&format!("{}/{i:04}", i % 3)).unwrap();
-    let decide = move |transaction: &mut Transaction<'_>| {
-        let (bytes, digest) = (1, Digest::of(b"1"));
-        let outputs = (0..FILES).map(|i| Output { path: path(i), bytes, digest }).collect();
-        let blobs = vec![b"1".to_vec()];
-        drop(transaction.append(Draft { outputs, blobs, ..draft("a", &json!(1)) }).unwrap());
-    };
-    provider.append(&name("a"), Box::new(decide)).await.unwrap();
-    let mut expected: Vec<_> = (0..FILES).map(path).collect();
-    expected.sort();
-    let (mut after, mut listed) = (None, Vec::new());
-    loop {
-        let page = provider.outputs(&name("a"), after.as_ref(), 400).await.unwrap();
-        assert!(page.len() <= 400);
-        let Some(last) = page.last() else { break };
-        after = Some(last.path.clone());
-        listed.extend(page.into_iter().map(|file| file.path));
-    }
-    assert_eq!(listed, expected);
-    let all = provider.outputs(&name("a"), None, usize::MAX).await.unwrap();
-    assert_eq!(all.len(), FILES);
-    assert!(provider.outputs(&name("a"), None, 0).await.unwrap().is_empty());
-}
-
 async fn an_idempotency_key_is_found_again(provider: Shared) {
     let key = IdempotencyKey::new("key".into(), Digest::of(b"call")).unwrap();
     let first = key.clone();
@@ -381,5 +334,7 @@ async fn nothing_is_known_of_an_artifact_that_does_not_exist(provider: Shared) {
     assert!(provider.read(&name("a"), 0, 10).await.unwrap().is_empty());
     assert!(provider.at(&name("a"), 1).await.unwrap().is_none());
     assert!(provider.examine(&name("a")).await.unwrap().is_empty());
-    assert!(provider.outputs(&name("a"), None, 9).await.unwrap().is_empty());
+    assert!(
+        provider.outputs(&name("a"), &OutputPlace::default(), None, 9).await.unwrap().is_empty()
+    );
 }

@@ -10,7 +10,9 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::watch::Signals;
 use super::{Change, Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone, Watch};
+use crate::model::document::manifest::{Listing, Recorded};
 use crate::model::document::output::OutputPath;
+use crate::model::document::output_place::OutputPlace;
 use crate::model::journal::entry::{Entry, LogFile, Logs};
 use crate::model::journal::removal::Removal;
 use crate::model::journal::{Journal, Snapshot, Staged, Transaction};
@@ -121,6 +123,17 @@ impl Memory {
     }
 }
 
+/// Refuses a work in the folder of a project, since this provider has none.
+fn check_is_dist(place: &OutputPlace) -> Result<(), Error> {
+    if place.is_dist() {
+        return Ok(());
+    }
+    Err(Error::Unsupported {
+        what: "the memory provider has no project folder, so output_dir has no place",
+        hint: "leave output_dir out, or use the filesystem provider",
+    })
+}
+
 fn at_hand(snapshot: Arc<Snapshot>) -> Newest {
     Newest::at_hand(snapshot, Vec::new())
 }
@@ -201,9 +214,11 @@ impl Provider for Memory {
     async fn outputs(
         &self,
         name: &Name,
+        place: &OutputPlace,
         after: Option<&OutputPath>,
         limit: usize,
     ) -> Result<Vec<OutputFile>, Error> {
+        check_is_dist(place)?;
         let artifacts = self.artifacts();
         let files = artifacts.get(name).into_iter().flat_map(|artifact| {
             artifact.outputs.iter().map(|(path, digest)| OutputFile {
@@ -215,13 +230,19 @@ impl Provider for Memory {
         Ok(wanted.take(limit).collect())
     }
 
-    async fn strays(&self, _: &Name) -> Result<Vec<String>, Error> {
-        Ok(Vec::new())
+    async fn strays(&self, _: &Name, place: &OutputPlace) -> Result<Vec<String>, Error> {
+        check_is_dist(place).map(|()| Vec::new())
     }
 
-    async fn check_place(&self, name: &Name, path: &OutputPath) -> Result<(), Error> {
+    async fn check_place(
+        &self,
+        name: &Name,
+        place: &OutputPlace,
+        path: Option<&OutputPath>,
+    ) -> Result<(), Error> {
+        check_is_dist(place)?;
         let artifacts = self.artifacts();
-        let Some(artifact) = artifacts.get(name) else { return Ok(()) };
+        let (Some(artifact), Some(path)) = (artifacts.get(name), path) else { return Ok(()) };
         let is_below = |inner: &OutputPath, outer: &OutputPath| {
             inner.as_str().strip_prefix(outer.as_str()).is_some_and(|rest| rest.starts_with('/'))
         };
@@ -235,13 +256,39 @@ impl Provider for Memory {
         })
     }
 
-    async fn output(&self, name: &Name, path: &OutputPath) -> Result<Option<Vec<u8>>, Error> {
+    async fn output(
+        &self,
+        name: &Name,
+        place: &OutputPlace,
+        path: &OutputPath,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        check_is_dist(place)?;
         let artifacts = self.artifacts();
         let Some(artifact) = artifacts.get(name) else {
             return Ok(None);
         };
         let digest = artifact.outputs.get(path);
         Ok(digest.and_then(|digest| artifact.blobs.get(digest).cloned()))
+    }
+
+    async fn record(
+        &self,
+        name: &Name,
+        place: &OutputPlace,
+        files: Vec<OutputFile>,
+    ) -> Result<Listing, Error> {
+        check_is_dist(place)?;
+        let artifacts = self.artifacts();
+        let outputs = artifacts.get(name).map(|artifact| &artifact.outputs);
+        let recorded = |file: OutputFile| {
+            let digest = *outputs?.get(&file.path)?;
+            Some((file.path, Recorded { bytes: file.bytes, digest }))
+        };
+        Ok(files.into_iter().filter_map(recorded).collect())
+    }
+
+    async fn commit(&self, _: &OutputPlace) -> Result<Option<Option<String>>, Error> {
+        Ok(None)
     }
 
     async fn log(&self, name: &Name, log: LogFile) -> Result<String, Error> {

@@ -15,7 +15,9 @@ use async_trait::async_trait;
 
 pub use self::timings::Timings;
 pub use self::watch::{Change, Watch};
+use crate::model::document::manifest::Listing;
 use crate::model::document::output::OutputPath;
+use crate::model::document::output_place::OutputPlace;
 use crate::model::journal::entry::{Entry, LogFile};
 use crate::model::journal::removal::Removed;
 use crate::model::journal::{Damage, Snapshot, Transaction};
@@ -37,7 +39,8 @@ use crate::model::{Digest, Name, Version};
 /// - A deleted artifact does not exist: it has no state and no outputs, and is not listed. Its
 ///   versions are kept, and a new artifact of its name continues its version numbers. A purge also
 ///   destroys the versions; only their count remains.
-/// - A reset removes all outputs before it.
+/// - A reset removes all outputs before it. Neither a reset nor a deletion removes files of the
+///   project.
 ///
 /// All tasks of a process share one provider.
 #[async_trait]
@@ -75,25 +78,53 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
     async fn blob(&self, name: &Name, digest: Digest) -> Result<Option<Vec<u8>>, Error>;
 
     /// Returns at most `limit` outputs of an artifact after a path, in the order of their paths.
-    /// Outputs are all files of the `dist/` folder, also those of other programs. A file whose
-    /// name is not an [`OutputPath`] is omitted.
+    /// Outputs are all files of the `dist/` folder, or the files of the project that the place
+    /// holds, also those of other programs. A file whose name is not an [`OutputPath`] is omitted.
+    ///
+    /// This and the following functions fail with [`Error::Unsupported`] for a place in the
+    /// project's own folder when the provider has no such folder.
     async fn outputs(
         &self,
         name: &Name,
+        place: &OutputPlace,
         after: Option<&OutputPath>,
         limit: usize,
     ) -> Result<Vec<OutputFile>, Error>;
 
-    /// Returns what is in the `dist/` folder and is no output, as paths below it: links, pipes, names that
-    /// no [`OutputPath`] has, and folders too far below each other to be looked into.
-    async fn strays(&self, name: &Name) -> Result<Vec<String>, Error>;
+    /// Returns what is in the folder of the outputs and is no output, as paths below it: links, pipes,
+    /// names that no [`OutputPath`] has, and folders too far below each other to be looked into.
+    async fn strays(&self, name: &Name, place: &OutputPlace) -> Result<Vec<String>, Error>;
 
     /// Fails with [`Error::Distrusted`] when an output cannot be put at a path: something that is no file
-    /// is there, or something that is no folder is on the way.
-    async fn check_place(&self, name: &Name, path: &OutputPath) -> Result<(), Error>;
+    /// is there, something that is no folder is on the way, or the place does not hold the path.
+    /// Without a path it looks at the folder of the outputs, which need not exist.
+    async fn check_place(
+        &self,
+        name: &Name,
+        place: &OutputPlace,
+        path: Option<&OutputPath>,
+    ) -> Result<(), Error>;
 
     /// Returns the content of an output, or `None` when there is no such file.
-    async fn output(&self, name: &Name, path: &OutputPath) -> Result<Option<Vec<u8>>, Error>;
+    async fn output(
+        &self,
+        name: &Name,
+        place: &OutputPlace,
+        path: &OutputPath,
+    ) -> Result<Option<Vec<u8>>, Error>;
+
+    /// Returns the lengths and digests of outputs of any size. An output that is gone is omitted.
+    async fn record(
+        &self,
+        name: &Name,
+        place: &OutputPlace,
+        files: Vec<OutputFile>,
+    ) -> Result<Listing, Error>;
+
+    /// Returns the commit that is checked out where the work lies, or `None` outside of a repository
+    /// of the project, and in `dist/`. The commit itself is `None` before the first one, and when it
+    /// cannot be read.
+    async fn commit(&self, place: &OutputPlace) -> Result<Option<Option<String>>, Error>;
 
     /// Returns the readable log of the present cycle. Empty when no entry added to it, and for an
     /// artifact that does not exist.
@@ -152,10 +183,10 @@ pub struct Tombstone {
     pub warnings: Vec<String>,
 }
 
-/// A file of an artifact's `dist/` folder.
+/// A file of an artifact's outputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputFile {
-    /// Its path below `dist/`.
+    /// Its path below the folder of the outputs.
     pub path: OutputPath,
     /// Its length.
     pub bytes: u64,
@@ -225,6 +256,14 @@ pub enum Error {
     /// A newer program wrote the journal. Nothing was written.
     #[error("{0}")]
     NewerFormat(Damage),
+    /// The provider cannot do it. Nothing was written.
+    #[error("{what}")]
+    Unsupported {
+        /// What it cannot do.
+        what: &'static str,
+        /// What to do instead.
+        hint: &'static str,
+    },
     /// The task panicked or was stopped.
     #[error("a storage task ended early")]
     Stopped,

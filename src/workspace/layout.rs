@@ -19,6 +19,8 @@
 //! ```
 
 use crate::model::Name;
+use crate::model::document::output::OutputPath;
+use crate::model::document::output_place::OutputPlace;
 
 pub(crate) const ARTIFACTS: &str = ".refiner/artifacts";
 pub(crate) const LOCKS: &str = ".refiner/locks";
@@ -65,6 +67,23 @@ pub fn archive(name: &Name, cycle: u64) -> String {
 /// The folder in which the work itself is, from the workspace's parent.
 pub fn dist(name: &Name) -> String {
     in_artifact(name, "dist")
+}
+
+/// The folder in which the work is, from the workspace's parent; `.` for that folder itself.
+pub fn outputs(name: &Name, place: &OutputPlace) -> String {
+    match place.folder() {
+        None => dist(name),
+        Some("") => ".".to_owned(),
+        Some(folder) => folder.to_owned(),
+    }
+}
+
+/// The path of an output, from the workspace's parent.
+pub fn output(name: &Name, place: &OutputPlace, path: &OutputPath) -> String {
+    match place.folder() {
+        Some("") => path.to_string(),
+        _ => format!("{}/{path}", outputs(name, place)),
+    }
 }
 
 /// How far the events of an artifact were delivered.

@@ -77,9 +77,8 @@ fn checkpoint_and_restore_name_versions() {
 #[test]
 fn transition_says_where_it_led_and_what_was_decided() {
     let project = begun();
-    let of = |phase, result| {
-        ["transition", "logo", "complete", "--phase", phase, "--result", result]
-    };
+    let of =
+        |phase, result| ["transition", "logo", "complete", "--phase", phase, "--result", result];
     let complete = of("specify", r#"{"goals":["a logo"]}"#);
     insta::assert_snapshot!(said(&project, &[&complete[..], &["--dry-run"]].concat()), @"
     exit 0

@@ -161,7 +161,10 @@ async fn a_token_for_reading_does_not_write_in_either_era() {
     let before = version(&project);
     for (name, arguments) in [
         ("save_state", save()),
-        ("transition", json!({ "name": "a", "event": "complete", "phase": "specify", "result": {} })),
+        (
+            "transition",
+            json!({ "name": "a", "event": "complete", "phase": "specify", "result": {} }),
+        ),
         ("checkpoint", json!({ "name": "a" })),
         ("delete_artifact", json!({ "name": "a", "confirm": "a" })),
     ] {

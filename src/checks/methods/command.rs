@@ -119,6 +119,16 @@ impl Ended {
     }
 }
 
+/// Runs a program. Returns whether it exited with 0, and the end of what it printed; `None` when it
+/// did not run, or took too long.
+pub(in crate::checks) fn run_command(
+    command: Command,
+    timeout: Duration,
+) -> Option<(bool, String)> {
+    let ended = run(command, timeout).ok()?;
+    Some((ended.status?.success(), ended.tail))
+}
+
 fn run(mut command: Command, timeout: Duration) -> std::io::Result<Ended> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     alone(&mut command);

@@ -52,6 +52,8 @@ pub fn wanted_command(validation: &Map<String, Value>) -> Option<Vec<String>> {
     command::wanted(validation)
 }
 
+pub(super) use self::command::run_command;
+
 const PATH: Param = Param::required("path", Kind::Path, "the file, or a glob for several");
 
 /// Returns the one reading of a method that looks at the work as a whole.

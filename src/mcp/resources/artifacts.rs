@@ -78,9 +78,14 @@ pub(super) const KINDS: [Kind; 7] = [
         title: "Output",
         about: "A file that the work produced",
         mime_type: None,
-        which: Which::Each(|path| OutputPath::parse(path).map(Part::Output)),
+        which: Which::Each(|path| output(path).map(Part::Output)),
     },
 ];
+
+/// Returns a path that an output may have. Whether the work has it depends on the artifact.
+fn output(path: &str) -> Result<OutputPath, Refusal> {
+    OutputPath::new(path).or_else(|_| OutputPath::parse(path))
+}
 
 impl Kind {
     /// Returns the kind of a part that exists once per artifact.

@@ -71,13 +71,13 @@ mod tests {
     #[test]
     fn each_uri_names_one_thing() {
         assert_eq!(part("refiner://artifacts/a.b/state"), Part::State);
-        let output = |path| Part::Output(OutputPath::parse(path).unwrap());
+        let output = |path| Part::Output(OutputPath::new(path).unwrap());
         for (uri, path) in [
             ("refiner://artifacts/a.b/outputs/report.md", "report.md"),
             ("refiner://artifacts/a.b/outputs/previews/a%20b.png", "previews/a b.png"),
             ("refiner://artifacts/a.b/outputs/gr%C3%B6%C3%9Fe.svg", "größe.svg"),
             ("refiner://artifacts/a.b/outputs/größe.svg", "größe.svg"),
-            ("refiner://artifacts/a.b/outputs/dist/a.txt", "a.txt"),
+            ("refiner://artifacts/a.b/outputs/dist/a.txt", "dist/a.txt"),
         ] {
             assert_eq!(part(uri), output(path), "{uri}");
         }

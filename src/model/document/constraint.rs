@@ -296,11 +296,8 @@ impl Constraint {
 /// Returns newer definitions with the findings of the older ones of the same id, and with who set
 /// them. A person who changes a constraint makes it theirs; a model who tightens one does not.
 pub fn taken_over(older: &[Constraint], newer: Vec<Constraint>, setter: SetBy) -> Vec<Constraint> {
-    let own = |one: Constraint| Constraint {
-        set_by: Some(setter.by),
-        set_in: Some(setter.cycle),
-        ..one
-    };
+    let own =
+        |one: Constraint| Constraint { set_by: Some(setter.by), set_in: Some(setter.cycle), ..one };
     let take = |one: Constraint| match older.iter().find(|old| old.id == one.id) {
         None => own(one),
         Some(old) if setter.by == Setter::Person && !one.is_defined_like(old) => {
@@ -428,7 +425,8 @@ pub fn measure(one: &Constraint) -> String {
         (None, None) => "an assertion".to_owned(),
         (validation, target) => {
             let shown = [validation, target].into_iter().flatten();
-            let shown: Vec<String> = shown.map(|part| Value::Object(part.clone()).to_string()).collect();
+            let shown: Vec<String> =
+                shown.map(|part| Value::Object(part.clone()).to_string()).collect();
             shortened(&shown.join(" "), MEASURE_CHARACTERS_MAX)
         }
     }
@@ -440,9 +438,8 @@ const MEASURE_CHARACTERS_MAX: usize = 300;
 /// Returns which goals a newer list no longer has. A goal that is reworded is one that is gone.
 pub fn lost_goals(older: &[String], newer: &[String]) -> Vec<String> {
     let lost = older.iter().filter(|goal| !newer.contains(goal));
-    let named = |goal: &String| {
-        format!("removing the goal {:?}", shortened(goal, WORDING_CHARACTERS_MAX))
-    };
+    let named =
+        |goal: &String| format!("removing the goal {:?}", shortened(goal, WORDING_CHARACTERS_MAX));
     lost.map(named).collect()
 }
 

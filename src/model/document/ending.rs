@@ -20,8 +20,11 @@ pub fn ending(document: &Document) -> String {
         count => format!("{count} blocking open, "),
     };
     let (status, high) = (document.convergence_status, open(Severity::High));
-    let approved = approved_by(document).map_or_else(String::new, |by| format!(", approved by {by}"));
-    format!("{status}: {measured} measured, {asserted} asserted, {blocking}{high} high open{approved}")
+    let approved =
+        approved_by(document).map_or_else(String::new, |by| format!(", approved by {by}"));
+    format!(
+        "{status}: {measured} measured, {asserted} asserted, {blocking}{high} high open{approved}"
+    )
 }
 
 fn approved_by(document: &Document) -> Option<String> {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::model::document::constraint::{Constraint, Status};
-use crate::model::document::manifest::{Manifest, Recorded};
+use crate::model::document::iteration::Revision;
+use crate::model::document::manifest::{Inventory, Manifest, Recorded};
 use crate::model::document::output::OutputPath;
 use crate::model::refusal::Violation;
 use crate::model::{Digest, Time};
@@ -58,6 +59,10 @@ pub struct Examination {
     pub empty: Vec<OutputPath>,
     /// The definitions of the measured constraints.
     pub measured: Vec<Constraint>,
+    /// All files of a work that lies where the project keeps it.
+    pub inventory: Option<Inventory>,
+    /// What git says of the folder of such a work.
+    pub revision: Option<Revision>,
 }
 
 impl Examination {
@@ -66,9 +71,13 @@ impl Examination {
         self.violations.is_empty()
     }
 
-    /// Returns the digest of the existing files.
+    /// Returns the digest of the existing files: those of the manifest, and all files of a work that
+    /// lies where the project keeps it.
     pub fn files_digest(&self) -> Digest {
-        Digest::of_json(&json!(self.files))
+        match &self.inventory {
+            None => Digest::of_json(&json!(self.files)),
+            Some(inventory) => Digest::of_json(&json!([self.files, inventory.digest])),
+        }
     }
 
     /// Returns whether it still fits constraints: no validation has changed since.

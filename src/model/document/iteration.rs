@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::model::{Digest, Time, Version};
 use crate::model::document::constraint::{Constraint, Severity, violated};
+use crate::model::{Digest, Time, Version};
 
 /// One finished pass of the loop.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct Iteration {
     /// The digest of what did not hold and of the files. Iterations that share it made no progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Digest>,
+    /// What git says of the folder of the work, where the work lies in a repository of the project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<Revision>,
 }
 
 /// Returns the digest of what does not hold and of the files.
@@ -48,6 +51,28 @@ pub fn best(history: &[Iteration]) -> Option<&Iteration> {
         let Counts { total, satisfied, blocking_violated, high_violated } = one.constraints;
         (blocking_violated, high_violated, total - satisfied)
     })
+}
+
+/// What git says of a folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// The commit that is checked out; absent before the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// Whether the files are those of the commit.
+    pub tree: TreeState,
+}
+
+/// Whether the files of a repository are those of its commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TreeState {
+    /// They are, and there are no others beside those that git ignores.
+    Clean,
+    /// A file was changed, added or removed since.
+    Changed,
+    /// The user allows no command in the project, so git was not asked, or git failed.
+    Unknown,
 }
 
 /// Whether the loop goes on.

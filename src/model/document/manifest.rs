@@ -6,17 +6,18 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::model::document::output::OutputPath;
+use crate::model::document::output::{DIST, OutputPath};
+use crate::model::document::output_place::OutputPlace;
 use crate::model::refusal::Violation;
-use crate::model::{Digest, Time, schema};
+use crate::model::{Digest, Time, limits, schema};
 
 /// Variants of a manifest.
 const VARIANTS_MAX: usize = 200;
 /// Characters that the name of a format may have.
 const FORMAT_CHARACTERS_MAX: usize = 40;
 /// The fields of a manifest that only the server writes, and those of its file on the disk.
-const SERVERS: [&str; 6] =
-    ["$schema", "artifact_name", "digest", "files", "generation_timestamp", "seal"];
+const SERVERS: [&str; 7] =
+    ["$schema", "artifact_name", "digest", "files", "generation_timestamp", "inventory", "seal"];
 
 /// Which files are the result.
 ///
@@ -47,6 +48,42 @@ pub struct Manifest {
     /// Its files as the server found them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<OutputPath, Recorded>,
+    /// All files of a work that lies where the project keeps it, whether named or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inventory: Option<Inventory>,
+}
+
+/// All files of the work at the time of recording, as one digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inventory {
+    /// How many there are.
+    pub files: u64,
+    /// Their lengths together.
+    pub bytes: u64,
+    /// The digest of the list of the files, each with its length and the digest of its content.
+    pub digest: Digest,
+    /// Whether the journal keeps the list, and the contents of files that are not too large.
+    pub kept: bool,
+}
+
+/// The list behind an inventory: each file as recorded.
+pub type Listing = BTreeMap<OutputPath, Recorded>;
+
+impl Inventory {
+    /// Returns the inventory of these files, and the list as the journal keeps it.
+    pub fn of(listing: &Listing) -> (Self, Vec<u8>) {
+        let list = json!(listing).to_string().into_bytes();
+        let files = listing.len() as u64;
+        let bytes = listing.values().map(|file| file.bytes).sum();
+        let kept = files <= limits::INVENTORY_FILES_KEPT_MAX as u64
+            && bytes <= limits::INVENTORY_BYTES_KEPT_MAX;
+        (Self { files, bytes, digest: Digest::of(&list), kept }, list)
+    }
+
+    /// Reads a list back. `None` when it is none.
+    pub fn listing(list: &[u8]) -> Option<Listing> {
+        serde_json::from_slice(list).ok()
+    }
 }
 
 /// One result.
@@ -80,9 +117,16 @@ pub struct Recorded {
 
 impl Manifest {
     /// Parses a caller's manifest, or returns the violations. It ignores the server's own fields,
-    /// so a caller can pass a manifest that it has read.
-    pub fn parse(given: &Value, pointer: &str) -> Result<Self, Vec<Violation>> {
+    /// so a caller can pass a manifest that it has read. In `dist/`, paths may begin with `dist/`.
+    pub fn parse(
+        given: &Value,
+        pointer: &str,
+        place: &OutputPlace,
+    ) -> Result<Self, Vec<Violation>> {
         let mut given = given.clone();
+        if place.is_dist() {
+            drop_dist(&mut given);
+        }
         if let Some(fields) = given.as_object_mut() {
             fields.retain(|field, _| !SERVERS.contains(&field.as_str()));
         }
@@ -163,6 +207,29 @@ pub fn mended(mut manifest: Value) -> Value {
     manifest
 }
 
+/// Takes the leading `dist/` from each path of a caller's manifest.
+fn drop_dist(given: &mut Value) {
+    let variants = given.get_mut("variants").and_then(Value::as_array_mut);
+    for variant in variants.into_iter().flatten() {
+        variant.get_mut("file").into_iter().for_each(drop_from_path);
+        drop_from_paths(variant.get_mut("files"));
+    }
+    drop_from_paths(given.get_mut("previews"));
+}
+
+fn drop_from_paths(list: Option<&mut Value>) {
+    let list = list.and_then(Value::as_array_mut);
+    list.into_iter().flatten().for_each(drop_from_path);
+}
+
+fn drop_from_path(path: &mut Value) {
+    if let Value::String(path) = path
+        && let Some(below) = path.strip_prefix(DIST)
+    {
+        *path = below.to_owned();
+    }
+}
+
 /// Returns how a file's name ends.
 fn format(file: &OutputPath) -> Option<String> {
     let (_, ending) = file.as_str().rsplit_once('.')?;
@@ -189,7 +256,7 @@ mod tests {
             "previews": ["previews/mark.png"],
             "generation_timestamp": "2026-01-01T00:00:00Z",
         });
-        let manifest = Manifest::parse(&good, "/m").unwrap();
+        let manifest = Manifest::parse(&good, "/m", &OutputPlace::default()).unwrap();
         let paths: Vec<&str> = manifest.paths().map(OutputPath::as_str).collect();
         assert_eq!(paths, ["mark.svg", "a.png", "b.png", "previews/mark.png"]);
         for (bad, pointer) in [
@@ -210,7 +277,7 @@ mod tests {
             (json!({ "variants": [], "colour": "red" }), "/m"),
             (json!({ "variants": [], "artifact_type": "poem" }), "/m/artifact_type"),
         ] {
-            let violations = Manifest::parse(&bad, "/m").unwrap_err();
+            let violations = Manifest::parse(&bad, "/m", &OutputPlace::default()).unwrap_err();
             assert_eq!(violations[0].pointer, pointer, "{bad}: {violations:?}");
         }
     }
@@ -219,7 +286,7 @@ mod tests {
     fn a_manifest_of_files_is_as_its_schema_asks_whatever_they_are_called() {
         let names =
             ["a.md", "v1.0/readme", ".well", &"n".repeat(240), &format!("a.{}", "e".repeat(60))];
-        let files = names.map(|name| OutputPath::parse(name).unwrap());
+        let files = names.map(|name| OutputPath::new(name).unwrap());
         let manifest = Manifest::of_files(Some("content"), files.into_iter());
         assert_eq!(schema::ARTIFACT_MANIFEST.violations(&manifest.to_value()), []);
         assert_eq!(manifest.variants[0].format.as_deref(), Some("md"));
@@ -233,6 +300,38 @@ mod tests {
             "files": {"x.md": {"bytes": 1, "digest": "d"}},
             "digest": "d", "seal": "s", "generation_timestamp": "2026-01-01T00:00:00Z",
         });
-        assert!(Manifest::parse(&read, "/m").is_ok());
+        assert!(Manifest::parse(&read, "/m", &OutputPlace::default()).is_ok());
+    }
+
+    #[test]
+    fn only_paths_in_dist_lose_a_leading_dist() {
+        let given = json!({
+            "variants": [{ "name": "a", "file": "dist/a" }, { "name": "b", "files": ["dist/b"] }],
+            "previews": ["dist/c"],
+        });
+        let paths = |place: &OutputPlace| -> Vec<String> {
+            let manifest = Manifest::parse(&given, "/m", place).unwrap();
+            manifest.paths().map(OutputPath::to_string).collect()
+        };
+        assert_eq!(paths(&OutputPlace::default()), ["a", "b", "c"]);
+        let project = OutputPlace::parse(Some("."), &[]).unwrap();
+        assert_eq!(paths(&project), ["dist/a", "dist/b", "dist/c"]);
+    }
+
+    #[test]
+    fn an_inventory_is_the_digest_of_its_list() {
+        let file = |path: &str, bytes: u64| {
+            (OutputPath::new(path).unwrap(), Recorded { bytes, digest: Digest::ZERO })
+        };
+        let files = Listing::from([file("a", 1), file("dist/b", 2)]);
+        let (inventory, list) = Inventory::of(&files);
+        assert_eq!((inventory.files, inventory.bytes, inventory.kept), (2, 3, true));
+        assert_eq!(inventory.digest, Digest::of(&list));
+        assert_eq!(Inventory::listing(&list), Some(files));
+        assert_eq!(Inventory::listing(b"[]"), None);
+        let large = Listing::from([file("a", limits::INVENTORY_BYTES_KEPT_MAX + 1)]);
+        assert!(!Inventory::of(&large).0.kept);
+        let paths = (0..=limits::INVENTORY_FILES_KEPT_MAX).map(|i| file(&i.to_string(), 1));
+        assert!(!Inventory::of(&paths.collect()).0.kept);
     }
 }

@@ -13,6 +13,7 @@ pub mod iteration;
 pub mod manifest;
 pub mod modified;
 pub mod output;
+pub mod output_place;
 pub mod taxonomy;
 pub mod tree;
 
@@ -30,6 +31,7 @@ use crate::model::document::examination::{Evidence, Examination};
 use crate::model::document::iteration::Iteration;
 use crate::model::document::manifest::Manifest;
 use crate::model::document::output::OutputPath;
+use crate::model::document::output_place::{OutputDir, OutputPlace};
 use crate::model::document::tree::Tree;
 use crate::model::refusal::Violation;
 use crate::model::{Digest, Name, Refusal, Time, Version, limits};
@@ -133,6 +135,12 @@ pub struct Document {
     /// How the cycle before this one ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prior_ending: Option<String>,
+    /// The folder of the project in which the work is, in place of `dist/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_dir: Option<OutputDir>,
+    /// The globs of the files in `output_dir` that are the work; none for what git tracks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
 }
 
 /// The severity from which each constraint needs a method.
@@ -304,7 +312,14 @@ impl Document {
             budget: Budget::default(),
             pause_on_stall: false,
             prior_ending: None,
+            output_dir: None,
+            files: Vec::new(),
         }
+    }
+
+    /// Returns where the work is, and which files it is.
+    pub fn output_place(&self) -> OutputPlace {
+        OutputPlace::of(self.output_dir.as_ref(), &self.files)
     }
 
     /// Returns the document as JSON.
@@ -410,7 +425,7 @@ pub fn check_writable(fields: &Map<String, Value>, argument: &str) -> Result<(),
 }
 
 /// The fields of [`Document`] that only the server writes; a test holds this list complete.
-const SERVER_OWNED: [&str; 36] = [
+const SERVER_OWNED: [&str; 38] = [
     "refinement_id",
     "artifact_name",
     "artifact_type",
@@ -447,6 +462,8 @@ const SERVER_OWNED: [&str; 36] = [
     "budget",
     "pause_on_stall",
     "prior_ending",
+    "output_dir",
+    "files",
 ];
 
 /// Refuses a document that is too large or nests too deep.
@@ -555,6 +572,8 @@ pub(crate) mod tests {
                 at: now,
             },
         )]);
+        document.output_dir = Some(OutputDir::parse(".").unwrap());
+        document.files = vec!["src/**".into()];
         document.reflected_files = Some(Digest::ZERO);
         document.recoveries = vec!["persist".into()];
         document.repair = Some(Repair {
@@ -586,7 +605,9 @@ pub(crate) mod tests {
     #[test]
     fn a_document_of_an_older_journal_is_written_as_it_was_read() {
         let older = empty("a").to_value();
-        for newer in ["test_generation", "components", "require_measured", "approve_specification"] {
+        let newer =
+            ["test_generation", "components", "require_measured", "output_dir", "files", "budget"];
+        for newer in newer {
             assert!(older.get(newer).is_none(), "{newer} is written where it says nothing");
         }
         let read = Document::from_tree(&older.clone().into()).unwrap();

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::model::document::output::OutputPath;
+use crate::model::document::output_place::OutputPlace;
 use crate::model::refusal::Violation;
 
 /// The field of a result.
@@ -35,26 +36,29 @@ enum Written {
 pub fn files_modified(
     result: &Map<String, Value>,
     pointer: &str,
+    place: &OutputPlace,
 ) -> Result<Vec<Modified>, Vec<Violation>> {
     let list = result.get(FILES_MODIFIED).and_then(Value::as_array);
     let (mut files, mut violations) = (Vec::new(), Vec::new());
     for (index, item) in list.into_iter().flatten().enumerate() {
-        match modified(item) {
+        match modified(item, place) {
             Ok(one) => files.push(one),
-            Err(message) => violations
-                .push(Violation { pointer: format!("{pointer}/{FILES_MODIFIED}/{index}"), message }),
+            Err(message) => violations.push(Violation {
+                pointer: format!("{pointer}/{FILES_MODIFIED}/{index}"),
+                message,
+            }),
         }
     }
     if violations.is_empty() { Ok(files) } else { Err(violations) }
 }
 
-fn modified(item: &Value) -> Result<Modified, String> {
+fn modified(item: &Value, place: &OutputPlace) -> Result<Modified, String> {
     let (path, deleted) = match Written::deserialize(item) {
         Ok(Written::Path(path)) => (path, false),
         Ok(Written::Deleted { path, deleted }) => (path, deleted),
         Err(_) => return Err(r#"a path is needed, or {"path": "old.md", "deleted": true}"#.into()),
     };
-    let path = OutputPath::parse(&path).map_err(|refusal| refusal.to_string())?;
+    let path = place.path(&path).map_err(|refusal| refusal.to_string())?;
     Ok(Modified { path, deleted })
 }
 
@@ -65,7 +69,8 @@ mod tests {
     use super::*;
 
     fn read(list: Value) -> Result<Vec<Modified>, Vec<Violation>> {
-        files_modified(&Map::from_iter([(FILES_MODIFIED.to_owned(), list)]), "/result")
+        let result = Map::from_iter([(FILES_MODIFIED.to_owned(), list)]);
+        files_modified(&result, "/result", &OutputPlace::default())
     }
 
     #[test]

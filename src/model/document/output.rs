@@ -1,4 +1,5 @@
-//! Outputs: the files that a loop makes, in the `dist/` folder of its artifact.
+//! Outputs: the files that a loop makes, in the `dist/` folder of its artifact or where the project
+//! keeps them ([`crate::model::document::output_place`]).
 
 use std::fmt;
 
@@ -8,13 +9,13 @@ use crate::model::text::{NAMED_CHARACTERS_MAX, shortened};
 use crate::model::{Digest, Refusal};
 
 const LENGTH_MAX: usize = 240;
-const DEPTH_MAX: usize = 8;
+/// Folders below each other, the file included.
+pub const DEPTH_MAX: usize = 32;
 /// Characters that one system or another refuses in file names, or takes for something else.
 const FORBIDDEN: [char; 9] = ['\\', ':', '*', '?', '"', '<', '>', '|', '\u{7f}'];
 
-/// The path of an output below `dist/`, with `/` between its parts, safe on every system.
-///
-/// A leading `dist/` is dropped, since that is how manifests and people write it.
+/// The path of an output below the folder of the work, with `/` between its parts, safe on every
+/// system.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct OutputPath(String);
@@ -28,21 +29,27 @@ pub struct Output {
     pub bytes: u64,
     /// The digest of its content.
     pub digest: Digest,
+    /// The digest of the content that it replaces, in a work where the project keeps it: other
+    /// content is a person's, and stays. `None` for a file that was not there, and in `dist/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Digest>,
 }
 
 impl OutputPath {
-    /// Returns the path, or a refusal that names the rule that it breaks.
+    /// Returns a path in `dist/`, or a refusal that names the rule that it breaks. A leading `dist/`
+    /// is dropped, since that is how manifests and people write it.
     pub fn parse(given: &str) -> Result<Self, Refusal> {
-        let path = given.strip_prefix("dist/").unwrap_or(given);
+        let path = given.strip_prefix(DIST).unwrap_or(given);
+        Self::new(path).map_err(|rule| {
+            refused(given, rule, "pass a path below dist/, such as report.md or previews/logo.png")
+        })
+    }
+
+    /// Returns the path as it is given, or the rule that it breaks.
+    pub fn new(path: &str) -> Result<Self, &'static str> {
         match broken_rule(path) {
             None => Ok(Self(path.to_owned())),
-            Some(rule) => Err(Refusal::argument(
-                format!(
-                    "{:?} cannot be the path of an output: {rule}",
-                    shortened(given, NAMED_CHARACTERS_MAX)
-                ),
-                "pass a path below dist/, such as report.md or previews/logo.png",
-            )),
+            Some(rule) => Err(rule),
         }
     }
 
@@ -52,13 +59,22 @@ impl OutputPath {
     }
 }
 
+/// How people write the folder of an artifact's own outputs.
+pub const DIST: &str = "dist/";
+
+/// Returns the refusal of a path.
+pub(super) fn refused(given: &str, rule: &str, hint: impl Into<String>) -> Refusal {
+    let shown = shortened(given, NAMED_CHARACTERS_MAX);
+    Refusal::argument(format!("{shown:?} cannot be the path of an output: {rule}"), hint)
+}
+
 fn broken_rule(path: &str) -> Option<&'static str> {
     if path.is_empty() || path.len() > LENGTH_MAX {
         return Some("it must have 1 to 240 bytes");
     }
     let parts: Vec<&str> = path.split('/').collect();
     if parts.len() > DEPTH_MAX {
-        return Some("it must be at most 8 folders deep");
+        return Some("it must be at most 32 folders deep");
     }
     if path.chars().any(|c| c.is_control() || FORBIDDEN.contains(&c)) {
         return Some("it contains a character that some systems forbid");
@@ -71,7 +87,7 @@ fn broken_rule_of_part(part: &str) -> Option<&'static str> {
         return Some("it must be relative, with one slash between its parts");
     }
     if part == "." || part == ".." {
-        return Some("it must stay below dist/");
+        return Some("it must stay below the folder of the work");
     }
     if part.ends_with('.') || part.ends_with(' ') || part.starts_with(' ') {
         return Some("no part may begin with a blank or end with a blank or a dot");
@@ -87,9 +103,9 @@ impl fmt::Display for OutputPath {
 }
 
 impl TryFrom<String> for OutputPath {
-    type Error = Refusal;
-    fn try_from(given: String) -> Result<Self, Refusal> {
-        Self::parse(&given)
+    type Error = &'static str;
+    fn try_from(given: String) -> Result<Self, Self::Error> {
+        Self::new(&given)
     }
 }
 
@@ -110,7 +126,7 @@ mod tests {
             assert!(OutputPath::parse(good).is_ok(), "{good}");
         }
         let long = "a".repeat(241);
-        let deep = ["a"; 9].join("/");
+        let deep = ["a"; 33].join("/");
         for bad in [
             "",
             "/etc/passwd",

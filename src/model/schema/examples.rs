@@ -6,6 +6,7 @@ use super::*;
 use crate::model::document::ConvergenceStatus;
 use crate::model::document::constraint::Severity;
 use crate::model::document::manifest::Manifest;
+use crate::model::document::output_place::OutputPlace;
 use crate::model::document::taxonomy::{ARTIFACT_TYPES, ROUTES};
 use crate::model::document::tests::empty;
 use crate::model::journal::lifecycle::LifecycleKind;
@@ -109,7 +110,7 @@ fn manifests_are_checked_strictly() {
             ("/surprise", json!(1), ""),
         ],
     );
-    let manifest = Manifest::parse(&good, "").unwrap();
+    let manifest = Manifest::parse(&good, "", &OutputPlace::default()).unwrap();
     assert_eq!(ARTIFACT_MANIFEST.violations(&manifest.to_value()), []);
 }
 

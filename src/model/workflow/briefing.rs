@@ -146,8 +146,19 @@ fn instruction(workflow: &Workflow, document: &Document) -> String {
         (true, Finalize::Final) if phase.meta.instruction.is_empty() => {
             format!("The loop has ended, {}. Call finalize to archive the cycle.", ending(document))
         }
-        _ => format!("{}{}{}", decided(document), repair(document), phase.meta.instruction),
+        _ => format!(
+            "{}{}{}{}",
+            decided(document),
+            repair(document),
+            phase.meta.instruction,
+            place(document)
+        ),
     }
+}
+
+/// Where the work is, in a sentence, unless it is in `dist/`.
+fn place(document: &Document) -> String {
+    document.output_place().note().map_or_else(String::new, |note| format!(" {note}"))
 }
 
 fn closed(document: &Document) -> String {
@@ -179,8 +190,9 @@ fn repair(document: &Document) -> String {
     let Some(repair) = &document.repair else {
         return String::new();
     };
+    let folder = document.output_place().shown();
     let missing =
-        repair.missing_files.iter().map(|path| format!("dist/{path} is missing or empty"));
+        repair.missing_files.iter().map(|path| format!("{folder}{path} is missing or empty"));
     let violations = repair
         .manifest_violations
         .iter()

@@ -61,7 +61,6 @@ pub const TABLE: [Fact; 29] = [
 /// Earlier iterations with the same outcome, from which a person is asked: this one is the third.
 const REPEATS_FOR_PERSON: usize = 2;
 
-
 impl Facts<'_> {
     /// Returns the value of a fact.
     pub fn value(&self, name: &str) -> Option<Value> {

@@ -78,6 +78,8 @@ pub fn render(
             text = render(text_bytes_max)?;
         }
     }
+    let note = snapshot.document.output_place().note();
+    let text = note.map_or_else(String::new, |note| format!("{note}\n\n")) + &text;
     let text = cut(&text, limits::PROMPT_BYTES_MAX);
     Ok(if is_cut { text + CUT } else { text })
 }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::model::document::constraint::{self, Constraint, Status};
 use crate::model::document::output::OutputPath;
+use crate::model::document::output_place::OutputPlace;
 use crate::model::journal::Snapshot;
 use crate::model::text;
 use crate::model::workflow::Workflow;
@@ -149,20 +150,25 @@ fn standing(document: &Document, version: Version, files: &FilesNow) -> Vec<Stri
         constraints.sort_by_key(|one| (one.holds(), std::cmp::Reverse(one.severity)));
         listed(&mut lines, "Constraints:", constraints.into_iter().map(constraint_line));
     }
-    listed(&mut lines, &files_heading(&files.list), files.list.iter().map(file_line));
+    listed(
+        &mut lines,
+        &files_heading(&files.list, &document.output_place()),
+        files.list.iter().map(file_line),
+    );
     lines.extend(files.changed.then(|| CHANGED.to_owned()));
     lines
 }
 
-fn files_heading(files: &[FileNow]) -> String {
+fn files_heading(files: &[FileNow], place: &OutputPlace) -> String {
+    let folder = place.shown();
     let there: Vec<u64> = files.iter().filter_map(|file| file.bytes).collect();
     let count = match there.len() {
-        0 => return "No files in dist/.".to_owned(),
+        0 => return format!("No files in {folder}."),
         1 => "1 file".to_owned(),
-        limits::OUTPUTS_MAX => format!("{} files or more", limits::OUTPUTS_MAX),
+        limits::OUTPUTS_MAX if place.is_dist() => format!("{} files or more", limits::OUTPUTS_MAX),
         count => format!("{count} files"),
     };
-    format!("{count} in dist/ with {} bytes:", there.iter().sum::<u64>())
+    format!("{count} in {folder} with {} bytes:", there.iter().sum::<u64>())
 }
 
 fn file_line(file: &FileNow) -> String {

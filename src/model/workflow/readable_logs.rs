@@ -272,6 +272,7 @@ mod tests {
             regressions: Vec::new(),
             version: None,
             outcome: None,
+            revision: None,
         };
         (document, iteration)
     }

@@ -109,7 +109,7 @@ impl Operation for Finalize {
             archived_to: layout::archive(&name, cycle),
             cycle,
             version: written.version,
-            outputs: layout::dist(&name),
+            outputs: layout::outputs(&name, &snapshot.document.output_place()),
             briefing: service.brief(&snapshot, written.warnings).await?,
         })
     }
@@ -139,14 +139,20 @@ impl Finalize {
 }
 
 /// Refuses to archive files that are not those that converged.
-async fn check_files(service: &Service, document: &Document, caller: &Caller) -> Result<(), Refusal> {
+async fn check_files(
+    service: &Service,
+    document: &Document,
+    caller: &Caller,
+) -> Result<(), Refusal> {
     let converged = document.convergence_status == ConvergenceStatus::Converged;
-    let Some(manifest) = document.manifest.as_ref().filter(|_| converged && !document.is_finalized())
+    let Some(manifest) =
+        document.manifest.as_ref().filter(|_| converged && !document.is_finalized())
     else {
         return Ok(());
     };
     let seen = service.examine_files(document, None, &caller.progress).await?.examination;
-    let changed = manifest.files.iter().filter(|(path, recorded)| seen.files.get(*path) != Some(recorded));
+    let changed =
+        manifest.files.iter().filter(|(path, recorded)| seen.files.get(*path) != Some(recorded));
     let changed: Vec<&str> = changed.map(|(path, _)| path.as_str()).collect();
     if changed.is_empty() {
         return Ok(());
@@ -155,7 +161,9 @@ async fn check_files(service: &Service, document: &Document, caller: &Caller) ->
     let changed = shortened(&changed.join(", "), LISTED_CHARACTERS_MAX);
     Err(Refusal::argument(
         format!("the files are not those that converged: {changed}"),
-        format!("restore {{\"to\": \"{version}\"}} brings them back; the event reopen begins another iteration"),
+        format!(
+            "restore {{\"to\": \"{version}\"}} brings them back; the event reopen begins another iteration"
+        ),
     ))
 }
 
@@ -201,9 +209,7 @@ fn final_status(
                 message: format!("the loop has not ended: the present phase is {}", document.phase),
             })
         }
-        (ConvergenceStatus::Running, workflow::Finalize::Any) => {
-            closing_status(given)
-        }
+        (ConvergenceStatus::Running, workflow::Finalize::Any) => closing_status(given),
         (reached, _) => check_status(given, reached).map(|()| reached),
     }
 }

@@ -6,11 +6,12 @@ use serde_json::{Map, Value, json};
 
 use super::finalize::completed;
 use super::{Effect, Operation};
-use crate::model::document::component::{self, Component};
 use crate::model::document::budget::Budget;
+use crate::model::document::component::{self, Component};
 use crate::model::document::constraint::{self, Constraint, SetBy, Setter, Severity, taken_over};
 use crate::model::document::ending::ending;
 use crate::model::document::inference;
+use crate::model::document::output_place::{OutputDir, OutputPlace};
 use crate::model::document::taxonomy;
 use crate::model::document::{Beginning, ConvergenceStatus, RequireMeasured};
 use crate::model::journal::Snapshot;
@@ -20,6 +21,7 @@ use crate::model::workflow::step;
 use crate::model::{Document, Draft, Name, Refusal, Time, Version, limits};
 use crate::service::catalog::{Catalog, Known};
 use crate::service::measures::check_measures;
+use crate::service::refusals::refusal;
 use crate::service::write::{Attempt, Writing, summary_text};
 use crate::service::{Caller, Consent, Service};
 
@@ -28,28 +30,26 @@ use crate::service::{Caller, Consent, Service};
 pub struct Init {
     /// a-z 0-9 . _ -
     pub name: Name,
-    /// pmpo (default): a refinement loop; document: any state
+    /// pmpo (default) or document: any state
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow: Option<String>,
     /// logo, ui, a2ui, image, content, code, meta-prompt
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
-    /// e.g. direct:svg, meta:image-prompt
+    /// e.g. direct:svg
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
-    /// What the result should be
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goals: Option<Vec<String>>,
     /// {id, description, severity: blocking|high|medium|low}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub constraints: Option<Vec<Map<String, Value>>>,
-    /// Anything else to keep
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inputs: Option<Map<String, Value>>,
     /// Default 5
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_iterations: Option<u32>,
-    /// A person approves each iteration
+    /// A person approves iterations
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requires_approval: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,6 +68,12 @@ pub struct Init {
     pub max_minutes: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause_on_stall: Option<bool>,
+    /// In place of dist/
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_dir: Option<String>,
+    /// Globs in output_dir
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<Version>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -121,12 +127,15 @@ struct Wish {
     pause_on_stall: bool,
     setter: Setter,
     consent: Option<Consent>,
+    output_dir: Option<OutputDir>,
+    files: Option<Vec<String>>,
 }
 
 impl Operation for Init {
     const NAME: &'static str = "init_state";
     const TITLE: &'static str = "Open an artifact";
-    const DESCRIPTION: &'static str = "Open a named artifact: create it, resume it where it stopped, or begin its next cycle. Call this first.";
+    const DESCRIPTION: &'static str =
+        "Create a named artifact, resume it, or begin its next cycle. Call this first.";
     const EFFECT: Effect = Effect::WritesOnce;
     type Answer = Initialized;
 
@@ -141,6 +150,7 @@ impl Operation for Init {
             ..wish(&service.catalog, self)?
         };
         let name = wish.name.clone();
+        wish.check_output_dir(service).await?;
         let written = service.write(writing, move |attempt| wish.open(attempt)).await?;
         let snapshot = written.snapshot(&name)?;
         let (outcome, mut warnings) = match written.made {
@@ -217,6 +227,8 @@ fn wish(catalog: &Catalog, arguments: Init) -> Result<Wish, Refusal> {
         pause_on_stall: arguments.pause_on_stall.unwrap_or(false),
         setter: Setter::Model,
         consent: None,
+        output_dir: arguments.output_dir.as_deref().map(OutputDir::parse).transpose()?,
+        files: arguments.files,
     })
 }
 
@@ -232,8 +244,49 @@ fn check_iterations(iterations: u32) -> Result<u32, Refusal> {
 }
 
 impl Wish {
+    /// Refuses a folder that cannot hold the work: globs that are none, a link on the way, a provider
+    /// without a project.
+    async fn check_output_dir(&self, service: &Service) -> Result<(), Refusal> {
+        if self.output_dir.is_none() && self.files.is_none() {
+            return Ok(());
+        }
+        let dir = self.output_dir.as_ref().map(OutputDir::as_str);
+        let parsed = OutputPlace::parse(dir, self.files.as_deref().unwrap_or_default());
+        if dir.is_none() && service.provider.newest(&self.name).await.is_ok_and(|one| one.is_some())
+        {
+            // The artifact may have an output_dir: whether the files are its files is decided later.
+            return Ok(());
+        }
+        let checked = service.provider.check_place(&self.name, &parsed?, None).await;
+        checked.map_err(|error| refusal(&self.name, &error))
+    }
+
+    /// Refuses another place for the work than the artifact was opened with.
+    fn check_same_place(&self, before: &Document) -> Result<(), Refusal> {
+        let same_dir = self.output_dir.is_none() || self.output_dir == before.output_dir;
+        let same_files = self.files.as_ref().is_none_or(|files| *files == before.files);
+        if same_dir && same_files {
+            return Ok(());
+        }
+        let dir = before.output_dir.as_ref().map_or("none", OutputDir::as_str);
+        Err(Refusal::argument(
+            format!(
+                "output_dir and files are fixed when an artifact is opened: {} has the output_dir {dir} and the files {}",
+                self.name,
+                json!(before.files)
+            ),
+            format!(
+                "leave them out; for another place, open an artifact of another name, or ask your user to run refiner delete {} first",
+                self.name
+            ),
+        ))
+    }
+
     fn open(&self, attempt: &mut Attempt<'_, '_>) -> Result<Opening, Refusal> {
         let newest = attempt.transaction.newest().cloned();
+        if let Some(snapshot) = &newest {
+            self.check_same_place(&snapshot.document)?;
+        }
         let outcome = match &newest {
             None => Opened::Created,
             Some(snapshot) if has_ended(&snapshot.document) => Opened::NewCycle,
@@ -386,6 +439,8 @@ fn first_document(wish: &Wish, before: Option<&Snapshot>, now: Time, id: String)
         pause_on_stall: wish.pause_on_stall || seeded.pause_on_stall,
         test_generation: wish.test_generation.unwrap_or(seeded.test_generation),
         components: components(wish, before),
+        output_dir: wish.output_dir.clone().or(seeded.output_dir),
+        files: wish.files.clone().unwrap_or(seeded.files),
         ..seeded
     }
 }
@@ -410,6 +465,8 @@ fn seeded(blank: Document, before: &Document) -> Document {
         budget: before.budget.clone(),
         prior_ending: Some(ending(before)),
         test_generation: before.test_generation,
+        output_dir: before.output_dir.clone(),
+        files: before.files.clone(),
         ..blank
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Effect, Operation};
 use crate::model::document::output::OutputPath;
+use crate::model::document::output_place::OutputPlace;
 use crate::model::{Digest, Name, Refusal, limits};
 use crate::service::refusals::refusal;
 use crate::service::{Caller, Service};
@@ -72,22 +73,26 @@ impl Operation for ReadOutput {
 
     /// Returns an output, or lists them. Changes nothing.
     async fn run(self, service: &Service, _caller: &Caller) -> Result<OutputContent, Refusal> {
-        service.newest(&self.name).await?;
+        let place = service.newest(&self.name).await?.snapshot.document.output_place();
         match self.path.as_deref() {
-            None => list_outputs(service, &self).await,
-            Some(path) => page_of_output(service, &self, OutputPath::parse(path)?).await,
+            None => list_outputs(service, &self, &place).await,
+            Some(path) => page_of_output(service, &self, &place, place.path(path)?).await,
         }
     }
 }
 
-async fn list_outputs(service: &Service, arguments: &ReadOutput) -> Result<OutputContent, Refusal> {
+async fn list_outputs(
+    service: &Service,
+    arguments: &ReadOutput,
+    place: &OutputPlace,
+) -> Result<OutputContent, Refusal> {
     const LISTED_MAX: usize = 200;
     const LEFT_OUT_MAX: usize = 20;
     let name = &arguments.name;
-    let all = service.provider.outputs(name, None, usize::MAX).await;
+    let all = service.provider.outputs(name, place, None, usize::MAX).await;
     let all = all.map_err(|error| refusal(name, &error))?;
     let mut left_out =
-        service.provider.strays(name).await.map_err(|error| refusal(name, &error))?;
+        service.provider.strays(name, place).await.map_err(|error| refusal(name, &error))?;
     left_out.truncate(LEFT_OUT_MAX);
     let start = arguments.offset.unwrap_or(0).min(all.len());
     let limit = arguments.limit.unwrap_or(LISTED_MAX).clamp(1, LISTED_MAX);
@@ -107,10 +112,11 @@ async fn list_outputs(service: &Service, arguments: &ReadOutput) -> Result<Outpu
 async fn page_of_output(
     service: &Service,
     arguments: &ReadOutput,
+    place: &OutputPlace,
     path: OutputPath,
 ) -> Result<OutputContent, Refusal> {
     let name = &arguments.name;
-    let content = service.provider.output(name, &path).await;
+    let content = service.provider.output(name, place, &path).await;
     let content = content.map_err(|error| refusal(name, &error))?;
     let content = content.ok_or_else(|| Refusal::NotFound {
         what: format!("output {path} of {name}"),

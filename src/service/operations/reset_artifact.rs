@@ -153,6 +153,8 @@ fn emptied(before: &Document, workflow: &Workflow, now: Time, id: String) -> Doc
         requires_approval: before.requires_approval,
         test_generation: before.test_generation,
         components: before.components.clone(),
+        output_dir: before.output_dir.clone(),
+        files: before.files.clone(),
         ..blank
     }
 }

@@ -12,7 +12,7 @@ use crate::model::workflow::briefing::Briefing;
 use crate::model::{Document, Draft, Name, Refusal, Version, Workflow};
 use crate::service::refusals::refusal;
 use crate::service::write::{Attempt, Writing};
-use crate::service::{Caller, Service};
+use crate::service::{Caller, Service, inventory};
 
 /// The arguments of `restore`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -56,7 +56,8 @@ impl Operation for Restore {
         let earlier = service.version_at(&self.name, &self.to).await?.document;
         let (outputs, not_kept) = kept_outputs(service, &earlier).await?;
         let workflow = service.workflow_of(&newest.snapshot.document).await?;
-        let may_change_goals = caller.setter == Setter::Person || service.consent(caller)?.is_some();
+        let may_change_goals =
+            caller.setter == Setter::Person || service.consent(caller)?.is_some();
         let kept = keeps_goals(&newest.snapshot.document, &earlier, &workflow, may_change_goals);
         let decide = move |attempt: &mut Attempt<'_, '_>| {
             let newest = attempt.open_state()?;
@@ -102,11 +103,19 @@ async fn kept_outputs(
 ) -> Result<(Vec<Output>, Vec<String>), Refusal> {
     let name = &earlier.artifact_name;
     let (mut outputs, mut warnings) = (Vec::new(), Vec::new());
-    for (path, file) in earlier.manifest.iter().flat_map(|manifest| &manifest.files) {
+    if let Some(warning) = inventory::not_kept(earlier) {
+        return Ok((outputs, vec![warning]));
+    }
+    let all = service.kept_listing(earlier).await?;
+    let there = service.present_listing(earlier).await?;
+    let named = || earlier.manifest.as_ref().map(|manifest| manifest.files.clone());
+    for (path, file) in all.or_else(named).iter().flatten() {
         let kept = service.provider.blob(name, file.digest).await;
         match kept.map_err(|error| refusal(name, &error))? {
             Some(_) => {
-                outputs.push(Output { path: path.clone(), bytes: file.bytes, digest: file.digest });
+                let replaces = there.get(path).map(|there| there.digest);
+                let (bytes, digest) = (file.bytes, file.digest);
+                outputs.push(Output { path: path.clone(), bytes, digest, replaces });
             }
             None => {
                 warnings.push(format!(

@@ -129,7 +129,7 @@ async fn shaped(
 ) -> Result<Event, Refusal> {
     check_phase_given(&event, phase, &document.phase)?;
     let phase = phase.unwrap_or(&document.phase);
-    let shaped = step::shaped(workflow, phase, event.clone());
+    let shaped = step::shaped(workflow, phase, event.clone(), &document.output_place());
     if phase != document.phase {
         // The call repeats one that ended that phase, or is refused for the phase.
         return Ok(shaped.unwrap_or(event));
@@ -234,7 +234,9 @@ fn check_phase_given(event: &Event, phase: Option<&str>, present: &str) -> Resul
     }
     Err(Refusal::argument(
         "complete needs phase: the phase that it ends",
-        format!("the present phase is {present}: pass \"phase\": \"{present}\" if that is the one whose work is done"),
+        format!(
+            "the present phase is {present}: pass \"phase\": \"{present}\" if that is the one whose work is done"
+        ),
     ))
 }
 

@@ -80,8 +80,7 @@ impl Operation for Verify {
         let document = &newest.snapshot.document;
         service.catalog.check_usable(document)?;
         check_ids(self.constraints.as_deref(), &document.constraints)?;
-        let examined = service.examine_files(document, None, &caller.progress).await?;
-        let seen = examined.examination;
+        let seen = service.measure_files(document, &caller.progress).await?;
         let (changed, snapshot, warnings) = if document.is_finalized() {
             (false, newest.snapshot, newest.warnings)
         } else {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Effect, Operation};
-use crate::model::document::output::{Output, OutputPath};
+use crate::model::document::output::Output;
 use crate::model::workflow::briefing::Briefing;
 use crate::model::{Digest, Draft, Name, Refusal, Version, limits};
 use crate::service::refusals::refusal;
@@ -62,20 +62,24 @@ impl Operation for WriteOutput {
     async fn run(self, service: &Service, caller: &Caller) -> Result<WrittenOutput, Refusal> {
         let writing = Writing::new(Self::NAME, &self.name, self.expected_version, caller)
             .once(self.idempotency_key.as_ref(), &self)?;
-        let (name, path) = (self.name.clone(), OutputPath::parse(&self.path)?);
-        let content = content(self)?;
-        let output = Output { path, bytes: content.len() as u64, digest: Digest::of(&content) };
+        let name = self.name.clone();
         let newest = service.newest(&name).await?;
-        let checked = service.provider.check_place(&name, &output.path).await;
+        let outputs = newest.snapshot.document.output_place();
+        let path = outputs.path(&self.path)?;
+        let content = content(self)?;
+        let checked = service.provider.check_place(&name, &outputs, Some(&path)).await;
         checked.map_err(|error| refusal(&name, &error))?;
-        let there = service.provider.output(&name, &output.path).await.ok().flatten();
+        let there = service.provider.output(&name, &outputs, &path).await.ok().flatten();
+        let (bytes, digest) = (content.len() as u64, Digest::of(&content));
+        let replaces = there.as_deref().filter(|_| !outputs.is_dist()).map(Digest::of);
+        let output = Output { path, bytes, digest, replaces };
         let changed = there.is_none_or(|there| there != content);
         let (draft, placed) = (output.clone(), changed.then_some(content));
         let decide = move |attempt: &mut Attempt<'_, '_>| place(attempt, &draft, placed.as_deref());
         let written = service.write(writing.warned(newest.warnings), decide).await?;
         let snapshot = written.snapshot(&name)?;
         Ok(WrittenOutput {
-            path: format!("{}/{}", layout::dist(&name), output.path),
+            path: layout::output(&name, &outputs, &output.path),
             bytes: output.bytes,
             digest: output.digest.to_string(),
             // A call that changed nothing made no version that could be repeated.

@@ -87,6 +87,7 @@ fn add_work(document: &mut Document, text: &str, items: usize) {
         regressions: vec![text.to_owned(); items],
         version: None,
         outcome: None,
+        revision: None,
     }];
 }
 

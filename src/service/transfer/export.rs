@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::disk::StagedDir;
 use crate::disk::WORKSPACE;
 use crate::model::document::output::Output;
+use crate::model::document::output_place::OutputPlace;
 use crate::model::journal::Snapshot;
 use crate::model::journal::entry::{Entry, LogFile, Payload, Section};
 use crate::model::journal::lifecycle::LifecycleEvent;
@@ -84,8 +85,9 @@ impl Service {
     pub async fn export(&self, arguments: Export, caller: &Caller) -> Result<Exported, Refusal> {
         let newest = self.newest(&arguments.name).await?;
         let snapshot = newest.snapshot;
-        let there = self.all_outputs(&arguments.name).await?;
-        let left_out = self.provider.strays(&arguments.name).await;
+        let outputs = snapshot.document.output_place();
+        let there = self.all_outputs(&arguments.name, &outputs).await?;
+        let left_out = self.provider.strays(&arguments.name, &outputs).await;
         let left_out = left_out.map_err(|error| refusal(&arguments.name, &error))?;
         let mut staged = Sending(self.staged(&arguments)?);
         let pages = usize::try_from(snapshot.version).unwrap_or(usize::MAX).div_ceil(ENTRIES);
@@ -93,7 +95,7 @@ impl Service {
         let mut files = 0;
         for file in &there {
             caller.progress.check()?;
-            let content = self.provider.output(&arguments.name, &file.path).await;
+            let content = self.provider.output(&arguments.name, &outputs, &file.path).await;
             let content = content.map_err(|error| refusal(&arguments.name, &error))?;
             let place = place(&arguments.name, &format!("dist/{}", file.path));
             // A file that was removed meanwhile counts as absent.
@@ -122,11 +124,15 @@ impl Service {
     }
 
     /// Returns every file of an artifact.
-    async fn all_outputs(&self, name: &Name) -> Result<Vec<OutputFile>, Refusal> {
+    async fn all_outputs(
+        &self,
+        name: &Name,
+        outputs: &OutputPlace,
+    ) -> Result<Vec<OutputFile>, Refusal> {
         let mut all: Vec<OutputFile> = Vec::new();
         loop {
             let after = all.last().map(|file| file.path.clone());
-            let page = self.provider.outputs(name, after.as_ref(), FILES).await;
+            let page = self.provider.outputs(name, outputs, after.as_ref(), FILES).await;
             let page = page.map_err(|error| refusal(name, &error))?;
             if page.is_empty() {
                 return Ok(all);

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Shared, name, put, value, version};
 use crate::model::document::output::{Output, OutputPath};
+use crate::model::document::output_place::OutputPlace;
 use crate::model::journal::Transaction;
 use crate::model::journal::removal::Removal;
 use crate::model::journal::tests::{draft, removing};
@@ -16,7 +17,7 @@ async fn bring(provider: &dyn Provider, artifact: &str, content: &str) -> Digest
     let digest = Digest::of(&content);
     let decide = move |transaction: &mut Transaction<'_>| {
         let path = OutputPath::parse("made/out.txt").unwrap();
-        let output = Output { path, bytes: content.len() as u64, digest };
+        let output = Output { path, bytes: content.len() as u64, digest, replaces: None };
         let drafted = draft("a", &json!("brought"));
         let drafted = Draft { outputs: vec![output], blobs: vec![content.clone()], ..drafted };
         drop(transaction.append(drafted).unwrap());
@@ -38,7 +39,7 @@ async fn end(provider: &dyn Provider, artifact: &str, removal: Removal) -> Versi
 }
 
 async fn outputs(provider: &dyn Provider, artifact: &str) -> usize {
-    provider.outputs(&name(artifact), None, 9).await.unwrap().len()
+    provider.outputs(&name(artifact), &OutputPlace::default(), None, 9).await.unwrap().len()
 }
 
 pub(super) async fn a_deleted_artifact_does_not_exist_and_its_versions_are_kept(provider: Shared) {
@@ -149,7 +150,10 @@ pub(super) async fn after_a_reset_there_are_no_outputs_of_before_it(provider: Sh
     assert_eq!(provider.blob(&name("a"), old).await.unwrap(), Some(b"old".to_vec()));
     bring(provider, "a", "new").await;
     let path = OutputPath::parse("made/out.txt").unwrap();
-    assert_eq!(provider.output(&name("a"), &path).await.unwrap(), Some(b"new".to_vec()));
+    assert_eq!(
+        provider.output(&name("a"), &OutputPlace::default(), &path).await.unwrap(),
+        Some(b"new".to_vec())
+    );
     assert_eq!(
         provider.at(&name("a"), 1).await.unwrap().unwrap().document.data.at(&["value"]).unwrap(),
         "brought"

@@ -3,9 +3,12 @@
 use std::io;
 
 use super::history::{History, as_io};
-use super::{layout, outputs};
+use super::outputs::Outputs;
+use super::{blobs, layout};
 use crate::disk::WORKSPACE;
 use crate::disk::fs;
+use crate::model::document::manifest::Inventory;
+use crate::model::document::output_place::OutputPlace;
 use crate::model::journal::Snapshot;
 use crate::model::journal::entry::LogFile;
 use crate::model::journal::projection;
@@ -49,11 +52,17 @@ pub(super) fn write(
     [&cycles, layout::HISTORY, WORKSPACE].iter().try_for_each(|folder| fs.flush_dir(folder))
 }
 
-/// Copies the recorded files of the manifest into an archive.
+/// Copies the recorded files of the work into an archive: those of the manifest, and all files of a
+/// work in the project's own folder whose contents the journal keeps.
 fn place_outputs(archive: &str, snapshot: &Snapshot, history: &History<'_>) -> io::Result<()> {
-    let dist = format!("{archive}/dist");
-    for (path, file) in snapshot.document.manifest.iter().flat_map(|manifest| &manifest.files) {
-        outputs::place(history.fs, history.name, &dist, path, file.digest).or_else(
+    let Some(manifest) = &snapshot.document.manifest else { return Ok(()) };
+    let inventory = manifest.inventory.filter(|inventory| inventory.kept);
+    let list = inventory.map(|inventory| blobs::load(history.fs, history.name, inventory.digest));
+    let list = list.transpose()?.flatten().and_then(|list| Inventory::listing(&list));
+    let dist = OutputPlace::default();
+    let outputs = Outputs::in_folder(history.fs, format!("{archive}/dist"), &dist);
+    for (path, file) in list.as_ref().unwrap_or(&manifest.files) {
+        outputs.put(history.fs, history.name, path, file.digest).or_else(
             // The journal has only the digest of a file that was too large to keep.
             |error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) },
         )?;

@@ -3,7 +3,7 @@
 
 use crate::model::{Digest, Name, Time, Version};
 pub(super) use crate::workspace::layout::{
-    ARTIFACTS, HISTORY, LOCKS, archive, artifact, dist, in_artifact,
+    ARTIFACTS, HISTORY, LOCKS, archive, artifact, dist, in_artifact, outputs,
 };
 
 pub(super) const TRASH: &str = ".refiner/trash";

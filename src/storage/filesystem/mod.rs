@@ -42,13 +42,16 @@ use self::artifact::{Artifact, ArtifactState};
 use self::fault::{Fault, doing};
 use self::history::History;
 use self::open_artifacts::OpenArtifacts;
+use self::outputs::Outputs;
 use self::registry::{Registered, Registry};
 use self::watch::WorkspaceWatch;
 use super::{Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone, Watch};
-use crate::disk::WORKSPACE;
 use crate::disk::distrust::Distrusted;
 use crate::disk::fs::{self, Fs};
+use crate::disk::{Repository, WORKSPACE};
+use crate::model::document::manifest::Listing;
 use crate::model::document::output::OutputPath;
+use crate::model::document::output_place::OutputPlace;
 use crate::model::journal::entry::{Entry, LogFile};
 use crate::model::journal::{Snapshot, Transaction};
 use crate::model::{Digest, Name, Version};
@@ -126,6 +129,23 @@ impl Filesystem {
         };
         let done = tokio::task::spawn_blocking(work).await;
         done.map_err(|_| Error::Stopped)?.map_err(Error::from)
+    }
+
+    /// Works on the outputs of an artifact.
+    async fn in_outputs<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        name: &Name,
+        place: &OutputPlace,
+        work: impl FnOnce(&Outputs<'_>) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (name, place) = (name.clone(), place.clone());
+        self.blocking(move |store| {
+            let outputs = Outputs::open(store.fs.as_ref(), &name, &place);
+            let done = outputs.and_then(|outputs| work(&outputs));
+            done.map_err(doing(what, &layout::outputs(&name, &place)))
+        })
+        .await
     }
 
     /// Schedules the work that can wait.
@@ -358,38 +378,58 @@ impl Provider for Filesystem {
     async fn outputs(
         &self,
         name: &Name,
+        place: &OutputPlace,
         after: Option<&OutputPath>,
         limit: usize,
     ) -> Result<Vec<OutputFile>, Error> {
-        let (folder, after) = (layout::dist(name), after.cloned());
-        self.blocking(move |store| {
-            let listed = outputs::list(store.fs.as_ref(), &folder, after.as_ref(), limit);
-            listed.map_err(doing("list", &folder))
-        })
-        .await
+        let after = after.cloned();
+        self.in_outputs("list", name, place, move |outputs| outputs.list(after.as_ref(), limit))
+            .await
     }
 
-    async fn strays(&self, name: &Name) -> Result<Vec<String>, Error> {
-        let folder = layout::dist(name);
-        self.blocking(move |store| {
-            outputs::strays(store.fs.as_ref(), &folder).map_err(doing("list", &folder))
-        })
-        .await
+    async fn strays(&self, name: &Name, place: &OutputPlace) -> Result<Vec<String>, Error> {
+        self.in_outputs("list", name, place, |outputs| outputs.strays()).await
     }
 
-    async fn check_place(&self, name: &Name, path: &OutputPath) -> Result<(), Error> {
-        let (folder, path) = (layout::dist(name), path.clone());
-        self.blocking(move |store| {
-            let checked = outputs::check_place(store.fs.as_ref(), &folder, &path);
-            checked.map_err(doing("look at", &folder))
-        })
-        .await
+    async fn check_place(
+        &self,
+        name: &Name,
+        place: &OutputPlace,
+        path: Option<&OutputPath>,
+    ) -> Result<(), Error> {
+        let path = path.cloned();
+        let check = move |outputs: &Outputs<'_>| match &path {
+            Some(path) => outputs.check(path),
+            None => outputs.check_folder(),
+        };
+        self.in_outputs("look at", name, place, check).await
     }
 
-    async fn output(&self, name: &Name, path: &OutputPath) -> Result<Option<Vec<u8>>, Error> {
-        let path = format!("{}/{path}", layout::dist(name));
-        self.blocking(move |store| {
-            outputs::read(store.fs.as_ref(), &path).map_err(doing("read", &path))
+    async fn output(
+        &self,
+        name: &Name,
+        place: &OutputPlace,
+        path: &OutputPath,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let path = path.clone();
+        self.in_outputs("read", name, place, move |outputs| outputs.read(&path)).await
+    }
+
+    async fn record(
+        &self,
+        name: &Name,
+        place: &OutputPlace,
+        files: Vec<OutputFile>,
+    ) -> Result<Listing, Error> {
+        self.in_outputs("read", name, place, move |outputs| outputs.record(&files)).await
+    }
+
+    async fn commit(&self, place: &OutputPlace) -> Result<Option<Option<String>>, Error> {
+        let Some(folder) = place.folder().map(str::to_owned) else { return Ok(None) };
+        let project = self.project.clone();
+        self.blocking(move |_| {
+            let repository = Repository::of(&project, &folder);
+            Ok(repository.map(|repository| repository.commit()))
         })
         .await
     }

@@ -14,13 +14,14 @@ use std::time::Duration;
 use super::archive;
 use super::history::{History, as_io};
 use super::layout;
+use super::outputs::Outputs;
 use super::removal;
 use super::writer::{JournalState, LogChanges};
 use crate::disk::distrust::Distrusted;
 use crate::disk::fs::{self, Fs, Mode, Stat};
 use crate::disk::lock::LockFile;
 use crate::disk::sabotage::{Sabotage, planted};
-use crate::model::document::output::OutputPath;
+use crate::model::document::output::{Output, OutputPath};
 use crate::model::journal::Snapshot;
 use crate::model::journal::entry::{Entry, LogExtent, LogFile, Logs, Payload};
 use crate::model::journal::patch::Patch;
@@ -384,10 +385,11 @@ fn look(home: &dyn Fs, file: &str) -> io::Result<Option<Stat>> {
 /// from an edited one.
 ///
 /// When `state.json` does not have the version of the last round, an output of another program
-/// stays unchanged.
+/// stays unchanged. In a work where the project keeps it, any content stays that no entry brought and
+/// none replaces: people work there too, and git brings earlier readable copies back.
 fn place_outputs(projected: Option<Version>, round: &mut Round<'_>) -> io::Result<()> {
     let (fs, name) = (round.history.fs, round.history.name);
-    let (after, dist) = (projected.unwrap_or_default().max(round.removed), layout::dist(name));
+    let after = projected.unwrap_or_default().max(round.removed);
     let mut earlier = Vec::new();
     if round.changes.since > after {
         let visit = &mut |entry: Entry| {
@@ -397,24 +399,35 @@ fn place_outputs(projected: Option<Version>, round: &mut Round<'_>) -> io::Resul
         };
         round.history.visit(after, round.changes.since, visit).map_err(as_io)?;
     }
-    let mut brought: BTreeMap<&OutputPath, Vec<Digest>> = BTreeMap::new();
+    let mut brought: BTreeMap<&OutputPath, Vec<&Output>> = BTreeMap::new();
     // A removal took the outputs of earlier entries with it.
     let since = earlier.iter().chain(&round.changes.entries).filter(|entry| entry.version > after);
     for output in since.flat_map(|entry| &entry.outputs) {
-        brought.entry(&output.path).or_default().push(output.digest);
+        brought.entry(&output.path).or_default().push(output);
     }
-    for (path, digests) in brought {
+    if brought.is_empty() {
+        return Ok(());
+    }
+    let place = round.snapshot.document.output_place();
+    let outputs = Outputs::open(fs, name, &place)?;
+    for (path, versions) in brought {
         // A person or an agent may have put something else there since: it stays, and stops no other copy.
-        if let Err(error) = super::outputs::check_place(fs, &dist, path) {
-            let why = Distrusted::of(&error).map(|why| format!("{path} is not in dist/: {why}"));
+        if let Err(error) = outputs.check(path) {
+            let shown = place.shown();
+            let why = Distrusted::of(&error).map(|why| format!("{path} is not in {shown}: {why}"));
             round.warnings.push(why.ok_or(error)?);
             continue;
         }
-        let ours = || super::outputs::is_one_of(fs, &format!("{dist}/{path}"), &digests);
-        if let Some(last) = digests.last()
-            && (projected.is_some() || ours()?)
-        {
-            super::outputs::place(fs, name, &dist, path, *last)?;
+        let Some(last) = versions.last().map(|last| last.digest) else { continue };
+        let expected: Vec<Digest> =
+            versions.iter().flat_map(|one| [Some(one.digest), one.replaces]).flatten().collect();
+        let is_known = place.is_dist() && projected.is_some();
+        if is_known || outputs.is_one_of(path, &expected)? {
+            outputs.put(fs, name, path, last)?;
+        } else if !place.is_dist() {
+            round.warnings.push(format!(
+                "{path} was changed by another program or a person, so it stays as it is: write it again to replace it"
+            ));
         }
     }
     Ok(())

@@ -63,8 +63,12 @@ impl Stepping<'_> {
         let overruled = overruled.filter_map(|one| {
             let claimed = of(one).filter(|finding| finding.status != one.status)?;
             let (claimed, found) = (word(claimed.status), word(one.status));
-            let details = one.details.as_deref().map_or_else(String::new, |text| format!(": {text}"));
-            Some(format!("{} was reported as {claimed}, and the measurement counts: {found}{details}", one.id))
+            let details =
+                one.details.as_deref().map_or_else(String::new, |text| format!(": {text}"));
+            Some(format!(
+                "{} was reported as {claimed}, and the measurement counts: {found}{details}",
+                one.id
+            ))
         });
         let missing = constraints.iter().filter(|one| !one.is_measured() && of(one).is_none());
         let missing: Vec<&str> = missing.map(|one| one.id.as_str()).collect();
@@ -116,8 +120,13 @@ fn findings(
     let (mut findings, mut violations) = (Vec::new(), Vec::new());
     for (index, value) in list.iter().enumerate() {
         let problem = match serde_json::from_value::<ReportedConstraint>(value.clone()) {
-            Ok(finding) if findings.iter().any(|other: &ReportedConstraint| other.id == finding.id) => {
-                format!("there is a finding of {:?} already: report each constraint once", finding.id)
+            Ok(finding)
+                if findings.iter().any(|other: &ReportedConstraint| other.id == finding.id) =>
+            {
+                format!(
+                    "there is a finding of {:?} already: report each constraint once",
+                    finding.id
+                )
             }
             Ok(finding) if constraints.iter().any(|one| one.id == finding.id) => {
                 findings.push(finding);

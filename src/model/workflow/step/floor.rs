@@ -30,7 +30,8 @@ pub(super) fn unmet(workflow: &Workflow, facts: &Facts<'_>, candidate: &Candidat
     if workflow.converges_in(&candidate.target) {
         let is_said = !unmet.is_empty();
         let specified = lacks_of_specification(facts.document);
-        let specified = specified.into_iter().map(|says| part("a goal and a blocking constraint", says));
+        let specified =
+            specified.into_iter().map(|says| part("a goal and a blocking constraint", says));
         let floor = specified.chain(findings(facts));
         let files = facts.seen.map_or_else(Vec::new, |seen| files(facts, seen));
         unmet.extend(floor.chain(files).filter(|part| !is_said || part.needs != BLOCKING_HOLD));
@@ -64,22 +65,24 @@ fn findings(facts: &Facts<'_>) -> Vec<Unmet> {
     let asserted = listed(asserted.map(|one| one.id.as_str())).map(|ids| {
         part("a measurement, as require_measured asks", &format!("only asserted are: {ids}"))
     });
-    let open = open.map(|ids| {
-        part(BLOCKING_HOLD, &format!("blocking constraints do not hold: {ids}"))
-    });
+    let open =
+        open.map(|ids| part(BLOCKING_HOLD, &format!("blocking constraints do not hold: {ids}")));
     let unreflected = unreflected.map(|ids| {
         part("a finding of each constraint", &format!("the reflection left out: {ids}"))
     });
     let void = is_void(facts.document).then(|| {
-        part("the approval of what is there", "goals or constraints are not those that a person approved")
+        part(
+            "the approval of what is there",
+            "goals or constraints are not those that a person approved",
+        )
     });
     open.into_iter().chain(asserted).chain(unreflected).chain(void).collect()
 }
 
 fn files(facts: &Facts<'_>, seen: &Examination) -> Vec<Unmet> {
-    let none = seen.files.is_empty().then(|| {
-        part("a file of the manifest", "no file of the manifest is there with content")
-    });
+    let others = seen.inventory.map_or(0, |inventory| inventory.files);
+    let none = (seen.files.is_empty() && others == 0)
+        .then(|| part("a file of the manifest", "no file of the manifest is there with content"));
     let said = said_modified(facts);
     let lost = said.iter().filter(|one| one.deleted == seen.present.contains(&one.path));
     let lost = listed(lost.map(|one| one.path.as_str()));
@@ -94,8 +97,9 @@ fn files(facts: &Facts<'_>, seen: &Examination) -> Vec<Unmet> {
 fn said_modified(facts: &Facts<'_>) -> Vec<Modified> {
     let executed = facts.document.results.at(&["execution_results"]);
     let executed = executed.as_ref().and_then(Value::as_object);
+    let place = facts.document.output_place();
     let of = |result: Option<&Map<String, Value>>| {
-        result.and_then(|result| files_modified(result, "").ok()).unwrap_or_default()
+        result.and_then(|result| files_modified(result, "", &place).ok()).unwrap_or_default()
     };
     let persisted = of(facts.result);
     let mut said = of(executed);

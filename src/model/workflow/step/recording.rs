@@ -6,11 +6,11 @@ use serde_json::json;
 use super::stepping::Stepping;
 use super::{Decision, push_listed};
 use crate::model::Digest;
-use crate::model::document::{ConvergenceStatus, Repair};
 use crate::model::document::constraint::{Constraint, Severity, violated};
 use crate::model::document::examination::Examination;
 use crate::model::document::iteration::{Choice, Counts, Iteration, best, outcome, repeats};
 use crate::model::document::manifest::Manifest;
+use crate::model::document::{ConvergenceStatus, Repair};
 use crate::model::journal::lifecycle::LifecycleKind;
 use crate::model::refusal::Unmet;
 use crate::model::text::shortened;
@@ -39,8 +39,10 @@ impl Stepping<'_> {
             regressions: regressions.clone(),
             version: Some(self.context.version),
             outcome: self.outcome(),
+            revision: self.context.examination.as_ref().and_then(|seen| seen.revision.clone()),
         };
-        let repeats = iteration.outcome.map(|outcome| repeats(&self.document.iteration_history, outcome));
+        let repeats =
+            iteration.outcome.map(|outcome| repeats(&self.document.iteration_history, outcome));
         let reason = self.with_best(reason, &iteration);
         let iteration = Iteration { reason: reason.clone(), ..iteration };
         let examination = self.context.examination.as_deref();
@@ -132,6 +134,7 @@ impl Stepping<'_> {
             self.document.manifest = Some(Manifest {
                 generation_timestamp: Some(self.context.now),
                 files: seen.files.clone(),
+                inventory: seen.inventory,
                 ..seen.manifest.clone()
             });
         }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::{COMPLETE, Event};
 use crate::model::document::manifest::{self, Manifest};
 use crate::model::document::modified::files_modified;
+use crate::model::document::output_place::OutputPlace;
 use crate::model::refusal::Violation;
 use crate::model::text::named;
 use crate::model::workflow::{Phase, Workflow};
@@ -19,14 +20,19 @@ const ARGUMENT: &str = "result";
 const SHARED: &str = "summary";
 
 /// Returns an event that ends a phase with its result in the form of the phase.
-pub fn shaped(workflow: &Workflow, name: &str, event: Event) -> Result<Event, Refusal> {
+pub fn shaped(
+    workflow: &Workflow,
+    name: &str,
+    event: Event,
+    place: &OutputPlace,
+) -> Result<Event, Refusal> {
     match (workflow.phase(name), event.result) {
         (Some(phase), Some(result)) if event.name == COMPLETE => {
             let mut result = unwrapped(name, phase, result)?;
             check_place(workflow, name, phase, &result)?;
             check_plan(phase, &result)?;
-            mend_manifest(&mut result)?;
-            files_modified(&result, "/result").map_err(refused)?;
+            mend_manifest(&mut result, place)?;
+            files_modified(&result, "/result", place).map_err(refused)?;
             Ok(Event { result: Some(result), ..event })
         }
         (_, result) => Ok(Event { result, ..event }),
@@ -41,7 +47,8 @@ fn unwrapped(
 ) -> Result<Map<String, Value>, Refusal> {
     let own = own_fields(phase);
     let names = [phase.meta.result_at.as_deref(), Some(name), Some(ARGUMENT)];
-    let is_wrapper = |field: &&str| !own.contains(*field) && result.get(*field).is_some_and(Value::is_object);
+    let is_wrapper =
+        |field: &&str| !own.contains(*field) && result.get(*field).is_some_and(Value::is_object);
     let Some(wrapper) = names.into_iter().flatten().find(is_wrapper) else { return Ok(result) };
     if result.len() > 1 {
         return Err(wrong(
@@ -92,12 +99,12 @@ fn check_plan(phase: &Phase, result: &Map<String, Value>) -> Result<(), Refusal>
 }
 
 /// Mends what the manifest can mean only one way, and refuses one that is still wrong.
-fn mend_manifest(result: &mut Map<String, Value>) -> Result<(), Refusal> {
+fn mend_manifest(result: &mut Map<String, Value>, place: &OutputPlace) -> Result<(), Refusal> {
     let Some(given) = result.remove(MANIFEST).filter(|given| !given.is_null()) else {
         return Ok(());
     };
     let mended = manifest::mended(given);
-    Manifest::parse(&mended, "/result/manifest").map_err(refused)?;
+    Manifest::parse(&mended, "/result/manifest", place).map_err(refused)?;
     result.insert(MANIFEST.to_owned(), mended);
     Ok(())
 }

@@ -47,7 +47,10 @@ impl Stepping<'_> {
             let name = &self.document.artifact_name;
             return Err(Refusal::ApprovalRequired {
                 what: ways.join("; "),
-                command: format!("refiner transition {name} complete --phase {} --result …", self.document.phase),
+                command: format!(
+                    "refiner transition {name} complete --phase {} --result …",
+                    self.document.phase
+                ),
             });
         }
         let said = ways.iter().cloned().chain(constraint::loosening(own, &merged));

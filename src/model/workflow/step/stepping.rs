@@ -148,7 +148,9 @@ impl<'a> Stepping<'a> {
         let (now, event) = (self.context.now, self.event);
         let Some(words) = event.words.as_deref().filter(|_| event.name == REJECT) else { return };
         let is_named = |id: &str| {
-            words.split(|c: char| c.is_whitespace() || ",;:()\"'`".contains(c)).any(|word| word.trim_end_matches('.') == id)
+            words
+                .split(|c: char| c.is_whitespace() || ",;:()\"'`".contains(c))
+                .any(|word| word.trim_end_matches('.') == id)
         };
         for one in self.document.constraints.iter_mut().filter(|one| is_named(&one.id)) {
             one.assess(Status::Violated, Some(format!("rejected by a person: {words}")), now);
@@ -158,7 +160,8 @@ impl<'a> Stepping<'a> {
     /// What the model asserted is decided by the person who approved it.
     fn decide_asserted(&mut self) {
         let approves = self.event.name == APPROVE && self.document.reflected_files.is_some();
-        let asserted = self.document.constraints.iter_mut().filter(|one| one.grade == Some(Grade::Asserted));
+        let asserted =
+            self.document.constraints.iter_mut().filter(|one| one.grade == Some(Grade::Asserted));
         for one in asserted.filter(|one| approves && one.holds()) {
             one.grade = Some(Grade::Decided);
         }

@@ -7,6 +7,7 @@ use super::notes::Notes;
 use crate::model::document::constraint::{Constraint, Severity, Status};
 use crate::model::document::iteration::{Choice, Counts, Iteration};
 use crate::model::document::manifest::Manifest;
+use crate::model::document::output_place::OutputPlace;
 use crate::model::{Refusal, Time, limits};
 use crate::service::measures::check_measures;
 
@@ -204,6 +205,7 @@ fn iteration(mut given: Fields, field: &str, now: Time, notes: &mut Notes) -> Op
         regressions: given.take_as("regressions").unwrap_or_default(),
         version: None,
         outcome: None,
+        revision: given.take_as("revision"),
     };
     given.keep_rest(field, notes);
     Some(iteration)
@@ -219,6 +221,7 @@ pub(super) fn manifest(file: Option<Value>, notes: &mut Notes) -> Option<Manifes
     };
     let mut given = Fields::new(place, fields);
     given.forget(&["$schema", "digest", "files", "generated_at", "generation_timestamp", "seal"]);
+    given.forget(&["inventory"]);
     let runs = given.take_if("preview", |preview| preview.get("runs")?.as_array().cloned());
     let wanted = json!({
         "artifact_type": given.take_as::<String>("artifact_type"),
@@ -228,7 +231,7 @@ pub(super) fn manifest(file: Option<Value>, notes: &mut Notes) -> Option<Manifes
         "preview_runs": given.take_as::<Vec<Value>>("preview_runs").or(runs).unwrap_or_default(),
         "metadata": given.take_as::<Map<String, Value>>("metadata").unwrap_or_default(),
     });
-    match Manifest::parse(&wanted, "") {
+    match Manifest::parse(&wanted, "", &OutputPlace::default()) {
         Ok(manifest) => {
             given.keep_rest("manifest_rest", notes);
             Some(manifest)

@@ -209,6 +209,7 @@ impl Plan {
             path: file.path.clone(),
             bytes: content.len() as u64,
             digest: Digest::of(content),
+            replaces: None,
         };
         let outputs: Vec<Output> = self.files.iter().zip(&contents).map(output).collect();
         let summary = json!({ "from": self.from, "files": outputs.len() });

@@ -71,10 +71,19 @@ pub(super) fn document(old: Old, here: Here<'_>, notes: &mut Notes) -> Result<Do
     for (field, states) in parts.into_iter().filter(|(_, states)| !states.is_empty()) {
         notes.keep(field, field, Value::Object(states));
     }
+    place_of_work(&mut given, notes);
     beside(&mut given, notes);
     given.keep_rest("state", notes);
     keep(&mut document, notes);
     Ok(document)
+}
+
+/// The files that came with the artifact are in its `dist/`, wherever they were before.
+fn place_of_work(given: &mut Fields, notes: &mut Notes) {
+    if given.take("output_dir").is_some() {
+        given.forget(&["files"]);
+        notes.say("state.json/output_dir", "left out: the files of the work are in dist/ here");
+    }
 }
 
 fn blank(here: Here<'_>) -> Document {

@@ -235,7 +235,8 @@ fn with_token(before: Option<&Snapshot>, token: &str, padding: usize) -> Draft {
 fn with_output(drafted: Draft, token: &str) -> Draft {
     let content = token.as_bytes().to_vec();
     let path = OutputPath::parse(OUTPUT).expect("a good path");
-    let output = Output { path, bytes: content.len() as u64, digest: Digest::of(&content) };
+    let (bytes, digest) = (content.len() as u64, Digest::of(&content));
+    let output = Output { path, bytes, digest, replaces: None };
     Draft { outputs: vec![output], blobs: vec![content], ..drafted }
 }
 

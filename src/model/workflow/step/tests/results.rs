@@ -1,9 +1,10 @@
 //! Results of phases, checked when they come.
 
 use super::*;
+use crate::model::document::output_place::OutputPlace;
 
 fn shape(phase: &str, result: Value) -> Result<Value, Refusal> {
-    let event = shaped(&pmpo(), phase, complete(result))?;
+    let event = shaped(&pmpo(), phase, complete(result), &OutputPlace::default())?;
     Ok(Value::Object(event.result.unwrap()))
 }
 
@@ -51,7 +52,7 @@ fn what_is_wrong_is_refused_in_its_phase_with_the_place() {
             "/result/manifest/variants/0",
             "",
         ),
-        ("execute", json!({"files_modified": ["../x"]}), "/result/files_modified/0", "dist/"),
+        ("execute", json!({"files_modified": ["../x"]}), "/result/files_modified/0", "stay below"),
     ] {
         let refusal = shape(phase, result.clone()).expect_err(&result.to_string());
         let Refusal::SchemaViolation { violations, .. } = &refusal else { panic!("{refusal}") };
