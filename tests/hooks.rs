@@ -64,14 +64,27 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     soon(what, waiting).await;
 }
 
+/// The opening of a loop that converges once its file is there.
+fn opening(name: &str) -> Value {
+    let validation = json!({ "method": "not_empty", "params": { "path": "a.md" } });
+    let constraint = json!({ "id": "c", "description": "d", "severity": "blocking",
+                             "validation": validation });
+    json!({ "name": name, "artifact_type": "content", "content_type": "direct:content",
+            "goals": ["short"], "constraints": [constraint] })
+}
+
 async fn open(caller: &Caller, name: &str) -> Value {
-    caller.call("init_state", json!({ "name": name, "goals": ["short"] })).await.unwrap()
+    caller.call("init_state", opening(name)).await.unwrap()
 }
 
 /// Ends the phase that an artifact is in.
 async fn complete(caller: &Caller, name: &str) -> Result<Value, Value> {
-    let loaded = caller.call("load_state", json!({ "name": name })).await.unwrap();
+    let loaded = caller.call("load_state", json!({ "name": name })).await?;
     let phase = &loaded["briefing"]["phase"];
+    if *phase == "execute" {
+        let file = json!({ "name": name, "path": "a.md", "content": "short" });
+        caller.call("write_output", file).await?;
+    }
     let result = if *phase == "plan" { json!({ "steps": ["write"] }) } else { json!({}) };
     let arguments = json!({ "name": name, "event": "complete", "phase": phase, "result": result });
     caller.call("transition", arguments).await
@@ -303,7 +316,7 @@ async fn kills_at_random_moments_lose_no_event() {
         let (caller, mut random) = (server.caller(), Random::seeded(seed));
         let work = tokio::spawn(async move {
             let name = format!("a{}", seed % 3);
-            if caller.call("init_state", json!({ "name": name })).await.is_ok() {
+            if caller.call("init_state", opening(&name)).await.is_ok() {
                 while complete(&caller, &name).await.is_ok() {}
             }
         });

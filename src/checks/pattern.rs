@@ -15,7 +15,6 @@ impl PathPattern {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         const CHARACTERS_MAX: usize = 400;
         let text = text.strip_prefix("./").unwrap_or(text);
-        let text = text.strip_prefix("dist/").unwrap_or(text);
         let wrong = match text {
             "" => Some("is empty"),
             _ if text.chars().count() > CHARACTERS_MAX => Some("has more than 400 characters"),
@@ -34,6 +33,11 @@ impl PathPattern {
     /// Returns whether a file matches. A file whose name is the text itself always does.
     pub(super) fn matches(&self, path: &str) -> bool {
         self.text == path || self.glob.as_ref().is_some_and(|glob| glob.is_match(path))
+    }
+
+    /// Returns the same without a leading `dist/`, as people write paths within `dist/`.
+    pub(super) fn below_dist(&self) -> Option<Self> {
+        self.text.strip_prefix("dist/").and_then(|below| Self::parse(below).ok())
     }
 
     /// Returns whether several files may match.
@@ -61,7 +65,6 @@ mod tests {
         for (pattern, path, matches) in [
             ("report.md", "report.md", true),
             ("./report.md", "report.md", true),
-            ("dist/report.md", "report.md", true),
             ("report.md", "a/report.md", false),
             ("*.svg", "logo.svg", true),
             ("*.svg", "a/logo.svg", false),

@@ -44,8 +44,14 @@ impl<'a> Work<'a> {
 
     /// Returns the paths of the matching files, at least one.
     pub(super) fn matching(&self, pattern: &PathPattern) -> Result<Vec<String>, Stop> {
-        let paths: Vec<String> =
-            self.listing.keys().filter(|path| pattern.matches(path)).cloned().collect();
+        let matching = |pattern: &PathPattern| -> Vec<String> {
+            self.listing.keys().filter(|path| pattern.matches(path)).cloned().collect()
+        };
+        let mut paths = matching(pattern);
+        // The work may have a folder of that name, so the path as it is written comes first.
+        if let Some(below) = pattern.below_dist().filter(|_| paths.is_empty()) {
+            paths = matching(&below);
+        }
         let meant = pattern.as_str();
         match paths.len() {
             0 => Err(Stop::Violated(format!("there is no file {meant} in dist/"))),

@@ -5,7 +5,7 @@ use super::input::name;
 use super::output::briefing;
 use super::write_options::WriteOptions;
 use super::{Context, Failure, input};
-use crate::model::document;
+use crate::model::document::require_measured;
 use crate::service;
 
 #[derive(Debug, clap::Args)]
@@ -75,7 +75,7 @@ enum RequireMeasured {
     All,
 }
 
-impl From<RequireMeasured> for document::RequireMeasured {
+impl From<RequireMeasured> for require_measured::RequireMeasured {
     fn from(which: RequireMeasured) -> Self {
         match which {
             RequireMeasured::None => Self::None,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::measures::Work;
 use super::refusals::refusal;
@@ -79,6 +79,7 @@ impl Service {
                 Kept::Contents(self.look_at(document, &there, &mut examination, progress).await?)
             }
         };
+        self.digest_all(document, &there, &mut examination).await?;
         let manifest = examination.manifest.to_value();
         let work = Work { there: &there, inventory: examination.inventory };
         examination.evidence = self.measure(document, work, manifest, progress).await?;
@@ -97,6 +98,7 @@ impl Service {
         if self.take_stock(document, &there, &mut examination).await?.is_none() {
             self.look_at(document, &there, &mut examination, &Progress::default()).await?;
         }
+        self.digest_all(document, &there, &mut examination).await?;
         Ok(FilesNow { list, changed: document.files_changed(&examination) })
     }
 
@@ -166,7 +168,10 @@ impl Service {
                 examination.missing.push(path.clone());
                 examination.empty.extend(lengths.contains_key(path).then(|| path.clone()));
             } else {
-                let digest = content.as_deref().map_or(Digest::ZERO, Digest::of);
+                let digest = match content.as_deref() {
+                    Some(content) => Digest::of(content),
+                    None => self.digest_of_large(document, path, bytes).await?,
+                };
                 examination.files.insert(path.clone(), Recorded { bytes, digest });
                 bytes_kept += content.as_ref().map_or(0, Vec::len);
                 let is_new = !known.contains(&digest) && bytes_kept <= KEPT_BYTES_MAX;
@@ -175,6 +180,43 @@ impl Service {
             progress.step(format_args!("looked at dist/{path}"));
         }
         Ok(contents)
+    }
+
+    /// Returns the digest of a file that is too large to be kept.
+    async fn digest_of_large(
+        &self,
+        document: &Document,
+        path: &OutputPath,
+        bytes: u64,
+    ) -> Result<Digest, Refusal> {
+        let file = OutputFile { path: path.clone(), bytes };
+        let listing = self.record(document, vec![file]).await?;
+        Ok(listing.get(path).map_or(Digest::ZERO, |recorded| recorded.digest))
+    }
+
+    /// Takes the digest of all files in `dist/`, where a person approves them: beside those of the
+    /// manifest.
+    async fn digest_all(
+        &self,
+        document: &Document,
+        there: &[OutputFile],
+        examination: &mut Examination,
+    ) -> Result<(), Refusal> {
+        if document.requires_approval && document.output_place().is_dist() {
+            let listing = self.record(document, there.to_vec()).await?;
+            examination.all_files = Some(Digest::of_json(&json!(listing)));
+        }
+        Ok(())
+    }
+
+    async fn record(
+        &self,
+        document: &Document,
+        files: Vec<OutputFile>,
+    ) -> Result<Listing, Refusal> {
+        let (name, place) = (&document.artifact_name, document.output_place());
+        let listing = self.provider.record(name, &place, files).await;
+        listing.map_err(|error| refusal(name, &error))
     }
 
     /// Reads a file, unless it is too large for the journal.

@@ -15,6 +15,7 @@ use crate::model::document::manifest::Inventory;
 use crate::model::document::output::OutputPath;
 use crate::model::document::output_place::OutputPlace;
 use crate::model::refusal::Violation;
+use crate::model::text::shortened;
 use crate::model::{Digest, Document, Name, Refusal, Time};
 use crate::storage::{OutputFile, Provider};
 
@@ -49,6 +50,10 @@ pub(super) struct Work<'a> {
     pub(super) inventory: Option<Inventory>,
 }
 
+/// Constraints that one answer names as not measurable, and characters about each.
+const HINDERED_MAX: usize = 3;
+const WARNING_CHARACTERS_MAX: usize = 300;
+
 impl Service {
     /// Says how many constraints the server will measure, and which ones it cannot measure here.
     pub(super) fn measurability(&self, document: &Document) -> Vec<String> {
@@ -62,11 +67,15 @@ impl Service {
             Some(format!("{} cannot be measured here: {}", one.id, check.hindrance(&context)?))
         });
         let hindered: Vec<String> = hindered.collect();
+        let shown =
+            hindered.iter().take(HINDERED_MAX).map(|one| shortened(one, WARNING_CHARACTERS_MAX));
         let count = measured.len() - hindered.len();
-        let first = format!(
-            "{count} of {total} constraints will be measured; what is not measured is asserted by you"
-        );
-        if count == total { Vec::new() } else { [first].into_iter().chain(hindered).collect() }
+        let asserted = match total - measured.len() {
+            0 => String::new(),
+            asserted => format!(", {asserted} asserted"),
+        };
+        let first = format!("{count} of {total} constraints will be measured{asserted}");
+        if count == total { Vec::new() } else { [first].into_iter().chain(shown).collect() }
     }
 
     /// Runs all checks and returns the evidence by constraint id.

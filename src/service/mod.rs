@@ -11,6 +11,7 @@ mod clock;
 mod doctor;
 mod examination;
 mod inventory;
+mod loosening;
 mod measures;
 mod operations;
 mod outlines;

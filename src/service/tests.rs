@@ -1,4 +1,5 @@
 mod approvals;
+mod driving;
 mod kinds;
 mod loops;
 mod project_work;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use self::driving::{begin_loop, complete, goal_and_constraint, iterate, result_of, write};
 use super::clock::tests::ManualClock;
 use super::*;
 use crate::model::document::ConvergenceStatus;
@@ -88,48 +90,6 @@ async fn document(service: &Service) -> Value {
 
 fn constraint(id: &str, severity: &str) -> Value {
     json!({"id": id, "description": "d", "severity": severity})
-}
-
-/// Runs one iteration, from `plan` through `persist`, with the given status of the blocking
-/// constraint.
-async fn iterate(service: &Service, status: &str) -> Transitioned {
-    let mut last = None;
-    for phase in ["plan", "execute", "reflect", "persist"] {
-        if phase == "execute" {
-            write(service, "report.md", "the report").await;
-        }
-        last = Some(complete(service, phase, result_of(phase, status)).await.unwrap());
-    }
-    last.unwrap()
-}
-
-/// What a phase produces, with the status of the blocking constraint.
-fn result_of(phase: &str, status: &str) -> Value {
-    match phase {
-        "plan" => json!({"steps": ["write"]}),
-        "execute" => json!({"actions": ["wrote"]}),
-        "reflect" => json!({"constraints": [{"id": "links", "status": status, "details": "2"}]}),
-        _ => json!({}),
-    }
-}
-
-async fn complete(service: &Service, phase: &str, result: Value) -> Result<Transitioned, Refusal> {
-    send(service, json!({"event": "complete", "phase": phase, "result": result})).await
-}
-
-async fn write(service: &Service, path: &str, content: &str) {
-    let output: WriteOutput = arguments(json!({ "path": path, "content": content }));
-    service.run(output, &caller()).await.unwrap();
-}
-
-/// A loop that could converge: a goal, and one constraint that is blocking.
-fn goal_and_constraint() -> Value {
-    json!({"goals": ["short"], "constraints": [constraint("links", "blocking")]})
-}
-
-async fn begin_loop(service: &Service) {
-    init(service, goal_and_constraint()).await.unwrap();
-    complete(service, "specify", json!({})).await.unwrap();
 }
 
 #[tokio::test]

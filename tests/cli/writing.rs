@@ -9,6 +9,10 @@ use crate::common::{Project, refiner};
 fn run_to_convergence(project: &Project) {
     let found = r#"{"constraints":[{"id":"links","status":"satisfied","details":"7 of 7"}]}"#;
     let plan = r#"{"steps":["draw"]}"#;
+    let draft = project.path().join("draft.svg");
+    std::fs::write(&draft, "<svg/>").unwrap();
+    let write = ["output", "write", "logo", "logo.svg", draft.to_str().unwrap()];
+    assert_eq!(refiner(project.path(), write).code, Some(0));
     for (phase, result) in [
         ("specify", r#"{"goals":["a logo"]}"#),
         ("plan", plan),
@@ -97,6 +101,8 @@ fn transition_says_where_it_led_and_what_was_decided() {
     next   Choose the steps that move the violated constraints, worst first. End with refiner transition NAME complete --result {steps}.
            complete → execute
            stop → stopped (a person decides)
+    --- stderr
+    warning: 0 of 1 constraints will be measured, 1 asserted
     ");
     let found = r#"{"constraints":[{"id":"links","status":"violated"}]}"#;
     for (phase, result) in
@@ -134,7 +140,7 @@ fn finalize_says_where_the_cycle_is_archived() {
     insta::assert_snapshot!(said(&project, &["init", "logo"]), @"
     exit 0
     new cycle in filesystem (<project>/.refiner)
-    logo  pmpo, cycle 2, version 8
+    logo  pmpo, cycle 2, version 9
     phase  specify, running
     next   Turn the goals into a specification with constraints that can be checked. End with refiner transition NAME complete --result {summary, goals, constraints}.
            complete → plan

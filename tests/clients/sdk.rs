@@ -89,8 +89,8 @@ fn the_loop_was_kept(project: &Project) {
     let story: Value = serde_json::from_str(STORY).unwrap();
     let state = project.state("trams");
     assert_eq!(state["convergence_status"], "converged");
-    assert_eq!(state["current_iteration"], 2, "the second was rejected once, and repaired");
-    assert_eq!(state["iteration_history"].as_array().unwrap().len(), 2);
+    assert_eq!(state["current_iteration"], 3, "the second was rejected, and the third repairs it");
+    assert_eq!(state["iteration_history"].as_array().unwrap().len(), 3);
     assert!(state["finalized_at"].is_string(), "{state}");
     let decisions = std::fs::read_to_string(project.of("trams", "decisions.md")).unwrap();
     assert_eq!(decisions.matches("approve by a person").count(), 2, "{decisions}");

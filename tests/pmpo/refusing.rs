@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::after::{Persisted, Wrong, check_repeated};
 use super::host::{Done, Fault, Host};
-use super::logs::place_of;
 use super::story::Story;
 use super::{close, finalize, stories, to_the_end_of_persist};
 use crate::common::{Project, Server};
@@ -155,12 +154,25 @@ async fn none_converges_while_a_file_of_the_manifest_is_missing_or_empty() {
 }
 
 #[tokio::test]
-async fn none_converges_while_the_manifest_breaks_a_rule_of_its_schema() {
+async fn a_manifest_that_breaks_its_schema_is_refused_in_execute() {
     for story in stories() {
-        let place = story.broken_manifest.1;
-        let names = format!("the manifest is wrong at {}: ", place_of(place));
-        mended_at_once(&story, Fault::Manifest, &names).await;
-        let why = ("manifest_valid", Wrong::Manifest(place));
-        mended_too_late(&story, Fault::Manifest, &names, why).await;
+        let project = Project::new();
+        let server = Server::start(project.path()).await;
+        let mut host = started(&project, &story, &server, (Fault::Manifest, 1));
+        host.open().await.unwrap();
+        let refusal = loop {
+            let briefing = host.briefing().await.unwrap();
+            match host.go_on(&briefing).await {
+                Ok(done) => assert!(done.answer["briefing"]["status"] == "running", "{done:?}"),
+                Err(refusal) => break refusal,
+            }
+        };
+        assert_eq!(refusal["code"], "schema_violation", "{refusal}");
+        let place = format!("/result/manifest{}", story.broken_manifest.1);
+        let violations = refusal["violations"].as_array().unwrap();
+        assert!(violations.iter().any(|one| one["pointer"] == place), "{refusal}");
+        assert_eq!(project.state(story.name)["phase"], "execute");
+        close(&mut host, story.good()).await;
+        finalize(&mut host, "converged").await;
     }
 }

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_budget_is_reached_by_cost_or_by_time_and_can_be_raised() {
+    fn a_budget_is_reached_by_cost_or_time() {
         let spent = |cost: f64, minutes: f64| Metrics {
             cumulative_cost: cost,
             cumulative_time_seconds: minutes * 60.0,

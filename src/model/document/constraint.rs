@@ -269,6 +269,17 @@ impl Constraint {
         self
     }
 
+    /// Returns it without what a cycle found about it.
+    #[must_use]
+    pub fn unassessed(&self) -> Self {
+        let mut fresh = self.clone();
+        (fresh.status, fresh.validated) = (Status::default(), false);
+        (fresh.last_checked, fresh.details, fresh.grade) = (None, None, None);
+        (fresh.asserted, fresh.regressed, fresh.proven) = (false, false, false);
+        (fresh.measured_late, fresh.failed_first) = (false, false);
+        fresh
+    }
+
     /// Returns whether only a person loosens it while the cycle is specified.
     pub fn is_protected(&self, cycle: u64) -> bool {
         let is_of_model = self.set_by == Some(Setter::Model);
@@ -355,7 +366,7 @@ fn ways_of_loosening(old: &Constraint, newer: &[Constraint]) -> Vec<String> {
     let Some(new) = newer.iter().find(|new| new.id == *id) else {
         let severity = old.severity;
         let wording = shortened(&old.description, WORDING_CHARACTERS_MAX);
-        return vec![format!("dropping the {severity} constraint {id:?}: {wording:?}")];
+        return vec![format!("dropping the constraint {id:?} ({severity}): {wording:?}")];
     };
     let mut ways = Vec::new();
     if new.severity < old.severity {
@@ -482,7 +493,7 @@ mod tests {
         let mut list: Vec<Value> = (0..100).map(|i| one(&format!("c{i}"), "low")).collect();
         list.push(one("weighty", "blocking"));
         let ways = loosening(&parse_definitions(&list, "").unwrap(), &[]);
-        assert_eq!(ways[0], "dropping the blocking constraint \"weighty\": \"d\"");
+        assert_eq!(ways[0], "dropping the constraint \"weighty\" (blocking): \"d\"");
         assert_eq!(ways[NAMED_MAX], "and 81 more");
     }
 
@@ -502,7 +513,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_in_a_place_is_mended_until_the_check_held() {
+    fn a_slip_is_mended_until_the_check_held() {
         let measured = |params: Value| {
             let mut definition = one("a", "high");
             definition["validation"] = json!({"method": "word_count", "params": params});
@@ -529,7 +540,7 @@ mod tests {
     }
 
     #[test]
-    fn a_measure_that_comes_late_is_marked_and_a_goal_that_goes_is_named() {
+    fn late_measures_are_marked_and_lost_goals_named() {
         let parse = |definition: Value| parse_definitions(&[definition], "").unwrap();
         let mut late = parse(json!({"id": "a", "description": "d", "severity": "low",
                                     "validation": {"method": "not_empty"}}));

@@ -53,6 +53,8 @@ pub struct Examination {
     pub files: BTreeMap<OutputPath, Recorded>,
     /// Every file of the artifact, whether the manifest names it or not.
     pub present: BTreeSet<OutputPath>,
+    /// The digest of all files in `dist/`, where a person approves them.
+    pub all_files: Option<Digest>,
     /// Missing files of the manifest, including blank ones.
     pub missing: Vec<OutputPath>,
     /// The blank ones among them: empty, or nothing but blanks.
@@ -71,12 +73,12 @@ impl Examination {
         self.violations.is_empty()
     }
 
-    /// Returns the digest of the existing files: those of the manifest, and all files of a work that
-    /// lies where the project keeps it.
+    /// Returns the digest of the existing files: those of the manifest, and all others where they
+    /// count.
     pub fn files_digest(&self) -> Digest {
-        match &self.inventory {
+        match self.inventory.map(|inventory| inventory.digest).or(self.all_files) {
             None => Digest::of_json(&json!(self.files)),
-            Some(inventory) => Digest::of_json(&json!([self.files, inventory.digest])),
+            Some(all) => Digest::of_json(&json!([self.files, all])),
         }
     }
 

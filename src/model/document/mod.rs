@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod modified;
 pub mod output;
 pub mod output_place;
+pub mod require_measured;
 pub mod taxonomy;
 pub mod tree;
 
@@ -26,12 +27,13 @@ use crate::model::document::approval::Approval;
 use crate::model::document::budget::Budget;
 use crate::model::document::checkpoint::Checkpoint;
 use crate::model::document::component::Component;
-use crate::model::document::constraint::{Constraint, Severity};
+use crate::model::document::constraint::Constraint;
 use crate::model::document::examination::{Evidence, Examination};
 use crate::model::document::iteration::Iteration;
 use crate::model::document::manifest::Manifest;
 use crate::model::document::output::OutputPath;
 use crate::model::document::output_place::{OutputDir, OutputPlace};
+use crate::model::document::require_measured::RequireMeasured;
 use crate::model::document::tree::Tree;
 use crate::model::refusal::Violation;
 use crate::model::{Digest, Name, Refusal, Time, Version, limits};
@@ -141,40 +143,6 @@ pub struct Document {
     /// The globs of the files in `output_dir` that are the work; none for what git tracks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
-}
-
-/// The severity from which each constraint needs a method.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-pub enum RequireMeasured {
-    /// No constraint.
-    None,
-    /// Each blocking constraint.
-    Blocking,
-    /// Each constraint.
-    All,
-}
-
-impl RequireMeasured {
-    fn none() -> Self {
-        Self::None
-    }
-
-    fn is_none(&self) -> bool {
-        *self == Self::None
-    }
-
-    /// Returns whether a constraint of a severity needs a method.
-    pub fn asks_for(self, severity: Severity) -> bool {
-        match self {
-            Self::None => false,
-            Self::Blocking => severity == Severity::Blocking,
-            Self::All => true,
-        }
-    }
 }
 
 /// A repair that the loop needs before it continues.

@@ -11,6 +11,8 @@ use crate::model::{Digest, Refusal};
 const LENGTH_MAX: usize = 240;
 /// Folders below each other, the file included.
 pub const DEPTH_MAX: usize = 32;
+/// Folders above a file in `dist/`, itself included.
+pub const DIST_DEPTH_MAX: usize = 8;
 /// Characters that one system or another refuses in file names, or takes for something else.
 const FORBIDDEN: [char; 9] = ['\\', ':', '*', '?', '"', '<', '>', '|', '\u{7f}'];
 
@@ -40,7 +42,9 @@ impl OutputPath {
     /// is dropped, since that is how manifests and people write it.
     pub fn parse(given: &str) -> Result<Self, Refusal> {
         let path = given.strip_prefix(DIST).unwrap_or(given);
-        Self::new(path).map_err(|rule| {
+        let is_deep = path.split('/').count() > DIST_DEPTH_MAX;
+        let parsed = if is_deep { Err(TOO_DEEP) } else { Self::new(path) };
+        parsed.map_err(|rule| {
             refused(given, rule, "pass a path below dist/, such as report.md or previews/logo.png")
         })
     }
@@ -58,6 +62,8 @@ impl OutputPath {
         &self.0
     }
 }
+
+const TOO_DEEP: &str = "it must be at most 8 folders deep";
 
 /// How people write the folder of an artifact's own outputs.
 pub const DIST: &str = "dist/";
@@ -126,7 +132,7 @@ mod tests {
             assert!(OutputPath::parse(good).is_ok(), "{good}");
         }
         let long = "a".repeat(241);
-        let deep = ["a"; 33].join("/");
+        let deep = ["a"; 9].join("/");
         for bad in [
             "",
             "/etc/passwd",

@@ -6,7 +6,7 @@ use std::fmt;
 use globset::{GlobBuilder, GlobMatcher};
 use serde::{Deserialize, Serialize};
 
-use crate::model::document::output::{DIST, OutputPath, refused};
+use crate::model::document::output::{DEPTH_MAX, DIST, DIST_DEPTH_MAX, OutputPath, refused};
 use crate::model::text::{NAMED_CHARACTERS_MAX, shortened};
 use crate::model::{Refusal, limits};
 
@@ -157,6 +157,11 @@ impl OutputPlace {
             Some("") => "./".to_owned(),
             Some(folder) => format!("{folder}/"),
         }
+    }
+
+    /// Returns how many folders may be above a file, itself included.
+    pub fn depth_max(&self) -> usize {
+        if self.is_dist() { DIST_DEPTH_MAX } else { DEPTH_MAX }
     }
 
     /// Returns how many files are listed and measured.

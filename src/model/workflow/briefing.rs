@@ -111,7 +111,8 @@ fn with_next(next: Next, snapshot: &Snapshot, warnings: Vec<String>) -> Briefing
 fn next(workflow: &Workflow, document: &Document) -> Next {
     let phase = workflow.phase(&document.phase);
     let events = match phase {
-        Some(phase) if !document.is_finalized() => workflow
+        // A host that takes the one event that is possible would reopen what has ended.
+        Some(phase) if !document.is_finalized() && !phase.is_final() => workflow
             .events(phase)
             .map(|(event, candidates)| {
                 let prospect = ahead(workflow, document, candidates, event);
@@ -144,7 +145,10 @@ fn instruction(workflow: &Workflow, document: &Document) -> String {
     };
     match (phase.is_final(), workflow.definition.finalize) {
         (true, Finalize::Final) if phase.meta.instruction.is_empty() => {
-            format!("The loop has ended, {}. Call finalize to archive the cycle.", ending(document))
+            format!(
+                "The loop has ended, {}. Call finalize to archive the cycle. The event reopen would begin another iteration.",
+                ending(document)
+            )
         }
         _ => format!(
             "{}{}{}{}",

@@ -8,18 +8,20 @@ use super::finalize::completed;
 use super::{Effect, Operation};
 use crate::model::document::budget::Budget;
 use crate::model::document::component::{self, Component};
-use crate::model::document::constraint::{self, Constraint, SetBy, Setter, Severity, taken_over};
+use crate::model::document::constraint::{self, Constraint, SetBy, Setter, taken_over};
 use crate::model::document::ending::ending;
 use crate::model::document::inference;
 use crate::model::document::output_place::{OutputDir, OutputPlace};
+use crate::model::document::require_measured::RequireMeasured;
 use crate::model::document::taxonomy;
-use crate::model::document::{Beginning, ConvergenceStatus, RequireMeasured};
+use crate::model::document::{Beginning, ConvergenceStatus};
 use crate::model::journal::Snapshot;
 use crate::model::journal::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::workflow::briefing::Briefing;
 use crate::model::workflow::step;
 use crate::model::{Document, Draft, Name, Refusal, Time, Version, limits};
 use crate::service::catalog::{Catalog, Known};
+use crate::service::loosening;
 use crate::service::measures::check_measures;
 use crate::service::refusals::refusal;
 use crate::service::write::{Attempt, Writing, summary_text};
@@ -293,17 +295,15 @@ impl Wish {
             Some(snapshot) => return self.resume(snapshot),
         };
         let now = attempt.now();
-        let before = match &newest {
-            Some(snapshot) if !snapshot.document.is_finalized() => {
-                let draft = closing(attempt.writing, snapshot, now);
-                Some(attempt.transaction.append(draft)?)
-            }
-            other => other.clone(),
-        };
-        let mut document = first_document(self, before.as_deref(), now, attempt.new_id());
+        let mut document = first_document(self, newest.as_deref(), now, attempt.new_id());
         let warnings = complete_types(&mut document)?;
-        let ways = self.loosening(newest.as_deref(), &document);
-        check_agreed(newest.as_deref(), &ways, self.consent.as_ref())?;
+        if let Some(before) = &newest {
+            let ways = loosening::of_new_cycle(&before.document, &document);
+            loosening::check_agreed(before, &ways, self.consent.as_ref(), "init {} …")?;
+            if !before.document.is_finalized() {
+                attempt.transaction.append(closing(attempt.writing, before, now))?;
+            }
+        }
         let summary =
             json!({ "outcome": outcome, "workflow": document.workflow, "cycle": document.cycle });
         let begun = LifecycleEvent {
@@ -321,19 +321,6 @@ impl Wish {
         Ok(Opening { outcome, warnings })
     }
 
-    /// Returns how a new cycle loosens what the last one ended with.
-    fn loosening(&self, before: Option<&Snapshot>, document: &Document) -> Vec<String> {
-        let Some(before) = before.map(|before| &before.document) else { return Vec::new() };
-        let mut ways = constraint::loosening(&before.constraints, &document.constraints);
-        let (from, to) = (before.max_iterations, document.max_iterations);
-        let keeps_high = || document.constraints.iter().any(|one| one.severity == Severity::High);
-        // In the last iteration, high constraints may stay open.
-        if to < from && keeps_high() {
-            ways.push(format!("lowering max_iterations from {from} to {to}"));
-        }
-        ways
-    }
-
     fn resume(&self, snapshot: &Snapshot) -> Result<Opening, Refusal> {
         let running = &snapshot.document.workflow;
         if self.workflow_given && *running != self.known.workflow.definition.id {
@@ -347,22 +334,6 @@ impl Wish {
             outcome: Opened::Resumed,
             warnings: if ignored { vec![warning.to_owned()] } else { Vec::new() },
         })
-    }
-}
-
-/// What the last cycle ended with, only a person loosens.
-fn check_agreed(
-    before: Option<&Snapshot>,
-    ways: &[String],
-    consent: Option<&Consent>,
-) -> Result<(), Refusal> {
-    let Some(before) = before.filter(|_| !ways.is_empty()) else { return Ok(()) };
-    match consent {
-        Some(consent) => consent.binding.check(&before.document, before.version),
-        None => Err(Refusal::ApprovalRequired {
-            what: ways.join("; "),
-            command: format!("refiner init {} …", before.document.artifact_name),
-        }),
     }
 }
 
@@ -452,7 +423,7 @@ fn seeded(blank: Document, before: &Document) -> Document {
         cycle: before.cycle + 1,
         max_iterations: before.max_iterations,
         goals: before.goals.clone(),
-        constraints: unassessed(&before.constraints),
+        constraints: before.constraints.iter().map(Constraint::unassessed).collect(),
         workflow_triggers: before.workflow_triggers.clone(),
         prior_cycle_id: Some(before.refinement_id.clone()),
         requires_approval: before.requires_approval,
@@ -486,21 +457,4 @@ fn components(wish: &Wish, before: Option<&Document>) -> Vec<Component> {
     let composite = content_type(wish, before).as_deref() == Some(taxonomy::COMPOSITE);
     let inherited = || before.filter(|_| composite).map(|before| before.components.clone());
     wish.components.clone().or_else(inherited).unwrap_or_default()
-}
-
-fn unassessed(constraints: &[Constraint]) -> Vec<Constraint> {
-    let fresh = |one: &Constraint| Constraint {
-        status: constraint::Status::default(),
-        validated: false,
-        last_checked: None,
-        details: None,
-        asserted: false,
-        regressed: false,
-        grade: None,
-        proven: false,
-        measured_late: false,
-        failed_first: false,
-        ..one.clone()
-    };
-    constraints.iter().map(fresh).collect()
 }

@@ -18,6 +18,7 @@ use crate::model::workflow::briefing::Briefing;
 use crate::model::workflow::readable_logs;
 use crate::model::workflow::step;
 use crate::model::{Document, Draft, Name, Refusal, Time, Version, Workflow, document};
+use crate::service::loosening;
 use crate::service::measures::check_measures;
 use crate::service::write::{Attempt, Writing, check_text};
 use crate::service::{Caller, Consent, Service};
@@ -133,8 +134,8 @@ impl Saving {
         if is_specified {
             mark_late_measures(&before.document.constraints, &mut document.constraints);
         }
-        let ways = loosening(&before.document, &document, is_specified);
-        check_agreed(before, &ways, self.consent.as_ref())?;
+        let ways = loosening::of_change(&before.document, &document, is_specified);
+        loosening::check_agreed(before, &ways, self.consent.as_ref(), "save {} --patch …")?;
         let (now, note) = (attempt.now(), self.note.as_deref());
         let sections = logged(&document, &ways, self.consent.as_ref(), note, now);
         let draft = attempt.writing.draft(now, document, json!({ "note": note }));
@@ -220,34 +221,6 @@ fn wrong_type(field: &str, expected: &str) -> Refusal {
             pointer: format!("/{field}"),
             message: format!("{expected} is needed"),
         }],
-    }
-}
-
-/// Returns how a change loosens goals and constraints. While the cycle is specified, the model may
-/// loosen what it set itself.
-fn loosening(before: &Document, after: &Document, is_specified: bool) -> Vec<String> {
-    let is_kept = |one: &&Constraint| is_specified || one.is_protected(before.cycle);
-    let mut ways =
-        constraint::loosening(before.constraints.iter().filter(is_kept), &after.constraints);
-    if is_specified {
-        ways.extend(constraint::lost_goals(&before.goals, &after.goals));
-    }
-    ways
-}
-
-/// After the specification, constraints only tighten: loosening needs a person.
-fn check_agreed(
-    before: &Snapshot,
-    ways: &[String],
-    consent: Option<&Consent>,
-) -> Result<(), Refusal> {
-    match consent {
-        _ if ways.is_empty() => Ok(()),
-        Some(consent) => consent.binding.check(&before.document, before.version),
-        None => Err(Refusal::ApprovalRequired {
-            what: ways.join("; "),
-            command: format!("refiner save {} --patch …", before.document.artifact_name),
-        }),
     }
 }
 

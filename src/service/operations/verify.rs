@@ -54,7 +54,8 @@ pub struct Verified {
 pub struct ConstraintStanding {
     /// Its id.
     pub id: String,
-    /// How much a violation weighs.
+    /// How much a violation weighs, for callers in the program.
+    #[serde(skip)]
     pub severity: Severity,
     /// satisfied, violated, partially_satisfied, stale or unchecked.
     pub status: String,

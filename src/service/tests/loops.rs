@@ -113,7 +113,7 @@ async fn a_cycle_is_finalized_when_its_loop_has_ended_and_with_the_status_it_end
 }
 
 #[tokio::test]
-async fn a_document_can_be_finalized_from_any_phase_but_never_converges() {
+async fn a_document_is_finalized_from_any_phase_but_never_converges() {
     let service = service();
     init(&service, json!({"workflow": "document"})).await.unwrap();
     for judged in ["converged", "max_iterations_exceeded"] {
@@ -209,4 +209,130 @@ async fn a_readable_copy_of_a_finalized_cycle_is_kept() {
         !folder.path().join(".refiner/artifacts/report/decisions.md").exists(),
         "the new cycle has none yet"
     );
+}
+
+#[tokio::test]
+async fn a_new_cycle_loosens_nothing_without_a_person() {
+    let service = service();
+    let high = json!([constraint("links", "blocking"), constraint("tone", "high")]);
+    let fields = json!({"goals": ["short"], "constraints": high, "max_iterations": 3});
+    init(&service, fields).await.unwrap();
+    complete(&service, "specify", json!({})).await.unwrap();
+    let found = ["links", "tone"].map(|id| json!({"id": id, "status": "satisfied"}));
+    for phase in ["plan", "execute", "reflect", "persist"] {
+        let result = match phase {
+            "reflect" => json!({"constraints": found}),
+            _ => result_of(phase, "satisfied"),
+        };
+        write(&service, "report.md", "the report").await;
+        complete(&service, phase, result).await.unwrap();
+    }
+    call::<Finalize>(&service, json!({})).await.unwrap();
+    let lower = json!([constraint("links", "low"), constraint("tone", "high")]);
+    for loosened in
+        [json!({"constraints": []}), json!({"constraints": lower}), json!({"max_iterations": 1})]
+    {
+        let refusal = init(&service, loosened.clone()).await.unwrap_err();
+        assert_eq!(refusal.code(), "approval_required", "{loosened}: {refusal}");
+    }
+    init(&service, json!({})).await.unwrap();
+    let constraints = &document(&service).await["constraints"];
+    assert_eq!(
+        (&constraints[0]["set_by"], &constraints[0]["set_in"]),
+        (&json!("model"), &json!(1))
+    );
+    // In specify too, what the last cycle ended with stays.
+    let refusal = complete(&service, "specify", json!({"constraints": lower})).await.unwrap_err();
+    assert_eq!(refusal.code(), "approval_required", "{refusal}");
+    let dropped = save(&service, json!({"state": {"constraints": []}})).await.unwrap_err();
+    assert_eq!(dropped.code(), "approval_required");
+    let agreed: Init = arguments(json!({}));
+    assert_eq!(service.run(agreed, &caller()).await.unwrap().outcome, Opened::Resumed);
+}
+
+#[tokio::test]
+async fn what_converged_stays_until_it_is_reopened() {
+    let service = service();
+    begin_loop(&service).await;
+    iterate(&service, "satisfied").await;
+    let output: WriteOutput = arguments(json!({"path": "report.md", "content": "other"}));
+    let written = service.run(output, &caller()).await.unwrap_err();
+    assert_eq!(written.code(), "invalid_transition");
+    for refused in [
+        save(&service, json!({"patch": {"goals": ["more"]}})).await.map(drop),
+        call::<Restore>(&service, json!({"to": "1"})).await.map(drop),
+    ] {
+        assert_eq!(refused.unwrap_err().code(), "invalid_transition");
+    }
+    save(&service, json!({"patch": {"data": {"x": 1}}})).await.unwrap();
+    let ended_at = document(&service).await["last_transition"]["version"].to_string();
+    call::<Restore>(&service, json!({"to": ended_at})).await.unwrap();
+    let reopened = send(&service, json!({"event": "reopen"})).await.unwrap();
+    assert_eq!((reopened.to.as_str(), reopened.briefing.iteration.current), ("plan", 2));
+    assert_eq!(reopened.briefing.status, ConvergenceStatus::Running);
+    iterate(&service, "satisfied").await;
+    call::<Finalize>(&service, json!({})).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_loop_that_repeats_itself_asks_a_person() {
+    let service = service();
+    let mut fields = goal_and_constraint();
+    fields["pause_on_stall"] = json!(true);
+    init(&service, fields).await.unwrap();
+    complete(&service, "specify", json!({})).await.unwrap();
+    assert_eq!(iterate(&service, "violated").await.to, "plan");
+    let second = iterate(&service, "violated").await;
+    let says = second.briefing.warnings.join("; ");
+    assert!(second.to == "plan" && says.contains("gets nowhere"), "{says}");
+    assert_eq!(iterate(&service, "violated").await.to, "paused");
+    let go_on = json!({"event": "continue"});
+    assert_eq!(send(&service, go_on.clone()).await.unwrap_err().code(), "approval_required");
+    let person = person(&service).await;
+    let gone_on = service.run(arguments::<Transition>(go_on), &person).await.unwrap();
+    assert_eq!((gone_on.to.as_str(), gone_on.briefing.iteration.current), ("plan", 4));
+}
+
+#[tokio::test]
+async fn a_person_approves_the_specification_before_the_work() {
+    let service = service();
+    let mut fields = goal_and_constraint();
+    fields["approve_specification"] = json!(true);
+    init(&service, fields).await.unwrap();
+    let waiting = complete(&service, "specify", json!({})).await.unwrap();
+    assert_eq!(waiting.to, "specification_approval");
+    let approve = json!({"event": "approve"});
+    assert_eq!(send(&service, approve.clone()).await.unwrap_err().code(), "approval_required");
+    let person = person(&service).await;
+    let approved = service.run(arguments::<Transition>(approve), &person).await.unwrap();
+    assert_eq!((approved.to.as_str(), approved.briefing.iteration.current), ("plan", 1));
+    assert_eq!(document(&service).await["constraints"][0]["set_by"], "person");
+}
+
+#[tokio::test]
+async fn a_check_that_must_fail_first_proves_nothing_before() {
+    let service = service();
+    let first = json!({"id": "links", "description": "d", "severity": "blocking",
+        "must_fail_first": true,
+        "validation": {"method": "not_empty", "params": {"path": "dist/report.md"}}});
+    for (before, to) in [(Some("early"), "plan"), (None, "converged")] {
+        let name = json!({"goals": ["g"], "constraints": [first], "require_measured": "blocking"});
+        let service = if before.is_some() { service.clone() } else { self::service() };
+        init(&service, name).await.unwrap();
+        if let Some(content) = before {
+            write(&service, "report.md", content).await;
+        }
+        complete(&service, "specify", json!({})).await.unwrap();
+        for phase in ["plan", "execute", "reflect", "persist"] {
+            if phase == "execute" {
+                write(&service, "report.md", "the report").await;
+            }
+            let result = match phase {
+                "reflect" => json!({}),
+                _ => result_of(phase, ""),
+            };
+            let sent = complete(&service, phase, result).await.unwrap();
+            assert!(phase != "persist" || sent.to == to, "{before:?}: {sent:?}");
+        }
+    }
 }

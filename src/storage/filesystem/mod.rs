@@ -21,22 +21,19 @@ mod removal;
 mod segment;
 #[cfg(test)]
 mod simulation;
+mod turns;
 mod watch;
 mod writer;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
-use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
 
 use self::artifact::{Artifact, ArtifactState};
 use self::fault::{Fault, doing};
@@ -44,6 +41,7 @@ use self::history::History;
 use self::open_artifacts::OpenArtifacts;
 use self::outputs::Outputs;
 use self::registry::{Registered, Registry};
+use self::turns::Turns;
 use self::watch::WorkspaceWatch;
 use super::{Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone, Watch};
 use crate::disk::distrust::Distrusted;
@@ -73,21 +71,13 @@ const SIZES: Sizes =
 /// process was writing.
 const SETTLE_PAUSE: Duration = Duration::from_millis(200);
 
-/// Operations for each processor that work on the disk at once. More are not faster, and each
-/// thread keeps memory: 64 writers took 97 threads and twice the memory.
-const AT_ONCE_PER_PROCESSOR: usize = 4;
-
-/// How long an operation waits for its turn. After it, the operations before it may be waiting for
-/// another process's lock, and this one must not wait with them.
-const TURN_TIMEOUT: Duration = Duration::from_millis(100);
-
 /// Journals in a project's `.refiner` folder. Any number of processes may share it.
 #[derive(Clone, Debug)]
 pub struct Filesystem {
     store: Arc<Store>,
     project: PathBuf,
     /// The turns of operations that work on the disk.
-    turns: Arc<Semaphore>,
+    turns: Turns,
 }
 
 /// The provider without its async surface: every method blocks.
@@ -109,9 +99,7 @@ impl Filesystem {
     }
 
     fn of(store: Store, project: PathBuf) -> Self {
-        let processors = thread::available_parallelism().map_or(1, NonZero::get);
-        let turns = Arc::new(Semaphore::new(AT_ONCE_PER_PROCESSOR * processors));
-        Self { store: Arc::new(store), project, turns }
+        Self { store: Arc::new(store), project, turns: Turns::new() }
     }
 
     /// Runs a blocking operation on a blocking thread. It finishes even if the caller is dropped: a
@@ -121,7 +109,7 @@ impl Filesystem {
         work: impl FnOnce(&Store) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Error> {
         let store = Arc::clone(&self.store);
-        let turn = timeout(TURN_TIMEOUT, Arc::clone(&self.turns).acquire_owned()).await;
+        let turn = self.turns.wait().await;
         let work = move || {
             // Held by the work itself: the caller may be dropped before it is done.
             let _turn = turn;
@@ -601,7 +589,7 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn an_operation_goes_ahead_when_its_turn_does_not_come() {
         let (_folder, provider) = fresh(9);
-        provider.turns.forget_permits(usize::MAX);
+        provider.turns.take_all();
         assert_eq!(save(&provider, &Name::parse("a").unwrap(), 1).await, 1);
     }
 

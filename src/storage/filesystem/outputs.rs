@@ -99,6 +99,7 @@ impl<'a> Outputs<'a> {
             let filter = Filter {
                 holds: &|path| self.place.holds(path, is_ignored),
                 may_be_in: &|path| self.place.may_be_in(path, is_ignored),
+                depth_max: self.place.depth_max(),
             };
             walk(&*folder, &filter)
         })

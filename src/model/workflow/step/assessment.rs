@@ -63,8 +63,9 @@ impl Stepping<'_> {
         let overruled = overruled.filter_map(|one| {
             let claimed = of(one).filter(|finding| finding.status != one.status)?;
             let (claimed, found) = (word(claimed.status), word(one.status));
-            let details =
-                one.details.as_deref().map_or_else(String::new, |text| format!(": {text}"));
+            let details = one.details.as_deref().map_or_else(String::new, |text| {
+                format!(": {}", shortened(text, DETAILS_CHARACTERS_MAX))
+            });
             Some(format!(
                 "{} was reported as {claimed}, and the measurement counts: {found}{details}",
                 one.id
@@ -82,7 +83,9 @@ impl Stepping<'_> {
 }
 
 /// Warnings of overruled findings in one answer.
-const WARNINGS_MAX: usize = 10;
+const WARNINGS_MAX: usize = 3;
+/// Characters of what was measured in one warning.
+const DETAILS_CHARACTERS_MAX: usize = 100;
 /// Characters of ids in one warning.
 const IDS_CHARACTERS_MAX: usize = 200;
 

@@ -16,27 +16,23 @@ use crate::model::workflow::{Candidate, Workflow};
 
 /// The name of the floor among the guards of a workflow.
 const NAME: &str = "floor";
-/// The part that most guards have as well.
-const BLOCKING_HOLD: &str = "every blocking constraint";
 
 /// Characters of a list in one sentence.
 const LISTED_CHARACTERS_MAX: usize = 120;
 
-/// Returns what a candidate lacks: the parts of its guard, then those of the floor. Only an end with
-/// the status `converged` has a floor.
+/// Returns what a candidate lacks: the parts of its guard, or, where its guard holds, those of the
+/// floor. Only an end with the status `converged` has a floor.
 pub(super) fn unmet(workflow: &Workflow, facts: &Facts<'_>, candidate: &Candidate) -> Vec<Unmet> {
     let value = |name: &str| workflow.value(name, facts);
-    let mut unmet = workflow.guard(candidate).map_or_else(Vec::new, |guard| guard.unmet(&value));
-    if workflow.converges_in(&candidate.target) {
-        let is_said = !unmet.is_empty();
-        let specified = lacks_of_specification(facts.document);
-        let specified =
-            specified.into_iter().map(|says| part("a goal and a blocking constraint", says));
-        let floor = specified.chain(findings(facts));
-        let files = facts.seen.map_or_else(Vec::new, |seen| files(facts, seen));
-        unmet.extend(floor.chain(files).filter(|part| !is_said || part.needs != BLOCKING_HOLD));
+    let unmet = workflow.guard(candidate).map_or_else(Vec::new, |guard| guard.unmet(&value));
+    if !unmet.is_empty() || !workflow.converges_in(&candidate.target) {
+        return unmet;
     }
-    unmet
+    let specified = lacks_of_specification(facts.document);
+    let specified =
+        specified.into_iter().map(|says| part("a goal and a blocking constraint", says));
+    let files = facts.seen.map_or_else(Vec::new, |seen| files(facts, seen));
+    specified.chain(findings(facts)).chain(files).collect()
 }
 
 /// A goal and a blocking constraint, as `save_state` takes them.
@@ -65,8 +61,9 @@ fn findings(facts: &Facts<'_>) -> Vec<Unmet> {
     let asserted = listed(asserted.map(|one| one.id.as_str())).map(|ids| {
         part("a measurement, as require_measured asks", &format!("only asserted are: {ids}"))
     });
-    let open =
-        open.map(|ids| part(BLOCKING_HOLD, &format!("blocking constraints do not hold: {ids}")));
+    let open = open.map(|ids| {
+        part("every blocking constraint", &format!("blocking constraints do not hold: {ids}"))
+    });
     let unreflected = unreflected.map(|ids| {
         part("a finding of each constraint", &format!("the reflection left out: {ids}"))
     });

@@ -43,8 +43,6 @@ impl Stepping<'_> {
         };
         let repeats =
             iteration.outcome.map(|outcome| repeats(&self.document.iteration_history, outcome));
-        let reason = self.with_best(reason, &iteration);
-        let iteration = Iteration { reason: reason.clone(), ..iteration };
         let examination = self.context.examination.as_deref();
         self.sections.extend(readable_logs::of_iteration(
             &self.document,
@@ -57,6 +55,7 @@ impl Stepping<'_> {
         push_listed(&mut self.document.iteration_history, iteration);
         self.happened(LifecycleKind::OnIterationComplete, Some(detail));
         self.regressed(&regressions);
+        self.warn_of_best();
         self.stalled(repeats.unwrap_or(0));
         self.decision = Some(Decision { decision: choice, reason, unmet });
     }
@@ -78,20 +77,17 @@ impl Stepping<'_> {
         }
     }
 
-    /// Adds the best iteration to the reason, when the iterations ran out.
-    fn with_best(&self, reason: String, last: &Iteration) -> String {
+    /// Names the best iteration and how to restore it, when the iterations ran out.
+    fn warn_of_best(&mut self) {
         if self.target_status() != Some(ConvergenceStatus::MaxIterationsExceeded) {
-            return reason;
+            return;
         }
-        let mut all = self.document.iteration_history.clone();
-        all.push(last.clone());
-        let Some(best) = best(&all) else { return reason };
+        let Some(best) = best(&self.document.iteration_history) else { return };
         let Counts { blocking_violated, high_violated, .. } = best.constraints;
-        let version = best.version.unwrap_or_default();
-        format!(
-            "{reason}; the best iteration was {} ({blocking_violated} blocking, {high_violated} high open): restore {{\"to\": \"{version}\"}} brings its files back",
-            best.iteration
-        )
+        let (number, version) = (best.iteration, best.version.unwrap_or_default());
+        self.warnings.push(format!(
+            "the best iteration was {number} ({blocking_violated} blocking, {high_violated} high open): restore {{\"to\": \"{version}\"}} brings its files back"
+        ));
     }
 
     /// What keeps the loop from its end, in sentences where the workflow has them.

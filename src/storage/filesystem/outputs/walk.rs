@@ -4,7 +4,7 @@ use std::io;
 
 use crate::disk::distrust::Kind;
 use crate::disk::fs::{self, Fs};
-use crate::model::document::output::{DEPTH_MAX, OutputPath};
+use crate::model::document::output::OutputPath;
 use crate::model::limits;
 use crate::storage::OutputFile;
 
@@ -22,6 +22,8 @@ pub(super) struct Filter<'a> {
     pub(super) holds: &'a dyn Fn(&str) -> bool,
     /// Whether a folder may have such a file.
     pub(super) may_be_in: &'a dyn Fn(&str) -> bool,
+    /// Folders above a file, itself included.
+    pub(super) depth_max: usize,
 }
 
 /// A walk that goes on.
@@ -39,7 +41,7 @@ pub(super) fn walk(folder: &dyn Fs, filter: &Filter<'_>) -> io::Result<Found> {
 
 impl Walk<'_> {
     fn visit(&mut self, folder: &dyn Fs, below: &str, depth: usize) -> io::Result<()> {
-        let Filter { holds, may_be_in } = self.filter;
+        let Filter { holds, may_be_in, depth_max } = self.filter;
         for name in folder.list("")? {
             if self.found.files.len() > limits::WORK_FILES_MAX {
                 return Ok(());
@@ -47,7 +49,7 @@ impl Walk<'_> {
             let path = super::joined(below, &name);
             match folder.stat(&name).map(|stat| (stat.kind, stat.bytes)) {
                 Ok((Kind::Folder, _)) if !may_be_in(&path) => {}
-                Ok((Kind::Folder, _)) if depth < DEPTH_MAX => {
+                Ok((Kind::Folder, _)) if depth < *depth_max => {
                     self.enter(folder, &name, &path, depth)?;
                 }
                 Ok((kind, _)) if kind != Kind::Folder && !holds(&path) => {}

@@ -22,7 +22,7 @@ fn check_lacks(step: &Step, lacks: &str) {
 }
 
 #[test]
-fn a_loop_without_one_part_of_the_floor_does_not_converge() {
+fn without_one_part_of_the_floor_no_loop_converges() {
     assert_eq!(persisted(&sound(), seen(false, true), json!({})).to, "converged");
     let without = |change: fn(&mut Document)| {
         let mut document = sound();

@@ -9,7 +9,7 @@ fn shape(phase: &str, result: Value) -> Result<Value, Refusal> {
 }
 
 #[test]
-fn what_can_mean_only_one_thing_is_taken_as_it_is_meant() {
+fn what_can_mean_only_one_thing_is_taken_so() {
     let steps = json!({"steps": ["write"]});
     for wrapped in [json!({"plan": steps}), json!({"result": steps}), steps.clone()] {
         assert_eq!(shape("plan", wrapped.clone()), Ok(steps.clone()), "{wrapped}");
@@ -32,7 +32,7 @@ fn what_can_mean_only_one_thing_is_taken_as_it_is_meant() {
 }
 
 #[test]
-fn what_is_wrong_is_refused_in_its_phase_with_the_place() {
+fn what_is_wrong_is_refused_in_its_phase() {
     let constraints = json!([{"id": "b", "status": "satisfied"}]);
     for (phase, result, place, says) in [
         ("plan", json!({}), "/result/steps", r#""steps": ["write"#),

@@ -53,8 +53,7 @@ fn a_loop_that_goes_on_says_what_it_lacks() {
     assert_eq!(decided(&one, seen(false, true)), [expected, "b, h"]);
     let blocking = ("b", "blocking", "satisfied");
     let two = judged(&[blocking, ("a", "high", "violated"), ("z", "high", "unchecked")], 1);
-    let expected =
-        "not converged: 2 high constraints do not hold: a, z; the reflection left out: z";
+    let expected = "not converged: 2 high constraints do not hold: a, z";
     assert_eq!(decided(&two, seen(false, true)), [expected, "a, z"]);
 }
 
@@ -65,8 +64,7 @@ fn the_next_focus_names_files_where_no_constraint_is_open() {
     let asked = Document { requires_approval: true, constraints: Vec::new(), ..holds.clone() };
     let changed = Recorded { bytes: 3, digest: Digest::of(b"two") };
     let unlike = Examination { files: [(path("report.md"), changed)].into(), ..seen(false, true) };
-    let approved = "the files have changed since the reflection that a person approved; \
-                    there is no blocking constraint: add one with save_state";
+    let approved = "the files have changed since the reflection that a person approved";
     let many = Examination { missing: vec![path("a.md"), path("b.md")], ..seen(false, true) };
     for (document, examination, lacks) in [
         (&asked, unlike, approved),
@@ -90,8 +88,7 @@ fn a_loop_that_ends_names_what_is_still_open() {
             "violated",
             "violated",
             "max_iterations_exceeded; 1 blocking constraint does not hold: b; \
-             1 high constraint does not hold: h; the best iteration was 5 \
-             (1 blocking, 1 high open): restore {\"to\": \"9\"} brings its files back"
+             1 high constraint does not hold: h"
                 .to_owned(),
         ),
     ] {
@@ -100,7 +97,7 @@ fn a_loop_that_ends_names_what_is_still_open() {
         assert_eq!(decided, [expected.as_str(), "none, the loop has ended"]);
     }
     let stuck = decided(&judged(&[], 5), seen(true, true));
-    assert!(stuck[0].starts_with("max_iterations_exceeded; the best"), "a file is missing");
+    assert_eq!(stuck[0], "max_iterations_exceeded", "a file is missing");
 }
 
 #[test]
