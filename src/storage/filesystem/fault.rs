@@ -2,7 +2,9 @@
 
 use std::io;
 
+use crate::disk::distrust::Distrusted;
 use crate::model::journal::Damage;
+use crate::storage::Error;
 
 /// Why an artifact could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -52,4 +54,22 @@ impl Fault {
 /// Adds the failed operation to an I/O error.
 pub(super) fn doing<'a>(what: &'a str, path: &'a str) -> impl FnOnce(io::Error) -> Fault + 'a {
     move |source| Fault::Disk { doing: format!("{what} {path}"), source }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Disk { doing, source } => match Distrusted::of(&source) {
+                Some(why) => Self::Distrusted { reason: why.to_string(), hint: why.hint() },
+                None => Self::Unavailable { doing, source },
+            },
+            fault @ Fault::Exchanged { .. } => Self::Unavailable {
+                doing: fault.to_string(),
+                source: io::Error::other("call again"),
+            },
+            Fault::Corrupt(damage) => Self::Corrupt { damage },
+            Fault::NewerFormat(damage) => Self::NewerFormat(damage),
+            Fault::ReadOnly(reason) => Self::ReadOnly { reason },
+        }
+    }
 }

@@ -44,7 +44,6 @@ use self::registry::{Registered, Registry};
 use self::turns::Turns;
 use self::watch::WorkspaceWatch;
 use super::{Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone, Watch};
-use crate::disk::distrust::Distrusted;
 use crate::disk::fs::{self, Fs};
 use crate::disk::{Repository, WORKSPACE};
 use crate::model::document::manifest::Listing;
@@ -471,24 +470,6 @@ impl Provider for Filesystem {
 
     fn volatile(&self) -> bool {
         false
-    }
-}
-
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Disk { doing, source } => match Distrusted::of(&source) {
-                Some(why) => Self::Distrusted { reason: why.to_string(), hint: why.hint() },
-                None => Self::Unavailable { doing, source },
-            },
-            fault @ Fault::Exchanged { .. } => Self::Unavailable {
-                doing: fault.to_string(),
-                source: io::Error::other("call again"),
-            },
-            Fault::Corrupt(damage) => Self::Corrupt { damage },
-            Fault::NewerFormat(damage) => Self::NewerFormat(damage),
-            Fault::ReadOnly(reason) => Self::ReadOnly { reason },
-        }
     }
 }
 

@@ -49,11 +49,11 @@ impl Walk<'_> {
             let path = super::joined(below, &name);
             match folder.stat(&name).map(|stat| (stat.kind, stat.bytes)) {
                 Ok((Kind::Folder, _)) if !may_be_in(&path) => {}
-                Ok((Kind::Folder, _)) if depth < *depth_max => {
+                Ok((Kind::Folder, _)) if depth <= *depth_max => {
                     self.enter(folder, &name, &path, depth)?;
                 }
                 Ok((kind, _)) if kind != Kind::Folder && !holds(&path) => {}
-                Ok((Kind::File, bytes)) => match OutputPath::new(&path) {
+                Ok((Kind::File, bytes)) if depth <= *depth_max => match OutputPath::new(&path) {
                     Ok(path) => self.found.files.push(OutputFile { path, bytes }),
                     Err(_) => self.found.strays.push(path),
                 },
