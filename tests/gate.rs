@@ -214,7 +214,7 @@ async fn a_person_rejects_in_either_era_and_the_model_hears_why() {
         assert!(place.decisions().contains("**Reason**: too dark"));
         let state = place.project.state("logo");
         assert_eq!((&state["phase"], &state["current_iteration"]), (&json!("plan"), &json!(2)));
-        assert_eq!(state["iteration_history"][0]["reason"], "reject by a person: too dark");
+        assert_eq!(state["iteration_history"][0]["reason"], "a person decided: reject: too dark");
     }
 }
 

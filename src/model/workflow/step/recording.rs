@@ -107,7 +107,7 @@ impl Stepping<'_> {
         if self.context.human {
             let words = self.event.words.as_deref().or(self.event.reason.as_deref());
             let words = words.map_or_else(String::new, |words| format!(": {words}"));
-            return format!("{} by a person{words}", self.event.name);
+            return format!("a person decided: {}{words}", self.event.name);
         }
         let Some(status) = self.target_status() else {
             return format!("not converged: {lacks}");
