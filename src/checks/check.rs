@@ -54,7 +54,7 @@ impl Check {
         self.method
     }
 
-    /// Returns why it cannot be measured here, whatever the files are.
+    /// Returns what keeps the server from measuring it, such as a command that the user does not allow.
     pub fn hindrance(&self, context: &Context<'_>) -> Option<String> {
         self.measure.hindrance(context)
     }

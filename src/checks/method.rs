@@ -30,7 +30,7 @@ pub(super) trait Measure: Debug + Send + Sync {
     /// Measures, and returns one reading for each file, or a single one without a path.
     fn measure(&self, work: &mut Work<'_>) -> Result<Vec<Reading>, Stop>;
 
-    /// Returns why it cannot be measured here, whatever the files are.
+    /// Returns what keeps the server from measuring it, such as a command that the user does not allow.
     fn hindrance(&self, _context: &Context<'_>) -> Option<String> {
         None
     }

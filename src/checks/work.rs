@@ -48,7 +48,7 @@ impl<'a> Work<'a> {
             self.listing.keys().filter(|path| pattern.matches(path)).cloned().collect()
         };
         let mut paths = matching(pattern);
-        // The work may have a folder of that name, so the path as it is written comes first.
+        // The work may have a folder dist/ of its own, so the literal path comes first.
         if let Some(below) = pattern.below_dist().filter(|_| paths.is_empty()) {
             paths = matching(&below);
         }

@@ -19,6 +19,7 @@ pub struct Schema {
     /// Its text.
     pub text: &'static str,
     validator: LazyLock<Validator>,
+    fields: LazyLock<BTreeSet<String>>,
 }
 
 macro_rules! schema {
@@ -27,6 +28,7 @@ macro_rules! schema {
             file: $file,
             text: include_str!(concat!("../../schemas/", $file)),
             validator: LazyLock::new(|| compile(include_str!(concat!("../../schemas/", $file)))),
+            fields: LazyLock::new(|| fields(include_str!(concat!("../../schemas/", $file)))),
         }
     };
 }
@@ -119,6 +121,12 @@ fn compile(text: &str) -> Validator {
     validator(&schema)
 }
 
+fn fields(text: &str) -> BTreeSet<String> {
+    let schema: Value = serde_json::from_str(text).expect("a schema of this project is JSON");
+    let properties = schema["properties"].as_object();
+    properties.into_iter().flatten().map(|(field, _)| field.clone()).collect()
+}
+
 /// Compiles a schema that is a part of this program.
 ///
 /// # Panics
@@ -135,11 +143,8 @@ impl Schema {
     }
 
     /// Returns the fields that it describes.
-    pub fn fields(&self) -> BTreeSet<String> {
-        let schema: Value =
-            serde_json::from_str(self.text).expect("a schema of this project is JSON");
-        let properties = schema["properties"].as_object();
-        properties.into_iter().flatten().map(|(field, _)| field.clone()).collect()
+    pub fn fields(&self) -> &BTreeSet<String> {
+        &self.fields
     }
 
     /// Returns every place of a value that is not as the schema asks.

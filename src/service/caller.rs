@@ -14,8 +14,8 @@ pub struct Caller {
     /// The client's name and version, for the journal.
     pub(super) actor: String,
     consent: Option<Consent>,
-    /// Whose constraints and goals the caller sets.
-    pub(super) setter: Setter,
+    /// Who calls: the model with a tool, or a person on the command line.
+    face: Setter,
     pub(super) progress: Progress,
 }
 
@@ -24,7 +24,12 @@ impl Caller {
     pub fn new(actor: &str) -> Self {
         let printable = actor.chars().filter(|c| !c.is_control());
         let actor = printable.take(limits::ACTOR_CHARACTERS_MAX).collect();
-        Self { actor, consent: None, setter: Setter::Model, progress: Progress::default() }
+        Self { actor, consent: None, face: Setter::Model, progress: Progress::default() }
+    }
+
+    /// Returns whose constraints and goals the caller sets: a person's who consented, too.
+    pub(super) fn setter(&self, consent: Option<&Consent>) -> Setter {
+        if consent.is_some() { Setter::Person } else { self.face }
     }
 
     /// Returns the client's name and version, as it states them.
@@ -36,7 +41,7 @@ impl Caller {
     /// them harder to loosen, and gives no right: a person's decision still needs their consent.
     #[must_use]
     pub fn on_the_command_line(self) -> Self {
-        Self { setter: Setter::Person, ..self }
+        Self { face: Setter::Person, ..self }
     }
 
     /// Returns the caller with a progress listener, which may also cancel the call.

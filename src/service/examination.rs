@@ -73,17 +73,40 @@ impl Service {
         let mut examination = unexamined(document, handed_in, &there);
         let measured = document.constraints.iter().filter(|one| one.is_measured());
         progress.begin(examination.manifest.paths().count() + measured.count())?;
-        let kept = match self.take_stock(document, &there, &mut examination).await? {
-            Some(listing) => Kept::Listing(listing),
-            None => {
-                Kept::Contents(self.look_at(document, &there, &mut examination, progress).await?)
-            }
-        };
-        self.digest_all(document, &there, &mut examination).await?;
+        let kept = self.look(document, &there, &mut examination, progress).await?;
         let manifest = examination.manifest.to_value();
         let work = Work { there: &there, inventory: examination.inventory };
         examination.evidence = self.measure(document, work, manifest, progress).await?;
         Ok((examination, kept))
+    }
+
+    /// Looks at the files of an artifact as they are now, and runs no check.
+    pub(super) async fn files_of(
+        &self,
+        document: &Document,
+        progress: &Progress,
+    ) -> Result<Examination, Refusal> {
+        let there = self.outputs_of(document).await?;
+        let mut examination = unexamined(document, None, &there);
+        progress.begin(examination.manifest.paths().count())?;
+        self.look(document, &there, &mut examination, progress).await?;
+        Ok(examination)
+    }
+
+    /// Records which files there are, and returns what was found of them.
+    async fn look(
+        &self,
+        document: &Document,
+        there: &[OutputFile],
+        examination: &mut Examination,
+        progress: &Progress,
+    ) -> Result<Kept, Refusal> {
+        let kept = match self.take_stock(document, there, examination).await? {
+            Some(listing) => Kept::Listing(listing),
+            None => Kept::Contents(self.look_at(document, there, examination, progress).await?),
+        };
+        self.digest_all(document, there, examination).await?;
+        Ok(kept)
     }
 
     /// Returns the files of an artifact for a person's decision. While an approval is open, it also
@@ -95,10 +118,7 @@ impl Service {
         if open_gate(document).is_none() {
             return Ok(FilesNow { list, changed: false });
         }
-        if self.take_stock(document, &there, &mut examination).await?.is_none() {
-            self.look_at(document, &there, &mut examination, &Progress::default()).await?;
-        }
-        self.digest_all(document, &there, &mut examination).await?;
+        self.look(document, &there, &mut examination, &Progress::default()).await?;
         Ok(FilesNow { list, changed: document.files_changed(&examination) })
     }
 
@@ -209,7 +229,8 @@ impl Service {
         Ok(())
     }
 
-    async fn record(
+    /// Returns the lengths and digests of files of the work.
+    pub(super) async fn record(
         &self,
         document: &Document,
         files: Vec<OutputFile>,

@@ -53,12 +53,10 @@ impl Service {
         there: &[OutputFile],
         examination: &mut Examination,
     ) -> Result<Option<Listing>, Refusal> {
-        let (name, place) = (&document.artifact_name, document.output_place());
-        if place.is_dist() {
+        if document.output_place().is_dist() {
             return Ok(None);
         }
-        let listing = self.provider.record(name, &place, there.to_vec()).await;
-        let listing = listing.map_err(|error| refusal(name, &error))?;
+        let listing = self.record(document, there.to_vec()).await?;
         for path in examination.manifest.paths() {
             match listing.get(path) {
                 Some(file) if file.bytes > 0 => {
@@ -118,13 +116,11 @@ impl Service {
 
     /// Returns the files of a work in the project's own folder as they are now; none of `dist/`.
     pub(super) async fn present_listing(&self, document: &Document) -> Result<Listing, Refusal> {
-        let (name, place) = (&document.artifact_name, document.output_place());
-        if place.is_dist() {
+        if document.output_place().is_dist() {
             return Ok(Listing::new());
         }
         let there = self.outputs_of(document).await?;
-        let listing = self.provider.record(name, &place, there).await;
-        listing.map_err(|error| refusal(name, &error))
+        self.record(document, there).await
     }
 
     /// Returns what git says of the folder of the work. Git runs only where the user allows commands

@@ -144,7 +144,7 @@ impl Attempt<'_, '_> {
             from: document.phase.clone(),
             event: self.writing.operation.to_owned(),
             allowed: vec!["reopen".to_owned()],
-            message: "the loop has converged, and what it ended with stays as it is: finalize archives it, and the event reopen begins another iteration".to_owned(),
+            message: "the loop has converged, and its work does not change any more: finalize archives it, and the event reopen begins another iteration".to_owned(),
         })
     }
 

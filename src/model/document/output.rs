@@ -49,7 +49,7 @@ impl OutputPath {
         })
     }
 
-    /// Returns the path as it is given, or the rule that it breaks.
+    /// Returns the path without a change, or the rule that it breaks.
     pub fn new(path: &str) -> Result<Self, &'static str> {
         match broken_rule(path) {
             None => Ok(Self(path.to_owned())),

@@ -52,7 +52,7 @@ impl OutputDir {
         OutputPath::new(path).map_err(refused).map(|path| Self(path.into()))
     }
 
-    /// Returns the folder as it is written.
+    /// Returns the folder as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -145,8 +145,10 @@ fn instruction(workflow: &Workflow, document: &Document) -> String {
     };
     match (phase.is_final(), workflow.definition.finalize) {
         (true, Finalize::Final) if phase.meta.instruction.is_empty() => {
+            let reopens = phase.on.contains_key(REOPEN);
+            let reopen = if reopens { REOPENING } else { "" };
             format!(
-                "The loop has ended, {}. Call finalize to archive the cycle. The event reopen would begin another iteration.",
+                "The loop has ended, {}. Call finalize to archive the cycle.{reopen}",
                 ending(document)
             )
         }
@@ -159,6 +161,10 @@ fn instruction(workflow: &Workflow, document: &Document) -> String {
         ),
     }
 }
+
+/// The event that goes on with a loop that has ended. Definitions of earlier programs do not know it.
+const REOPEN: &str = "reopen";
+const REOPENING: &str = " The event reopen would begin another iteration.";
 
 /// Where the work is, in a sentence, unless it is in `dist/`.
 fn place(document: &Document) -> String {

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::model::document::ConvergenceStatus;
+use crate::model::document::{ConvergenceStatus, Document};
 use crate::model::refusal::Violation;
 use crate::model::workflow::facts::Facts;
 use crate::model::workflow::guard::{Guard, WrittenPart};
@@ -269,19 +269,24 @@ impl Workflow {
             let mut actions = candidate.actions.iter();
             actions.any(|action| action.examines()) || self.converges_in(&candidate.target)
         };
-        self.phase(phase)
-            .into_iter()
-            .flat_map(|phase| self.events(phase))
-            .filter(|(name, _)| *name == event)
-            .flat_map(|(_, candidates)| candidates)
-            .any(needs_files)
+        self.candidates(phase, event).any(needs_files)
     }
 
     /// Returns whether an event takes goals and constraints over from its result.
     pub fn adopts(&self, phase: &str, event: &str) -> bool {
-        let candidates = self.phase(phase).and_then(|phase| phase.on.get(event));
-        let mut actions = candidates.into_iter().flatten().flat_map(|one| &one.actions);
+        let mut actions = self.candidates(phase, event).flat_map(|one| &one.actions);
         actions.any(|action| *action == Action::AdoptSpecification)
+    }
+
+    /// Returns the places where an event of a phase may lead.
+    fn candidates(&self, phase: &str, event: &str) -> impl Iterator<Item = &Candidate> {
+        let events = self.phase(phase).into_iter().flat_map(|phase| self.events(phase));
+        events.filter(move |(name, _)| *name == event).flat_map(|(_, candidates)| candidates)
+    }
+
+    /// Returns whether an artifact has left the first phase, in which goals and constraints are made.
+    pub fn has_specified(&self, document: &Document) -> bool {
+        self.definition.initial != document.phase
     }
 
     /// Returns whether a loop that enters a phase ends with the status `converged`.

@@ -150,7 +150,7 @@ async fn check_files(
     else {
         return Ok(());
     };
-    let seen = service.examine_files(document, None, &caller.progress).await?.examination;
+    let seen = service.files_of(document, &caller.progress).await?;
     let changed =
         manifest.files.iter().filter(|(path, recorded)| seen.files.get(*path) != Some(recorded));
     let changed: Vec<&str> = changed.map(|(path, _)| path.as_str()).collect();

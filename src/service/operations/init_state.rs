@@ -146,9 +146,10 @@ impl Operation for Init {
         let writing = Writing::new(Self::NAME, &self.name, self.expected_version, caller)
             .once(self.idempotency_key.as_ref(), &self)?
             .anew();
+        let consent = service.consent(caller)?;
         let wish = Wish {
-            setter: caller.setter,
-            consent: service.consent(caller)?,
+            setter: caller.setter(consent.as_ref()),
+            consent,
             ..wish(&service.catalog, self)?
         };
         let name = wish.name.clone();
@@ -390,8 +391,7 @@ fn first_document(wish: &Wish, before: Option<&Snapshot>, now: Time, id: String)
         Some(before) => seeded(blank, before),
         None => blank,
     };
-    let by = if wish.consent.is_some() { Setter::Person } else { wish.setter };
-    let setter = SetBy { by, cycle: seeded.cycle };
+    let setter = SetBy { by: wish.setter, cycle: seeded.cycle };
     let constraints = match &wish.constraints {
         Some(given) => taken_over(&seeded.constraints, given.clone(), setter),
         None => seeded.constraints.clone(),

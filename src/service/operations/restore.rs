@@ -56,9 +56,7 @@ impl Operation for Restore {
         let earlier = service.version_at(&self.name, &self.to).await?.document;
         let (outputs, not_kept) = kept_outputs(service, &earlier).await?;
         let workflow = service.workflow_of(&newest.snapshot.document).await?;
-        let may_change_goals =
-            caller.setter == Setter::Person || service.consent(caller)?.is_some();
-        let kept = keeps_goals(&newest.snapshot.document, &earlier, &workflow, may_change_goals);
+        let by_person = caller.setter(service.consent(caller)?.as_ref()) == Setter::Person;
         let decide = move |attempt: &mut Attempt<'_, '_>| {
             let newest = attempt.open_state()?;
             // The version that ended the loop brings back what it ended with.
@@ -71,16 +69,18 @@ impl Operation for Restore {
                 document.manifest.clone_from(&earlier.manifest);
             }
             document.data.clone_from(&earlier.data);
-            if !keeps_goals(&document, &earlier, &workflow, may_change_goals) {
+            let keeps = !by_person && keeps_goals(&document, &earlier, &workflow);
+            if !keeps {
                 document.goals.clone_from(&earlier.goals);
             }
             let summary = json!({ "restored_from": restored_from });
             let draft = attempt.writing.draft(attempt.now(), document, summary);
-            attempt.transaction.append(Draft { outputs: outputs.clone(), ..draft })
+            attempt.transaction.append(Draft { outputs: outputs.clone(), ..draft })?;
+            Ok(keeps)
         };
         let written = service.write(writing.warned(newest.warnings), decide).await?;
         let snapshot = written.snapshot(&self.name)?;
-        let kept = kept.then(|| GOALS_KEPT.to_owned());
+        let kept = written.made.filter(|keeps| *keeps).map(|_| GOALS_KEPT.to_owned());
         let warnings = written.warnings.into_iter().chain(not_kept).chain(kept).collect();
         let briefing = service.brief(&snapshot, warnings).await?;
         Ok(Restored { version: written.version, restored_from, briefing })
@@ -89,11 +89,10 @@ impl Operation for Restore {
 
 const GOALS_KEPT: &str = "the goals stay as they are: after the specification only a person changes goals, for example with refiner restore";
 
-/// Returns whether a restore leaves the goals: after the specification, they lose nothing without a
-/// person.
-fn keeps_goals(now: &Document, earlier: &Document, workflow: &Workflow, by_person: bool) -> bool {
-    let is_specified = workflow.definition.initial != now.phase;
-    is_specified && !by_person && !lost_goals(&now.goals, &earlier.goals).is_empty()
+/// Returns whether a restore by the model leaves the goals: after the specification they lose nothing
+/// without a person.
+fn keeps_goals(now: &Document, earlier: &Document, workflow: &Workflow) -> bool {
+    workflow.has_specified(now) && !lost_goals(&now.goals, &earlier.goals).is_empty()
 }
 
 /// Returns the files of a version that the journal kept, and a warning for each other one.

@@ -88,12 +88,13 @@ impl Operation for Save {
         let change = change(&self)?;
         check_text("note", self.note.as_ref())?;
         let newest = service.newest(&self.name).await?;
+        let consent = service.consent(caller)?;
         let saving = Saving {
             change,
             note: self.note,
             workflow: service.workflow_of(&newest.snapshot.document).await?,
-            consent: service.consent(caller)?,
-            caller: caller.setter,
+            setter: caller.setter(consent.as_ref()),
+            consent,
         };
         let writing = writing.warned(newest.warnings);
         let written = service.write(writing, move |attempt| saving.decide(attempt)).await?;
@@ -113,15 +114,14 @@ struct Saving {
     note: Option<String>,
     workflow: Arc<Workflow>,
     consent: Option<Consent>,
-    caller: Setter,
+    setter: Setter,
 }
 
 impl Saving {
     /// Returns whether anything changed.
     fn decide(&self, attempt: &mut Attempt<'_, '_>) -> Result<bool, Refusal> {
         let before = &Arc::clone(attempt.open_state()?);
-        let setter = if self.consent.is_some() { Setter::Person } else { self.caller };
-        let mut document = changed(before, &self.change, setter)?;
+        let mut document = changed(before, &self.change, self.setter)?;
         if document == before.document {
             return Ok(false);
         }
@@ -130,7 +130,7 @@ impl Saving {
         }
         check_measures(&before.document.constraints, &document.constraints)?;
         step::check_required_measures(&document)?;
-        let is_specified = self.workflow.definition.initial != before.document.phase;
+        let is_specified = self.workflow.has_specified(&before.document);
         if is_specified {
             mark_late_measures(&before.document.constraints, &mut document.constraints);
         }
@@ -185,10 +185,8 @@ fn changed(before: &Snapshot, change: &Change, setter: Setter) -> Result<Documen
 
 /// Returns whether a change touches nothing but `data`, which may grow after the end of a loop.
 fn only_data_differs(before: &Document, after: &Document) -> bool {
-    let rest = |document: &Document| {
-        (document.goals.clone(), document.constraints.clone(), document.inputs.clone())
-    };
-    rest(before) == rest(after)
+    (&before.goals, &before.constraints, &before.inputs)
+        == (&after.goals, &after.constraints, &after.inputs)
 }
 
 fn constraints(

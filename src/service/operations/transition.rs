@@ -86,8 +86,8 @@ impl Operation for Transition {
             workflow,
             event,
             phase: self.phase,
+            setter: caller.setter(consent.as_ref()),
             consent,
-            setter: caller.setter,
             keeps_checkpoints: !service.provider.volatile(),
             examined: None,
         };
@@ -311,7 +311,7 @@ impl Sending {
             now,
             version,
             human: self.consent.is_some(),
-            caller: self.setter,
+            setter: self.setter,
             keeps_checkpoints: self.keeps_checkpoints,
             examination,
         };

@@ -52,9 +52,7 @@ impl Stepping<'_> {
             self.context.examination.as_deref().map(Examination::files_digest);
         Ok(())
     }
-}
 
-impl Stepping<'_> {
     /// Says which findings the server's measurement overrules, and which ones are missing.
     fn warn_of(&mut self, findings: &[ReportedConstraint]) {
         let of = |one: &Constraint| findings.iter().find(|finding| finding.id == one.id);
@@ -89,7 +87,7 @@ const DETAILS_CHARACTERS_MAX: usize = 100;
 /// Characters of ids in one warning.
 const IDS_CHARACTERS_MAX: usize = 200;
 
-/// Returns a status as it is written in JSON.
+/// Returns the JSON word of a status.
 fn word(status: Status) -> String {
     serde_json::json!(status).as_str().unwrap_or_default().to_owned()
 }

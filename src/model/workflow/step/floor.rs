@@ -1,6 +1,6 @@
-//! The floor: what holds at every end with the status `converged`, whatever the definition of the
-//! workflow says and however old the loop is. Without it, a definition, or a loop that was left
-//! empty, could end as if work had been done.
+//! The floor: what the server asks for at every end with the status `converged`. No definition of a
+//! workflow weakens it, and loops of earlier programs have it too. Without it, a loop that was left
+//! empty could end as if work had been done.
 
 use serde_json::{Map, Value};
 
@@ -25,8 +25,19 @@ const LISTED_CHARACTERS_MAX: usize = 120;
 pub(super) fn unmet(workflow: &Workflow, facts: &Facts<'_>, candidate: &Candidate) -> Vec<Unmet> {
     let value = |name: &str| workflow.value(name, facts);
     let unmet = workflow.guard(candidate).map_or_else(Vec::new, |guard| guard.unmet(&value));
-    if !unmet.is_empty() || !workflow.converges_in(&candidate.target) {
-        return unmet;
+    if unmet.is_empty() { unmet_of_floor(workflow, facts, candidate) } else { unmet }
+}
+
+/// Returns whether a candidate lacks nothing, without the sentences that say what.
+pub(super) fn holds(workflow: &Workflow, facts: &Facts<'_>, candidate: &Candidate) -> bool {
+    let value = |name: &str| workflow.value(name, facts);
+    workflow.guard(candidate).is_none_or(|guard| guard.holds(&value))
+        && unmet_of_floor(workflow, facts, candidate).is_empty()
+}
+
+fn unmet_of_floor(workflow: &Workflow, facts: &Facts<'_>, candidate: &Candidate) -> Vec<Unmet> {
+    if !workflow.converges_in(&candidate.target) {
+        return Vec::new();
     }
     let specified = lacks_of_specification(facts.document);
     let specified =

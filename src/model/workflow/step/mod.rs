@@ -65,19 +65,12 @@ pub struct StepContext {
     pub version: Version,
     /// Whether a person sends the event: one who agreed to what they were shown.
     pub human: bool,
-    /// Who calls: the model with a tool, or a person on the command line.
-    pub caller: Setter,
+    /// Whose constraints the event sets.
+    pub setter: Setter,
     /// Whether the storage can keep checkpoints.
     pub keeps_checkpoints: bool,
     /// The examination of the artifact's files, if there was one.
     pub examination: Option<Arc<Examination>>,
-}
-
-impl StepContext {
-    /// Returns whose constraints the event sets.
-    fn setter(&self) -> Setter {
-        if self.human { Setter::Person } else { self.caller }
-    }
 }
 
 /// What an event makes of a document.
@@ -174,8 +167,7 @@ fn evaluation<'a>(
     facts: &Facts<'_>,
     candidates: &'a [Candidate],
 ) -> Evaluation<'a> {
-    let holds = |one: &&Candidate| floor::unmet(workflow, facts, one).is_empty();
-    match candidates.iter().find(holds) {
+    match candidates.iter().find(|one| floor::holds(workflow, facts, one)) {
         Some(candidate) => Evaluation { candidate, allowed: true, unmet: Vec::new() },
         None => Evaluation {
             candidate: &candidates[0],

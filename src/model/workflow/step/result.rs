@@ -1,18 +1,19 @@
-//! The result of a phase: taken as it is meant where it can mean only one thing, else refused with
-//! the form that is right. What is wrong is said in the phase that made it, not two phases later.
+//! The result of a phase. The server mends a form that has one meaning, and refuses any other with the
+//! right one, in the phase that made it.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
 use super::{COMPLETE, Event};
+use crate::model::Refusal;
 use crate::model::document::manifest::{self, Manifest};
 use crate::model::document::modified::files_modified;
 use crate::model::document::output_place::OutputPlace;
 use crate::model::refusal::Violation;
+use crate::model::schema::{self, Schema};
 use crate::model::text::named;
 use crate::model::workflow::{Phase, Workflow};
-use crate::model::{Refusal, schema};
 
 /// The argument of `transition`, which some callers repeat within it.
 const ARGUMENT: &str = "result";
@@ -45,7 +46,7 @@ fn unwrapped(
     phase: &Phase,
     mut result: Map<String, Value>,
 ) -> Result<Map<String, Value>, Refusal> {
-    let own = own_fields(phase);
+    let own = fields_of(phase);
     let names = [phase.meta.result_at.as_deref(), Some(name), Some(ARGUMENT)];
     let is_wrapper =
         |field: &&str| !own.contains(*field) && result.get(*field).is_some_and(Value::is_object);
@@ -53,7 +54,7 @@ fn unwrapped(
     if result.len() > 1 {
         return Err(wrong(
             &format!("/{wrapper}"),
-            format!("its fields belong directly in result: {{\"result\": {{{}…}}}}", example(&own)),
+            format!("its fields belong directly in result: {{\"result\": {{{}…}}}}", example(own)),
         ));
     }
     match result.remove(wrapper) {
@@ -69,13 +70,13 @@ fn check_place(
     phase: &Phase,
     result: &Map<String, Value>,
 ) -> Result<(), Refusal> {
-    let own = own_fields(phase);
+    let own = fields_of(phase);
     if own.is_empty() || result.keys().any(|field| own.contains(field)) {
         return Ok(());
     }
     let others = workflow.definition.states.iter().filter(|(other, _)| *other != name);
     for (other, phase) in others {
-        let fields = own_fields(phase);
+        let fields = fields_of(phase);
         let is_named = |field: &&String| Some(field.as_str()) == phase.meta.result_at.as_deref();
         let is_its = |field: &&String| fields.contains(*field) && *field != SHARED;
         if let Some(field) = result.keys().find(|field| is_its(field) || is_named(field)) {
@@ -112,9 +113,10 @@ fn mend_manifest(result: &mut Map<String, Value>, place: &OutputPlace) -> Result
 const MANIFEST: &str = "manifest";
 
 /// Returns the fields that the schema of a phase's result describes.
-fn own_fields(phase: &Phase) -> BTreeSet<String> {
+fn fields_of(phase: &Phase) -> &'static BTreeSet<String> {
+    static NONE: BTreeSet<String> = BTreeSet::new();
     let schema = phase.meta.result_schema.as_deref().and_then(schema::find);
-    schema.map(|schema| schema.fields()).unwrap_or_default()
+    schema.map_or(&NONE, Schema::fields)
 }
 
 fn example(fields: &BTreeSet<String>) -> String {

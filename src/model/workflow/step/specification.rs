@@ -37,7 +37,7 @@ impl Stepping<'_> {
 
     fn adopt_constraints(&mut self, parsed: Vec<Constraint>) -> Result<(), Refusal> {
         let before = &self.document.constraints;
-        let setter = SetBy { by: self.context.setter(), cycle: self.document.cycle };
+        let setter = SetBy { by: self.context.setter, cycle: self.document.cycle };
         let merged = merged(before, constraint::taken_over(before, parsed, setter));
         let cycle = self.document.cycle;
         let (protected, own): (Vec<&Constraint>, Vec<&Constraint>) =

@@ -157,12 +157,10 @@ impl<'a> Stepping<'a> {
         }
     }
 
-    /// What the model asserted is decided by the person who approved it.
+    /// What the model asserted is decided by the person who approves it.
     fn decide_asserted(&mut self) {
-        let approves = self.event.name == APPROVE && self.document.reflected_files.is_some();
-        let asserted =
-            self.document.constraints.iter_mut().filter(|one| one.grade == Some(Grade::Asserted));
-        for one in asserted.filter(|one| approves && one.holds()) {
+        let constraints = self.document.constraints.iter_mut();
+        for one in constraints.filter(|one| one.grade == Some(Grade::Asserted) && one.holds()) {
             one.grade = Some(Grade::Decided);
         }
     }
@@ -210,7 +208,11 @@ impl<'a> Stepping<'a> {
     fn record_human_decision(&mut self) {
         let now = self.context.now;
         self.reopen_named();
-        self.decide_asserted();
+        // The approval of a specification is about no work yet.
+        let approves = self.event.name == APPROVE && self.document.reflected_files.is_some();
+        if approves {
+            self.decide_asserted();
+        }
         let (words, note) = (self.event.words.as_deref(), self.event.reason.as_deref());
         let event = &self.event.name;
         self.sections.push(readable_logs::of_human_decision(
@@ -222,7 +224,6 @@ impl<'a> Stepping<'a> {
         if self.target_status().is_some() {
             self.sections.push(readable_logs::of_stop(&self.document, words.or(note), now));
         }
-        let approves = self.event.name == APPROVE && self.document.reflected_files.is_some();
         let agreed = approves.then(|| agreed_on(&self.document));
         if let Some(approval) = &mut self.document.approval
             && approval.status == ApprovalStatus::Open

@@ -49,7 +49,7 @@ fn context(version: Version) -> StepContext {
         now: Time::from_millis(1000),
         version,
         human: false,
-        caller: constraint::Setter::Model,
+        setter: constraint::Setter::Model,
         keeps_checkpoints: true,
         examination: Some(Arc::new(persist::seen(false, true))),
     }
