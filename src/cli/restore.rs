@@ -10,6 +10,9 @@ pub(super) struct Restore {
     name: String,
     /// The version or checkpoint id to restore
     to: String,
+    /// Leave the files as they are
+    #[arg(long)]
+    no_files: bool,
     #[command(flatten)]
     writing: WriteOptions,
 }
@@ -19,6 +22,7 @@ impl Restore {
         let arguments = service::Restore {
             name: name(&self.name)?,
             to: self.to,
+            files: self.no_files.then_some(false),
             expected_version: self.writing.expected_version,
             idempotency_key: self.writing.idempotency_key,
         };

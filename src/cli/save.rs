@@ -10,11 +10,14 @@ pub(super) struct Save {
     /// The artifact
     name: String,
     /// A merge patch: JSON, @FILE or -; null removes a field
-    #[arg(long, value_name = "JSON", required_unless_present = "state")]
+    #[arg(long, value_name = "JSON", required_unless_present_any = ["state", "accept_protected"])]
     patch: Option<String>,
     /// Whole fields to replace: JSON, @FILE or -
     #[arg(long, value_name = "JSON", conflicts_with = "patch")]
     state: Option<String>,
+    /// Accept the files that constraints protect as they are now; asks you
+    #[arg(long)]
+    accept_protected: bool,
     /// The reason, recorded in the history
     #[arg(long)]
     note: Option<String>,
@@ -29,6 +32,7 @@ impl Save {
             patch: self.patch.map(|patch| input::object("--patch", &patch)).transpose()?,
             state: self.state.map(|state| input::object("--state", &state)).transpose()?,
             note: self.note,
+            accept_protected: self.accept_protected,
             expected_version: self.writing.expected_version,
             idempotency_key: self.writing.idempotency_key,
         };

@@ -64,6 +64,9 @@ pub const WORK_GLOBS_MAX: usize = 100;
 /// Characters of one of these globs.
 pub const WORK_GLOB_CHARACTERS_MAX: usize = 400;
 
+/// Files that one constraint protects.
+pub const PROTECTED_FILES_MAX: usize = 200;
+
 /// Files of a work in the project's own folders whose contents the journal keeps. Of a work with
 /// more it has one digest.
 pub const INVENTORY_FILES_KEPT_MAX: usize = 10_000;

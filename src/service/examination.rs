@@ -12,6 +12,7 @@ use crate::model::document::examination::Examination;
 use crate::model::document::manifest::{Listing, Manifest, Recorded};
 use crate::model::document::modified::files_modified;
 use crate::model::document::output::OutputPath;
+use crate::model::document::protection;
 use crate::model::refusal::Violation;
 use crate::model::workflow::approval_binding::open_gate;
 use crate::model::workflow::question::{FileNow, FilesNow};
@@ -74,6 +75,10 @@ impl Service {
         let measured = document.constraints.iter().filter(|one| one.is_measured());
         progress.begin(examination.manifest.paths().count() + measured.count())?;
         let kept = self.look(document, &there, &mut examination, progress).await?;
+        let lists = protection::lists_of(&document.constraints);
+        examination.protected = self.protected(document, lists).await?;
+        examination.prompt_lacks =
+            self.prompt_lacks(document, &examination.manifest, &there).await?;
         let manifest = examination.manifest.to_value();
         let work = Work { there: &there, inventory: examination.inventory };
         examination.evidence = self.measure(document, work, manifest, progress).await?;
@@ -265,7 +270,7 @@ fn unexamined(document: &Document, handed_in: Option<&Value>, there: &[OutputFil
 }
 
 /// Returns whether a file has nothing but blanks.
-fn is_blank(content: &[u8]) -> bool {
+pub(super) fn is_blank(content: &[u8]) -> bool {
     content.trim_ascii().is_empty()
 }
 

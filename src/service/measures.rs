@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 
 use super::{Progress, Service};
-use crate::checks::{self, Check, CommandPolicy, Context, FileInfo, Outcome};
+use crate::checks::{self, Check, CommandPolicy, Context, FileInfo, Outcome, Target};
 use crate::model::document::constraint::{Constraint, Status};
 use crate::model::document::examination::Evidence;
 use crate::model::document::manifest::Inventory;
@@ -23,9 +23,10 @@ use crate::storage::{OutputFile, Provider};
 pub(super) fn check_measures(before: &[Constraint], after: &[Constraint]) -> Result<(), Refusal> {
     let known = |one: &Constraint| before.iter().any(|old| old.is_measured_like(one));
     let mut violations = Vec::new();
-    let measured = after.iter().enumerate().filter(|(_, one)| one.is_measured());
-    for (index, one) in measured.filter(|(_, one)| !known(one)) {
-        if let Some(Err(wrong)) = check_of(one, &format!("/constraints/{index}")) {
+    for (index, one) in after.iter().enumerate().filter(|(_, one)| !known(one)) {
+        let pointer = format!("/constraints/{index}");
+        let checked = check_of(one, &pointer).map(|checked| checked.map(drop));
+        if let Err(wrong) = checked.unwrap_or_else(|| check_target(one, &pointer)) {
             violations.extend(wrong);
         }
     }
@@ -40,6 +41,12 @@ pub(super) fn check_measures(before: &[Constraint], after: &[Constraint]) -> Res
 fn check_of(one: &Constraint, pointer: &str) -> Option<Result<Check, Vec<Violation>>> {
     let validation = one.validation.as_ref()?;
     Some(Check::parse(validation, one.target_metric.as_ref(), pointer))
+}
+
+/// Checks the form of a target that no method measures.
+fn check_target(one: &Constraint, pointer: &str) -> Result<(), Vec<Violation>> {
+    let target = one.target_metric.as_ref();
+    target.map_or(Ok(()), |target| Target::parse(target, pointer).map(drop))
 }
 
 /// The files that the checks measure.
@@ -75,7 +82,8 @@ impl Service {
             asserted => format!(", {asserted} asserted"),
         };
         let first = format!("{count} of {total} constraints will be measured{asserted}");
-        if count == total { Vec::new() } else { [first].into_iter().chain(shown).collect() }
+        let said = [first].into_iter().chain(shown).chain(unmeasured_targets(document));
+        if count == total { Vec::new() } else { said.collect() }
     }
 
     /// Runs all checks and returns the evidence by constraint id.
@@ -101,6 +109,17 @@ impl Service {
         let found = tokio::task::spawn_blocking(move || measuring.run(&measured)).await;
         found.map_err(|error| Refusal::Internal(error.to_string()))?
     }
+}
+
+/// Says which targets no method measures.
+fn unmeasured_targets(document: &Document) -> Option<String> {
+    let has_target = |one: &&Constraint| one.target_metric.is_some() && !one.is_measured();
+    let ids: Vec<&str> =
+        document.constraints.iter().filter(has_target).map(|one| one.id.as_str()).collect();
+    (!ids.is_empty()).then(|| {
+        let ids = shortened(&ids.join(", "), WARNING_CHARACTERS_MAX);
+        format!("a target_metric without a validation is only asserted: {ids}")
+    })
 }
 
 /// The inputs of the checks, which run on a blocking thread.

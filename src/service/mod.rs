@@ -6,6 +6,7 @@
 mod approvals;
 mod artifact_parts;
 mod caller;
+mod captured;
 mod catalog;
 mod clock;
 mod doctor;
@@ -16,7 +17,9 @@ mod measures;
 mod operations;
 mod outlines;
 mod progress;
+mod prompt_files;
 mod prompts;
+mod protection;
 mod question;
 mod queue;
 mod reading;

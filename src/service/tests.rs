@@ -1,11 +1,14 @@
 mod approvals;
 mod driving;
+mod floor_of_kinds;
 mod kinds;
 mod loops;
 mod project_work;
+mod protection;
 mod random;
 mod removals;
 mod repeated;
+mod restoring;
 mod trust;
 
 use std::sync::Arc;
@@ -316,6 +319,7 @@ async fn an_earlier_version_can_be_read_compared_and_restored() {
         (&document["data"], &document["goals"], &document["inputs"]),
         (&json!({"a": 1}), &json!(["one"]), &json!({"i": 1}))
     );
+    assert_eq!(restore("good").await.unwrap().restored_from, 3);
     assert_eq!(restore("99").await.unwrap_err().code(), "not_found");
     assert_eq!(restore("soon").await.unwrap_err().code(), "invalid_argument");
 }

@@ -78,8 +78,9 @@ impl Writing {
     /// key that stood for another call, and an expected version that is not the newest.
     fn repeated(&self, transaction: &Transaction<'_>) -> Result<Option<Version>, Refusal> {
         // The key comes first, so that a repeated call is not refused for its own effect.
-        if let Some(key) = &self.idempotency
-            && let Some(version) = transaction.find_key(key)?
+        let present = transaction.newest().map(|newest| newest.document.cycle);
+        if let Some(key) = self.idempotency_in(present)
+            && let Some(version) = transaction.find_key(&key)?
         {
             return Ok(Some(version));
         }
@@ -88,6 +89,11 @@ impl Writing {
             Some(expected) if expected != current => Err(Refusal::Conflict { expected, current }),
             _ => Ok(None),
         }
+    }
+
+    fn idempotency_in(&self, cycle: Option<u64>) -> Option<IdempotencyKey> {
+        let key = self.idempotency.clone()?;
+        Some(cycle.map_or_else(|| key.clone(), |cycle| key.clone().in_cycle(cycle)))
     }
 
     /// Drafts the entry of this call.
@@ -99,7 +105,7 @@ impl Writing {
             actor: self.actor.clone(),
             operation: self.operation,
             summary,
-            idempotency: self.idempotency.clone(),
+            idempotency: self.idempotency_in(Some(document.cycle)),
             document,
             sections: Vec::new(),
             blobs: Vec::new(),

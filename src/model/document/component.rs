@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::model::document::constraint::Status;
 use crate::model::document::taxonomy;
 use crate::model::refusal::{Refusal, Violation};
 use crate::model::{limits, schema};
@@ -21,6 +22,28 @@ pub struct Component {
     /// Its purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// What the last reflection found of it; the server's field. Absent before the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// The details of that finding; the server's field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
+}
+
+/// The fields of a component that only the server sets.
+pub const OWNED_BY_SERVER: [&str; 2] = ["details", "status"];
+
+impl Component {
+    /// Returns it without what a cycle found about it.
+    #[must_use]
+    pub fn unassessed(&self) -> Self {
+        Self { status: None, details: None, ..self.clone() }
+    }
+
+    /// Returns whether the last reflection found that it holds.
+    pub fn holds(&self) -> bool {
+        self.status == Some(Status::Satisfied)
+    }
 }
 
 /// Parses the caller's components, or returns all violations.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::model::document::protection::{self, Pinned};
 use crate::model::refusal::{Refusal, Violation};
 use crate::model::text::shortened;
 use crate::model::{Time, limits};
@@ -146,16 +147,24 @@ pub struct Constraint {
     /// Whether its check was seen violated in this cycle.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub failed_first: bool,
+    /// Globs of the files that its check relies on. A path of `dist/` begins with `dist/`, others are
+    /// relative to the project.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protects: Vec<String>,
+    /// Those files as they were when the specification ended, or a person accepted them.
+    #[serde(default, skip_serializing_if = "Pinned::is_empty")]
+    pub pinned: Pinned,
 }
 
 /// The fields of a constraint that only the server sets.
-pub(super) const OWNED_BY_SERVER: [&str; 12] = [
+pub(super) const OWNED_BY_SERVER: [&str; 13] = [
     "asserted",
     "details",
     "failed_first",
     "grade",
     "last_checked",
     "measured_late",
+    "pinned",
     "proven",
     "regressed",
     "set_by",
@@ -204,6 +213,10 @@ fn parse_definition(value: &Value) -> Result<Constraint, String> {
     }
     let constraint: Constraint =
         serde_json::from_value(value.clone()).map_err(|e| e.to_string())?;
+    if !constraint.protects.is_empty() {
+        protection::check_globs(&constraint.protects)
+            .map_err(|problem| format!("protects: {problem}"))?;
+    }
     let id_characters = constraint.id.chars().count();
     match id_characters {
         1..=64 => Ok(constraint),
@@ -265,6 +278,7 @@ impl Constraint {
             self.proven = older.proven;
             self.measured_late = older.measured_late;
             self.failed_first = older.failed_first;
+            self.pinned.clone_from(&older.pinned);
         }
         self
     }
@@ -299,8 +313,9 @@ impl Constraint {
     /// Returns whether both have the same definition.
     fn is_defined_like(&self, other: &Self) -> bool {
         self.is_measured_like(other)
-            && (self.severity, &self.description, &self.kind, self.must_fail_first)
-                == (other.severity, &other.description, &other.kind, other.must_fail_first)
+            && (self.severity, &self.description, &self.kind)
+                == (other.severity, &other.description, &other.kind)
+            && (self.must_fail_first, &self.protects) == (other.must_fail_first, &other.protects)
     }
 }
 
@@ -379,6 +394,9 @@ fn ways_of_loosening(old: &Constraint, newer: &[Constraint]) -> Vec<String> {
     }
     if old.must_fail_first && !new.must_fail_first {
         ways.push(format!("no longer asking that the constraint {id:?} fails first"));
+    }
+    if let Some(glob) = old.protects.iter().find(|glob| !new.protects.contains(glob)) {
+        ways.push(format!("no longer protecting {glob} for the constraint {id:?}"));
     }
     // Without a method its description is the whole definition.
     if new.description != old.description {

@@ -10,6 +10,7 @@ use crate::model::document::constraint::{Constraint, Status};
 use crate::model::document::iteration::Revision;
 use crate::model::document::manifest::{Inventory, Manifest, Recorded};
 use crate::model::document::output::OutputPath;
+use crate::model::document::protection::Protected;
 use crate::model::refusal::Violation;
 use crate::model::{Digest, Time};
 
@@ -63,6 +64,10 @@ pub struct Examination {
     pub measured: Vec<Constraint>,
     /// All files of a work that lies where the project keeps it.
     pub inventory: Option<Inventory>,
+    /// What a test-run prompt lacks: its metadata, and what came out of it in this iteration.
+    pub prompt_lacks: Vec<String>,
+    /// The files that constraints protect, as they are now.
+    pub protected: Protected,
     /// What git says of the folder of such a work.
     pub revision: Option<Revision>,
 }
@@ -85,7 +90,9 @@ impl Examination {
     /// Returns whether it still fits constraints: no validation has changed since.
     pub fn fits(&self, constraints: &[Constraint]) -> bool {
         let fits = |(one, measured): (&Constraint, &Constraint)| {
-            one.id == measured.id && one.is_measured_like(measured)
+            one.id == measured.id
+                && one.is_measured_like(measured)
+                && one.protects == measured.protects
         };
         constraints.len() == self.measured.len() && constraints.iter().zip(&self.measured).all(fits)
     }

@@ -64,7 +64,7 @@ const fn route(
 impl Route {
     /// Returns whether the work itself is made or a prompt.
     pub fn family(&self) -> Family {
-        if self.content_type.starts_with("meta:") { Family::Meta } else { Family::Direct }
+        if is_prompt(self.content_type) { Family::Meta } else { Family::Direct }
     }
 
     /// Returns the folder of `dist/` for what is made beside the work: pictures of it, or what a
@@ -82,6 +82,11 @@ impl Route {
     }
 }
 
+/// Returns whether what is made is a prompt, or has prompts among its parts.
+pub fn is_prompt(content_type: &str) -> bool {
+    content_type.starts_with(META)
+}
+
 /// Returns what there is to know of a content type.
 pub fn find(content_type: &str) -> Option<&'static Route> {
     ROUTES.iter().find(|route| route.content_type == content_type)
@@ -91,6 +96,9 @@ pub fn find(content_type: &str) -> Option<&'static Route> {
 pub fn usual(artifact_type: &str) -> Option<&'static Route> {
     ROUTES.iter().find(|route| route.artifact_type == artifact_type)
 }
+
+/// How the content type of a prompt begins.
+const META: &str = "meta:";
 
 /// How the reflect phase evaluates what was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -111,8 +119,8 @@ impl EvaluationMethod {
     pub fn of(content_type: Option<&str>, test_generation: bool) -> Self {
         match content_type {
             Some(COMPOSITE) => Self::PerComponent,
-            Some(meta) if meta.starts_with("meta:") && test_generation => Self::TestExecution,
-            Some(meta) if meta.starts_with("meta:") => Self::PromptQuality,
+            Some(meta) if is_prompt(meta) && test_generation => Self::TestExecution,
+            Some(meta) if is_prompt(meta) => Self::PromptQuality,
             _ => Self::OutputInspection,
         }
     }

@@ -13,17 +13,42 @@ pub struct IdempotencyKey {
     pub key: String,
     /// The digest of the tool's name and arguments, without the key itself.
     pub call: Digest,
+    /// The number of the cycle that the call belonged to, or made. Entries of earlier programs do not
+    /// say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycle: Option<u64>,
 }
 
 impl IdempotencyKey {
     /// Returns the key, or refuses it.
     pub fn new(key: String, call: Digest) -> Result<Self, Refusal> {
         match key.chars().count() {
-            1..=limits::IDEMPOTENCY_KEY_CHARACTERS_MAX => Ok(Self { key, call }),
+            1..=limits::IDEMPOTENCY_KEY_CHARACTERS_MAX => Ok(Self { key, call, cycle: None }),
             length => Err(Refusal::argument(
                 format!("idempotency_key has {length} characters"),
                 format!("use 1 to {} characters", limits::IDEMPOTENCY_KEY_CHARACTERS_MAX),
             )),
+        }
+    }
+
+    /// Returns the key of a call in a cycle.
+    #[must_use]
+    pub fn in_cycle(self, cycle: u64) -> Self {
+        Self { cycle: Some(cycle), ..self }
+    }
+
+    /// Returns the version of a remembered call that a later one repeats. In another cycle the same
+    /// arguments mean something else.
+    fn check_cycle(&self, later: &Self, version: Version) -> Result<Option<Version>, Refusal> {
+        match (self.cycle, later.cycle) {
+            (Some(cycle), Some(present)) if cycle != present => Err(Refusal::argument(
+                format!(
+                    "idempotency_key {:?} belongs to a call of cycle {cycle}, which created version {version}",
+                    self.key
+                ),
+                format!("use a new key for a call of cycle {present}"),
+            )),
+            _ => Ok(Some(version)),
         }
     }
 }
@@ -50,12 +75,12 @@ impl RememberedKeys {
     }
 
     /// Returns the version that a call with this key created, `None` for a new key, or a refusal
-    /// when the key belongs to another call.
+    /// when the key belongs to another call, or to a call of another cycle.
     pub fn find(&self, key: &IdempotencyKey) -> Result<Option<Version>, Refusal> {
         let known = self.0.iter().rev().find(|(_, known)| known.key == key.key);
         match known {
             None => Ok(None),
-            Some((version, known)) if known.call == key.call => Ok(Some(*version)),
+            Some((version, known)) if known.call == key.call => known.check_cycle(key, *version),
             Some((version, _)) => Err(Refusal::argument(
                 format!(
                     "idempotency_key {:?} belongs to another call, which created version {version}",
@@ -82,6 +107,16 @@ mod tests {
         assert_eq!(keys.find(&key("k", "save 1")), Ok(Some(7)));
         assert_eq!(keys.find(&key("other", "save 1")), Ok(None));
         assert_eq!(keys.find(&key("k", "save 2")).unwrap_err().code(), "invalid_argument");
+    }
+
+    #[test]
+    fn a_key_of_another_cycle_is_refused() {
+        let mut keys = RememberedKeys::default();
+        keys.remember(7, key("k", "save").in_cycle(1));
+        assert_eq!(keys.find(&key("k", "save").in_cycle(1)), Ok(Some(7)));
+        assert_eq!(keys.find(&key("k", "save")), Ok(Some(7)));
+        let refusal = keys.find(&key("k", "save").in_cycle(2)).unwrap_err();
+        assert!(refusal.to_string().contains("cycle 1"), "{refusal}");
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! own content, by which a file that a person edited is told from one that this program wrote at
 //! an older version.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use crate::model::document::manifest::Manifest;
@@ -53,7 +55,7 @@ pub fn json_files(snapshot: &Snapshot, journal: Option<JournalId>) -> Vec<(&'sta
         "artifact_name": snapshot.document.artifact_name,
         "constraints": snapshot.document.constraints,
     });
-    let manifest = snapshot.document.manifest.as_ref().map(Manifest::to_value);
+    let manifest = shown_manifest(&snapshot.document).as_deref().map(Manifest::to_value);
     let manifest = manifest.map(|manifest| (MANIFEST_FILE, small(manifest)));
     let beside = [
         ("version", json!(snapshot.version)),
@@ -64,6 +66,19 @@ pub fn json_files(snapshot: &Snapshot, journal: Option<JournalId>) -> Vec<(&'sta
     let state = sealed(snapshot.tree.to_value(), snapshot.digest, beside);
     let constraints = (CONSTRAINTS_FILE, small(constraints));
     manifest.into_iter().chain([constraints, (STATE_FILE, state)]).collect()
+}
+
+/// Returns the manifest that execute handed in, until an iteration records it; else the recorded one.
+fn shown_manifest(document: &Document) -> Option<Cow<'_, Manifest>> {
+    let recorded = document.manifest.as_ref().map(Cow::Borrowed);
+    let given = document.results.at(&["execution_results", "manifest"]);
+    let given = given.and_then(|given| Manifest::parse(&given, "", &document.output_place()).ok());
+    let is_recorded =
+        |given: &Manifest| recorded.as_ref().is_some_and(|known| known.variants == given.variants);
+    match given {
+        Some(given) if !is_recorded(&given) => Some(Cow::Owned(given)),
+        _ => recorded,
+    }
 }
 
 fn small(content: Value) -> Vec<u8> {
@@ -175,6 +190,21 @@ mod tests {
             (7, Time::from_millis(5), snapshot().digest)
         );
         assert_eq!(read.document, snapshot().document);
+    }
+
+    #[test]
+    fn the_manifest_of_execute_is_shown_until_one_is_recorded() {
+        let mut document = empty("a");
+        let manifest = |file: &str| json!({"artifact_type": "content", "variants": [{"name": "primary", "file": file}]});
+        assert!(shown_manifest(&document).is_none());
+        let executed = json!({"manifest": manifest("a.md")});
+        document.results.set("execution_results", Some(executed));
+        assert_eq!(shown_manifest(&document).unwrap().to_value(), manifest("a.md"));
+        let place = document.output_place();
+        let recorded = Manifest::parse(&manifest("a.md"), "", &place).unwrap();
+        let at = Some(Time::from_millis(3));
+        document.manifest = Some(Manifest { generation_timestamp: at, ..recorded });
+        assert_eq!(shown_manifest(&document).unwrap().generation_timestamp, at);
     }
 
     #[test]

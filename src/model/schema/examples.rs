@@ -322,10 +322,11 @@ fn lists_that_several_files_repeat_are_the_same_in_all() {
         assert_eq!(fields[field], specified[field], "{field}");
     }
     assert_eq!(&schema(&DOCUMENT)["$defs"]["constraint"]["properties"], fields);
-    assert_eq!(
-        schema(&DOCUMENT)["$defs"]["component"],
-        schema(&CONTENT_TYPE)["$defs"]["component"]
-    );
+    let component = &schema(&DOCUMENT)["$defs"]["component"]["properties"];
+    let given = &schema(&CONTENT_TYPE)["$defs"]["component"]["properties"];
+    for (field, meaning) in given.as_object().unwrap() {
+        assert_eq!(&component[field], meaning, "{field}");
+    }
 }
 
 #[test]

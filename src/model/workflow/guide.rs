@@ -248,6 +248,8 @@ mod tests {
             content_type: content_type.into(),
             weight: None,
             description: None,
+            status: None,
+            details: None,
         };
         document.components =
             vec![component("icon", "direct:svg"), component("hero", "meta:image-prompt")];

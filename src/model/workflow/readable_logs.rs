@@ -3,8 +3,11 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use crate::model::Time;
+use crate::model::document::component::Component;
+use crate::model::document::constraint::{Severity, violated};
 use crate::model::document::examination::Examination;
 use crate::model::document::iteration::{Choice, Iteration};
 use crate::model::document::output::OutputPath;
@@ -19,23 +22,81 @@ const LINE_CHARACTERS_MAX: usize = 500;
 /// Lines of one list.
 const LINES_MAX: usize = 50;
 
-/// Returns what an iteration adds to both logs. `lacks` says what keeps the loop from its end.
+/// How an iteration closed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Closing<'a> {
+    /// What keeps the loop from its end.
+    pub lacks: &'a str,
+    /// The status of the loop, if it ended.
+    pub status: Option<ConvergenceStatus>,
+    /// The examination of the files.
+    pub seen: Option<&'a Examination>,
+    /// The result of the phase that closed it.
+    pub result: Option<&'a Map<String, Value>>,
+}
+
+/// Returns what an iteration adds to both logs.
 pub fn of_iteration(
     document: &Document,
     iteration: &Iteration,
-    lacks: &str,
-    status: Option<ConvergenceStatus>,
-    seen: Option<&Examination>,
+    closing: Closing<'_>,
 ) -> Vec<Section> {
-    let log = refinement_log(document, iteration, status, &errors(seen));
+    let log = refinement_log(document, iteration, closing);
     vec![
         Section { log: LogFile::RefinementLog, text: log },
-        Section { log: LogFile::Decisions, text: decision(document, iteration, lacks) },
+        Section { log: LogFile::Decisions, text: decision(document, iteration, closing.lacks) },
     ]
 }
 
+/// The fields of a phase's result that the log has a part for.
+const PARTS: [(&str, &str); 8] = [
+    ("summary", "Summary"),
+    ("goals", "Goals"),
+    ("steps", "Steps"),
+    ("risks", "Risks"),
+    ("actions", "Actions Taken"),
+    ("failures", "Failures"),
+    ("files_modified", "Files Modified"),
+    ("regressions", "Regressions"),
+];
+
+/// Returns what a phase adds to `refinement_log.md` when it ends: what its result says, if anything.
+pub fn of_phase(document: &Document, result: &Map<String, Value>, at: Time) -> Option<Section> {
+    let (phase, iteration) = (line(&document.phase), document.current_iteration);
+    let parts = PARTS.map(|(field, heading)| (heading, list(result.get(field))));
+    let mut text = format!("## Phase {phase} of iteration {iteration} — {at}\n\n");
+    let heading_bytes = text.len();
+    for (heading, lines) in parts.into_iter().filter(|(_, lines)| !lines.is_empty()) {
+        part(&mut text, heading, lines);
+    }
+    (text.len() > heading_bytes).then_some(Section { log: LogFile::RefinementLog, text })
+}
+
+/// Returns what a reflection adds to `decisions.md`.
+pub fn of_reflection(document: &Document, result: Option<&Map<String, Value>>) -> Section {
+    let given = |field: &str| list(result.and_then(|result| result.get(field))).join("; ");
+    let open = |severity| {
+        let ids = violated(&document.constraints, severity).map(|one| one.id.as_str());
+        let ids: Vec<&str> = ids.take(LINES_MAX).collect();
+        if ids.is_empty() { "none".to_owned() } else { ids.join(", ") }
+    };
+    let (blocking, high) = (open(Severity::Blocking), open(Severity::High));
+    let iteration = document.current_iteration;
+    let mut text = format!(
+        "### Iteration {iteration} Reflection\n\n- **Blocking violations**: {blocking}\n- **High violations**: {high}\n"
+    );
+    for (field, heading) in [("summary", "Summary"), ("regressions", "Regressions")] {
+        let given = given(field);
+        if !given.is_empty() {
+            let _ = writeln!(text, "- **{heading}**: {}", line(&given));
+        }
+    }
+    text.push('\n');
+    Section { log: LogFile::Decisions, text }
+}
+
 /// Returns what a person's end of the loop adds to `refinement_log.md`.
-pub fn of_stop(document: &Document, reason: Option<&str>, at: crate::model::Time) -> Section {
+pub fn of_stop(document: &Document, reason: Option<&str>, at: Time) -> Section {
     let reason = reason.map_or_else(|| "none given".to_owned(), line);
     let iteration = document.current_iteration;
     let mut text = format!("## Stopped in iteration {iteration} — {at}\n\n");
@@ -48,7 +109,7 @@ pub fn of_stop(document: &Document, reason: Option<&str>, at: crate::model::Time
 }
 
 /// Returns what going back to mend something adds to `refinement_log.md`.
-pub fn of_recovery(document: &Document, repair: &Repair, at: crate::model::Time) -> Section {
+pub fn of_recovery(document: &Document, repair: &Repair, at: Time) -> Section {
     let mut lines: Vec<String> =
         repair.failures.iter().map(|failure| format!("failed: {}", line(failure))).collect();
     lines.extend(repair.missing_files.iter().map(missing));
@@ -81,7 +142,7 @@ pub fn of_human_decision(
     document: &Document,
     event: &str,
     (words, note): (Option<&str>, Option<&str>),
-    at: crate::model::Time,
+    at: Time,
 ) -> Section {
     let mut text = format!(
         "### Iteration {} — {} by a person — {at}\n\n- **Phase**: {}\n",
@@ -98,7 +159,7 @@ pub fn of_loosening(
     document: &Document,
     ways: &[String],
     (words, note): (Option<&str>, Option<&str>),
-    at: crate::model::Time,
+    at: Time,
 ) -> Section {
     let mut text = format!(
         "### Iteration {} — constraints loosened by a person — {at}\n\n- **Phase**: {}\n",
@@ -112,7 +173,7 @@ pub fn of_loosening(
 }
 
 /// Returns what a person's reset begins `decisions.md` with.
-pub fn of_reset(document: &Document, words: Option<&str>, at: crate::model::Time) -> Section {
+pub fn of_reset(document: &Document, words: Option<&str>, at: Time) -> Section {
     let mut text = format!("### Cycle {} — begun anew by a person — {at}\n\n", document.cycle);
     person_said(&mut text, words, None);
     Section { log: LogFile::Decisions, text }
@@ -128,13 +189,9 @@ fn person_said(text: &mut String, words: Option<&str>, asked_with: Option<&str>)
     text.push('\n');
 }
 
-fn refinement_log(
-    document: &Document,
-    iteration: &Iteration,
-    status: Option<ConvergenceStatus>,
-    errors: &[String],
-) -> String {
+fn refinement_log(document: &Document, iteration: &Iteration, closing: Closing<'_>) -> String {
     let results = |phase: &str, field: &str| list(document.results.at(&[phase, field]).as_ref());
+    let closed = |field: &str| list(closing.result.and_then(|result| result.get(field)));
     let constraints = document.constraints.iter().map(|one| {
         let word = if one.holds() { "satisfied" } else { "violated" };
         let details = one.details.as_deref().unwrap_or(&one.description);
@@ -142,25 +199,36 @@ fn refinement_log(
         format!("{}: {word} — {}{asserted}", one.id, line(details))
     });
     let mut text = format!("## Iteration {} — {}\n\n", iteration.iteration, iteration.at);
-    if status == Some(ConvergenceStatus::MaxIterationsExceeded) {
+    if closing.status == Some(ConvergenceStatus::MaxIterationsExceeded) {
         text += "> Maximum iterations reached — forcing termination\n\n";
     }
     let mut actions = results("execution_results", "actions");
     actions.extend(
         results("execution_results", "failures").iter().map(|line| format!("skipped: {line}")),
     );
+    actions.extend(closed("actions"));
     part(&mut text, "Actions Taken", actions);
     part(&mut text, "Constraint Status", constraints.collect());
+    if !document.components.is_empty() {
+        part(&mut text, "Component Status", document.components.iter().map(component).collect());
+    }
     let mut reflection = vec![
         format!("Convergence: {}", iteration.decision),
         format!("Reason: {}", line(&iteration.reason)),
     ];
+    reflection.extend(results("reflection", "summary").iter().map(|one| format!("Summary: {one}")));
     reflection.extend(iteration.regressions.iter().map(|one| format!("Regression: {}", line(one))));
+    let reported = results("reflection", "regressions");
+    reflection.extend(reported.iter().map(|one| format!("Reported regression: {one}")));
     part(&mut text, "Reflection Summary", reflection);
+    let errors = errors(closing.seen);
     if !errors.is_empty() {
-        part(&mut text, "Errors", errors.to_vec());
+        part(&mut text, "Errors", errors);
     }
-    part(&mut text, "Files Modified", results("execution_results", "files_modified"));
+    let mut files = results("execution_results", "files_modified");
+    let later = closed("files_modified");
+    files.extend(later.into_iter().filter(|one| !files.contains(one)).collect::<Vec<_>>());
+    part(&mut text, "Files Modified", files);
     part(
         &mut text,
         "Content Type",
@@ -173,6 +241,12 @@ fn refinement_log(
         ],
     );
     text
+}
+
+fn component(component: &Component) -> String {
+    let word = if component.holds() { "satisfied" } else { "violated" };
+    let details = component.details.as_deref().unwrap_or("no details");
+    format!("{}: {word} — {} (asserted)", line(&component.name), line(details))
 }
 
 fn decision(document: &Document, iteration: &Iteration, lacks: &str) -> String {
@@ -238,7 +312,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::Time;
     use crate::model::document::constraint::{Status, parse_definitions};
     use crate::model::document::iteration::Counts;
     use crate::model::document::tests::empty;
@@ -280,7 +353,7 @@ mod tests {
     #[test]
     fn an_iteration_is_logged_in_the_form_of_the_seed() {
         let (document, iteration) = example();
-        let sections = of_iteration(&document, &iteration, "", None, None);
+        let sections = of_iteration(&document, &iteration, Closing::default());
         insta::assert_snapshot!(sections[0].text, @r"
         ## Iteration 2 — 1970-01-01T00:00:00.000Z
 
@@ -321,7 +394,7 @@ mod tests {
     #[test]
     fn a_callers_text_cannot_forge_a_heading() {
         let (document, iteration) = example();
-        let text = &of_iteration(&document, &iteration, "", None, None)[0].text;
+        let text = &of_iteration(&document, &iteration, Closing::default())[0].text;
         assert_eq!(text.lines().filter(|line| line.starts_with("## ")).count(), 1);
     }
 
@@ -331,9 +404,10 @@ mod tests {
         let sections = of_iteration(
             &document,
             &iteration,
-            "",
-            Some(ConvergenceStatus::MaxIterationsExceeded),
-            None,
+            Closing {
+                status: Some(ConvergenceStatus::MaxIterationsExceeded),
+                ..Closing::default()
+            },
         );
         assert!(sections[0].text.contains("Maximum iterations reached — forcing termination"));
     }
@@ -342,8 +416,8 @@ mod tests {
     fn next_focus_is_never_blank() {
         let (mut document, mut iteration) = example();
         let focus = |document: &Document, iteration: &Iteration| {
-            let lacks = "1 file is missing: a.md";
-            let text = of_iteration(document, iteration, lacks, None, None).remove(1).text;
+            let closing = Closing { lacks: "1 file is missing: a.md", ..Closing::default() };
+            let text = of_iteration(document, iteration, closing).remove(1).text;
             text.lines().find_map(|line| line.strip_prefix("- **Next focus**: ").map(str::to_owned))
         };
         assert_eq!(focus(&document, &iteration).as_deref(), Some("length"));

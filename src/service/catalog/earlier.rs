@@ -21,6 +21,7 @@ const DIGESTS: &[&str] = &[
     "58d1faf841169ccd642a0b522a4e8d65244fee5efb76460f3e59b90ccaa971cc",
     "0a7ae61fc282296c303da30fefc868281534e1162708e68b5579c49fad3ca6c4",
     "312e22d0dfbc1c7153ebca034ac3e0e30c5bb032733e4c56a4d6a5fa8d465f49",
+    "80be49ffd43476ab9640fe6278aefe0517ac9d6c545337ba4231441b5f4ffc81",
 ];
 
 static EARLIER: LazyLock<BTreeSet<Digest>> = LazyLock::new(|| {

@@ -153,7 +153,10 @@ async fn check_files(
     let seen = service.files_of(document, &caller.progress).await?;
     let changed =
         manifest.files.iter().filter(|(path, recorded)| seen.files.get(*path) != Some(recorded));
-    let changed: Vec<&str> = changed.map(|(path, _)| path.as_str()).collect();
+    let mut changed: Vec<&str> = changed.map(|(path, _)| path.as_str()).collect();
+    if changed.is_empty() && manifest.inventory != seen.inventory {
+        changed.push(OTHER_FILES);
+    }
     if changed.is_empty() {
         return Ok(());
     }
@@ -166,6 +169,9 @@ async fn check_files(
         ),
     ))
 }
+
+/// What a refusal names where all files of the manifest are as they were.
+const OTHER_FILES: &str = "files of the work that the manifest does not name";
 
 /// Characters of paths in a refusal.
 const LISTED_CHARACTERS_MAX: usize = 200;

@@ -350,7 +350,7 @@ fn complete_types(document: &mut Document) -> Result<Vec<String>, Refusal> {
     }
     component::check(document.content_type.as_deref(), &document.components)?;
     let content_type = document.content_type.as_deref().unwrap_or("not given");
-    if document.test_generation && !content_type.starts_with("meta:") {
+    if document.test_generation && !taxonomy::is_prompt(content_type) {
         warnings.push(format!(
             "test_generation has no effect: content_type is {content_type}, and only prompts (meta:*) are test-run"
         ));
@@ -452,9 +452,13 @@ fn content_type(wish: &Wish, before: Option<&Document>) -> Option<String> {
     wish.content_type.clone().or_else(inherited)
 }
 
+fn unassessed(before: &Document) -> Vec<Component> {
+    before.components.iter().map(Component::unassessed).collect()
+}
+
 /// Returns the first components of a cycle. Only a composite keeps those of the cycle before.
 fn components(wish: &Wish, before: Option<&Document>) -> Vec<Component> {
     let composite = content_type(wish, before).as_deref() == Some(taxonomy::COMPOSITE);
-    let inherited = || before.filter(|_| composite).map(|before| before.components.clone());
+    let inherited = || before.filter(|_| composite).map(unassessed);
     wish.components.clone().or_else(inherited).unwrap_or_default()
 }

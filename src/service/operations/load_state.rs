@@ -117,7 +117,7 @@ impl Service {
         name: &Name,
         reference: &str,
     ) -> Result<Snapshot, Refusal> {
-        let version = parse_reference(reference)?;
+        let version = self.version_named(name, reference).await?;
         let snapshot =
             self.provider.at(name, version).await.map_err(|error| refusal(name, &error))?;
         snapshot.ok_or_else(|| Refusal::NotFound {
@@ -126,16 +126,23 @@ impl Service {
                 .into(),
         })
     }
-}
 
-/// Parses a version or a checkpoint id.
-pub(super) fn parse_reference(reference: &str) -> Result<Version, Refusal> {
-    checkpoint::version_of(reference).ok_or_else(|| {
-        Refusal::argument(
-            format!("{reference:?} is neither a version nor a checkpoint id"),
-            "pass a version such as \"12\" or a checkpoint id such as \"cp-12\"",
-        )
-    })
+    /// Returns the version that a version, a checkpoint id or the label of a checkpoint names. Of
+    /// several checkpoints with a label it is the newest.
+    async fn version_named(&self, name: &Name, reference: &str) -> Result<Version, Refusal> {
+        if let Some(version) = checkpoint::version_of(reference) {
+            return Ok(version);
+        }
+        let newest = self.newest(name).await?;
+        let mut checkpoints = newest.snapshot.document.checkpoints.iter().rev();
+        let named = checkpoints.find(|one| one.label == reference);
+        named.map(|one| one.version).ok_or_else(|| {
+            Refusal::argument(
+                format!("{reference:?} is neither a version nor a checkpoint"),
+                "pass a version such as \"12\", a checkpoint id such as \"cp-12\", or the label of a checkpoint; load_state with detail full lists them",
+            )
+        })
+    }
 }
 
 /// Returns the whole document, if it fits into an answer.

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{Effect, Operation};
 use crate::model::document::Beginning;
+use crate::model::document::component::Component;
 use crate::model::journal::Snapshot;
 use crate::model::journal::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::journal::removal::Removal;
@@ -152,7 +153,7 @@ fn emptied(before: &Document, workflow: &Workflow, now: Time, id: String) -> Doc
         prior_cycle_id: Some(before.refinement_id.clone()),
         requires_approval: before.requires_approval,
         test_generation: before.test_generation,
-        components: before.components.clone(),
+        components: before.components.iter().map(Component::unassessed).collect(),
         output_dir: before.output_dir.clone(),
         files: before.files.clone(),
         ..blank

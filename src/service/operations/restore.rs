@@ -4,10 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::load_state::parse_reference;
 use super::{Effect, Operation};
 use crate::model::document::constraint::{Setter, lost_goals};
+use crate::model::document::manifest::Listing;
 use crate::model::document::output::Output;
+use crate::model::text::shortened;
 use crate::model::workflow::briefing::Briefing;
 use crate::model::{Document, Draft, Name, Refusal, Version, Workflow};
 use crate::service::refusals::refusal;
@@ -18,8 +19,11 @@ use crate::service::{Caller, Service, inventory};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Restore {
     pub name: Name,
-    /// Version or checkpoint id
+    /// Version, checkpoint id or label
     pub to: String,
+    /// false leaves the files; default true
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_version: Option<Version>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,21 +44,25 @@ pub struct Restored {
 impl Operation for Restore {
     const NAME: &'static str = "restore";
     const TITLE: &'static str = "Restore a version";
-    const DESCRIPTION: &'static str =
-        "Restore data and goals of an earlier version as a new version. Phase and iteration stay.";
+    const DESCRIPTION: &'static str = "Restore data, goals and files of an earlier version as a new version. Phase and iteration stay.";
     const EFFECT: Effect = Effect::Writes;
     type Answer = Restored;
 
-    /// Restores data, goals and files of an earlier version. The files are those of its manifest at
-    /// the end of its iteration; later files stay. Phase, iteration, history, approval, metrics and
+    /// Restores data, goals and files of an earlier version. A file gets the content that the journal
+    /// captured last at or before it: `write_output` is captured at once, what an agent writes by
+    /// itself when an iteration ends. Later files stay, and the answer names them. Phase, iteration, history, approval, metrics and
     /// constraints do not change: a restore undoes no decision.
     async fn run(self, service: &Service, caller: &Caller) -> Result<Restored, Refusal> {
         let writing = Writing::new(Self::NAME, &self.name, self.expected_version, caller)
             .once(self.idempotency_key.as_ref(), &self)?;
-        let restored_from = parse_reference(&self.to)?;
         let newest = service.newest(&self.name).await?;
-        let earlier = service.version_at(&self.name, &self.to).await?.document;
-        let (outputs, not_kept) = kept_outputs(service, &earlier).await?;
+        let earlier = service.version_at(&self.name, &self.to).await?;
+        let (restored_from, earlier) = (earlier.version, earlier.document);
+        let (outputs, not_kept) = match self.files {
+            Some(false) => Default::default(),
+            _ => kept_outputs(service, &earlier, restored_from).await?,
+        };
+        let brings_files = self.files != Some(false);
         let workflow = service.workflow_of(&newest.snapshot.document).await?;
         let by_person = caller.setter(service.consent(caller)?.as_ref()) == Setter::Person;
         let decide = move |attempt: &mut Attempt<'_, '_>| {
@@ -65,7 +73,7 @@ impl Operation for Restore {
                 attempt.unconverged_state()?;
             }
             let mut document = newest.document.clone();
-            if earlier.manifest.is_some() {
+            if brings_files && earlier.manifest.is_some() {
                 document.manifest.clone_from(&earlier.manifest);
             }
             document.data.clone_from(&earlier.data);
@@ -95,20 +103,21 @@ fn keeps_goals(now: &Document, earlier: &Document, workflow: &Workflow) -> bool 
     workflow.has_specified(now) && !lost_goals(&now.goals, &earlier.goals).is_empty()
 }
 
-/// Returns the files of a version that the journal kept, and a warning for each other one.
+/// Returns the files of a version that the journal captured, and a warning for each one that cannot be
+/// brought back or that came later.
 async fn kept_outputs(
     service: &Service,
     earlier: &Document,
+    version: Version,
 ) -> Result<(Vec<Output>, Vec<String>), Refusal> {
     let name = &earlier.artifact_name;
-    let (mut outputs, mut warnings) = (Vec::new(), Vec::new());
     if let Some(warning) = inventory::not_kept(earlier) {
-        return Ok((outputs, vec![warning]));
+        return Ok((Vec::new(), vec![warning]));
     }
-    let all = service.kept_listing(earlier).await?;
+    let (mut outputs, mut warnings) = (Vec::new(), Vec::new());
+    let captured = service.captured(earlier, version).await?;
     let there = service.present_listing(earlier).await?;
-    let named = || earlier.manifest.as_ref().map(|manifest| manifest.files.clone());
-    for (path, file) in all.or_else(named).iter().flatten() {
+    for (path, file) in &captured {
         let kept = service.provider.blob(name, file.digest).await;
         match kept.map_err(|error| refusal(name, &error))? {
             Some(_) => {
@@ -123,5 +132,27 @@ async fn kept_outputs(
             }
         }
     }
+    warnings.extend(later_files(service, earlier, &captured).await?);
     Ok((outputs, warnings))
+}
+
+/// Characters of paths in a warning.
+const LISTED_CHARACTERS_MAX: usize = 200;
+
+/// Names the files that are there and that no entry up to the version captured.
+async fn later_files(
+    service: &Service,
+    earlier: &Document,
+    captured: &Listing,
+) -> Result<Option<String>, Refusal> {
+    let there = service.outputs_of(earlier).await?;
+    let later: Vec<&str> = there
+        .iter()
+        .filter(|file| !captured.contains_key(&file.path))
+        .map(|file| file.path.as_str())
+        .collect();
+    Ok((!later.is_empty()).then(|| {
+        let later = shortened(&later.join(", "), LISTED_CHARACTERS_MAX);
+        format!("restore left files that no version up to there captured: {later}")
+    }))
 }

@@ -10,6 +10,7 @@ use super::{Effect, Operation};
 use crate::model::document::constraint::{
     self, Constraint, SetBy, Setter, mark_late_measures, taken_over,
 };
+use crate::model::document::protection::{self, Protected};
 use crate::model::document::tree::Tree;
 use crate::model::journal::Snapshot;
 use crate::model::journal::entry::Section;
@@ -42,6 +43,10 @@ pub struct Save {
     /// Makes a retry safe
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
+    /// Whether a person accepts the files that constraints protect as they are now. No tool call
+    /// carries it.
+    #[serde(skip)]
+    pub accept_protected: bool,
 }
 
 /// The answer of `save_state`. It does not repeat what was saved.
@@ -89,10 +94,15 @@ impl Operation for Save {
         check_text("note", self.note.as_ref())?;
         let newest = service.newest(&self.name).await?;
         let consent = service.consent(caller)?;
+        let document = &newest.snapshot.document;
+        let mut lists = protection::lists_in(Some(&change.fields));
+        lists.extend(protection::lists_of(&document.constraints));
         let saving = Saving {
             change,
             note: self.note,
-            workflow: service.workflow_of(&newest.snapshot.document).await?,
+            accepts: self.accept_protected,
+            protected: service.protected(document, lists).await?,
+            workflow: service.workflow_of(document).await?,
             setter: caller.setter(consent.as_ref()),
             consent,
         };
@@ -112,6 +122,8 @@ impl Operation for Save {
 struct Saving {
     change: Change,
     note: Option<String>,
+    accepts: bool,
+    protected: Protected,
     workflow: Arc<Workflow>,
     consent: Option<Consent>,
     setter: Setter,
@@ -122,6 +134,7 @@ impl Saving {
     fn decide(&self, attempt: &mut Attempt<'_, '_>) -> Result<bool, Refusal> {
         let before = &Arc::clone(attempt.open_state()?);
         let mut document = changed(before, &self.change, self.setter)?;
+        let accepted = self.accepted(&mut document);
         if document == before.document {
             return Ok(false);
         }
@@ -133,14 +146,34 @@ impl Saving {
         let is_specified = self.workflow.has_specified(&before.document);
         if is_specified {
             mark_late_measures(&before.document.constraints, &mut document.constraints);
+            let (older, place) = (&before.document.constraints, document.output_place());
+            protection::pin(older, &mut document.constraints, &self.protected)?;
+            protection::check_schemas(older, &document.constraints, &place)?;
         }
-        let ways = loosening::of_change(&before.document, &document, is_specified);
+        let mut ways = loosening::of_change(&before.document, &document, is_specified);
+        ways.extend(accepted);
         loosening::check_agreed(before, &ways, self.consent.as_ref(), "save {} --patch …")?;
         let (now, note) = (attempt.now(), self.note.as_deref());
         let sections = logged(&document, &ways, self.consent.as_ref(), note, now);
         let draft = attempt.writing.draft(now, document, json!({ "note": note }));
         attempt.transaction.append(Draft { sections, ..draft })?;
         Ok(true)
+    }
+}
+
+impl Saving {
+    /// Accepts the protected files as they are now, if that was asked for, and says which ones changed.
+    fn accepted(&self, document: &mut Document) -> Vec<String> {
+        if !self.accepts {
+            return Vec::new();
+        }
+        let changed = |one: &Constraint| {
+            let paths = protection::changed(one, &self.protected)?;
+            Some(format!("accepting changed files of the constraint {:?}: {paths}", one.id))
+        };
+        let ways = document.constraints.iter().filter_map(changed).collect();
+        protection::accept(&mut document.constraints, &self.protected);
+        ways
     }
 }
 
@@ -153,6 +186,9 @@ fn change(arguments: &Save) -> Result<Change, Refusal> {
         (None, Some(state)) => {
             document::check_writable(state, "state")?;
             Ok(Change { fields: state.clone(), merges: false })
+        }
+        (None, None) if arguments.accept_protected => {
+            Ok(Change { fields: Map::new(), merges: true })
         }
         _ => Err(Refusal::argument(
             "save_state takes either patch or state",

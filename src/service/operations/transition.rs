@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{Effect, Operation};
 use crate::model::document::LastTransition;
 use crate::model::document::constraint::{Constraint, Setter};
+use crate::model::document::protection::{self, Protected};
 use crate::model::journal::Snapshot;
 use crate::model::workflow::briefing::Briefing;
 use crate::model::workflow::step::{self, Decision, Event, Step, StepContext};
@@ -90,7 +91,10 @@ impl Operation for Transition {
             consent,
             keeps_checkpoints: !service.provider.volatile(),
             examined: None,
+            protected: Arc::default(),
         };
+        let sending =
+            if adopts { with_protected(service, sending, document).await? } else { sending };
         let sending = examined(service, sending, &newest.snapshot, &caller.progress).await?;
         if self.dry_run == Some(true) {
             return dry_run(service, &sending, &newest.snapshot, newest.warnings).await;
@@ -141,6 +145,18 @@ async fn shaped(
     let shaped = shaped?;
     service.check_modified(document, shaped.result.as_ref()).await?;
     Ok(shaped)
+}
+
+/// Looks at the files that the constraints of a specification protect.
+async fn with_protected(
+    service: &Service,
+    sending: Sending,
+    document: &Document,
+) -> Result<Sending, Refusal> {
+    let mut lists = protection::lists_of(&document.constraints);
+    lists.extend(protection::lists_in(sending.event.result.as_ref()));
+    let protected = Arc::new(service.protected(document, lists).await?);
+    Ok(Sending { protected, ..sending })
 }
 
 /// Examines the artifact's files, if the event depends on them.
@@ -253,6 +269,7 @@ struct Sending {
     setter: Setter,
     keeps_checkpoints: bool,
     examined: Option<Examined>,
+    protected: Arc<Protected>,
 }
 
 impl Sending {
@@ -313,6 +330,7 @@ impl Sending {
             human: self.consent.is_some(),
             setter: self.setter,
             keeps_checkpoints: self.keeps_checkpoints,
+            protected: Arc::clone(&self.protected),
             examination,
         };
         let step = step::step(&self.workflow, document, &self.event, &context)?;

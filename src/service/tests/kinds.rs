@@ -30,6 +30,11 @@ async fn nothing_is_inferred_for_a_workflow_that_refines_nothing() {
     assert_eq!(document(&service).await["artifact_type"], Value::Null);
 }
 
+async fn stop(service: &Service) {
+    let stop = arguments::<Transition>(json!({"event": "stop"}));
+    service.run(stop, &person(service).await).await.unwrap();
+}
+
 #[tokio::test]
 async fn components_make_a_composite_and_the_next_cycle_keeps_them() {
     let service = service();
@@ -43,14 +48,14 @@ async fn components_make_a_composite_and_the_next_cycle_keeps_them() {
         (&json!("meta-prompt"), &json!("meta:composite"), &json!([part]))
     );
     complete(&service, "specify", json!({})).await.unwrap();
-    iterate(&service, "satisfied").await;
+    stop(&service).await;
     init(&service, json!({})).await.unwrap();
     let second = document(&service).await;
     assert_eq!(second["cycle"], 2);
     assert_eq!((&second["components"], &second["test_generation"]), (&json!([part]), &json!(true)));
 
     complete(&service, "specify", json!({})).await.unwrap();
-    iterate(&service, "satisfied").await;
+    stop(&service).await;
     init(&service, json!({"artifact_type": "code"})).await.unwrap();
     let third = document(&service).await;
     assert_eq!((&third["cycle"], &third["content_type"]), (&json!(3), &json!("direct:code")));

@@ -17,16 +17,18 @@ async fn a_repeated_write_answers_as_the_first_one() {
 }
 
 #[tokio::test]
-async fn a_repeated_finalize_names_the_cycle_that_it_closed() {
+async fn a_key_of_an_earlier_cycle_is_refused() {
     let service = service();
     init(&service, json!({"workflow": "document"})).await.unwrap();
     let close = json!({"idempotency_key": "f"});
     let first = call::<Finalize>(&service, close.clone()).await.unwrap();
-    let next = init(&service, json!({})).await.unwrap();
-    assert_eq!((first.cycle, next.outcome), (1, Opened::NewCycle));
-    let again = call::<Finalize>(&service, close).await.unwrap();
+    let again = call::<Finalize>(&service, close.clone()).await.unwrap();
     assert_eq!(
         (again.cycle, again.version, again.archived_to),
         (first.cycle, first.version, first.archived_to)
     );
+    let next = init(&service, json!({})).await.unwrap();
+    assert_eq!((first.cycle, next.outcome), (1, Opened::NewCycle));
+    let refusal = call::<Finalize>(&service, close).await.unwrap_err();
+    assert!(refusal.to_string().contains("cycle 1"), "{refusal}");
 }

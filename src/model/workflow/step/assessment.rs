@@ -5,11 +5,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::stepping::Stepping;
-use crate::model::document::Document;
 use crate::model::document::constraint::{Constraint, Grade, Status};
 use crate::model::document::examination::Examination;
+use crate::model::document::{Document, protection};
 use crate::model::refusal::Violation;
 use crate::model::text::shortened;
+use crate::model::workflow::readable_logs;
 use crate::model::{Refusal, Time};
 
 const STALE: &str = "the files have changed since it was asserted";
@@ -29,8 +30,22 @@ pub fn take_evidence(document: &mut Document, examination: &Examination, now: Ti
         for one in asserted.filter(|one| one.holds()) {
             one.assess(Status::Stale, Some(STALE.to_owned()), now);
         }
+        for one in document.components.iter_mut().filter(|one| one.holds()) {
+            one.status = Some(Status::Stale);
+        }
+    }
+    for one in document.constraints.iter_mut().filter(|one| one.holds()) {
+        if let Some(paths) = protection::changed(one, &examination.protected) {
+            one.assess(Status::Violated, Some(protected_changed(&paths)), now);
+        }
     }
     document.evidence.clone_from(&examination.evidence);
+}
+
+fn protected_changed(paths: &str) -> String {
+    format!(
+        "files that it protects have changed: {paths}; put them back, or a person accepts them with refiner save NAME --accept-protected"
+    )
 }
 
 impl Stepping<'_> {
@@ -39,6 +54,7 @@ impl Stepping<'_> {
     pub(super) fn assess_constraints(&mut self) -> Result<(), Refusal> {
         let findings = findings(self.event.result.as_ref(), &self.document.constraints)?;
         self.warn_of(&findings);
+        self.assess_components()?;
         let now = self.context.now;
         for one in self.document.constraints.iter_mut().filter(|one| !one.is_measured()) {
             match findings.iter().find(|finding| finding.id == one.id) {
@@ -48,6 +64,8 @@ impl Stepping<'_> {
             one.asserted = true;
             one.grade = Some(Grade::Asserted);
         }
+        let reflection = self.event.result.as_ref();
+        self.sections.push(readable_logs::of_reflection(&self.document, reflection));
         self.document.reflected_files =
             self.context.examination.as_deref().map(Examination::files_digest);
         Ok(())

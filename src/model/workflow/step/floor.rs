@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value};
 
+use super::kind;
 use crate::model::document::Document;
 use crate::model::document::constraint::{Severity, Status, violated};
 use crate::model::document::examination::Examination;
@@ -43,7 +44,7 @@ fn unmet_of_floor(workflow: &Workflow, facts: &Facts<'_>, candidate: &Candidate)
     let specified =
         specified.into_iter().map(|says| part("a goal and a blocking constraint", says));
     let files = facts.seen.map_or_else(Vec::new, |seen| files(facts, seen));
-    specified.chain(findings(facts)).chain(files).collect()
+    specified.chain(findings(facts)).chain(files).chain(kind::unmet(facts)).collect()
 }
 
 /// A goal and a blocking constraint, as `save_state` takes them.
@@ -117,12 +118,13 @@ fn said_modified(facts: &Facts<'_>) -> Vec<Modified> {
 }
 
 /// Joins names for a sentence, or returns `None` if there are none.
-fn listed<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
+pub(super) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
     let names: Vec<&str> = names.collect();
     (!names.is_empty()).then(|| shortened(&names.join(", "), LISTED_CHARACTERS_MAX))
 }
 
-fn part(needs: &str, says: &str) -> Unmet {
+/// Returns a part of the floor that does not hold, in words.
+pub(super) fn part(needs: &str, says: &str) -> Unmet {
     Unmet {
         guard: NAME.to_owned(),
         says: Some(says.to_owned()),

@@ -2,6 +2,7 @@
 
 mod assessment;
 mod floor;
+mod kind;
 mod recording;
 mod result;
 mod specification;
@@ -21,6 +22,7 @@ use crate::model::document::checkpoint::{Checkpoint, checkpoint_id};
 use crate::model::document::constraint::Setter;
 use crate::model::document::examination::Examination;
 use crate::model::document::iteration::Choice;
+use crate::model::document::protection::Protected;
 use crate::model::journal::entry::Section;
 use crate::model::journal::lifecycle::LifecycleEvent;
 use crate::model::refusal::{Unmet, Violation};
@@ -67,6 +69,8 @@ pub struct StepContext {
     pub human: bool,
     /// Whose constraints the event sets.
     pub setter: Setter,
+    /// The files that the constraints protect, as they are now, where the event sets constraints.
+    pub protected: Arc<Protected>,
     /// Whether the storage can keep checkpoints.
     pub keeps_checkpoints: bool,
     /// The examination of the artifact's files, if there was one.

@@ -15,7 +15,7 @@ use crate::model::journal::lifecycle::LifecycleKind;
 use crate::model::refusal::Unmet;
 use crate::model::text::shortened;
 use crate::model::workflow::facts::failures;
-use crate::model::workflow::readable_logs;
+use crate::model::workflow::readable_logs::{self, Closing};
 
 /// Characters of the ids of constraints in one sentence.
 const LISTED_CHARACTERS_MAX: usize = 120;
@@ -47,9 +47,12 @@ impl Stepping<'_> {
         self.sections.extend(readable_logs::of_iteration(
             &self.document,
             &iteration,
-            &lacks,
-            status,
-            examination,
+            Closing {
+                lacks: &lacks,
+                status,
+                seen: examination,
+                result: self.event.result.as_ref(),
+            },
         ));
         let detail = json!({ "decision": choice, "reason": reason, "status": status });
         push_listed(&mut self.document.iteration_history, iteration);

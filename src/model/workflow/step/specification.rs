@@ -6,7 +6,7 @@ use super::floor;
 use super::stepping::Stepping;
 use crate::model::Refusal;
 use crate::model::document::constraint::{self, Constraint, SetBy, Setter};
-use crate::model::document::{Document, component, inference, taxonomy};
+use crate::model::document::{Document, component, inference, protection, taxonomy};
 use crate::model::refusal::Violation;
 use crate::model::workflow::readable_logs;
 
@@ -19,6 +19,7 @@ impl Stepping<'_> {
     pub(super) fn adopt_specification(&mut self) -> Result<(), Refusal> {
         let event = self.event;
         let Some(result) = &event.result else { return Ok(()) };
+        let before = self.document.constraints.clone();
         if let Some(goals) = result.get("goals") {
             self.document.goals = super::parse_goals(goals, "/result/goals")?;
         }
@@ -26,6 +27,10 @@ impl Stepping<'_> {
             let parsed = constraint::parse_definitions(list, "/result/constraints")?;
             self.adopt_constraints(parsed)?;
         }
+        let place = self.document.output_place();
+        let constraints = &mut self.document.constraints;
+        protection::pin(&before, constraints, &self.context.protected)?;
+        protection::check_schemas(&[], constraints, &place)?;
         if result.get("requires_approval") == Some(&Value::Bool(true)) {
             self.document.requires_approval = true;
         }

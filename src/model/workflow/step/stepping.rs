@@ -61,6 +61,7 @@ impl<'a> Stepping<'a> {
     pub(super) fn take(mut self, phase: &Phase, candidate: &Candidate) -> Result<Step, Refusal> {
         let from = self.document.phase.clone();
         self.leave(phase);
+        self.log_phase(candidate);
         for action in &candidate.actions {
             self.act(*action)?;
         }
@@ -96,6 +97,16 @@ impl<'a> Stepping<'a> {
                 document.phases_completed.push(document.phase.clone());
             }
             self.happened(LifecycleKind::OnPhaseComplete, None);
+        }
+    }
+
+    /// Adds what a phase did to the log, unless the end of the iteration says it.
+    fn log_phase(&mut self, candidate: &Candidate) {
+        let ends_phase = self.event.name == COMPLETE;
+        let is_said = candidate.actions.contains(&Action::RecordIteration);
+        if let Some(result) = self.event.result.as_ref().filter(|_| ends_phase && !is_said) {
+            let section = readable_logs::of_phase(&self.document, result, self.context.now);
+            self.sections.extend(section);
         }
     }
 

@@ -8,6 +8,7 @@ use crate::model::document::constraint::{Constraint, Severity, Status};
 use crate::model::document::iteration::{Choice, Counts, Iteration};
 use crate::model::document::manifest::Manifest;
 use crate::model::document::output_place::OutputPlace;
+use crate::model::document::protection;
 use crate::model::{Refusal, Time, limits};
 use crate::service::measures::check_measures;
 
@@ -111,6 +112,11 @@ fn constraint(place: &str, value: Value, notes: &mut Notes) -> Option<Constraint
         measured_late: false,
         must_fail_first: given.take_as("must_fail_first").unwrap_or(false),
         failed_first: false,
+        protects: given
+            .take_as::<Vec<String>>("protects")
+            .filter(|globs| protection::check_globs(globs).is_ok())
+            .unwrap_or_default(),
+        pinned: given.take_as("pinned").unwrap_or_default(),
     };
     measure(&mut constraint, &mut given, notes);
     assess(&mut constraint, &mut given);

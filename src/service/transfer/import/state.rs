@@ -135,7 +135,10 @@ fn types(document: &mut Document, given: &mut Fields, notes: &mut Notes) {
     document.content_type = given.take_if("content_type", known(taxonomy::check_content_type));
     document.test_generation = given.take_as("test_generation").unwrap_or_default();
     let components = given.take_if("components", |list| {
-        let list: Vec<Map<String, Value>> = serde_json::from_value(list.clone()).ok()?;
+        let mut list: Vec<Map<String, Value>> = serde_json::from_value(list.clone()).ok()?;
+        for one in &mut list {
+            one.retain(|field, _| !component::OWNED_BY_SERVER.contains(&field.as_str()));
+        }
         component::parse(&list, "/components").ok()
     });
     document.components = components.unwrap_or_default();

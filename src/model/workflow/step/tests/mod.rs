@@ -51,6 +51,7 @@ fn context(version: Version) -> StepContext {
         human: false,
         setter: constraint::Setter::Model,
         keeps_checkpoints: true,
+        protected: Arc::default(),
         examination: Some(Arc::new(persist::seen(false, true))),
     }
 }

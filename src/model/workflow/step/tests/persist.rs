@@ -107,7 +107,9 @@ fn a_tool_that_failed_is_tried_once_more_and_then_skipped_and_logged() {
     let failed = complete(json!({ "actions": ["drew"], "failures": ["render: out of memory"] }));
     let first = taken(&document, &failed);
     assert_eq!(first.to, "execute");
-    assert!(first.sections[0].text.contains("failed: render: out of memory"));
+    let [phase, recovery] = &first.sections[..] else { panic!("{:?}", first.sections) };
+    assert!(phase.text.contains("### Failures\n\n- render: out of memory"));
+    assert!(recovery.text.contains("failed: render: out of memory"));
     let second = taken(&first.document, &failed);
     assert_eq!(second.to, "reflect");
     let findings = json!([{"id": "b", "status": "satisfied"}]);
