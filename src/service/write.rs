@@ -99,6 +99,7 @@ impl Writing {
             actor: self.actor.clone(),
             operation: self.operation,
             summary,
+            context: None,
             idempotency: self.idempotency.clone(),
             document,
             sections: Vec::new(),

@@ -2,6 +2,7 @@
 
 mod assessment;
 mod floor;
+mod record;
 mod recording;
 mod result;
 mod specification;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 pub use self::assessment::take_evidence;
+pub use self::record::record;
 pub use self::result::shaped;
 pub use self::specification::check_required_measures;
 use self::stepping::Stepping;
