@@ -1,4 +1,3 @@
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::input::name;
@@ -106,5 +105,7 @@ fn own_key() -> anyhow::Result<Vec<u8>> {
         secret_pem(&seed).into_bytes()
     };
     let key = folder.secret(KEY_FILE, KEY_BYTES_MAX as u64, made);
-    key.map_err(|error| anyhow::Error::new(error).context("your own key cannot be used; pass --key"))
+    key.map_err(|error| {
+        anyhow::Error::new(error).context("your own key cannot be used; pass --key")
+    })
 }

@@ -41,7 +41,10 @@ fn page(page: Page<'_>, verified: &VerifiedCertificate) -> std::io::Result<()> {
     if verified.known_signer {
         writeln!(page, "{GOOD}signature{GOOD:#}  by {signer}")?;
     } else {
-        writeln!(page, "{WARN}unknown signer{WARN:#}  {signer}: pass --key to check the signature")?;
+        writeln!(
+            page,
+            "{WARN}unknown signer{WARN:#}  {signer}: pass --key to check the signature"
+        )?;
     }
     let compared = |is: bool| if is { "compared" } else { "not compared" };
     writeln!(page, "outputs    {outputs}, {}", compared(verified.outputs_compared))?;
@@ -49,8 +52,9 @@ fn page(page: Page<'_>, verified: &VerifiedCertificate) -> std::io::Result<()> {
     for one in &verified.disagreements {
         writeln!(page, "{BAD}differs{BAD:#}    {}: {}: {}", one.part, one.place, one.problem)?;
     }
-    match verified.verified {
-        true => writeln!(page, "{GOOD}verified{GOOD:#}"),
-        false => writeln!(page, "{BAD}not verified{BAD:#}"),
+    if verified.verified {
+        writeln!(page, "{GOOD}verified{GOOD:#}")
+    } else {
+        writeln!(page, "{BAD}not verified{BAD:#}")
     }
 }

@@ -16,6 +16,9 @@ use crate::model::{Document, Name, Refusal, Version};
 /// Entries of one read.
 const ENTRIES: usize = 256;
 
+/// The operation that ends a cycle with the status that its loop reached.
+const FINALIZE: &str = "finalize";
+
 /// The arguments of `replay`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Replay {
@@ -116,7 +119,8 @@ impl Service {
         entry: &Entry,
     ) -> Result<(), Refusal> {
         let verdict = if entry.version == replaying.version + 1 {
-            let before = replaying.value.clone();
+            let is_derived = entry.operation == DECIDING_OPERATION || entry.operation == FINALIZE;
+            let before = if is_derived { replaying.value.clone() } else { Value::Null };
             replaying.apply(name, entry)?;
             self.verdict(entry, before, &replaying.value).await
         } else {
@@ -151,9 +155,9 @@ impl Service {
         }
         let read = |value: Value| Document::from_tree(&value.into());
         let documents = match entry.operation.as_str() {
-            DECIDING_OPERATION | "finalize" => read(before).and_then(|before| {
-                Ok((before, read(after.clone())?))
-            }),
+            DECIDING_OPERATION | FINALIZE => {
+                read(before).and_then(|before| Ok((before, read(after.clone())?)))
+            }
             _ => return judged(beyond_its_fields(entry), false),
         };
         let Ok((before, after)) = documents else {
@@ -171,7 +175,10 @@ impl Service {
             Ok(workflow) => {
                 let keeps_checkpoints = !self.provider.volatile();
                 let recorded = (entry, context);
-                judged(first_difference(&workflow, &before, recorded, &after, keeps_checkpoints), true)
+                judged(
+                    first_difference(&workflow, &before, recorded, &after, keeps_checkpoints),
+                    true,
+                )
             }
         }
     }

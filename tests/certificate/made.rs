@@ -50,7 +50,10 @@ fn a_certificate_says_how_the_cycle_came_about() {
     let state = made.project.state("trams");
     assert_eq!(predicate["workflow"]["digest"], state["definition"]);
     assert_eq!((&predicate["status"], &predicate["cycle"]), (&json!("converged"), &json!(1)));
-    assert_eq!((&predicate["adopted"], &predicate["chain"]["version"]), (&json!(false), &state["version"]));
+    assert_eq!(
+        (&predicate["adopted"], &predicate["chain"]["version"]),
+        (&json!(false), &state["version"])
+    );
     assert_eq!(predicate["iterations"]["count"], 2);
     assert!(predicate["cost"]["cumulative_cost"].as_f64().unwrap() > 0.8);
     let [brief, kind] = [0, 1].map(|at| &predicate["constraints"][at]);
@@ -107,7 +110,8 @@ fn a_key_of_ones_own_stays_private_and_others_are_taken() {
     let other = made.project.path().join("other.pem");
     let pem = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g";
     let label = "PRIVATE KEY";
-    std::fs::write(&other, format!("-----BEGIN {label}-----\n{pem}\n-----END {label}-----\n")).unwrap();
+    std::fs::write(&other, format!("-----BEGIN {label}-----\n{pem}\n-----END {label}-----\n"))
+        .unwrap();
     let named = ["certificate", "trams", "--key", other.to_str().unwrap()];
     let signed = made.project.path().join("other.json");
     std::fs::write(&signed, done(&made.project, &named)).unwrap();

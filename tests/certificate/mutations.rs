@@ -34,7 +34,9 @@ fn named(found: &Finished, change: &str) -> String {
     match said["disagreements"].as_array() {
         Some(all) => {
             assert!(!all.is_empty(), "{change}: {found:?}");
-            all.iter().map(|one| format!("{} {} {}\n", one["part"], one["place"], one["problem"])).collect()
+            all.iter()
+                .map(|one| format!("{} {} {}\n", one["part"], one["place"], one["problem"]))
+                .collect()
         }
         None => said["message"].as_str().unwrap().to_owned(),
     }
@@ -125,7 +127,8 @@ fn sixty_changes_of_the_journal_name_the_version() {
                 std::fs::write(&path, changed).unwrap();
             }
             kind => {
-                let index = 1 + usize::try_from(random.below(journal.lines.len() as u64 - 1)).unwrap();
+                let index =
+                    1 + usize::try_from(random.below(journal.lines.len() as u64 - 1)).unwrap();
                 let mut lines = journal.lines.clone();
                 lines[index] = changed(&lines[index]);
                 if kind == 2 {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{certified, converged, done, iterate, run};
-use crate::common::{Journal, Project, YES, copy_folder, framed, on_terminal};
+use crate::common::{Journal, Project, copy_folder, framed, on_terminal};
 
 fn replayed(project: &Project, name: &str) -> (Option<i32>, Value) {
     let finished = run(project, ["replay", name, "--json"]);
@@ -41,7 +41,7 @@ fn a_persons_decisions_are_derived_again_too() {
     assert_eq!((code, &said["decisions"]), (Some(0), &json!(6)), "{said}");
     done(&project, &["finalize", "trams"]);
     let certificate = done(&project, &["certificate", "trams"]);
-    assert!(certificate.contains("payload"), "{YES}");
+    assert!(certificate.contains("payload"), "{certificate}");
 }
 
 /// Changes an entry by text and chains the rest again, as an author who knows the format would.

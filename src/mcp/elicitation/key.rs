@@ -53,8 +53,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state/refiner");
         let keys: Vec<Key> = std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..8).map(|_| scope.spawn(|| kept_in(&StateFolder::new(state.clone())).unwrap())).collect();
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| kept_in(&StateFolder::new(state.clone())).unwrap()))
+                .collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert!(keys.iter().all(|key| *key == keys[0] && *key != [0; 32]));
@@ -76,7 +77,10 @@ mod tests {
         assert!(kept_in(&StateFolder::new(folder.path().to_owned())).is_err());
         std::fs::remove_file(&path).unwrap();
         std::fs::OpenOptions::new().write(true).create_new(true).open(&path).unwrap();
-        assert!(kept_in(&StateFolder::new(folder.path().to_owned())).is_err(), "an empty file is no key");
+        assert!(
+            kept_in(&StateFolder::new(folder.path().to_owned())).is_err(),
+            "an empty file is no key"
+        );
         std::fs::remove_file(&path).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
         assert!(

@@ -46,8 +46,7 @@ impl Envelope {
     /// Signs a statement.
     pub fn sign(payload: &[u8], key: &SigningKey) -> Self {
         let signed = key.sign(&encoded(PAYLOAD_TYPE, payload));
-        let signature =
-            Signature { keyid: key.public().fingerprint(), sig: BASE64.encode(signed) };
+        let signature = Signature { keyid: key.public().fingerprint(), sig: BASE64.encode(signed) };
         Self {
             payload: BASE64.encode(payload),
             payload_type: PAYLOAD_TYPE.to_owned(),
@@ -95,9 +94,8 @@ impl Envelope {
     pub fn check(&self, payload: &[u8], key: &PublicKey) -> Result<(), Unverified> {
         let fingerprint = key.fingerprint();
         let message = encoded(&self.payload_type, payload);
-        let verifies = |one: &Signature| {
-            BASE64.decode(&one.sig).is_ok_and(|sig| key.verifies(&message, &sig))
-        };
+        let verifies =
+            |one: &Signature| BASE64.decode(&one.sig).is_ok_and(|sig| key.verifies(&message, &sig));
         match self.signatures.iter().find(|one| verifies(one)) {
             Some(one) if one.keyid == fingerprint => Ok(()),
             Some(one) => Err(Unverified {

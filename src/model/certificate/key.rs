@@ -72,7 +72,8 @@ impl PublicKey {
     pub fn from_pem(pem: &[u8]) -> Result<Self, Refusal> {
         let key = SubjectPublicKeyInfoDer::from_pem_slice(pem).ok();
         let bytes = key.and_then(|key| {
-            let bytes = key.as_ref().strip_prefix(&PUBLIC_PREFIX)?;
+            let der: &[u8] = key.as_ref();
+            let bytes = der.strip_prefix(&PUBLIC_PREFIX)?;
             <[u8; 32]>::try_from(bytes).ok()
         });
         bytes.map(Self).ok_or_else(|| {

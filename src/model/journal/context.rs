@@ -47,7 +47,6 @@ impl RecordedContext {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(amount: &f64) -> bool {
     *amount == 0.0
 }

@@ -77,7 +77,8 @@ pub fn beyond_its_fields(entry: &Entry) -> Option<Difference> {
         !fields.contains(&field)
     };
     let foreign = { places }.find(is_foreign)?;
-    Some(changed(&foreign, &format!("{operation} changes {}", fields.join(", "))))
+    let own = if fields.is_empty() { "no field".to_owned() } else { fields.join(", ") };
+    Some(changed(&foreign, &format!("{operation} changes {own}")))
 }
 
 /// Returns where the end of a cycle has another status than the loop reached.
@@ -104,9 +105,10 @@ pub fn first_difference(
         human: context.human,
         setter: context.setter(),
         keeps_checkpoints,
-        examination: context.files.as_ref().map(|files| {
-            Arc::new(examination(before, after, event.result.as_ref(), files))
-        }),
+        examination: context
+            .files
+            .as_ref()
+            .map(|files| Arc::new(examination(before, after, event.result.as_ref(), files))),
     };
     match step::step(workflow, before, &event, &known) {
         Ok(step) => compared(&step, entry, after),

@@ -57,7 +57,7 @@ impl Service {
         &self,
         name: &Name,
         up_to: Version,
-        is_wanted: impl Fn(Version, Option<u64>) -> bool,
+        is_wanted: impl Fn(Version, Option<u64>) -> bool + Send + Sync,
     ) -> Result<Option<Closed>, Refusal> {
         let (mut after, mut found, mut approvals) = (0, None, Vec::new());
         while after < up_to {
@@ -102,7 +102,8 @@ impl Service {
     }
 
     async fn linked(&self, name: &Name, version: Version) -> Result<Link, Refusal> {
-        let link = self.provider.link(name, version).await.map_err(|error| refusal(name, &error))?;
+        let link =
+            self.provider.link(name, version).await.map_err(|error| refusal(name, &error))?;
         link.ok_or_else(|| missing(name, version))
     }
 

@@ -19,7 +19,10 @@ impl Service {
         let name = &document.artifact_name;
         if files.is_empty() {
             return Err(Refusal::argument(
-                format!("cycle {} of {name} has no outputs: its manifest names no file", document.cycle),
+                format!(
+                    "cycle {} of {name} has no outputs: its manifest names no file",
+                    document.cycle
+                ),
                 "a certificate is about files: name the result in the manifest of execute or persist in the next cycle",
             ));
         }

@@ -139,9 +139,8 @@ impl Service {
         let predicate = &statement.predicate;
         let (name, version) = (&predicate.artifact, predicate.chain.version);
         let place = format!("version {version}");
-        let journal = |place: &str, problem: String| {
-            Ok(vec![Disagreement::new("journal", place, problem)])
-        };
+        let journal =
+            |place: &str, problem: String| Ok(vec![Disagreement::new("journal", place, problem)]);
         let link = match self.provider.link(name, version).await {
             Err(storage::Error::Corrupt { damage }) => return journal("chain", damage),
             link => link.map_err(|error| refusal(name, &error))?,

@@ -7,12 +7,12 @@ use super::blobs::Blobs;
 use super::fault::{Fault, doing};
 use super::layout;
 use super::segment;
-use crate::storage::Link;
 use crate::disk::fs::{self, Fs};
 use crate::model::journal::entry::{Entry, LogFile, Payload};
 use crate::model::journal::frame::{self, Scan};
 use crate::model::journal::{Damage, Journal, LoadBlob, Snapshot};
 use crate::model::{Name, Version};
+use crate::storage::Link;
 
 /// Bytes of patches after which a page of entries ends.
 const PAGE_BYTES_MAX: usize = 8 << 20;
@@ -133,7 +133,8 @@ impl<'a> History<'a> {
                 entry.version < last
             })?;
             let checked = journal.check_document();
-            let checked = checked.and(if continues { Ok(()) } else { Err(Damage::BrokenChain(first)) });
+            let checked =
+                checked.and(if continues { Ok(()) } else { Err(Damage::BrokenChain(first)) });
             checked.map_err(|damage| Fault::Corrupt(damage.to_string()))?;
             link = Some(Link { journal: journal.id(), digest: journal.line() });
         }
