@@ -168,6 +168,13 @@ fn the_tutorial_and_the_certificates_print_what_they_say() {
     assert!(commands > 15, "{commands} commands");
     let commands = play(&project, "certificates");
     assert!(commands > 6, "{commands} commands");
+    // A work in the project's own folder, with the commands of checks.
+    let replayed = refiner(project.path(), ["replay", "tool", "--json"]).json();
+    assert_eq!(
+        (&replayed["agrees"], &replayed["decisions"]),
+        (&json!(true), &json!(5)),
+        "{replayed}"
+    );
 }
 
 #[test]
