@@ -2,6 +2,7 @@
 //! program. `scripts/install-test-clients` installs them; where one is missing its tests fail.
 
 mod agent;
+mod attestation;
 mod inspector;
 mod model;
 mod sdk;

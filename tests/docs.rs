@@ -106,6 +106,7 @@ fn run(project: &Project, line: &str) -> (String, Option<i32>) {
             None => shell.env_remove(name),
         };
     }
+    shell.env("XDG_STATE_HOME", project.path().join(".state"));
     let output = shell.env("PATH", path).env("LC_ALL", "C").output().unwrap();
     let folder = project.path().canonicalize().unwrap();
     let shown = String::from_utf8(output.stdout).unwrap();
@@ -141,23 +142,39 @@ fn replay_on_terminal(project: &Project, block: &Block) -> usize {
     1
 }
 
-#[test]
-fn the_tutorial_prints_what_it_says() {
-    let project = Project::new();
+/// Plays a document: writes its files, and runs its commands. Returns how many commands there were.
+fn play(project: &Project, document: &str) -> usize {
     let mut commands = 0;
-    for block in blocks("tutorial", &read("docs/tutorial.md")) {
+    for block in blocks(document, &read(&format!("docs/{document}.md"))) {
         match (block.language(), block.argument()) {
-            ("console", Some("terminal")) => commands += replay_on_terminal(&project, &block),
-            ("console", _) => commands += replay(&project, &block),
+            ("console", Some("terminal")) => commands += replay_on_terminal(project, &block),
+            ("console", _) => commands += replay(project, &block),
+            ("sh", None) => {}
             (_, Some(file)) => {
                 let path = project.path().join(file);
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::write(path, &block.text).unwrap();
             }
-            other => panic!("the tutorial has a block of unknown use: {other:?}"),
+            other => panic!("{document} has a block of unknown use: {other:?}"),
         }
     }
+    commands
+}
+
+#[test]
+fn the_tutorial_and_the_certificates_print_what_they_say() {
+    let project = Project::new();
+    let commands = play(&project, "tutorial");
     assert!(commands > 15, "{commands} commands");
+    let commands = play(&project, "certificates");
+    assert!(commands > 6, "{commands} commands");
+    // A work in the project's own folder, with the commands of checks.
+    let replayed = refiner(project.path(), ["replay", "tool", "--json"]).json();
+    assert_eq!(
+        (&replayed["agrees"], &replayed["decisions"]),
+        (&json!(true), &json!(5)),
+        "{replayed}"
+    );
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod answers;
 mod bad_input;
 #[cfg(target_os = "linux")]
 mod calls;
+mod certificate;
 mod cli;
 mod clients;
 mod common;

@@ -3,6 +3,7 @@
 //! One file for each subcommand. Data goes to standard output, everything else to standard error.
 
 mod approve;
+mod certificate;
 mod checkpoint;
 mod completions;
 mod configuration;
@@ -30,6 +31,7 @@ mod otel;
 mod output;
 mod outputs;
 mod project;
+mod replay;
 mod reset;
 mod restore;
 mod save;
@@ -40,6 +42,7 @@ mod token;
 mod transition;
 mod trust;
 mod verify;
+mod verify_certificate;
 mod write_options;
 
 use std::ffi::OsString;
@@ -178,6 +181,12 @@ enum Command {
     Output(outputs::Outputs),
     /// Close and archive the cycle of an ended loop
     Finalize(finalize::Finalize),
+    /// Print a signed certificate of a finalized cycle
+    Certificate(certificate::Certificate),
+    /// Check a certificate, its outputs and its journal
+    VerifyCertificate(verify_certificate::VerifyCertificate),
+    /// Derive every decision of a journal again
+    Replay(replay::Replay),
     /// Reset an artifact: remove its goals, constraints, inputs, data and files
     Reset(reset::Reset),
     /// Delete an artifact
@@ -305,6 +314,16 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
         let folder = project::find(cli.global.dir.as_deref())?;
         return trust.run_without_workspace(&folder, &open_nothing(&folder, output)?);
     }
+    if let Command::Certificate(certificate) = &cli.command
+        && certificate.needs_no_workspace()
+    {
+        return certificate.print_public_key(output);
+    }
+    let names_workspace = cli.global.dir.is_some();
+    if !names_workspace && let Command::VerifyCertificate(verify) = cli.command {
+        let folder = project::find(cli.global.dir.as_deref())?;
+        return verify.run(&open_nothing(&folder, output)?, false).await;
+    }
     let context = open(&cli.global, output).await?;
     let result = match cli.command {
         Command::Demo(_) | Command::Install(_) | Command::Completions(_) | Command::Man(_) => {
@@ -325,6 +344,9 @@ async fn execute(mut cli: Cli, output: Output) -> Result<(), Failure> {
         Command::Verify(verify) => verify.run(&context).await,
         Command::Output(outputs) => outputs.run(&context).await,
         Command::Finalize(finalize) => finalize.run(&context).await,
+        Command::Certificate(certificate) => certificate.run(&context).await,
+        Command::VerifyCertificate(verify) => verify.run(&context, names_workspace).await,
+        Command::Replay(replay) => replay.run(&context).await,
         Command::Reset(reset) => reset.run(&context).await,
         Command::Delete(delete) => delete.run(&context).await,
         Command::Import(import) => import.run(&context).await,

@@ -2,7 +2,8 @@
 //!
 //! - `fs::Fs` is the door to a workspace: `real::Disk` on a real disk, and a simulated
 //!   disk in the crash tests.
-//! - [`regular`] reads and writes the user's own files, [`UserFolder`] those of their configuration.
+//! - [`regular`] reads and writes the user's own files, [`UserFolder`] those of their configuration,
+//!   [`StateFolder`] their secrets.
 //! - [`ConfigurationFile`] is a file of another program, [`UntrustedDir`] a folder that is only read,
 //!   [`StagedDir`] a folder that is made for others.
 //! - [`Repository`] reads which commit of the project is checked out.
@@ -21,6 +22,7 @@ pub(crate) mod sabotage;
 #[cfg(test)]
 pub(crate) mod simulated;
 mod staged_dir;
+mod state_folder;
 mod status;
 mod untrusted_dir;
 mod user_folder;
@@ -29,7 +31,8 @@ pub use self::configuration_file::ConfigurationFile;
 pub use self::distrust::Owners;
 pub use self::repository::Repository;
 pub use self::staged_dir::StagedDir;
-pub use self::untrusted_dir::{Kind, NOT_FOLLOWED, UntrustedDir};
+pub use self::state_folder::StateFolder;
+pub use self::untrusted_dir::{Kind, NOT_FOLLOWED, Parts, UntrustedDir};
 pub use self::user_folder::UserFolder;
 
 /// The workspace's folder in a project.

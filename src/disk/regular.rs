@@ -63,6 +63,14 @@ pub(crate) fn read_open(file: &File, bytes_max: u64) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
+/// Returns an open file if it is a regular one.
+///
+/// Fails with [`io::ErrorKind::InvalidData`] otherwise.
+pub(crate) fn checked(file: File) -> io::Result<File> {
+    check(&file.metadata()?)?;
+    Ok(file)
+}
+
 /// Makes a new file for its user only, in whose place nothing may be, not even a link.
 pub(crate) fn create_new(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();

@@ -1,6 +1,7 @@
 //! An untrusted directory: refiner reads it with care and never writes to it.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
@@ -10,6 +11,8 @@ use super::{fs, regular};
 
 /// The limit of names in one folder.
 const NAMES_MAX: usize = 10_000;
+/// Bytes of one part of a file.
+const PART_BYTES: u64 = 1 << 20;
 
 /// A read-only view of a folder. It follows no link, not even to a place within the folder, and
 /// opens only files and folders.
@@ -78,6 +81,20 @@ impl UntrustedDir {
         }
     }
 
+    /// Opens a file to read it part by part, or returns `None` when it does not exist. Fails when it is
+    /// not a file.
+    pub fn parts(&self, path: &str) -> io::Result<Option<Parts>> {
+        match self.kind(path)? {
+            None => Ok(None),
+            Some(Kind::Folder) => Err(io::Error::other("it is a folder")),
+            Some(Kind::Other) => Err(io::Error::other(NOT_FOLLOWED)),
+            Some(Kind::File(_)) => {
+                let file = open_file(&self.root, path)?;
+                file.map(|file| regular::checked(file).map(Parts)).transpose()
+            }
+        }
+    }
+
     /// Returns the names in a folder, in order; none when it is not a folder. A name that is not
     /// Unicode is returned with replacement characters, and such a path does not exist.
     pub fn names(&self, folder: &str) -> io::Result<Vec<String>> {
@@ -96,15 +113,33 @@ impl UntrustedDir {
     }
 }
 
+/// The content of an open file, part by part.
+#[derive(Debug)]
+pub struct Parts(File);
+
+impl Parts {
+    /// Returns the next part; an empty one at the end.
+    pub fn next_part(&mut self) -> io::Result<Vec<u8>> {
+        let mut part = Vec::new();
+        (&mut self.0).take(PART_BYTES).read_to_end(&mut part)?;
+        Ok(part)
+    }
+}
+
 /// Reads a file below a folder, or returns `None` when it does not exist. Fails, without waiting,
 /// when it is a link, not a regular file, or larger than `bytes_max`.
 pub(crate) fn read_file(root: &Dir, path: &str, bytes_max: u64) -> io::Result<Option<Vec<u8>>> {
+    let file = open_file(root, path)?;
+    file.map(|file| regular::read_open(&file, bytes_max)).transpose()
+}
+
+fn open_file(root: &Dir, path: &str) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     cap_std::fs::OpenOptionsExt::custom_flags(&mut options, regular::WITHOUT_LINKS);
     match root.open_with(path, options.read(true)) {
         Err(error) if fs::is_absent(&error) => Ok(None),
-        file => regular::read_open(&file?.into_std(), bytes_max).map(Some),
+        file => Ok(Some(file?.into_std())),
     }
 }
 

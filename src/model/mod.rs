@@ -5,6 +5,7 @@
 //! every run can be replayed and every test is deterministic.
 #![warn(missing_docs)]
 
+pub mod certificate;
 pub mod digest;
 pub mod document;
 pub mod guess;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::measures::Work;
 use super::refusals::refusal;
 use super::{Progress, Service, inventory};
-use crate::model::document::examination::Examination;
+use crate::model::document::examination::{Examination, manifest_in_effect};
 use crate::model::document::manifest::{Listing, Manifest, Recorded};
 use crate::model::document::modified::files_modified;
 use crate::model::document::output::OutputPath;
@@ -263,7 +263,11 @@ impl Service {
 
 /// Returns an examination before any file is read.
 fn unexamined(document: &Document, handed_in: Option<&Value>, there: &[OutputFile]) -> Examination {
-    let (manifest, violations) = manifest(document, handed_in, there);
+    let of_files = || {
+        let artifact_type = document.artifact_type.as_deref();
+        Manifest::of_files(artifact_type, there.iter().map(|file| file.path.clone()))
+    };
+    let (manifest, violations) = manifest_in_effect(document, handed_in, of_files);
     let measured = document.constraints.clone();
     let present = there.iter().map(|file| file.path.clone()).collect();
     Examination { manifest, violations, measured, present, ..Examination::default() }
@@ -272,30 +276,6 @@ fn unexamined(document: &Document, handed_in: Option<&Value>, there: &[OutputFil
 /// Returns whether a file has nothing but blanks.
 pub(super) fn is_blank(content: &[u8]) -> bool {
     content.trim_ascii().is_empty()
-}
-
-/// Returns the valid manifest, and the violations of the one that the call passed.
-fn manifest(
-    document: &Document,
-    handed_in: Option<&Value>,
-    there: &[OutputFile],
-) -> (Manifest, Vec<Violation>) {
-    let executed = document.results.at(&["execution_results", "manifest"]);
-    let given = handed_in.map(|given| (given, "/result/manifest"));
-    let given = given.or_else(|| Some((executed.as_ref()?, "/results/execution_results/manifest")));
-    let before = || {
-        document.manifest.clone().unwrap_or_else(|| {
-            let artifact_type = document.artifact_type.as_deref();
-            Manifest::of_files(artifact_type, there.iter().map(|file| file.path.clone()))
-        })
-    };
-    match given.filter(|(given, _)| !given.is_null()) {
-        None => (before(), Vec::new()),
-        Some((given, pointer)) => match Manifest::parse(given, pointer, &document.output_place()) {
-            Ok(manifest) => (manifest, Vec::new()),
-            Err(violations) => (before(), violations),
-        },
-    }
 }
 
 /// Returns the present files of the manifest, then the other files in `dist/`.

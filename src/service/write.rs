@@ -105,6 +105,7 @@ impl Writing {
             actor: self.actor.clone(),
             operation: self.operation,
             summary,
+            context: None,
             idempotency: self.idempotency_in(Some(document.cycle)),
             document,
             sections: Vec::new(),

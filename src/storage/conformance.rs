@@ -34,6 +34,7 @@ macro_rules! conformance {
             artifacts_do_not_affect_each_other
             reading_is_bounded_and_goes_on_where_it_ended
             every_version_can_be_had_again
+            a_link_names_the_line_that_the_next_one_continues
             a_large_payload_comes_back_whole
             a_blob_is_there_when_its_entry_is
             an_output_is_in_place_once_its_entry_is_stored
@@ -245,6 +246,23 @@ async fn every_version_can_be_had_again(provider: Shared) {
     }
     assert!(provider.at(&name("a"), 0).await.unwrap().is_none());
     assert!(provider.at(&name("a"), 11).await.unwrap().is_none());
+}
+
+async fn a_link_names_the_line_that_the_next_one_continues(provider: Shared) {
+    assert_eq!(provider.link(&name("a"), 1).await.unwrap(), None);
+    for value in 1..=10 {
+        put(&*provider, "a", json!(value)).await;
+    }
+    let entries = provider.read(&name("a"), 0, 20).await.unwrap();
+    let mut ids = BTreeSet::new();
+    for entry in &entries[1..] {
+        let link = provider.link(&name("a"), entry.version - 1).await.unwrap().unwrap();
+        assert_eq!(link.digest, entry.previous, "version {}", entry.version);
+        ids.insert(link.journal.map(|id| id.to_string()));
+    }
+    assert_eq!(ids.len(), 1, "one journal has one id");
+    assert!(provider.link(&name("a"), 10).await.unwrap().is_some());
+    assert_eq!(provider.link(&name("a"), 11).await.unwrap(), None);
 }
 
 async fn a_large_payload_comes_back_whole(provider: Shared) {

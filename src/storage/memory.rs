@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::watch::Signals;
-use super::{Change, Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone, Watch};
+use super::{Change, Decide, Error, Finding, Link, Newest, OutputFile, Provider, Tombstone, Watch};
+use crate::model::certificate::Digests;
 use crate::model::document::manifest::{Listing, Recorded};
 use crate::model::document::output::OutputPath;
 use crate::model::document::output_place::OutputPlace;
@@ -207,6 +208,16 @@ impl Provider for Memory {
         Ok(snapshot.map(Arc::unwrap_or_clone))
     }
 
+    async fn link(&self, name: &Name, version: Version) -> Result<Option<Link>, Error> {
+        let artifacts = self.artifacts();
+        let Some(artifact) = artifacts.get(name) else { return Ok(None) };
+        if version <= artifact.base.version() || version > artifact.journal.version() {
+            return Ok(None);
+        }
+        let (journal, _) = artifact.replay(version)?;
+        Ok(Some(Link { journal: journal.id(), digest: journal.line() }))
+    }
+
     async fn blob(&self, name: &Name, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
         Ok(self.artifacts().get(name).and_then(|artifact| artifact.blobs.get(&digest).cloned()))
     }
@@ -285,6 +296,15 @@ impl Provider for Memory {
             Some((file.path, Recorded { bytes: file.bytes, digest }))
         };
         Ok(files.into_iter().filter_map(recorded).collect())
+    }
+
+    async fn digests(
+        &self,
+        name: &Name,
+        place: &OutputPlace,
+        path: &OutputPath,
+    ) -> Result<Option<Digests>, Error> {
+        Ok(self.output(name, place, path).await?.as_deref().map(Digests::of))
     }
 
     async fn commit(&self, _: &OutputPlace) -> Result<Option<Option<String>>, Error> {

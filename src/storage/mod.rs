@@ -15,13 +15,14 @@ use async_trait::async_trait;
 
 pub use self::timings::Timings;
 pub use self::watch::{Change, Watch};
+use crate::model::certificate::Digests;
 use crate::model::document::manifest::Listing;
 use crate::model::document::output::OutputPath;
 use crate::model::document::output_place::OutputPlace;
 use crate::model::journal::entry::{Entry, LogFile};
 use crate::model::journal::removal::Removed;
 use crate::model::journal::{Damage, Snapshot, Transaction};
-use crate::model::{Digest, Name, Version};
+use crate::model::{Digest, JournalId, Name, Version};
 
 /// A store of journals.
 ///
@@ -74,6 +75,11 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
     /// Returns the state at a version, or `None` when there is no such version.
     async fn at(&self, name: &Name, version: Version) -> Result<Option<Snapshot>, Error>;
 
+    /// Follows the chain of an artifact's lines from the first one that is kept to that of a version, and
+    /// returns the link of that version, or `None` when there is no such version. Fails with
+    /// [`Error::Corrupt`] when a line is damaged or does not continue the one before it.
+    async fn link(&self, name: &Name, version: Version) -> Result<Option<Link>, Error>;
+
     /// Returns a blob that an entry of the artifact refers to, or `None`.
     async fn blob(&self, name: &Name, digest: Digest) -> Result<Option<Vec<u8>>, Error>;
 
@@ -121,6 +127,14 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
         files: Vec<OutputFile>,
     ) -> Result<Listing, Error>;
 
+    /// Returns the digests of an output of any size, or `None` when there is no such file.
+    async fn digests(
+        &self,
+        name: &Name,
+        place: &OutputPlace,
+        path: &OutputPath,
+    ) -> Result<Option<Digests>, Error>;
+
     /// Returns the commit that is checked out where the work lies, or `None` outside of a repository
     /// of the project, and in `dist/`. The commit itself is `None` before the first one, and when it
     /// cannot be read.
@@ -155,6 +169,15 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
 
 /// Drafts entries on top of a state. See [`Provider::append`].
 pub type Decide = Box<dyn FnMut(&mut Transaction<'_>) + Send>;
+
+/// A line of a journal, to which all lines before it lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The id of the journal, if it has one.
+    pub journal: Option<JournalId>,
+    /// The digest of the line.
+    pub digest: Digest,
+}
 
 /// The newest state of an artifact.
 #[derive(Clone, Debug)]

@@ -4,19 +4,17 @@
 //! process, or the same server after a restart. If the key cannot be stored, each process creates
 //! its own, and the person is asked again after a restart.
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io;
 use std::sync::LazyLock;
 
-use crate::disk::regular;
+use crate::disk::StateFolder;
 
 /// A secret of 32 bytes.
 pub(super) type Key = [u8; 32];
 
 /// The key of this user, loaded at the first question.
 pub(super) static KEY: LazyLock<Key> = LazyLock::new(|| {
-    let kept = match folder() {
+    let kept = match StateFolder::of_user() {
         Some(folder) => kept_in(&folder),
         None => Err(io::Error::other("the user has no state folder")),
     };
@@ -37,79 +35,13 @@ fn random() -> Key {
     bytes
 }
 
-/// Returns the user's folder for program state.
-fn folder() -> Option<PathBuf> {
-    let variable =
-        |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = variable("XDG_STATE_HOME")
-        .or_else(|| variable("LOCALAPPDATA"))
-        .or_else(|| variable("HOME").map(|home| home.join(".local/state")))?;
-    Some(base.join("refiner"))
-}
-
 /// Returns the key stored in a folder, and creates it if it is missing. If two processes create it
 /// at once, one wins and both use its key.
-fn kept_in(folder: &Path) -> io::Result<Key> {
-    let path = folder.join("approval.key");
-    match read(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            private_folder(folder)?;
-            make(folder, &path)?;
-            read(&path)
-        }
-        read => read,
-    }
-}
-
-fn read(path: &Path) -> io::Result<Key> {
-    let mut file = regular::open(path)?;
-    let metadata = file.metadata()?;
-    let mut key = [0; 32];
-    if metadata.len() != key.len() as u64 || others_may_read(&metadata) {
-        return Err(io::Error::other(format!(
-            "{} is not a file of 32 bytes that only its owner can read",
-            path.display()
-        )));
-    }
-    file.read_exact(&mut key)?;
-    Ok(key)
-}
-
-/// Writes the key to a temporary file and links it into place, so no process reads half a key.
-fn make(folder: &Path, path: &Path) -> io::Result<()> {
-    let beside = folder.join(format!(".approval.key.{}", nonce()));
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside)?;
-    let linked = file
-        .write_all(&random())
-        .and_then(|()| file.sync_all())
-        .and_then(|()| std::fs::hard_link(&beside, path));
-    std::fs::remove_file(&beside)?;
-    match linked {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        linked => linked,
-    }
-}
-
-fn private_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-#[cfg(unix)]
-fn others_may_read(metadata: &std::fs::Metadata) -> bool {
-    std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0
-}
-
-#[cfg(not(unix))]
-fn others_may_read(_: &std::fs::Metadata) -> bool {
-    false
+fn kept_in(folder: &StateFolder) -> io::Result<Key> {
+    const BYTES: u64 = size_of::<Key>() as u64;
+    let secret = folder.secret("approval.key", BYTES, || random().to_vec())?;
+    let key = Key::try_from(secret);
+    key.map_err(|_| io::Error::other("approval.key is not a file of 32 bytes"))
 }
 
 #[cfg(test)]
@@ -121,8 +53,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state/refiner");
         let keys: Vec<Key> = std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..8).map(|_| scope.spawn(|| kept_in(&state).unwrap())).collect();
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| kept_in(&StateFolder::new(state.clone())).unwrap()))
+                .collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert!(keys.iter().all(|key| *key == keys[0] && *key != [0; 32]));
@@ -135,20 +68,24 @@ mod tests {
     fn a_key_that_others_may_read_or_that_is_none_is_not_used() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
-        let key = kept_in(folder.path()).unwrap();
+        let key = kept_in(&StateFolder::new(folder.path().to_owned())).unwrap();
         let path = folder.path().join("approval.key");
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let mode =
+            |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o600);
-        assert_eq!(kept_in(folder.path()).unwrap(), key, "it stays");
+        assert_eq!(kept_in(&StateFolder::new(folder.path().to_owned())).unwrap(), key, "it stays");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(kept_in(folder.path()).is_err());
+        assert!(kept_in(&StateFolder::new(folder.path().to_owned())).is_err());
         std::fs::remove_file(&path).unwrap();
-        OpenOptions::new().write(true).create_new(true).open(&path).unwrap();
-        assert!(kept_in(folder.path()).is_err(), "an empty file is no key");
+        std::fs::OpenOptions::new().write(true).create_new(true).open(&path).unwrap();
+        assert!(
+            kept_in(&StateFolder::new(folder.path().to_owned())).is_err(),
+            "an empty file is no key"
+        );
         std::fs::remove_file(&path).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
         assert!(
-            kept_in(folder.path()).is_err(),
+            kept_in(&StateFolder::new(folder.path().to_owned())).is_err(),
             "a FIFO is not a key, and opening it does not block"
         );
     }

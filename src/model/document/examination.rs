@@ -12,7 +12,7 @@ use crate::model::document::manifest::{Inventory, Manifest, Recorded};
 use crate::model::document::output::OutputPath;
 use crate::model::document::protection::Protected;
 use crate::model::refusal::Violation;
-use crate::model::{Digest, Time};
+use crate::model::{Digest, Document, Time};
 
 /// The result of measuring a constraint, bound to the measured content.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,29 @@ impl Evidence {
     pub fn says_the_same_as(&self, other: &Self) -> bool {
         Self { at: other.at, ..self.clone() } == *other
     }
+}
+
+/// The files of an examination, as an entry keeps them: by their digest. The documents have the rest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordedFiles {
+    /// [`Examination::files_digest`].
+    pub digest: Digest,
+    /// Whether no file was there with content.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub none: bool,
+    /// Missing files of the manifest, including blank ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<OutputPath>,
+    /// The blank ones among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub empty: Vec<OutputPath>,
+    /// Those files that are there, of the files that the loop says it changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub present: Vec<OutputPath>,
+    /// [`Examination::prompt_lacks`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prompt_lacks: Vec<String>,
 }
 
 /// The examination of an artifact's files, and the evidence of its constraints.
@@ -70,6 +93,8 @@ pub struct Examination {
     pub protected: Protected,
     /// What git says of the folder of such a work.
     pub revision: Option<Revision>,
+    /// What an entry kept of the files, where a step is derived again. It counts in place of them.
+    pub recorded: Option<RecordedFiles>,
 }
 
 impl Examination {
@@ -81,9 +106,34 @@ impl Examination {
     /// Returns the digest of the existing files: those of the manifest, and all others where they
     /// count.
     pub fn files_digest(&self) -> Digest {
+        if let Some(recorded) = &self.recorded {
+            return recorded.digest;
+        }
         match self.inventory.map(|inventory| inventory.digest).or(self.all_files) {
             None => Digest::of_json(&json!(self.files)),
             Some(all) => Digest::of_json(&json!([self.files, all])),
+        }
+    }
+
+    /// Returns whether no file is there with content.
+    pub fn has_no_file(&self) -> bool {
+        match &self.recorded {
+            Some(recorded) => recorded.none,
+            None => self.files.is_empty() && self.inventory.is_none_or(|all| all.files == 0),
+        }
+    }
+
+    /// Returns what an entry keeps of the files. `said` are the files that the loop says it changed.
+    pub fn record<'a>(&self, said: impl IntoIterator<Item = &'a OutputPath>) -> RecordedFiles {
+        let present: BTreeSet<&OutputPath> =
+            said.into_iter().filter(|path| self.present.contains(*path)).collect();
+        RecordedFiles {
+            digest: self.files_digest(),
+            none: self.has_no_file(),
+            missing: self.missing.clone(),
+            empty: self.empty.clone(),
+            present: present.into_iter().cloned().collect(),
+            prompt_lacks: self.prompt_lacks.clone(),
         }
     }
 
@@ -95,5 +145,25 @@ impl Examination {
                 && one.protects == measured.protects
         };
         constraints.len() == self.measured.len() && constraints.iter().zip(&self.measured).all(fits)
+    }
+}
+
+/// Returns the manifest in effect, and the violations of a passed one that is invalid: the passed one, else
+/// the previous one, else one that `of_files` makes.
+pub fn manifest_in_effect(
+    document: &Document,
+    passed: Option<&Value>,
+    of_files: impl FnOnce() -> Manifest,
+) -> (Manifest, Vec<Violation>) {
+    let executed = document.results.at(&["execution_results", "manifest"]);
+    let given = passed.map(|given| (given, "/result/manifest"));
+    let given = given.or_else(|| Some((executed.as_ref()?, "/results/execution_results/manifest")));
+    let before = || document.manifest.clone().unwrap_or_else(of_files);
+    match given.filter(|(given, _)| !given.is_null()) {
+        None => (before(), Vec::new()),
+        Some((given, pointer)) => match Manifest::parse(given, pointer, &document.output_place()) {
+            Ok(manifest) => (manifest, Vec::new()),
+            Err(violations) => (before(), violations),
+        },
     }
 }

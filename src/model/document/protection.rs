@@ -122,6 +122,28 @@ pub fn changed(one: &Constraint, present: &Protected) -> Option<String> {
     is_pinned.then(|| shortened(&paths, LISTED_CHARACTERS_MAX))
 }
 
+/// Returns the lists of globs whose files are not as a constraint has them pinned.
+pub fn differing<'a>(
+    constraints: &[Constraint],
+    present: impl Iterator<Item = (&'a Vec<String>, &'a Pinned)>,
+) -> Vec<(Vec<String>, Pinned)> {
+    let is_pinned = |globs: &Vec<String>, files: &Pinned| {
+        let mut same = constraints.iter().filter(|one| one.protects == *globs).peekable();
+        same.peek().is_some() && same.all(|one| one.pinned == *files)
+    };
+    let differs = present.filter(|(globs, files)| !is_pinned(globs, files));
+    let differing: Protected =
+        differs.map(|(globs, files)| (globs.clone(), files.clone())).collect();
+    differing.into_iter().collect()
+}
+
+/// Returns the protected files again, of which [`differing`] kept a part.
+pub fn from_differing(constraints: &[Constraint], kept: &[(Vec<String>, Pinned)]) -> Protected {
+    let pinned = constraints.iter().filter(|one| !one.protects.is_empty());
+    let pinned = pinned.map(|one| (one.protects.clone(), one.pinned.clone()));
+    pinned.chain(kept.iter().cloned()).collect()
+}
+
 fn wrong_number(one: &Constraint) -> Option<String> {
     match one.pinned.len() {
         0 => Some("no file of the project matches: name files that are there, relative to the project; dist/ names the artifact's own".to_owned()),

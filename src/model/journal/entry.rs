@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::model::document::output::Output;
+use crate::model::journal::context::RecordedContext;
 use crate::model::journal::idempotency::{IdempotencyKey, RememberedKeys};
 use crate::model::journal::lifecycle::LifecycleEvent;
 use crate::model::journal::patch::{Patch, changed_places};
@@ -24,6 +25,11 @@ use crate::model::{Digest, Document, JournalId, Name, Time, Version};
 ///
 /// Format 3 may change until a release freezes it (see CONTRIBUTING.md).
 pub const FORMAT: u32 = 3;
+
+/// The version of the rules by which this program decides: of the step, and of which fields an operation
+/// changes. Every change by which a journal would be decided otherwise raises it, and then the decisions
+/// of earlier programs are not derived again.
+pub const RULES: u32 = 1;
 
 /// The first format whose patches may have splices.
 pub const SPLICES_SINCE: u32 = 3;
@@ -50,6 +56,12 @@ pub struct Entry {
     pub summary: Map<String, Value>,
     /// The phase after it.
     pub phase: String,
+    /// The version of the [rules](RULES) that decided it. Entries of earlier programs have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<u32>,
+    /// The knowledge of a step that the documents before and after it do not have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Box<RecordedContext>>,
     /// The caller's idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<IdempotencyKey>,
@@ -218,6 +230,8 @@ pub struct Draft {
     pub operation: &'static str,
     /// The parts of the arguments and the outcome that later readers need.
     pub summary: Map<String, Value>,
+    /// The knowledge of a step that no document has.
+    pub context: Option<Box<RecordedContext>>,
     /// The caller's idempotency key.
     pub idempotency: Option<IdempotencyKey>,
     /// The document after it.

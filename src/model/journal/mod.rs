@@ -1,6 +1,7 @@
 //! The journal of an artifact: replays entries into the newest state, and makes new ones on top of
 //! it.
 
+pub mod context;
 pub mod difference;
 pub mod entry;
 pub mod frame;
@@ -428,6 +429,7 @@ pub(crate) mod tests {
             actor: "test 1.0".into(),
             operation: "save_state",
             summary: Map::new(),
+            context: None,
             idempotency: None,
             document,
             sections: Vec::new(),

@@ -51,6 +51,11 @@ impl Patch {
         Self { operations: replaced.chain(self.operations).collect(), splices: Vec::new() }
     }
 
+    /// Returns the JSON Pointer of its first change.
+    pub fn first_place(&self) -> Option<String> {
+        self.paths().next().map(|path| path.as_str().to_owned())
+    }
+
     fn paths(&self) -> impl Iterator<Item = &Pointer> {
         let spliced = self.splices.iter().map(|one| &*one.path);
         spliced.chain(self.operations.iter().map(PatchOperation::path))

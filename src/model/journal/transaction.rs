@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Journal, Snapshot, encode, stored};
 use crate::model::document::tree::Tree;
 use crate::model::journal::difference::diff;
-use crate::model::journal::entry::{Draft, Entry};
+use crate::model::journal::entry::{Draft, Entry, RULES};
 use crate::model::journal::idempotency::{IdempotencyKey, RememberedKeys};
 use crate::model::journal::removal::Removal;
 use crate::model::journal::{frame, splice};
@@ -126,6 +126,8 @@ impl<'a> Transaction<'a> {
             operation: draft.operation.to_owned(),
             summary: draft.summary,
             phase: draft.document.phase.clone(),
+            rules: Some(RULES),
+            context: draft.context,
             idempotency: draft.idempotency,
             patch,
             sections: draft.sections,

@@ -8,6 +8,7 @@ pub mod guide;
 pub mod prompt;
 pub mod question;
 pub mod readable_logs;
+pub mod replay;
 pub mod step;
 pub mod template;
 

@@ -301,6 +301,7 @@ mod tests {
             actor: "test 1.0".into(),
             operation: Save::NAME,
             summary: Map::new(),
+            context: None,
             idempotency: None,
             document: document.clone(),
             sections: Vec::new(),

@@ -182,7 +182,8 @@ async fn dry_run(
     snapshot: &Snapshot,
     warnings: Vec<String>,
 ) -> Result<Transitioned, Refusal> {
-    let step = sending.step(snapshot, snapshot.version + 1, service.clock.now())?;
+    let context = sending.context(snapshot.version + 1, service.clock.now());
+    let step = sending.step(snapshot, &context)?;
     let warnings = warnings.into_iter().chain(step.warnings).collect();
     Ok(Transitioned {
         from: step.from,
@@ -281,7 +282,9 @@ impl Sending {
         }
         attempt.open_state()?;
         let now = attempt.now();
-        let step = self.step(&before, attempt.transaction.next_version(), now)?;
+        let context = self.context(attempt.transaction.next_version(), now);
+        let step = self.step(&before, &context)?;
+        let recorded = step::record(&self.workflow, &before.document, &self.event, &context);
         let summary = json!({
             "event": self.event.name,
             "from": step.from,
@@ -292,6 +295,7 @@ impl Sending {
         let draft = Draft {
             sections: step.sections.clone(),
             events: step.events.clone(),
+            context: Some(Box::new(recorded)),
             blobs: self.contents(&before.document, &step.document),
             ..attempt.writing.draft(now, step.document.clone(), summary)
         };
@@ -309,31 +313,36 @@ impl Sending {
         (same && phase != present).then_some(last.version)
     }
 
-    fn step(&self, before: &Snapshot, version: Version, now: Time) -> Result<Step, Refusal> {
-        let document = &before.document;
-        if let Some(consent) = &self.consent {
-            consent.binding.check(document, before.version)?;
-        }
-        if document.definition != self.workflow.digest {
-            // Another call began a new cycle since the lookup of the workflow.
-            return Err(Refusal::Conflict { expected: version - 1, current: before.version });
-        }
-        self.check_phase(&document.phase)?;
-        let examination = self.examined.as_ref().map(|examined| Arc::clone(&examined.examination));
-        if examination.as_ref().is_some_and(|seen| !seen.fits(&document.constraints)) {
-            // Another call changed a validation since the measurement.
-            return Err(Refusal::Conflict { expected: version - 1, current: before.version });
-        }
-        let context = StepContext {
+    fn context(&self, version: Version, now: Time) -> StepContext {
+        StepContext {
             now,
             version,
             human: self.consent.is_some(),
             setter: self.setter,
             keeps_checkpoints: self.keeps_checkpoints,
             protected: Arc::clone(&self.protected),
-            examination,
-        };
-        let step = step::step(&self.workflow, document, &self.event, &context)?;
+            examination: self.examined.as_ref().map(|found| Arc::clone(&found.examination)),
+        }
+    }
+
+    fn step(&self, before: &Snapshot, context: &StepContext) -> Result<Step, Refusal> {
+        let document = &before.document;
+        if let Some(consent) = &self.consent {
+            consent.binding.check(document, before.version)?;
+        }
+        let conflict =
+            || Refusal::Conflict { expected: context.version - 1, current: before.version };
+        if document.definition != self.workflow.digest {
+            // Another call began a new cycle since the lookup of the workflow.
+            return Err(conflict());
+        }
+        self.check_phase(&document.phase)?;
+        let seen = context.examination.as_ref();
+        if seen.is_some_and(|seen| !seen.fits(&document.constraints)) {
+            // Another call changed a validation since the measurement.
+            return Err(conflict());
+        }
+        let step = step::step(&self.workflow, document, &self.event, context)?;
         check_measures(&document.constraints, &step.document.constraints)?;
         Ok(step)
     }

@@ -156,6 +156,9 @@ async fn play(attempts: &[Attempt]) {
     let newest = service.provider.read(&name(), 0, usize::MAX).await.unwrap();
     let versions: Vec<u64> = newest.iter().map(|entry| entry.version).collect();
     assert!(versions.into_iter().eq(1..=before.version), "an entry is missing");
+    let replayed = service.replay(Replay { name: name() }, &caller()).await.unwrap();
+    assert!(replayed.agrees && replayed.not_replayable.is_empty(), "{replayed:#?}");
+    assert_eq!(replayed.entries, before.version);
 }
 
 proptest! {

@@ -86,6 +86,10 @@ pub(super) async fn outputs_of_any_size_are_recorded(provider: Shared) {
     let listing = provider.record(&name("a"), &dist, files).await.unwrap();
     let recorded = Recorded { bytes: 3, digest: Digest::of(b"one") };
     assert_eq!(listing.into_iter().collect::<Vec<_>>(), [(file("a.txt").path, recorded)]);
+    let digests = provider.digests(&name("a"), &dist, &file("a.txt").path).await.unwrap();
+    assert_eq!(digests, Some(crate::model::certificate::Digests::of(b"one")));
+    let gone = provider.digests(&name("a"), &dist, &file("gone.txt").path).await.unwrap();
+    assert_eq!(gone, None);
     assert_eq!(provider.commit(&dist).await.unwrap(), None, "dist/ is in no repository");
 }
 

@@ -12,6 +12,7 @@ use crate::model::journal::entry::{Entry, LogFile, Payload};
 use crate::model::journal::frame::{self, Scan};
 use crate::model::journal::{Damage, Journal, LoadBlob, Snapshot};
 use crate::model::{Name, Version};
+use crate::storage::Link;
 
 /// Bytes of patches after which a page of entries ends.
 const PAGE_BYTES_MAX: usize = 8 << 20;
@@ -114,6 +115,30 @@ impl<'a> History<'a> {
         let checked = journal.check_document().and_then(|()| journal.snapshot());
         let snapshot = checked.map_err(|damage| Fault::Corrupt(damage.to_string()))?;
         Ok(snapshot.map(std::sync::Arc::unwrap_or_clone))
+    }
+
+    /// Follows the chain of lines to a version, and returns its link, or `None` when there is no such
+    /// version up to `newest`.
+    pub(super) fn link(&self, version: Version, newest: Version) -> Result<Option<Link>, Fault> {
+        if version > newest {
+            return Ok(None);
+        }
+        let mut link: Option<Link> = None;
+        for (first, last) in self.segments(version)? {
+            let before = link.map(|link| link.digest);
+            let mut continues = true;
+            let journal = self.walk(first, last, &mut |entry, _| {
+                let begins = entry.version == first;
+                continues &= !begins || before.is_none_or(|before| before == entry.previous);
+                entry.version < last
+            })?;
+            let checked = journal.check_document();
+            let checked =
+                checked.and(if continues { Ok(()) } else { Err(Damage::BrokenChain(first)) });
+            checked.map_err(|damage| Fault::Corrupt(damage.to_string()))?;
+            link = Some(Link { journal: journal.id(), digest: journal.line() });
+        }
+        Ok(link)
     }
 
     /// Returns the version that began the cycle in which a version is.

@@ -43,9 +43,10 @@ use self::outputs::Outputs;
 use self::registry::{Registered, Registry};
 use self::turns::Turns;
 use self::watch::WorkspaceWatch;
-use super::{Decide, Error, Finding, Newest, OutputFile, Provider, Tombstone, Watch};
+use super::{Decide, Error, Finding, Link, Newest, OutputFile, Provider, Tombstone, Watch};
 use crate::disk::fs::{self, Fs};
 use crate::disk::{Repository, WORKSPACE};
+use crate::model::certificate::Digests;
 use crate::model::document::manifest::Listing;
 use crate::model::document::output::OutputPath;
 use crate::model::document::output_place::OutputPlace;
@@ -209,6 +210,13 @@ impl Store {
         }
     }
 
+    fn link(&self, name: &Name, version: Version) -> Result<Option<Link>, Fault> {
+        let Some(standing) = self.standing(name)? else {
+            return Ok(None);
+        };
+        History::new(self.fs.as_ref(), name).link(version, standing.version())
+    }
+
     fn tombstone(&self, name: &Name) -> Result<Option<Tombstone>, Fault> {
         Ok(match self.standing(name)? {
             Some(ArtifactState::Deleted(tombstone)) => Some(tombstone),
@@ -353,6 +361,11 @@ impl Provider for Filesystem {
         self.blocking(move |store| store.at(&name, version)).await
     }
 
+    async fn link(&self, name: &Name, version: Version) -> Result<Option<Link>, Error> {
+        let name = name.clone();
+        self.blocking(move |store| store.link(&name, version)).await
+    }
+
     async fn blob(&self, name: &Name, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
         let name = name.clone();
         self.blocking(move |store| {
@@ -409,6 +422,16 @@ impl Provider for Filesystem {
         files: Vec<OutputFile>,
     ) -> Result<Listing, Error> {
         self.in_outputs("read", name, place, move |outputs| outputs.record(&files)).await
+    }
+
+    async fn digests(
+        &self,
+        name: &Name,
+        place: &OutputPlace,
+        path: &OutputPath,
+    ) -> Result<Option<Digests>, Error> {
+        let path = path.clone();
+        self.in_outputs("read", name, place, move |outputs| outputs.digests(&path)).await
     }
 
     async fn commit(&self, place: &OutputPlace) -> Result<Option<Option<String>>, Error> {

@@ -12,6 +12,7 @@ use self::walk::{Filter, Found, walk};
 use super::{blobs, layout};
 use crate::disk::distrust::{Distrusted, Kind};
 use crate::disk::fs::{self, Fs, Mode};
+use crate::model::certificate::Digests;
 use crate::model::document::manifest::{Listing, Recorded};
 use crate::model::document::output::OutputPath;
 use crate::model::document::output_place::OutputPlace;
@@ -164,6 +165,27 @@ impl<'a> Outputs<'a> {
             Ok(part)
         })?;
         Ok(Some(Recorded { bytes, digest }))
+    }
+
+    /// Returns the digests of a file of any size, or `None` when it does not exist.
+    pub(super) fn digests(&self, path: &OutputPath) -> io::Result<Option<Digests>> {
+        if !self.place.is_dist() && !self.holds(path)? {
+            return Ok(None);
+        }
+        let file = match self.root.fs().open(&self.at(path), Mode::Read) {
+            Err(error) if fs::is_absent(&error) => return Ok(None),
+            opened => opened?,
+        };
+        let mut bytes = 0;
+        let digests = Digests::of_parts(|| {
+            let part = file.read_at(bytes, PART_BYTES)?;
+            bytes += part.len() as u64;
+            if bytes > limits::WORK_BYTES_MAX {
+                return Err(Distrusted::size(path.as_str(), bytes, limits::WORK_BYTES_MAX));
+            }
+            Ok(part)
+        });
+        digests.map(Some)
     }
 
     /// Returns whether a file is absent or has one of these contents.

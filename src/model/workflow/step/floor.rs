@@ -89,8 +89,8 @@ fn findings(facts: &Facts<'_>) -> Vec<Unmet> {
 }
 
 fn files(facts: &Facts<'_>, seen: &Examination) -> Vec<Unmet> {
-    let others = seen.inventory.map_or(0, |inventory| inventory.files);
-    let none = (seen.files.is_empty() && others == 0)
+    let none = seen
+        .has_no_file()
         .then(|| part("a file of the manifest", "no file of the manifest is there with content"));
     let said = said_modified(facts);
     let lost = said.iter().filter(|one| one.deleted == seen.present.contains(&one.path));
@@ -103,7 +103,7 @@ fn files(facts: &Facts<'_>, seen: &Examination) -> Vec<Unmet> {
 }
 
 /// Returns the files that this iteration says it changed. A later phase's word about a file counts.
-fn said_modified(facts: &Facts<'_>) -> Vec<Modified> {
+pub(super) fn said_modified(facts: &Facts<'_>) -> Vec<Modified> {
     let executed = facts.document.results.at(&["execution_results"]);
     let executed = executed.as_ref().and_then(Value::as_object);
     let place = facts.document.output_place();

@@ -3,6 +3,7 @@
 mod assessment;
 mod floor;
 mod kind;
+mod record;
 mod recording;
 mod result;
 mod specification;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 pub use self::assessment::take_evidence;
+pub use self::record::record;
 pub use self::result::shaped;
 pub use self::specification::check_required_measures;
 use self::stepping::Stepping;
