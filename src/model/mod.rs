@@ -8,6 +8,7 @@
 pub mod digest;
 pub mod document;
 pub mod guess;
+pub mod invisible;
 pub mod journal;
 pub mod limits;
 pub mod name;
