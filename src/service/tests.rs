@@ -1,5 +1,7 @@
 mod approvals;
 mod driving;
+mod frozen;
+mod judge;
 mod kinds;
 mod loops;
 mod project_work;
