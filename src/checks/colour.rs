@@ -1,5 +1,27 @@
 //! Colours and their contrast, by WCAG 2.
 
+use std::fmt;
+
+/// The basic names of CSS.
+const NAMES: [(&str, [u8; 3]); 16] = [
+    ("aqua", [0, 255, 255]),
+    ("black", [0, 0, 0]),
+    ("blue", [0, 0, 255]),
+    ("fuchsia", [255, 0, 255]),
+    ("gray", [128, 128, 128]),
+    ("green", [0, 128, 0]),
+    ("lime", [0, 255, 0]),
+    ("maroon", [128, 0, 0]),
+    ("navy", [0, 0, 128]),
+    ("olive", [128, 128, 0]),
+    ("purple", [128, 0, 128]),
+    ("red", [255, 0, 0]),
+    ("silver", [192, 192, 192]),
+    ("teal", [0, 128, 128]),
+    ("white", [255, 255, 255]),
+    ("yellow", [255, 255, 0]),
+];
+
 /// A colour of 8 bits per channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Colour([u8; 3]);
@@ -16,6 +38,23 @@ impl Colour {
         }
     }
 
+    /// Parses an opaque colour of CSS in lower case: in digits, by `rgb()`, or one of the 16 basic names.
+    pub(super) fn of_css(text: &str) -> Option<Self> {
+        let named =
+            NAMES.iter().find(|(name, _)| *name == text).map(|(_, channels)| Self(*channels));
+        let in_digits = || match text.len() {
+            5 => text.strip_suffix(['f', 'F']).and_then(Self::parse),
+            9 => text.to_ascii_lowercase().strip_suffix("ff").and_then(Self::parse),
+            _ => Self::parse(text),
+        };
+        named.or_else(in_digits).or_else(|| {
+            let inner = text.strip_prefix("rgb(")?.strip_suffix(')')?;
+            let parts = inner.split([',', ' ']).filter(|part| !part.is_empty());
+            let channels: Option<Vec<u8>> = parts.map(|part| part.parse().ok()).collect();
+            Some(Self(channels?.try_into().ok()?))
+        })
+    }
+
     /// Returns the contrast ratio of two colours, from 1 to 21.
     pub(super) fn contrast(self, other: Self) -> f64 {
         let (one, two) = (self.luminance(), other.luminance());
@@ -30,15 +69,12 @@ impl Colour {
         });
         0.2126 * r + 0.7152 * g + 0.0722 * b
     }
+}
 
-    /// Returns whether a text, such as a style sheet, has this colour in one of its two forms.
-    pub(super) fn occurs_in(self, text: &str) -> bool {
-        let is_hex = |c: char| c.is_ascii_hexdigit();
-        text.match_indices('#').any(|(at, _)| {
-            let rest = &text[at..];
-            let end = rest[1..].find(|c| !is_hex(c)).map_or(rest.len(), |end| end + 1);
-            Self::parse(&rest[..end.min(8)]) == Some(self)
-        })
+impl fmt::Display for Colour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [r, g, b] = self.0;
+        write!(f, "#{r:02x}{g:02x}{b:02x}")
     }
 }
 
@@ -67,8 +103,14 @@ mod tests {
             assert_eq!(Colour::parse(wrong), None, "{wrong}");
         }
         let white = Colour::parse("#fff").unwrap();
-        assert!(white.occurs_in("a { color: #FFFFFF }"));
-        assert!(white.occurs_in("é#fff;"));
-        assert!(!white.occurs_in("#ffffff00 #ffff #fffffe #"));
+        for same in ["#FFF", "#ffff", "#ffffffff", "white", "rgb(255,255,255)", "rgb(255 255 255)"]
+        {
+            assert_eq!(Colour::of_css(same), Some(white), "{same}");
+        }
+        for other in ["#fff8", "#ffffff00", "rgb(255, 255)", "rgb(255, 255, 255, 0.5)", "snow", "é"]
+        {
+            assert_eq!(Colour::of_css(other), None, "{other}");
+        }
+        assert_eq!(Colour::of_css("teal").unwrap().to_string(), "#008080");
     }
 }

@@ -1,13 +1,15 @@
 //! Reading the header of an image.
 
 use imagesize::{Compression, ImageType};
+use roxmltree::Node;
 
+use super::pixels::has_pixels;
 use super::{text, xml};
 
 /// The known formats.
 pub(super) const FORMATS: &[&str] = &["png", "jpeg", "gif", "webp", "avif", "heic", "svg"];
 
-/// An image as its header describes it. The rest of the file is not decoded.
+/// An image as its header describes it. Pixels are there, and are not decoded.
 #[derive(Debug, PartialEq)]
 pub(super) struct Image {
     pub(super) format: &'static str,
@@ -21,10 +23,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<Image, String> {
         Ok(kind) => {
             let size =
                 imagesize::blob_size(bytes).map_err(|_| "its header is damaged".to_owned())?;
-            Ok(Image {
-                format: format(kind).ok_or("has an unknown format")?,
-                size: Some((size.width as u64, size.height as u64)),
-            })
+            let format = format(kind).ok_or("has an unknown format")?;
+            if !has_pixels(format, bytes) {
+                return Err("has no pixels after its header, or is cut off".to_owned());
+            }
+            Ok(Image { format, size: Some((size.width as u64, size.height as u64)) })
         }
         Err(_) if bytes.len() as u64 > xml::BYTES_MAX => Err("is not an image".to_owned()),
         Err(_) => text::decode(bytes).ok().filter(|text| text.contains("<svg")).map_or_else(
@@ -50,9 +53,41 @@ fn format(kind: ImageType) -> Option<&'static str> {
 fn read_svg(text: &str) -> Result<Image, String> {
     let document = xml::parse(text)?;
     let root = xml::svg_root(&document)?;
+    if !draws(root) {
+        return Err("draws nothing".to_owned());
+    }
     let stated = |name| root.attribute(name).and_then(pixels);
     let size = stated("width").zip(stated("height"));
     Ok(Image { format: "svg", size: size.or_else(|| view_box(root.attribute("viewBox")?)) })
+}
+
+/// Returns whether an SVG draws something. What is only defined is not drawn.
+fn draws(root: Node<'_, '_>) -> bool {
+    const DRAWING: [&str; 11] = [
+        "circle",
+        "ellipse",
+        "foreignObject",
+        "image",
+        "line",
+        "path",
+        "polygon",
+        "polyline",
+        "rect",
+        "text",
+        "use",
+    ];
+    const DEFINING: [&str; 6] = ["clipPath", "defs", "marker", "mask", "pattern", "symbol"];
+    let mut elements = vec![root];
+    while let Some(element) = elements.pop() {
+        let name = element.tag_name().name();
+        if DRAWING.contains(&name) {
+            return true;
+        }
+        if !DEFINING.contains(&name) {
+            elements.extend(element.children());
+        }
+    }
+    false
 }
 
 fn pixels(length: &str) -> Option<u64> {
@@ -83,7 +118,10 @@ mod tests {
     use super::*;
 
     fn svg(attributes: &str) -> Result<Image, String> {
-        read(format!("<svg xmlns=\"http://www.w3.org/2000/svg\" {attributes}/>").as_bytes())
+        read(
+            format!("<svg xmlns=\"http://www.w3.org/2000/svg\" {attributes}><path/></svg>")
+                .as_bytes(),
+        )
     }
 
     #[test]
@@ -98,6 +136,8 @@ mod tests {
         ] {
             assert_eq!(svg(attributes), Ok(Image { format: "svg", size }), "{attributes}");
         }
+        let defined = b"<svg xmlns='http://www.w3.org/2000/svg'><defs><path/></defs></svg>";
+        assert_eq!(read(defined), Err("draws nothing".to_owned()));
         assert!(read(b"<svg/>").unwrap_err().contains("xmlns"));
         assert!(read(b"<svg").unwrap_err().contains("not XML"));
     }

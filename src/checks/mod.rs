@@ -14,6 +14,8 @@ mod check;
 mod colour;
 mod command_files;
 mod finding;
+#[cfg(test)]
+mod gaming;
 mod git;
 mod html;
 mod image;
@@ -22,11 +24,13 @@ mod methods;
 mod outline;
 mod params;
 mod pattern;
+mod pixels;
 mod policy;
 #[cfg(test)]
 mod published;
 mod schema_cost;
 mod search;
+mod style;
 mod target;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -5,6 +5,7 @@ use std::fs;
 
 use regex::Regex;
 
+use super::gaming::{Fate, GAMES, Game};
 use super::{Kind, Method, Param, methods};
 
 /// The files that are written from the list.
@@ -47,6 +48,18 @@ fn row(method: &Method) -> String {
     format!("| `{}` | {} | {params} |\n", method.name, method.description).replace("|  |", "| |")
 }
 
+/// Returns which files that game a method it catches, and which ones are a limit.
+fn row_of_games(method: &Method) -> String {
+    let games = GAMES.iter().filter(|games| games.method == method.name);
+    let games: Vec<&Game> = games.flat_map(|games| games.games).collect();
+    let tricks = |fate: Fate| {
+        let of_fate = games.iter().filter(|game| game.fate == fate);
+        of_fate.map(|game| game.trick).collect::<Vec<_>>().join("; ")
+    };
+    format!("| `{}` | {} | {} |\n", method.name, tricks(Fate::Caught), tricks(Fate::Limit))
+        .replace("|  |", "| |")
+}
+
 fn each(separator: &str, show: impl Fn(&Method) -> String) -> String {
     methods().iter().map(|method| show(method)).collect::<Vec<_>>().join(separator)
 }
@@ -70,6 +83,10 @@ fn written(text: &str) -> String {
         (
             r"(?s)\| method \| what holds \| parameters \|\n.*?\n\n",
             format!("| method | what holds | parameters |\n|---|---|---|\n{}\n", each("", row)),
+        ),
+        (
+            r"(?s)\| method \| caught \| a limit \|\n.*?\n\n",
+            format!("| method | caught | a limit |\n|---|---|---|\n{}\n", each("", row_of_games)),
         ),
     ];
     let replace = |text: String, (pattern, new): &(&str, String)| {

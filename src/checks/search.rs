@@ -2,6 +2,8 @@
 
 use regex::{Regex, RegexBuilder};
 
+use crate::model::invisible::is_zero_width;
+
 /// Characters of a regular expression.
 const PATTERN_CHARACTERS_MAX: usize = 1000;
 /// Bytes of a compiled regular expression. Time grows with it and with the text.
@@ -48,12 +50,14 @@ pub(super) struct Matches {
     pub(super) lines: Vec<usize>,
 }
 
-/// Finds a regular expression in a text.
+/// Finds a regular expression in a text. Characters that no reader sees are no match by themselves.
 pub(super) fn matches(regex: &Regex, text: &str) -> Matches {
     const LINES_MAX: usize = 5;
     let mut lines = super::text::Lines::of(text);
     let mut found = Matches { count: 0, lines: Vec::new() };
-    for one in regex.find_iter(text).take(MATCHES_MAX) {
+    let unseen = |one: &str| !one.is_empty() && one.chars().all(is_zero_width);
+    let seen = regex.find_iter(text).take(MATCHES_MAX).filter(|one| !unseen(one.as_str()));
+    for one in seen {
         found.count += 1;
         if found.lines.len() < LINES_MAX {
             found.lines.push(lines.line_at(one.start()));
@@ -76,6 +80,7 @@ mod tests {
         assert_eq!(found("^b$", "a\r\nb\r\nc\r\nb"), (2, vec![2, 4]));
         assert_eq!(found("ü", "üü\nx\nü"), (3, vec![1, 3]));
         assert_eq!(found("x", ""), (0, vec![]));
+        assert_eq!(found(r"\S", "\u{200b}\0\n"), (0, vec![]));
         assert_eq!(found("x", &"x".repeat(2000)), (500, vec![1]));
     }
 

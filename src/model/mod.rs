@@ -9,6 +9,7 @@ pub mod certificate;
 pub mod digest;
 pub mod document;
 pub mod guess;
+pub mod invisible;
 pub mod journal;
 pub mod limits;
 pub mod name;

@@ -13,6 +13,7 @@ use crate::model::document::manifest::{Listing, Manifest, Recorded};
 use crate::model::document::modified::files_modified;
 use crate::model::document::output::OutputPath;
 use crate::model::document::protection;
+use crate::model::invisible::is_blank_file;
 use crate::model::refusal::Violation;
 use crate::model::workflow::approval_binding::open_gate;
 use crate::model::workflow::question::{FileNow, FilesNow};
@@ -189,7 +190,7 @@ impl Service {
                 0 => None,
                 _ => self.content(document, path, bytes).await?,
             };
-            if bytes == 0 || content.as_deref().is_some_and(is_blank) {
+            if bytes == 0 || content.as_deref().is_some_and(is_blank_file) {
                 examination.missing.push(path.clone());
                 examination.empty.extend(lengths.contains_key(path).then(|| path.clone()));
             } else {
@@ -271,11 +272,6 @@ fn unexamined(document: &Document, handed_in: Option<&Value>, there: &[OutputFil
     let measured = document.constraints.clone();
     let present = there.iter().map(|file| file.path.clone()).collect();
     Examination { manifest, violations, measured, present, ..Examination::default() }
-}
-
-/// Returns whether a file has nothing but blanks.
-pub(super) fn is_blank(content: &[u8]) -> bool {
-    content.trim_ascii().is_empty()
 }
 
 /// Returns the present files of the manifest, then the other files in `dist/`.

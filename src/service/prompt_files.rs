@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Service;
-use super::examination::is_blank;
 use crate::model::document::manifest::{Manifest, Variant};
 use crate::model::document::output::OutputPath;
 use crate::model::document::taxonomy;
+use crate::model::invisible::is_blank_file;
 use crate::model::{Document, Refusal};
 use crate::storage::OutputFile;
 
@@ -53,7 +53,7 @@ impl Service {
         };
         for (_, file) in there.iter().filter(|(path, _)| is_of_iteration(path)) {
             let content = self.content(document, &file.path, file.bytes).await?;
-            if content.is_none_or(|content| !is_blank(&content)) {
+            if content.is_none_or(|content| !is_blank_file(&content)) {
                 return Ok(None);
             }
         }

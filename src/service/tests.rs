@@ -1,6 +1,8 @@
 mod approvals;
 mod driving;
 mod floor_of_kinds;
+mod frozen;
+mod judge;
 mod kinds;
 mod loops;
 mod project_work;

@@ -93,6 +93,19 @@ impl Memory {
         self.artifacts.lock()
     }
 
+    /// Puts a file among the outputs of an artifact, or takes one away, as another program does.
+    #[cfg(test)]
+    pub(crate) fn put_output(&self, name: &Name, path: &OutputPath, content: Option<&[u8]>) {
+        let mut artifacts = self.artifacts();
+        let artifact = artifacts.get_mut(name).expect("the artifact was opened");
+        artifact.outputs.remove(path);
+        if let Some(content) = content {
+            let digest = Digest::of(content);
+            artifact.blobs.insert(digest, content.to_vec());
+            artifact.outputs.insert(path.clone(), digest);
+        }
+    }
+
     fn names(
         &self,
         after: Option<&Name>,

@@ -30,7 +30,9 @@ impl MeasureFile for HeadingsInOrder {
                 format!("{before} to {} in line {}", heading.level, heading.line)
             })
             .collect();
-        let found = if skipped.is_empty() {
+        let found = if headings.is_empty() {
+            Found::violated("has no heading")
+        } else if skipped.is_empty() {
             Found::satisfied(format!("{} headings, none skips a level", headings.len()))
         } else {
             Found::violated(format!("skipped levels: {}", listed(&skipped, ", ")))
@@ -62,7 +64,7 @@ mod tests {
                 (json!({"path": "good.md"}), "+ 4 headings, none skips a level"),
                 (json!({"path": "bad.md"}), "- skipped levels: 1 to 3 in line 3, 2 to 5 in line 7"),
                 (json!({"path": "untitled.md"}), "- skipped levels: 0 to 2 in line 1"),
-                (json!({"path": "empty.md"}), "+ 0 headings, none skips a level"),
+                (json!({"path": "empty.md"}), "- has no heading"),
                 (json!({"path": "setext.md"}), "+ 2 headings, none skips a level"),
                 (json!({"path": "bad.html"}), "- skipped levels: 1 to 3 in line 2"),
             ],

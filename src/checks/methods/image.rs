@@ -8,7 +8,7 @@ use crate::model::limits;
 
 pub(super) static METHOD: Method = Method {
     name: "image",
-    description: "the file is an image by its header, of this format and size",
+    description: "the file is an image with pixels, or a drawing, of this format and size",
     params: &[
         PATH,
         Param::optional("format", Kind::Choice(image::FORMATS), "the required format"),
@@ -85,11 +85,12 @@ fn found(wrong: &[String], image: String) -> Found {
 mod tests {
     use serde_json::json;
 
-    use crate::checks::testing::{GIF, JPEG, PNG, WEBP, check_one, refused};
+    use crate::checks::testing::{GIF, HEADERS, JPEG, PNG, WEBP, check_one, refused};
 
     #[test]
     fn formats_and_sizes_are_read_from_headers() {
-        let svg = b"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 16'/>";
+        let svg = b"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 16'><path/></svg>";
+        let sizeless = b"<svg xmlns='http://www.w3.org/2000/svg'><path/></svg>";
         for (params, content, says) in [
             (json!({}), PNG, "+ png, 3 x 2"),
             (json!({"format": "gif"}), GIF, "+ gif, 3 x 2"),
@@ -110,10 +111,11 @@ mod tests {
                 "- is not an image: the known formats are png, jpeg, gif, webp, avif, heic, svg",
             ),
             (json!({}), b"<svg>", "- is not XML: the root node was opened but never closed"),
-            (json!({}), b"<svg xmlns='http://www.w3.org/2000/svg'/>", "+ svg"),
+            (json!({}), sizeless, "+ svg"),
+            (json!({}), HEADERS[0], "- has no pixels after its header, or is cut off"),
             (
                 json!({"width": 1}),
-                b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+                sizeless,
                 "- has no size: it needs width and height, or a viewBox",
             ),
         ] {

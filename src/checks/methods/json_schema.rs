@@ -65,6 +65,9 @@ struct Compiled {
 
 impl Compiled {
     fn of(schema: &Value) -> Result<Self, String> {
+        if asks_for_nothing(schema) {
+            return Err("accepts every JSON value: say what it has to be".to_owned());
+        }
         let parts = Parts::of(schema)?;
         let patterns = PatternOptions::regex().size_limit(search::COMPILED_BYTES_MAX);
         let validator = jsonschema::options()
@@ -72,6 +75,32 @@ impl Compiled {
             .build(schema)
             .map_err(|error| format!("is not a JSON Schema: {}", named(&error.to_string())))?;
         Ok(Self { validator, parts })
+    }
+}
+
+/// Returns whether a schema has nothing but words about itself, so that each value satisfies it.
+fn asks_for_nothing(schema: &Value) -> bool {
+    const ABOUT_ITSELF: [&str; 14] = [
+        "$schema",
+        "$id",
+        "id",
+        "$anchor",
+        "$comment",
+        "$defs",
+        "definitions",
+        "title",
+        "description",
+        "default",
+        "examples",
+        "deprecated",
+        "readOnly",
+        "writeOnly",
+    ];
+    match schema {
+        Value::Object(keywords) => {
+            keywords.keys().all(|keyword| ABOUT_ITSELF.contains(&keyword.as_str()))
+        }
+        other => *other == Value::Bool(true),
     }
 }
 
@@ -222,6 +251,8 @@ mod tests {
     fn a_schema_that_cannot_be_used_is_refused_when_it_is_written() {
         for bad in [
             json!({"type": "nothing"}),
+            json!({}),
+            json!({"title": "a", "$defs": {"a": {"type": "string"}}}),
             json!({"$ref": "#"}),
             json!({"$ref": "https://example.com/schema.json"}),
             json!({"$schema": "https://example.com/unknown"}),

@@ -1,7 +1,8 @@
 //! Every link within the work leads somewhere.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
+use super::not_empty::content;
 use super::{Built, Found, MeasureFile, Method, PATH, Params, Stop, Work, each_file};
 use crate::checks::finding::listed;
 use crate::checks::outline::{self, Link, Outline};
@@ -9,7 +10,7 @@ use crate::model::text::named;
 
 pub(super) static METHOD: Method = Method {
     name: "links_resolve",
-    description: "each relative link and image of Markdown or HTML leads to a file in `dist/`",
+    description: "each relative link and image of Markdown or HTML leads to a file with content in `dist/`",
     params: &[PATH],
     metrics: &["links", "broken"],
     build,
@@ -27,15 +28,19 @@ impl MeasureFile for LinksResolve {
     fn measure_file(&self, path: &str, work: &mut Work<'_>) -> Result<Found, Stop> {
         let outline = outline::read(path, work)?;
         let mut broken = Vec::new();
-        let mut targets = BTreeSet::new();
+        let mut targets = BTreeMap::new();
         for link in &outline.links {
             match follow(path, link, &outline, work) {
-                Some(target) => drop(targets.insert(target)),
+                Some(Some(target)) => drop(targets.entry(target).or_insert(link)),
+                Some(None) => {}
                 None => broken.push(format!("{} in line {}", shown(&link.target), link.line)),
             }
         }
-        for target in targets.into_iter().flatten() {
-            work.look_at(&target)?;
+        for (target, link) in targets {
+            if !content(&target, work)?.holds {
+                let target = shown(&link.target);
+                broken.push(format!("{target} in line {} (the file shows nothing)", link.line));
+            }
         }
         let found = if broken.is_empty() {
             Found::satisfied(format!("{} links, each resolves", outline.links.len()))
@@ -146,9 +151,10 @@ mod tests {
     fn dist(report: &str) -> Dist {
         Dist::of(&[
             ("docs/report.md", report),
-            ("docs/there.md", ""),
-            ("docs/a b.md", ""),
-            ("docs/50%25.md", ""),
+            ("docs/there.md", "x"),
+            ("docs/a b.md", "x"),
+            ("docs/50%25.md", "x"),
+            ("docs/blank.md", "<!-- later -->"),
             ("img/ü.png", "x"),
         ])
     }
@@ -173,6 +179,10 @@ mod tests {
             ("<a@b.de> [a](mailto:a@b.de) [b](//host/x) [c](data:,x)", "+ 3 links, each resolves"),
             ("<img src=\"gone.png\">", "- leads nowhere: gone.png in line 1"),
             ("[a](%) [b](%zz)", "- leads nowhere: % in line 1, %zz in line 1"),
+            (
+                "[a](blank.md) [b](blank.md#x)",
+                "- leads nowhere: blank.md in line 1 (the file shows nothing)",
+            ),
             ("", "+ 0 links, each resolves"),
         ] {
             table(&dist(text), "links_resolve", &[(json!({"path": "docs/report.md"}), says)]);
@@ -182,7 +192,7 @@ mod tests {
     #[test]
     fn html_links_are_followed_too() {
         let page = "<a href='b.html'>b</a>\n<a href='#x'>x</a><p id=x><img src='gone.png' srcset='a.png 1x'>";
-        let dist = Dist::of(&[("a.html", page), ("b.html", "")]);
+        let dist = Dist::of(&[("a.html", page), ("b.html", "x")]);
         table(
             &dist,
             "links_resolve",

@@ -105,7 +105,7 @@ mod tests {
                 "+ all 2 files are there",
             ),
             (json!({"variants": [{"name": "a", "files": ["a.svg", "c"]}]}), "- c is not in dist/"),
-            (json!({"variants": [{"file": "empty.svg"}]}), "- empty.svg has only white space"),
+            (json!({"variants": [{"file": "empty.svg"}]}), "- empty.svg shows nothing"),
             (json!({"files": [{"path": "a.svg", "digest": digest}]}), "+ all 1 files are there"),
             (
                 json!({"files": [{"path": "ü/b.png", "digest": digest}]}),

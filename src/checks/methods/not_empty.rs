@@ -1,11 +1,12 @@
 //! A file has content.
 
 use super::{Built, Found, MeasureFile, Method, PATH, Params, Stop, Work, each_file};
+use crate::checks::text::shows_nothing;
 use crate::model::limits;
 
 pub(super) static METHOD: Method = Method {
     name: "not_empty",
-    description: "the file has content other than white space",
+    description: "the file has content other than white space, invisible characters and comments",
     params: &[PATH],
     metrics: &["bytes"],
     build,
@@ -31,19 +32,14 @@ pub(super) fn content(path: &str, work: &mut Work<'_>) -> Result<Found, Stop> {
         work.look_at(path)?;
         false
     } else {
-        is_blank(&work.bytes(path, limits::CHECKED_FILE_BYTES_MAX)?)
+        shows_nothing(path, &work.bytes(path, limits::CHECKED_FILE_BYTES_MAX)?)
     };
     let found = match (bytes, blank) {
         (0, _) => Found::violated("is empty"),
-        (_, true) => Found::violated("has only white space"),
+        (_, true) => Found::violated("shows nothing"),
         (_, false) => Found::satisfied(format!("has {bytes} bytes")),
     };
     Ok(found.with_bytes("bytes", bytes))
-}
-
-fn is_blank(content: &[u8]) -> bool {
-    let text = std::str::from_utf8(content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content));
-    text.is_ok_and(|text| text.trim().is_empty())
 }
 
 #[cfg(test)]
@@ -53,7 +49,7 @@ mod tests {
     use crate::checks::testing::{Dist, table};
 
     #[test]
-    fn white_space_is_no_content() {
+    fn what_no_reader_sees_is_no_content() {
         let dist = Dist::of(&[("a", "x"), ("b", ""), ("c", "\u{feff} \r\n\u{a0}"), ("d", "\u{0}")]);
         table(
             &dist,
@@ -61,9 +57,9 @@ mod tests {
             &[
                 (json!({"path": "a"}), "+ has 1 bytes"),
                 (json!({"path": "b"}), "- is empty"),
-                (json!({"path": "c"}), "- has only white space"),
-                (json!({"path": "d"}), "+ has 1 bytes"),
-                (json!({"path": "?"}), "- b: is empty; c: has only white space"),
+                (json!({"path": "c"}), "- shows nothing"),
+                (json!({"path": "d"}), "- shows nothing"),
+                (json!({"path": "?"}), "- b: is empty; c: shows nothing; d: shows nothing"),
             ],
         );
     }

@@ -2,6 +2,7 @@
 
 use super::{Built, Found, Kind, MeasureFile, Method, PATH, Param, Params, Stop, Work, each_file};
 use crate::checks::finding::listed;
+use crate::checks::text::shows_nothing;
 use crate::checks::{html, outline, xml};
 use crate::model::limits;
 use crate::model::text::named;
@@ -80,7 +81,7 @@ impl Format {
 impl MeasureFile for Parses {
     fn measure_file(&self, path: &str, work: &mut Work<'_>) -> Result<Found, Stop> {
         let text = work.text(path, self.format.bytes_max())?;
-        let mut faults = if text.trim().is_empty() {
+        let mut faults = if shows_nothing(path, text.as_bytes()) {
             vec!["is empty".to_owned()]
         } else {
             self.format.faults(&text)

@@ -2,12 +2,12 @@
 
 use super::{Built, Found, Kind, MeasureFile, Method, PATH, Param, Params, Stop, Work, each_file};
 use crate::checks::finding::listed;
-use crate::checks::outline;
+use crate::checks::outline::{self, Section};
 use crate::model::text::named;
 
 pub(super) static METHOD: Method = Method {
     name: "sections_present",
-    description: "each section has a heading, of any level and in any order",
+    description: "each section has a heading, of any level and in any order, and something below it",
     params: &[PATH, Param::required("sections", Kind::Texts, "the headings, as they are written")],
     metrics: &["missing"],
     build,
@@ -25,10 +25,12 @@ struct SectionsPresent {
 impl MeasureFile for SectionsPresent {
     fn measure_file(&self, path: &str, work: &mut Work<'_>) -> Result<Found, Stop> {
         let outline = outline::read(path, work)?;
-        let is_there =
-            |section: &str| outline.headings.iter().any(|heading| heading.title == section.trim());
-        let missing = self.sections.iter().filter(|section| !is_there(section));
-        let missing: Vec<String> = missing.map(|section| named(section)).collect();
+        let missing = self.sections.iter().filter_map(|section| match outline.section(section) {
+            Section::Missing => Some(named(section)),
+            Section::Empty => Some(format!("{} (has only its heading)", named(section))),
+            Section::Filled => None,
+        });
+        let missing: Vec<String> = missing.collect();
         let found = if missing.is_empty() {
             Found::satisfied(format!("all {} are there", self.sections.len()))
         } else {
@@ -47,8 +49,9 @@ mod tests {
     #[test]
     fn a_missing_section_is_named() {
         let dist = Dist::of(&[
-            ("r.md", "# r\r\n\r\n## Summary\r\n\r\n## *Root* `cause`\r\n\r\nTimeline\r\n"),
-            ("r.html", "<h2>Über  uns</h2>"),
+            ("r.md", "# r\r\n\r\n## Summary\r\n\r\nx\r\n\r\n## *Root* `cause`\r\n\r\nTimeline\r\n"),
+            ("r.html", "<h2>Über  uns</h2><canvas></canvas>"),
+            ("bare.md", "# Summary\n\n<!-- later -->\n\n# Root cause\n\n![](plot.png)\n"),
             ("empty.md", ""),
         ]);
         let all = json!(["Summary", "Root cause"]);
@@ -63,6 +66,10 @@ mod tests {
                 ),
                 (json!({"path": "r.html", "sections": ["Über uns"]}), "+ all 1 are there"),
                 (json!({"path": "empty.md", "sections": all}), "- missing: Summary, Root cause"),
+                (
+                    json!({"path": "bare.md", "sections": all}),
+                    "- missing: Summary (has only its heading)",
+                ),
             ],
         );
     }

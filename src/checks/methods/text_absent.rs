@@ -5,6 +5,7 @@ use regex::Regex;
 use super::text_matches::{PARAMS, compiled, lines};
 use super::{Built, Found, MeasureFile, Method, Params, Stop, Work, each_file};
 use crate::checks::search;
+use crate::model::invisible::seen;
 
 pub(super) static METHOD: Method = Method {
     name: "text_absent",
@@ -27,6 +28,11 @@ impl MeasureFile for TextAbsent {
     fn measure_file(&self, path: &str, work: &mut Work<'_>) -> Result<Found, Stop> {
         let text = work.text(path, search::SEARCHED_BYTES_MAX)?;
         let matches = search::matches(&self.regex, &text);
+        // An invisible character within a word hides it from a search, and from no reader.
+        let matches = match matches.count {
+            0 => search::matches(&self.regex, &seen(&text)),
+            _ => matches,
+        };
         let found = match matches.count {
             0 => Found::satisfied("does not match"),
             count => Found::violated(format!("{count} matches, first in {}", lines(&matches))),
@@ -45,7 +51,9 @@ mod tests {
     fn what_must_not_be_there_is_found_with_its_lines() {
         let dist =
             Dist::of(&[("good.md", "done"), ("bad.md", "TBD\r\nx\r\nTBD"), ("empty.md", "")]);
+        let hidden = Dist::of(&[("a.md", "x\nT\u{200b}BD")]);
         let todo = |path: &str| json!({"path": path, "pattern": r"\bTBD\b"});
+        table(&hidden, "text_absent", &[(todo("a.md"), "- 1 matches, first in line 2")]);
         table(
             &dist,
             "text_absent",

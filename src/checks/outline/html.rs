@@ -9,6 +9,11 @@ use crate::checks::text::Lines;
 /// Elements whose text no reader sees as a part of the page.
 const UNSEEN: [&str; 8] =
     ["script", "style", "title", "template", "noscript", "textarea", "iframe", "select"];
+/// Elements that a reader sees without a word in them.
+const DRAWN: [&str; 14] = [
+    "audio", "canvas", "embed", "form", "hr", "iframe", "img", "input", "math", "object",
+    "picture", "svg", "textarea", "video",
+];
 /// Elements that may stand within a word.
 const WITHIN_WORDS: [&str; 22] = [
     "a", "abbr", "b", "bdi", "bdo", "cite", "code", "del", "em", "font", "i", "ins", "kbd", "mark",
@@ -24,15 +29,21 @@ pub(super) fn add(outline: &mut Outline, text: &str, first_line: usize) {
             Token::StartTag(tag) => {
                 let line = first_line + lines.line_at(tag.span.start) - 1;
                 let name = name(&tag.name);
-                begin(outline, &name, &tag, line);
+                match unseen {
+                    None => begin(outline, &name, &tag, line),
+                    Some(_) => begin_links(outline, &name, &tag, line),
+                }
                 if unseen.is_none() && UNSEEN.contains(&name.as_str()) && !tag.self_closing {
                     unseen = Some(name);
                 }
             }
             Token::EndTag(tag) => {
                 let name = name(&tag.name);
+                let was_seen = unseen.is_none();
                 unseen.take_if(|open| *open == name);
-                end(outline, &name);
+                if was_seen {
+                    end(outline, &name);
+                }
             }
             Token::String(text) if unseen.is_none() => {
                 outline.add(&String::from_utf8_lossy(&text.value));
@@ -43,16 +54,23 @@ pub(super) fn add(outline: &mut Outline, text: &str, first_line: usize) {
 }
 
 fn begin(outline: &mut Outline, name: &str, tag: &StartTag<usize>, line: usize) {
-    let attribute = |key: &str| {
-        tag.attributes
-            .get(key.as_bytes())
-            .map(|value| String::from_utf8_lossy(&value.value).into_owned())
-    };
     match heading_level(name) {
         Some(level) => outline.begin_heading(level, line),
         None if WITHIN_WORDS.contains(&name) => {}
         None => outline.gap(),
     }
+    outline.drawn += usize::from(DRAWN.contains(&name));
+    outline.scripted |= name == "script";
+    begin_links(outline, name, tag, line);
+}
+
+/// Adds the links and anchors of an element, seen or not.
+fn begin_links(outline: &mut Outline, name: &str, tag: &StartTag<usize>, line: usize) {
+    let attribute = |key: &str| {
+        tag.attributes
+            .get(key.as_bytes())
+            .map(|value| String::from_utf8_lossy(&value.value).into_owned())
+    };
     outline.anchors.extend(attribute("id"));
     if name == "a" {
         outline.anchors.extend(attribute("name"));

@@ -128,6 +128,7 @@ impl Reader<'_> {
             Tag::Heading { level, .. } => self.outline.begin_heading(*level as usize, line),
             Tag::Link { link_type: LinkType::Email, .. } => {}
             Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. } => {
+                self.outline.drawn += usize::from(matches!(tag, Tag::Image { .. }));
                 self.outline.links.push(Link { target: dest_url.to_string(), line });
             }
             Tag::MetadataBlock(_) => self.in_front_matter = true,

@@ -25,6 +25,10 @@ pub(crate) struct Outline {
     /// The names that a fragment may lead to.
     pub(super) anchors: BTreeSet<String>,
     words: Words,
+    /// How many things there are that are seen and have no words, such as images.
+    drawn: usize,
+    /// Whether a script may make any part of it.
+    scripted: bool,
     /// The heading that is open.
     open: Option<Heading>,
     /// How often each slug was made of a heading.
@@ -41,6 +45,17 @@ pub(crate) struct Heading {
     pub(crate) line: usize,
     words_before: usize,
     words_with: usize,
+    drawn_before: usize,
+    drawn_with: usize,
+}
+
+/// What a text has of a section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Section {
+    Missing,
+    /// Its heading only.
+    Empty,
+    Filled,
 }
 
 /// A link or an image.
@@ -91,12 +106,36 @@ impl Outline {
         Some(next.map_or(self.words.count, |next| next.words_before) - heading.words_with)
     }
 
+    /// Returns what there is of the section with a title.
+    pub(super) fn section(&self, title: &str) -> Section {
+        let title = title.trim();
+        let of_title = self.headings.iter().enumerate().filter(|(_, one)| one.title == title);
+        let found = of_title.map(|(at, heading)| {
+            let next = self.headings[at + 1..].iter().find(|next| next.level <= heading.level);
+            let words = next.map_or(self.words.count, |next| next.words_before);
+            let drawn = next.map_or(self.drawn, |next| next.drawn_before);
+            words > heading.words_with || drawn > heading.drawn_with || self.scripted
+        });
+        match found.max() {
+            None => Section::Missing,
+            Some(false) => Section::Empty,
+            Some(true) => Section::Filled,
+        }
+    }
+
     fn begin_heading(&mut self, level: usize, line: usize) {
         self.end_heading();
         self.words.end();
-        let words = self.words.count;
-        let title = String::new();
-        self.open = Some(Heading { level, title, line, words_before: words, words_with: words });
+        let (words, drawn) = (self.words.count, self.drawn);
+        self.open = Some(Heading {
+            level,
+            title: String::new(),
+            line,
+            words_before: words,
+            words_with: words,
+            drawn_before: drawn,
+            drawn_with: drawn,
+        });
     }
 
     fn end_heading(&mut self) {
@@ -104,6 +143,7 @@ impl Outline {
         if let Some(mut heading) = self.open.take() {
             heading.title = heading.title.split_whitespace().collect::<Vec<_>>().join(" ");
             heading.words_with = self.words.count;
+            heading.drawn_with = self.drawn;
             self.headings.push(heading);
         }
     }

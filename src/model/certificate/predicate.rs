@@ -10,6 +10,7 @@ use crate::model::document::examination::Evidence;
 use crate::model::document::iteration::Iteration;
 use crate::model::document::manifest::Inventory;
 use crate::model::document::output_place::OutputDir;
+use crate::model::document::protection::Pinned;
 use crate::model::document::{ConvergenceStatus, Metrics};
 use crate::model::{Digest, Document, Entry, JournalId, Name, Time, Version};
 
@@ -85,6 +86,9 @@ pub struct Certified {
     params: Option<Value>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     must_fail_first: bool,
+    /// The files that its check relies on, as they were pinned.
+    #[serde(default, skip_serializing_if = "Pinned::is_empty")]
+    pinned: Pinned,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     details: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -201,6 +205,7 @@ fn certified(document: &Document, one: &Constraint) -> Certified {
         method: part("method").cloned(),
         params: part("params").cloned(),
         must_fail_first: one.must_fail_first,
+        pinned: one.pinned.clone(),
         details: one.details.clone(),
         evidence: document.evidence.get(&one.id).cloned(),
     }

@@ -320,16 +320,21 @@ impl Constraint {
 }
 
 /// Returns newer definitions with the findings of the older ones of the same id, and with who set
-/// them. A person who changes a constraint makes it theirs; a model who tightens one does not.
+/// them. A person who changes a constraint makes it theirs; a model who tightens one does not. What was
+/// measured says nothing of a constraint that is not measured any more.
 pub fn taken_over(older: &[Constraint], newer: Vec<Constraint>, setter: SetBy) -> Vec<Constraint> {
     let own =
         |one: Constraint| Constraint { set_by: Some(setter.by), set_in: Some(setter.cycle), ..one };
+    let found = |one: Constraint, old: &Constraint| match old.is_measured() && !one.is_measured() {
+        true => one.with_findings_of(Some(old)).unassessed(),
+        false => one.with_findings_of(Some(old)),
+    };
     let take = |one: Constraint| match older.iter().find(|old| old.id == one.id) {
         None => own(one),
         Some(old) if setter.by == Setter::Person && !one.is_defined_like(old) => {
-            own(one.with_findings_of(Some(old)))
+            own(found(one, old))
         }
-        Some(old) => one.with_findings_of(Some(old)),
+        Some(old) => found(one, old),
     };
     newer.into_iter().map(take).collect()
 }
@@ -528,6 +533,19 @@ mod tests {
         let same = taken_over(&first, parse(&[one("a", "low")]), set(Setter::Person, 2));
         assert_eq!(same[0].set_by, first[0].set_by);
         assert!(parse(&[one("a", "low")])[0].is_protected(1), "an earlier program did not say");
+    }
+
+    #[test]
+    fn what_was_measured_says_nothing_once_it_is_asserted() {
+        let set_by = SetBy { by: Setter::Person, cycle: 1 };
+        let parse = |definition: Value| parse_definitions(&[definition], "").unwrap();
+        let mut definition = one("a", "high");
+        definition["validation"] = json!({"method": "not_empty", "params": {"path": "a"}});
+        let mut measured = taken_over(&[], parse(definition.clone()), set_by);
+        measured[0].take_measurement(Status::Satisfied, "there", Time::from_millis(0));
+        definition["severity"] = json!("blocking");
+        assert!(taken_over(&measured, parse(definition), set_by)[0].holds());
+        assert!(!taken_over(&measured, parse(one("a", "high")), set_by)[0].holds());
     }
 
     #[test]
