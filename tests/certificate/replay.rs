@@ -144,3 +144,14 @@ fn iterate_again(project: &Project) {
     done(project, &["verify", "trams"]);
     done(project, &["save", "trams", "--patch", r#"{"data":{"a":1}}"#]);
 }
+
+/// Goal: a change of the rules is not overlooked. `tests/data/rules-1/README.md` says what to do.
+#[test]
+fn decisions_of_a_frozen_journal_are_derived_alike() {
+    let data = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/rules-1");
+    let project = Project::new();
+    copy_folder(&data.join("artifacts"), &project.file("artifacts"));
+    let (code, said) = replayed(&project, "trams");
+    assert_eq!((code, &said["decisions"]), (Some(0), &json!(13)), "{said}");
+    assert_eq!(said["not_replayable"], json!([]));
+}

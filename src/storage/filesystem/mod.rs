@@ -38,7 +38,6 @@ use parking_lot::Mutex;
 
 use self::artifact::{Artifact, ArtifactState};
 use self::fault::{Fault, doing};
-use self::history::History;
 use self::open_artifacts::OpenArtifacts;
 use self::outputs::Outputs;
 use self::registry::{Registered, Registry};
