@@ -100,7 +100,7 @@ fn a_cycle_that_is_open_or_unknown_has_no_certificate() {
 }
 
 #[test]
-fn a_key_of_ones_own_stays_private_and_others_are_taken() {
+fn the_users_own_key_stays_private_and_others_are_taken() {
     use std::os::unix::fs::PermissionsExt as _;
     let made = certified();
     let key = made.project.path().join(".state/refiner/certificate.key");

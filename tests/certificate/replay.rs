@@ -113,11 +113,11 @@ fn what_other_rules_decided_is_not_replayable() {
 }
 
 #[test]
-fn journals_of_earlier_formats_are_not_replayable() {
+fn journals_of_earlier_programs_are_not_replayable() {
     let data = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
-    for format in ["v1", "v2"] {
+    for case in ["v1/loop", "v3/loop"] {
         let project = Project::new();
-        copy_folder(&data.join(format).join("loop/workspace"), &project.file(""));
+        copy_folder(&data.join(case).join("workspace"), &project.file(""));
         let listed: Value = serde_json::from_str(&done(&project, &["list", "--json"])).unwrap();
         let name = listed["artifacts"][0]["name"].as_str().unwrap();
         let (code, said) = replayed(&project, name);
@@ -143,4 +143,15 @@ fn iterate_again(project: &Project) {
     iterate(project, super::REPORT, "satisfied");
     done(project, &["verify", "trams"]);
     done(project, &["save", "trams", "--patch", r#"{"data":{"a":1}}"#]);
+}
+
+/// Goal: a change of the rules is not overlooked. `tests/data/rules-1/README.md` says what to do.
+#[test]
+fn decisions_of_a_frozen_journal_are_derived_alike() {
+    let data = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/rules-1");
+    let project = Project::new();
+    copy_folder(&data.join("artifacts"), &project.file("artifacts"));
+    let (code, said) = replayed(&project, "trams");
+    assert_eq!((code, &said["decisions"]), (Some(0), &json!(13)), "{said}");
+    assert_eq!(said["not_replayable"], json!([]));
 }

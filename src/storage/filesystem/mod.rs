@@ -16,6 +16,7 @@ pub mod layout;
 mod open_artifacts;
 mod outputs;
 mod projections;
+mod reading;
 mod registry;
 mod removal;
 mod segment;
@@ -37,7 +38,6 @@ use parking_lot::Mutex;
 
 use self::artifact::{Artifact, ArtifactState};
 use self::fault::{Fault, doing};
-use self::history::History;
 use self::open_artifacts::OpenArtifacts;
 use self::outputs::Outputs;
 use self::registry::{Registered, Registry};
@@ -189,32 +189,6 @@ impl Store {
         let is_first = left && self.leave(name);
         let changed = standing.registered() != before;
         Ok((standing.alive(), self.registry.note(name, changed) || is_first))
-    }
-
-    fn read(&self, name: &Name, after: Version, limit: usize) -> Result<Vec<Entry>, Fault> {
-        let Some(standing) = self.standing(name)? else {
-            return Ok(Vec::new());
-        };
-        History::new(self.fs.as_ref(), name).read_good(after, standing.version(), limit)
-    }
-
-    fn at(&self, name: &Name, version: Version) -> Result<Option<Snapshot>, Fault> {
-        let Some(standing) = self.standing(name)? else {
-            return Ok(None);
-        };
-        match &standing {
-            ArtifactState::Alive(newest) if newest.snapshot.version == version => {
-                Ok(Some(Snapshot::clone(&newest.snapshot)))
-            }
-            _ => History::new(self.fs.as_ref(), name).at(version, standing.version()),
-        }
-    }
-
-    fn link(&self, name: &Name, version: Version) -> Result<Option<Link>, Fault> {
-        let Some(standing) = self.standing(name)? else {
-            return Ok(None);
-        };
-        History::new(self.fs.as_ref(), name).link(version, standing.version())
     }
 
     fn tombstone(&self, name: &Name) -> Result<Option<Tombstone>, Fault> {

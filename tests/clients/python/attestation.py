@@ -10,7 +10,11 @@ import pathlib
 import sys
 
 import in_toto_attestation.v1.statement_pb2 as statement_pb
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_public_key,
+)
 from google.protobuf import json_format
 from in_toto_attestation.v1.statement import Statement
 from securesystemslib.dsse import Envelope
@@ -20,7 +24,9 @@ from securesystemslib.signer import SSlibKey
 
 def main(certificate: str, key: str, dist: str) -> int:
     envelope = Envelope.from_dict(json.loads(pathlib.Path(certificate).read_text()))
-    public = SSlibKey.from_crypto(load_pem_public_key(pathlib.Path(key).read_bytes()))
+    loaded = load_pem_public_key(pathlib.Path(key).read_bytes())
+    der = loaded.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    public = SSlibKey.from_crypto(loaded, hashlib.sha256(der).hexdigest())
     try:
         accepted = envelope.verify([public], 1)
     except VerificationError as error:
