@@ -1,5 +1,7 @@
 //! Loosening: what only a person may take from goals and constraints.
 
+use serde_json::json;
+
 use super::Consent;
 use crate::model::document::constraint::{self, Constraint, Severity};
 use crate::model::journal::Snapshot;
@@ -25,6 +27,10 @@ pub(super) fn of_new_cycle(before: &Document, after: &Document) -> Vec<String> {
     // In the last iteration, high constraints may stay open.
     if to < from && keeps_high() {
         ways.push(format!("lowering max_iterations from {from} to {to}"));
+    }
+    if before.files != after.files {
+        let (from, to) = (json!(before.files), json!(after.files));
+        ways.push(format!("changing which files are the work from {from} to {to}"));
     }
     ways
 }

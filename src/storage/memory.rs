@@ -324,6 +324,10 @@ impl Provider for Memory {
         Ok(None)
     }
 
+    async fn has_archive(&self, _: &Name, _: u64) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     async fn log(&self, name: &Name, log: LogFile) -> Result<String, Error> {
         let artifacts = self.artifacts();
         let Some(artifact) = artifacts.get(name) else {

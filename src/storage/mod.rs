@@ -157,6 +157,9 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
     /// Examines all stored data of an artifact and returns the problems.
     async fn examine(&self, name: &Name) -> Result<Vec<Finding>, Error>;
 
+    /// Returns whether something is at the place of the archive of a cycle.
+    async fn has_archive(&self, name: &Name, cycle: u64) -> Result<bool, Error>;
+
     /// Begins to watch for changes by this process and by others.
     async fn watch(&self) -> Result<Box<dyn Watch>, Error>;
 

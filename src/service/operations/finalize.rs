@@ -12,6 +12,7 @@ use crate::model::text::shortened;
 use crate::model::workflow;
 use crate::model::workflow::briefing::Briefing;
 use crate::model::{Document, Draft, Name, Refusal, Version, Workflow};
+use crate::service::refusals::refusal;
 use crate::service::write::{Attempt, Writing, check_text};
 use crate::service::{Caller, Service};
 use crate::workspace::layout;
@@ -97,6 +98,7 @@ impl Operation for Finalize {
         let newest = service.newest(&name).await?;
         let workflow = service.workflow_of(&newest.snapshot.document).await?;
         check_files(service, &newest.snapshot.document, caller).await?;
+        check_archive(service, &newest.snapshot.document).await?;
         let writing = writing.warned(newest.warnings);
         let decide = move |attempt: &mut Attempt<'_, '_>| self.decide(&workflow, attempt);
         let written = service.write(writing, decide).await?;
@@ -136,6 +138,23 @@ impl Finalize {
         attempt.transaction.append(Draft { events, ..draft })?;
         Ok(cycle)
     }
+}
+
+/// Refuses a cycle whose archive could not be made: something else is at its place.
+async fn check_archive(service: &Service, document: &Document) -> Result<(), Refusal> {
+    let (name, cycle) = (&document.artifact_name, document.cycle);
+    if document.is_finalized() {
+        return Ok(());
+    }
+    let found = service.provider.has_archive(name, cycle).await;
+    if !found.map_err(|error| refusal(name, &error))? {
+        return Ok(());
+    }
+    let place = layout::archive(name, cycle);
+    Err(Refusal::argument(
+        format!("{place} is there already, and it is no archive of this cycle"),
+        "move it out of the way, and call finalize again; nothing was written",
+    ))
 }
 
 /// Refuses to archive files that are not those that converged.

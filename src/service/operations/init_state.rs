@@ -267,14 +267,16 @@ impl Wish {
     /// Refuses another place for the work than the artifact was opened with.
     fn check_same_place(&self, before: &Document) -> Result<(), Refusal> {
         let same_dir = self.output_dir.is_none() || self.output_dir == before.output_dir;
-        let same_files = self.files.as_ref().is_none_or(|files| *files == before.files);
+        // A new cycle may have other files: what only a person agrees to is decided with the rest.
+        let same_files = has_ended(before)
+            || self.files.as_ref().is_none_or(|files| *files == before.files);
         if same_dir && same_files {
             return Ok(());
         }
         let dir = before.output_dir.as_ref().map_or("none", OutputDir::as_str);
         Err(Refusal::argument(
             format!(
-                "output_dir and files are fixed when an artifact is opened: {} has the output_dir {dir} and the files {}",
+                "output_dir is fixed when an artifact is opened, and files while a cycle runs: {} has the output_dir {dir} and the files {}",
                 self.name,
                 json!(before.files)
             ),

@@ -336,3 +336,17 @@ async fn a_check_that_must_fail_first_proves_nothing_before() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_lies_at_the_place_of_an_archive_is_refused() {
+    let (folder, service) = on_disk();
+    begin_loop(&service).await;
+    iterate(&service, "satisfied").await;
+    let place = folder.path().join(".refiner/history/report/1");
+    std::fs::create_dir_all(&place).unwrap();
+    let refusal = call::<Finalize>(&service, json!({})).await.unwrap_err();
+    assert!(refusal.to_string().contains(".refiner/history/report/1"), "{refusal}");
+    std::fs::remove_dir(&place).unwrap();
+    call::<Finalize>(&service, json!({})).await.unwrap();
+    assert!(place.join("state.json").exists());
+}

@@ -214,11 +214,15 @@ async fn the_place_of_a_work_is_fixed_at_opening() {
     for fields in other {
         assert!(init(&repository.service, fields).await.is_err(), "also in the next cycle");
     }
-    let next = init(&repository.service, json!({})).await.unwrap();
+    let narrower: Init = arguments(json!({"files": ["src/**"]}));
+    let refusal = repository.service.run(narrower.clone(), &caller()).await.unwrap_err();
+    assert_eq!(refusal.code(), "approval_required");
+    let person = person(&repository.service).await;
+    let next = repository.service.run(narrower, &person).await.unwrap();
     assert_eq!(next.outcome, Opened::NewCycle);
     let state = document(&repository.service).await;
     assert_eq!(state["output_dir"], json!("."));
-    assert_eq!(state["files"], json!(["src/**", "README.md"]));
+    assert_eq!(state["files"], json!(["src/**"]));
 }
 
 #[tokio::test]

@@ -418,6 +418,14 @@ impl Provider for Filesystem {
         .await
     }
 
+    async fn has_archive(&self, name: &Name, cycle: u64) -> Result<bool, Error> {
+        let path = layout::archive(name, cycle);
+        let look = move |store: &Store| {
+            fs::exists(store.fs.as_ref(), &path).map_err(doing("look at", &path))
+        };
+        self.blocking(look).await
+    }
+
     /// Reads the projection, which contains a person's edits until the next version replaces them.
     async fn log(&self, name: &Name, log: LogFile) -> Result<String, Error> {
         let name = name.clone();
