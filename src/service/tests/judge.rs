@@ -108,10 +108,8 @@ fn play_once(attempts: &[Attempt], seen: &Seen) {
 #[test]
 fn no_sequence_converges_while_the_work_is_wrong() {
     let seen = Seen::default();
-    let mut runner = TestRunner::new(ProptestConfig {
-        source_file: Some(file!()),
-        ..ProptestConfig::default()
-    });
+    let mut runner =
+        TestRunner::new(ProptestConfig { source_file: Some(file!()), ..ProptestConfig::default() });
     let sequences = prop::collection::vec(attempt(), 20..90);
     let played = runner.run(&sequences, |attempts| {
         play_once(&attempts, &seen);
