@@ -12,7 +12,7 @@ use crate::model::{Document, Refusal};
 pub(super) fn of_change(before: &Document, after: &Document, is_specified: bool) -> Vec<String> {
     let is_kept = |one: &&Constraint| is_specified || one.is_protected(before.cycle);
     let kept = before.constraints.iter().filter(is_kept);
-    let mut ways = constraint::loosening(kept, &after.constraints);
+    let mut ways = constraint::loosening(kept, &after.constraints, before.cycle);
     if is_specified {
         ways.extend(constraint::lost_goals(&before.goals, &after.goals));
     }
@@ -21,7 +21,7 @@ pub(super) fn of_change(before: &Document, after: &Document, is_specified: bool)
 
 /// Returns how a new cycle loosens what the last one ended with.
 pub(super) fn of_new_cycle(before: &Document, after: &Document) -> Vec<String> {
-    let mut ways = constraint::loosening(&before.constraints, &after.constraints);
+    let mut ways = constraint::loosening(&before.constraints, &after.constraints, after.cycle);
     let (from, to) = (before.max_iterations, after.max_iterations);
     let keeps_high = || after.constraints.iter().any(|one| one.severity == Severity::High);
     // In the last iteration, high constraints may stay open.

@@ -364,15 +364,17 @@ pub fn violated(
 
 /// Returns in which ways a new list of definitions loosens an older one, the weightiest constraints
 /// first. None when it only adds or tightens: after the specification, dropping a constraint,
-/// lowering its severity or changing what it says or how it is measured needs a person.
+/// lowering its severity or changing what it says or how it is measured needs a person. Only what the
+/// model set in the cycle given is mended where its check never held.
 pub fn loosening<'a>(
     older: impl IntoIterator<Item = &'a Constraint>,
     newer: &[Constraint],
+    cycle: u64,
 ) -> Vec<String> {
     let mut older: Vec<&Constraint> = older.into_iter().collect();
     older.sort_by_key(|old| std::cmp::Reverse(old.severity));
     let mut ways: Vec<String> =
-        older.into_iter().flat_map(|old| ways_of_loosening(old, newer)).collect();
+        older.into_iter().flat_map(|old| ways_of_loosening(old, newer, cycle)).collect();
     let more = ways.len().saturating_sub(NAMED_MAX);
     ways.truncate(NAMED_MAX);
     if more > 0 {
@@ -381,7 +383,7 @@ pub fn loosening<'a>(
     ways
 }
 
-fn ways_of_loosening(old: &Constraint, newer: &[Constraint]) -> Vec<String> {
+fn ways_of_loosening(old: &Constraint, newer: &[Constraint], cycle: u64) -> Vec<String> {
     let id = &old.id;
     let Some(new) = newer.iter().find(|new| new.id == *id) else {
         let severity = old.severity;
@@ -393,7 +395,7 @@ fn ways_of_loosening(old: &Constraint, newer: &[Constraint]) -> Vec<String> {
         let (from, to) = (old.severity, new.severity);
         ways.push(format!("lowering the severity of the constraint {id:?} from {from} to {to}"));
     }
-    if is_measured_otherwise(old, new) {
+    if is_measured_otherwise(old, new, cycle) {
         let (from, to) = (measure(old), measure(new));
         ways.push(format!("changing how the constraint {id:?} is measured from {from} to {to}"));
     }
@@ -412,11 +414,11 @@ fn ways_of_loosening(old: &Constraint, newer: &[Constraint]) -> Vec<String> {
 }
 
 /// Returns whether a validation was removed or replaced. Adding one tightens the constraint.
-fn is_measured_otherwise(old: &Constraint, new: &Constraint) -> bool {
+fn is_measured_otherwise(old: &Constraint, new: &Constraint, cycle: u64) -> bool {
     let replaced = |old: &Option<Map<String, Value>>, new: &Option<Map<String, Value>>| {
         old.is_some() && old != new
     };
-    let mended = !old.proven && old.set_by != Some(Setter::Person) && is_mended(old, new);
+    let mended = !old.proven && !old.is_protected(cycle) && is_mended(old, new);
     (replaced(&old.validation, &new.validation) && !mended)
         || replaced(&old.target_metric, &new.target_metric)
 }
@@ -515,7 +517,7 @@ mod tests {
     fn the_weightiest_loosening_is_named_however_many_lighter_ones_there_are() {
         let mut list: Vec<Value> = (0..100).map(|i| one(&format!("c{i}"), "low")).collect();
         list.push(one("weighty", "blocking"));
-        let ways = loosening(&parse_definitions(&list, "").unwrap(), &[]);
+        let ways = loosening(&parse_definitions(&list, "").unwrap(), &[], 1);
         assert_eq!(ways[0], "dropping the constraint \"weighty\" (blocking): \"d\"");
         assert_eq!(ways[NAMED_MAX], "and 81 more");
     }
@@ -564,15 +566,16 @@ mod tests {
             (json!({"path": "report.md"}), false),
             (json!({"path": "report.md", "min": 100, "pattern": "."}), false),
         ] {
-            let ways = loosening(&old, &measured(params.clone()));
+            let ways = loosening(&old, &measured(params.clone()), 1);
             assert_eq!(ways.is_empty(), free, "{params}: {ways:?}");
         }
         let mended = measured(json!({"path": "report.md", "min": 100}));
+        assert_eq!(loosening(&old, &mended, 2).len(), 1, "an earlier cycle ended with it");
         old[0].proven = true;
-        assert_eq!(loosening(&old, &mended).len(), 1);
+        assert_eq!(loosening(&old, &mended, 1).len(), 1);
         old[0].proven = false;
         old[0].set_by = Some(Setter::Person);
-        assert_eq!(loosening(&old, &mended).len(), 1);
+        assert_eq!(loosening(&old, &mended, 1).len(), 1);
     }
 
     #[test]
@@ -594,14 +597,14 @@ mod tests {
         let parse = |list: &[Value]| parse_definitions(list, "").unwrap();
         let old = parse(&[one("a", "high"), one("b", "low")]);
         assert_eq!(
-            loosening(&old, &parse(&[one("a", "blocking"), one("b", "low"), one("c", "low")])),
+            loosening(&old, &parse(&[one("a", "blocking"), one("b", "low"), one("c", "low")]), 1),
             Vec::<String>::new()
         );
-        assert!(loosening(&old, &parse(&[one("a", "high")]))[0].contains("\"b\""));
-        let weaker = loosening(&old, &parse(&[one("a", "low")]));
+        assert!(loosening(&old, &parse(&[one("a", "high")]), 1)[0].contains("\"b\""));
+        let weaker = loosening(&old, &parse(&[one("a", "low")]), 1);
         assert!(weaker[0].contains("severity") && weaker[1].contains("dropping"), "{weaker:?}");
         let mut reworded = parse(&[one("a", "high"), one("b", "low")]);
         reworded[0].description = "anything".into();
-        assert!(loosening(&old, &reworded)[0].contains("rewording"));
+        assert!(loosening(&old, &reworded, 1)[0].contains("rewording"));
     }
 }

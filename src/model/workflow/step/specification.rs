@@ -47,7 +47,7 @@ impl Stepping<'_> {
         let cycle = self.document.cycle;
         let (protected, own): (Vec<&Constraint>, Vec<&Constraint>) =
             before.iter().partition(|one| one.is_protected(cycle));
-        let ways = constraint::loosening(protected, &merged);
+        let ways = constraint::loosening(protected, &merged, cycle);
         if !ways.is_empty() && !self.context.human {
             let name = &self.document.artifact_name;
             return Err(Refusal::ApprovalRequired {
@@ -58,7 +58,7 @@ impl Stepping<'_> {
                 ),
             });
         }
-        let said = ways.iter().cloned().chain(constraint::loosening(own, &merged));
+        let said = ways.iter().cloned().chain(constraint::loosening(own, &merged, cycle));
         let regressions: Vec<String> =
             said.map(|way| format!("the specification is {way}")).collect();
         self.document.constraints = merged;

@@ -7,6 +7,8 @@ use super::*;
 pub(super) enum Attempt {
     /// Does the present phase as it should be done, with good files.
     Honest,
+    /// Does the same, but `report.md` has other content.
+    Lazy(&'static str),
     /// Ends a phase without the work: a phase that may not be the present one, and a result.
     Complete {
         phase: Option<&'static str>,
@@ -29,6 +31,12 @@ pub(super) enum Attempt {
         path: &'static str,
         content: &'static str,
     },
+    /// Saves the present constraints with one of them changed.
+    Alter {
+        index: usize,
+        how: Alteration,
+        is_person: bool,
+    },
     /// Another program writes or removes a file.
     Behind {
         path: &'static str,
@@ -44,6 +52,16 @@ pub(super) enum Attempt {
     },
     /// An attempt with an idempotency key, which other attempts may have too.
     Keyed(&'static str, Box<Attempt>),
+}
+
+/// A change of one constraint.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Alteration {
+    Drop,
+    Weigh(&'static str),
+    Assert,
+    LookAt(&'static str),
+    Weaken,
 }
 
 const PHASES: [&str; 5] = ["specify", "plan", "execute", "reflect", "persist"];
@@ -133,6 +151,54 @@ fn save() -> impl Strategy<Value = Value> {
     ]
 }
 
+fn alteration() -> impl Strategy<Value = Alteration> {
+    prop_oneof![
+        Just(Alteration::Drop),
+        prop::sample::select(vec!["low", "high", "blocking"]).prop_map(Alteration::Weigh),
+        Just(Alteration::Assert),
+        prop::sample::select(PATHS.to_vec()).prop_map(Alteration::LookAt),
+        Just(Alteration::Weaken),
+    ]
+}
+
+impl Alteration {
+    /// Returns the constraints of a document as a caller gives them, with one of them changed.
+    fn of(self, now: &Value, index: usize) -> Value {
+        let fields = ["id", "description", "severity", "validation"];
+        let given = |one: &Value| -> Value {
+            let fields = fields.iter().filter_map(|field| Some((*field, one.get(*field)?)));
+            json!(fields.collect::<BTreeMap<_, _>>())
+        };
+        let list = now["constraints"].as_array().unwrap();
+        let mut list: Vec<Value> = list.iter().map(given).collect();
+        if let Some(at) = index.checked_rem(list.len()) {
+            let one = &mut list[at];
+            match self {
+                Self::Drop => drop(list.remove(at)),
+                Self::Weigh(severity) => one["severity"] = json!(severity),
+                Self::Assert => drop(one.as_object_mut().unwrap().remove("validation")),
+                Self::LookAt(path) => one["validation"] = retargeted(one, path),
+                Self::Weaken => {
+                    let id = one["id"].as_str().unwrap().to_owned();
+                    one["validation"] =
+                        constraint_of(&id, PATHS[0], true, "low")["validation"].clone();
+                }
+            }
+        }
+        json!(list)
+    }
+}
+
+/// Returns the validation of a constraint for another file.
+fn retargeted(one: &Value, path: &str) -> Value {
+    let mut validation = one
+        .get("validation")
+        .cloned()
+        .unwrap_or_else(|| json!({"method": "not_empty", "params": {"path": path}}));
+    validation["params"]["path"] = json!(path);
+    validation
+}
+
 fn plain() -> impl Strategy<Value = Attempt> {
     let person = || prop::bool::weighted(0.2);
     let path = || prop::sample::select(PATHS.to_vec());
@@ -141,7 +207,10 @@ fn plain() -> impl Strategy<Value = Attempt> {
     let event = prop::sample::select(vec!["approve", "reject", "stop", "reopen", "complete"]);
     let status = prop::option::of(prop::sample::select(vec!["converged", "closed"]));
     prop_oneof![
-        24 => Just(Attempt::Honest),
+        20 => Just(Attempt::Honest),
+        6 => content().prop_map(Attempt::Lazy),
+        5 => (0..4_usize, alteration(), person())
+            .prop_map(|(index, how, is_person)| Attempt::Alter { index, how, is_person }),
         8 => (phase, result()).prop_map(|(phase, result)| Attempt::Complete { phase, result }),
         2 => (options(), person()).prop_map(|(options, is_person)| Attempt::Open { options, is_person }),
         4 => (save(), person()).prop_map(|(fields, is_person)| Attempt::Save { fields, is_person }),
@@ -203,7 +272,12 @@ impl Attempt {
     ) -> Result<(), Refusal> {
         let model = caller();
         match self {
-            Self::Honest => honest(world, now).await,
+            Self::Honest => honest(world, now, GOOD).await,
+            Self::Lazy(content) => honest(world, now, content).await,
+            Self::Alter { index, how, is_person } => {
+                let fields = json!({"patch": {"constraints": how.of(now, *index)}});
+                run::<Save>(world, fields, &world.who(*is_person).await, key).await
+            }
             Self::Complete { phase, result } => {
                 let phase = phase.unwrap_or(now["phase"].as_str().unwrap());
                 let fields = json!({"event": "complete", "phase": phase, "result": result});
@@ -247,6 +321,7 @@ impl Attempt {
             Self::Open { is_person, .. }
             | Self::Save { is_person, .. }
             | Self::Send { is_person, .. }
+            | Self::Alter { is_person, .. }
             | Self::Restore { is_person, .. } => *is_person,
             Self::Keyed(_, inner) => inner.is_by_person(),
             _ => false,
@@ -255,7 +330,7 @@ impl Attempt {
 }
 
 /// Does what the present phase asks for, and begins the next cycle after an end.
-async fn honest(world: &World, now: &Value) -> Result<(), Refusal> {
+async fn honest(world: &World, now: &Value, report: &str) -> Result<(), Refusal> {
     let phase = now["phase"].as_str().unwrap();
     match phase {
         "approval" | "paused" => {
@@ -264,8 +339,8 @@ async fn honest(world: &World, now: &Value) -> Result<(), Refusal> {
             return run::<Transition>(world, json!({"event": event}), &person, None).await;
         }
         "execute" => {
-            for path in PATHS {
-                let file = json!({"path": path, "content": GOOD});
+            for (path, content) in PATHS.into_iter().zip([report, GOOD]) {
+                let file = json!({"path": path, "content": content});
                 run::<WriteOutput>(world, file, &caller(), None).await?;
             }
         }
