@@ -70,7 +70,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let key = kept_in(&StateFolder::new(folder.path().to_owned())).unwrap();
         let path = folder.path().join("approval.key");
-        let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let mode =
+            |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o600);
         assert_eq!(kept_in(&StateFolder::new(folder.path().to_owned())).unwrap(), key, "it stays");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
