@@ -43,7 +43,7 @@ fn named(found: &Finished, change: &str) -> String {
 }
 
 /// Changes one bit of a file, runs the look, and puts the file back.
-fn with_flipped(path: &Path, at: u64, bit: u32, look: impl FnOnce()) {
+fn with_flipped(path: &Path, at: u64, bit: usize, look: impl FnOnce()) {
     let original = std::fs::read(path).unwrap();
     let mut changed = original.clone();
     let at = usize::try_from(at).unwrap() % changed.len();
@@ -65,7 +65,7 @@ fn eighty_changes_of_outputs_name_the_file() {
         };
         match number {
             0..70 => {
-                let (at, bit) = (random.below(1 << 20), (number % 8) as u32);
+                let (at, bit) = (random.below(1 << 20), number % 8);
                 with_flipped(&path, at, bit, || check("a flipped bit"));
             }
             _ => {
