@@ -58,10 +58,10 @@ fn drawn(element: Node<'_, '_>) -> Option<bool> {
         let texts = element.children().filter(Node::is_text).filter_map(|one| one.text());
         texts.into_iter().any(|text| !text.trim().is_empty())
     };
-    match is_text {
-        true => has_text().then_some(true),
-        false => SHAPES.contains(&element.tag_name().name()).then_some(false),
+    if is_text {
+        return has_text().then_some(true);
     }
+    SHAPES.contains(&element.tag_name().name()).then_some(false)
 }
 
 /// Returns a property of an element's `style`.

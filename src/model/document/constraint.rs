@@ -325,9 +325,10 @@ impl Constraint {
 pub fn taken_over(older: &[Constraint], newer: Vec<Constraint>, setter: SetBy) -> Vec<Constraint> {
     let own =
         |one: Constraint| Constraint { set_by: Some(setter.by), set_in: Some(setter.cycle), ..one };
-    let found = |one: Constraint, old: &Constraint| match old.is_measured() && !one.is_measured() {
-        true => one.with_findings_of(Some(old)).unassessed(),
-        false => one.with_findings_of(Some(old)),
+    let found = |one: Constraint, old: &Constraint| {
+        let was_measured = old.is_measured() && !one.is_measured();
+        let found = one.with_findings_of(Some(old));
+        if was_measured { found.unassessed() } else { found }
     };
     let take = |one: Constraint| match older.iter().find(|old| old.id == one.id) {
         None => own(one),

@@ -34,7 +34,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let memory = Arc::new(Memory::default());
-        let provider: Arc<dyn crate::storage::Provider> = memory.clone();
+        let provider: Arc<dyn crate::storage::Provider> = Arc::<Memory>::clone(&memory);
         Self { memory, service: Service::new(provider, Arc::new(ManualClock::default())) }
     }
 

@@ -51,7 +51,7 @@ pub(super) enum Attempt {
         status: Option<&'static str>,
     },
     /// An attempt with an idempotency key, which other attempts may have too.
-    Keyed(&'static str, Box<Attempt>),
+    Keyed(&'static str, Box<Self>),
 }
 
 /// A change of one constraint.

@@ -31,6 +31,10 @@ fn list<'a>(document: &'a Value, field: &str) -> impl Iterator<Item = &'a Value>
     document[field].as_array().into_iter().flatten()
 }
 
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
 /// Returns what a reader sees of a file.
 fn seen(content: &str) -> String {
     let mut text = content.replace('\u{200b}', "");
@@ -87,7 +91,7 @@ impl Judge {
         }
         if from == "reflect" && to != "reflect" {
             let found = list(&after["results"]["reflection"], "constraints");
-            let found = found.map(|one| (one["id"].to_string(), one["status"].to_string()));
+            let found = found.map(|one| (text(&one["id"]), text(&one["status"])));
             self.said = found.collect();
         }
         if from == "approval" && to == "persist" {
@@ -104,7 +108,7 @@ impl Judge {
         for one in list(document, "constraints") {
             let promise = self
                 .promises
-                .entry(one["id"].to_string())
+                .entry(text(&one["id"]))
                 .or_insert(Promise { weight: 0, validation: None });
             promise.weight = promise.weight.max(weight(&one["severity"]));
             if with_measures && promise.validation.is_none() {
@@ -116,7 +120,7 @@ impl Judge {
     /// A person agreed to the constraints as they are now, and what they set is theirs.
     fn agreed_to(&mut self, document: &Value) {
         let now: BTreeMap<String, &Value> =
-            list(document, "constraints").map(|one| (one["id"].to_string(), one)).collect();
+            list(document, "constraints").map(|one| (text(&one["id"]), one)).collect();
         self.promises.retain(|id, _| now.contains_key(id));
         for (id, promise) in &mut self.promises {
             promise.weight = promise.weight.min(weight(&now[id]["severity"]));
@@ -135,7 +139,7 @@ impl Judge {
         let constraints =
             list(document, "constraints").flat_map(|one| self.wrong_with(one, document, files));
         let promises = self.promises.iter().filter_map(|(id, promise)| {
-            let kept = list(document, "constraints").find(|one| one["id"].to_string() == *id);
+            let kept = list(document, "constraints").find(|one| one["id"] == id.as_str());
             let Some(kept) = kept else { return Some(format!("{id} was dropped")) };
             if weight(&kept["severity"]) < promise.weight {
                 return Some(format!("{id} weighs less than it did"));
@@ -154,10 +158,10 @@ impl Judge {
     }
 
     fn wrong_with(&self, one: &Value, document: &Value, files: &Files) -> Option<String> {
-        let id = one["id"].to_string();
+        let id = text(&one["id"]);
         let is_right = match one.get("validation") {
             Some(validation) => holds(validation, files),
-            None => self.said.get(&id).is_some_and(|said| said.contains("\"satisfied\"")),
+            None => self.said.get(&id).is_some_and(|said| said == "satisfied"),
         };
         (!is_right && self.must_hold(weight(&one["severity"]), document))
             .then(|| format!("{id} does not hold"))
@@ -185,10 +189,7 @@ impl Judge {
         needs(named.iter().all(|path| is_content(&path)), "content in each file of the manifest");
         let asserted = list(document, "constraints").filter(|one| one.get("validation").is_none());
         for one in asserted {
-            needs(
-                self.said.contains_key(&one["id"].to_string()),
-                "finding of each asserted constraint",
-            );
+            needs(self.said.contains_key(&text(&one["id"])), "finding of each asserted constraint");
         }
         if document["requires_approval"] == true {
             let now = (files.clone(), json!([document["goals"], definitions(document)]));
