@@ -15,6 +15,7 @@ use crate::model::document::output::OutputPath;
 use crate::model::document::protection;
 use crate::model::invisible::is_blank_file;
 use crate::model::refusal::Violation;
+use crate::model::text::shortened;
 use crate::model::workflow::approval_binding::open_gate;
 use crate::model::workflow::question::{FileNow, FilesNow};
 use crate::model::{Digest, Document, Refusal, limits};
@@ -22,6 +23,9 @@ use crate::storage::OutputFile;
 
 /// Bytes of file contents that the journal keeps for one iteration.
 const KEPT_BYTES_MAX: usize = 64 << 20;
+
+/// Characters of paths in a sentence.
+const LISTED_CHARACTERS_MAX: usize = 200;
 
 /// The result of examining an artifact's files.
 #[derive(Clone, Debug)]
@@ -78,8 +82,8 @@ impl Service {
         let kept = self.look(document, &there, &mut examination, progress).await?;
         let lists = protection::lists_of(&document.constraints);
         examination.protected = self.protected(document, lists).await?;
-        examination.prompt_lacks =
-            self.prompt_lacks(document, &examination.manifest, &there).await?;
+        examination.lacks = self.prompt_lacks(document, &examination.manifest, &there).await?;
+        examination.lacks.extend(self.unseen(document).await?);
         let manifest = examination.manifest.to_value();
         let work = Work { there: &there, inventory: examination.inventory };
         examination.evidence = self.measure(document, work, manifest, progress).await?;
@@ -140,12 +144,13 @@ impl Service {
         if said.is_empty() {
             return Ok(());
         }
+        let shown = document.output_place().shown();
         let there = self.outputs_of(document).await?;
         let there: BTreeSet<&OutputPath> = there.iter().map(|file| &file.path).collect();
         let wrong = said.iter().enumerate().filter_map(|(index, one)| {
             let message = match (one.deleted, there.contains(&one.path)) {
-                (false, false) => format!("dist/{} is not there: write it, or pass {{\"path\": \"{}\", \"deleted\": true}} if it was removed", one.path, one.path),
-                (true, true) => format!("dist/{} is still there", one.path),
+                (false, false) => format!("{shown}{} is not there: write it, or pass {{\"path\": \"{}\", \"deleted\": true}} if it was removed", one.path, one.path),
+                (true, true) => format!("{shown}{} is still there", one.path),
                 _ => return None,
             };
             Some(Violation { pointer: format!("/result/files_modified/{index}"), message })
@@ -156,6 +161,23 @@ impl Service {
         } else {
             Err(Refusal::SchemaViolation { what: "the result".into(), violations })
         }
+    }
+
+    /// Names what lies in `dist/` and is no output, such as a link: no check looks at it. In a project's
+    /// own folder such things are common.
+    async fn unseen(&self, document: &Document) -> Result<Option<String>, Refusal> {
+        let (name, place) = (&document.artifact_name, document.output_place());
+        if !place.is_dist() {
+            return Ok(None);
+        }
+        let strays = self.provider.strays(name, &place).await;
+        let strays = strays.map_err(|error| refusal(name, &error))?;
+        Ok((!strays.is_empty()).then(|| {
+            let strays = shortened(&strays.join(", "), LISTED_CHARACTERS_MAX);
+            format!(
+                "no check can look at what lies in dist/ as {strays}: rename it or take it away"
+            )
+        }))
     }
 
     pub(super) async fn outputs_of(&self, document: &Document) -> Result<Vec<OutputFile>, Refusal> {

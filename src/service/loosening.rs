@@ -28,6 +28,9 @@ pub(super) fn of_new_cycle(before: &Document, after: &Document) -> Vec<String> {
     if to < from && keeps_high() {
         ways.push(format!("lowering max_iterations from {from} to {to}"));
     }
+    if before.test_generation && !after.test_generation {
+        ways.push("no longer asking for test outputs (test_generation)".to_owned());
+    }
     if before.files != after.files {
         let (from, to) = (json!(before.files), json!(after.files));
         ways.push(format!("changing which files are the work from {from} to {to}"));

@@ -125,7 +125,7 @@ fn check_metadata(content: &[u8]) -> Result<(), String> {
     match serde_json::from_slice::<Metadata>(content) {
         Ok(metadata) if metadata.is_filled_in() => Ok(()),
         Ok(_) => Err(format!("a field is empty: {FORM}")),
-        Err(error) => Err(format!("{error}: {FORM}")),
+        Err(_) => Err(FORM.to_owned()),
     }
 }
 

@@ -424,7 +424,7 @@ fn is_measured_otherwise(old: &Constraint, new: &Constraint, cycle: u64) -> bool
         || replaced(&old.target_metric, &new.target_metric)
 }
 
-/// The params that say where a method looks. A slip in them can be mended.
+/// The params that say where a method looks, as text. A slip in them can be mended.
 const PLACES: [&str; 3] = ["path", "schema", "section"];
 
 /// Returns whether two validations differ only in where they look, or by a limit that is tighter.
@@ -440,7 +440,12 @@ fn is_mended(old: &Constraint, new: &Constraint) -> bool {
     let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let is_fine = |name: &&String| {
         let (before, after) = (before.get(*name), after.get(*name));
-        before == after || PLACES.contains(&name.as_str()) || is_tighter(name, before, after)
+        // A schema in place of the path of one says less, and so does no section in place of one.
+        let is_renamed =
+            before.is_some_and(Value::is_string) && after.is_some_and(Value::is_string);
+        before == after
+            || (is_renamed && PLACES.contains(&name.as_str()))
+            || is_tighter(name, before, after)
     };
     part(old, "method") == part(new, "method") && names.iter().all(is_fine)
 }

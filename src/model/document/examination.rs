@@ -58,9 +58,9 @@ pub struct RecordedFiles {
     /// Those files that are there, of the files that the loop says it changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub present: Vec<OutputPath>,
-    /// [`Examination::prompt_lacks`].
+    /// [`Examination::lacks`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub prompt_lacks: Vec<String>,
+    pub lacks: Vec<String>,
 }
 
 /// The examination of an artifact's files, and the evidence of its constraints.
@@ -87,8 +87,8 @@ pub struct Examination {
     pub measured: Vec<Constraint>,
     /// All files of a work that lies where the project keeps it.
     pub inventory: Option<Inventory>,
-    /// What a test-run prompt lacks: its metadata, and what came out of it in this iteration.
-    pub prompt_lacks: Vec<String>,
+    /// What the files lack, in sentences: those of a test-run prompt, and files that no check sees.
+    pub lacks: Vec<String>,
     /// The files that constraints protect, as they are now.
     pub protected: Protected,
     /// What git says of the folder of such a work.
@@ -133,7 +133,7 @@ impl Examination {
             missing: self.missing.clone(),
             empty: self.empty.clone(),
             present: present.into_iter().cloned().collect(),
-            prompt_lacks: self.prompt_lacks.clone(),
+            lacks: self.lacks.clone(),
         }
     }
 

@@ -181,7 +181,7 @@ fn examination(
         missing: files.missing.clone(),
         empty: files.empty.clone(),
         inventory: recorded.inventory,
-        prompt_lacks: files.prompt_lacks.clone(),
+        lacks: files.lacks.clone(),
         revision: last.and_then(|last| last.revision.clone()),
         recorded: Some(files.clone()),
         ..Examination::default()

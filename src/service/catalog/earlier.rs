@@ -22,6 +22,7 @@ const DIGESTS: &[&str] = &[
     "0a7ae61fc282296c303da30fefc868281534e1162708e68b5579c49fad3ca6c4",
     "312e22d0dfbc1c7153ebca034ac3e0e30c5bb032733e4c56a4d6a5fa8d465f49",
     "80be49ffd43476ab9640fe6278aefe0517ac9d6c545337ba4231441b5f4ffc81",
+    "55c5e7a177e0ae6e1248e684ad30e735c18b942ba28b8c141bb701d8ffbf4d8e",
 ];
 
 static EARLIER: LazyLock<BTreeSet<Digest>> = LazyLock::new(|| {

@@ -1,11 +1,14 @@
 //! `finalize`: closes a cycle and archives it.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Effect, Operation};
 use crate::model::document::ConvergenceStatus;
+use crate::model::document::output::OutputPath;
 use crate::model::journal::Snapshot;
 use crate::model::journal::lifecycle::{LifecycleEvent, LifecycleKind};
 use crate::model::text::shortened;
@@ -170,11 +173,11 @@ async fn check_files(
         return Ok(());
     };
     let seen = service.files_of(document, &caller.progress).await?;
-    let changed =
-        manifest.files.iter().filter(|(path, recorded)| seen.files.get(*path) != Some(recorded));
-    let mut changed: Vec<&str> = changed.map(|(path, _)| path.as_str()).collect();
+    let named = manifest.files.iter();
+    let named = named.filter(|(path, recorded)| seen.files.get(*path) != Some(recorded));
+    let mut changed: Vec<String> = named.map(|(path, _)| path.to_string()).collect();
     if changed.is_empty() && manifest.inventory != seen.inventory {
-        changed.push(OTHER_FILES);
+        changed = other_files(service, document).await?;
     }
     if changed.is_empty() {
         return Ok(());
@@ -184,13 +187,21 @@ async fn check_files(
     Err(Refusal::argument(
         format!("the files are not those that converged: {changed}"),
         format!(
-            "restore {{\"to\": \"{version}\"}} brings them back; the event reopen begins another iteration"
+            "restore {{\"to\": \"{version}\"}} brings them back, and what came later has to be taken away; or the event reopen begins another iteration"
         ),
     ))
 }
 
-/// What a refusal names where all files of the manifest are as they were.
-const OTHER_FILES: &str = "files of the work that the manifest does not name";
+/// Returns the files of a work in the project's own folder that are not as they were recorded.
+async fn other_files(service: &Service, document: &Document) -> Result<Vec<String>, Refusal> {
+    let there = service.present_listing(document).await?;
+    let Some(recorded) = service.kept_listing(document).await? else {
+        return Ok(vec!["files that the manifest does not name".to_owned()]);
+    };
+    let paths: BTreeSet<&OutputPath> = there.keys().chain(recorded.keys()).collect();
+    let differs = |path: &&&OutputPath| there.get(**path) != recorded.get(**path);
+    Ok(paths.iter().filter(differs).map(ToString::to_string).collect())
+}
 
 /// Characters of paths in a refusal.
 const LISTED_CHARACTERS_MAX: usize = 200;

@@ -268,8 +268,8 @@ impl Wish {
     fn check_same_place(&self, before: &Document) -> Result<(), Refusal> {
         let same_dir = self.output_dir.is_none() || self.output_dir == before.output_dir;
         // A new cycle may have other files: what only a person agrees to is decided with the rest.
-        let same_files = has_ended(before)
-            || self.files.as_ref().is_none_or(|files| *files == before.files);
+        let same_files =
+            has_ended(before) || self.files.as_ref().is_none_or(|files| *files == before.files);
         if same_dir && same_files {
             return Ok(());
         }

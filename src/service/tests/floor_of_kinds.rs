@@ -99,3 +99,17 @@ async fn prompt_iteration(service: &Service) -> Transitioned {
     complete(service, "reflect", result_of("reflect", "satisfied")).await.unwrap();
     complete(service, "persist", json!({})).await.unwrap()
 }
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "an agent writes this file by itself")]
+async fn a_file_that_no_check_sees_keeps_a_loop_open() {
+    let (folder, service) = on_disk();
+    begin_loop(&service).await;
+    let stray = folder.path().join(".refiner/artifacts/report/dist/CON.md");
+    std::fs::create_dir_all(stray.parent().unwrap()).unwrap();
+    std::fs::write(&stray, "TODO").unwrap();
+    let kept = iterate(&service, "satisfied").await;
+    assert!(kept.decision.unwrap().reason.contains("CON.md"));
+    std::fs::remove_file(&stray).unwrap();
+    assert_eq!(iterate(&service, "satisfied").await.to, "converged");
+}

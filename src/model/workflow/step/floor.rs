@@ -9,6 +9,7 @@ use crate::model::document::Document;
 use crate::model::document::constraint::{Severity, Status, violated};
 use crate::model::document::examination::Examination;
 use crate::model::document::modified::{Modified, files_modified};
+use crate::model::invisible::is_blank;
 use crate::model::refusal::Unmet;
 use crate::model::text::shortened;
 use crate::model::workflow::approval_binding::is_void;
@@ -48,11 +49,11 @@ fn unmet_of_floor(workflow: &Workflow, facts: &Facts<'_>, candidate: &Candidate)
 }
 
 /// A goal and a blocking constraint, as `save_state` takes them.
-pub(super) const EXAMPLE: &str = r#"save_state {"patch": {"goals": ["a report that a new reader understands"], "constraints": [those before, {"id": "main-file", "description": "report.md is there", "severity": "blocking", "validation": {"method": "not_empty", "params": {"path": "report.md"}}}]}}"#;
+pub(super) const EXAMPLE: &str = r#"save_state {"patch": {"goals": [those before, "a report that a new reader understands"], "constraints": [those before, {"id": "main-file", "description": "report.md is there", "severity": "blocking", "validation": {"method": "not_empty", "params": {"path": "report.md"}}}]}}"#;
 
 /// Returns what a loop cannot converge without, in sentences.
 pub(super) fn lacks_of_specification(document: &Document) -> Vec<&'static str> {
-    let has_goal = document.goals.iter().any(|goal| !goal.trim().is_empty());
+    let has_goal = document.goals.iter().any(|goal| !is_blank(goal));
     let has_blocking = document.constraints.iter().any(|one| one.severity == Severity::Blocking);
     let goal = (!has_goal).then_some("there is no goal: add one with save_state");
     let blocking =

@@ -32,9 +32,9 @@ pub(super) fn unmet(facts: &Facts<'_>) -> Vec<Unmet> {
         let says = format!("no variant of the manifest has the name and a file of: {names}");
         part("a variant of each component", &says)
     });
-    let tried = facts.seen.map_or(&[][..], |seen| &seen.prompt_lacks);
-    let tried = tried.iter().map(|says| part("what test_generation asks for", says));
-    open.into_iter().chain(without).chain(tried).collect()
+    let lacks = facts.seen.map_or(&[][..], |seen| &seen.lacks);
+    let lacks = lacks.iter().map(|says| part("files that the server can look at", says));
+    open.into_iter().chain(without).chain(lacks).collect()
 }
 
 /// Returns whether a variant of the manifest has the component's name and a file with content.
