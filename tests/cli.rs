@@ -94,33 +94,36 @@ fn the_help_lists_every_subcommand_and_each_has_its_own() {
     Usage: refiner [OPTIONS] <COMMAND>
 
     Commands:
-      demo         Run a whole loop over stdio: killed half-way, resumed, converged
-      serve        Serve MCP on standard input and output, or over HTTP
-      init         Create an artifact, resume it, or begin its next cycle
-      list         List the artifacts
-      show         Show an artifact's phase, status and next step
-      history      List an artifact's versions
-      diff         Show the difference between two versions
-      save         Save state as a new version
-      checkpoint   Label the current version
-      restore      Restore the content of an earlier version as a new version
-      transition   Send an event to a loop
-      approve      Approve the step that waits for your decision
-      reject       Reject the step that waits for your decision
-      verify       Measure the constraints
-      output       Write, read and list the files in an artifact's dist/
-      finalize     Close and archive the cycle of an ended loop
-      reset        Reset an artifact: remove its goals, constraints, inputs, data and files
-      delete       Delete an artifact
-      import       Import artifacts of the older PMPO skill from its .refiner folder
-      export       Export an artifact to a readable folder
-      install      Add the server to a host's configuration
-      trust        Review the project's hooks, workflows and commands, and allow them to run
-      token        Create, list and revoke access tokens
-      doctor       Check the workspace for damage
-      completions  Print completions for a shell
-      man          Print a page of the manual
-      help         Print this message or the help of the given subcommand(s)
+      demo                Run a whole loop over stdio: killed half-way, resumed, converged
+      serve               Serve MCP on standard input and output, or over HTTP
+      init                Create an artifact, resume it, or begin its next cycle
+      list                List the artifacts
+      show                Show an artifact's phase, status and next step
+      history             List an artifact's versions
+      diff                Show the difference between two versions
+      save                Save state as a new version
+      checkpoint          Label the current version
+      restore             Restore the content of an earlier version as a new version
+      transition          Send an event to a loop
+      approve             Approve the step that waits for your decision
+      reject              Reject the step that waits for your decision
+      verify              Measure the constraints
+      output              Write, read and list the files in an artifact's dist/
+      finalize            Close and archive the cycle of an ended loop
+      certificate         Print a signed certificate of a finalized cycle
+      verify-certificate  Check a certificate, its outputs and its journal
+      replay              Derive every decision of a journal again
+      reset               Reset an artifact: remove its goals, constraints, inputs, data and files
+      delete              Delete an artifact
+      import              Import artifacts of the older PMPO skill from its .refiner folder
+      export              Export an artifact to a readable folder
+      install             Add the server to a host's configuration
+      trust               Review the project's hooks, workflows and commands, and allow them to run
+      token               Create, list and revoke access tokens
+      doctor              Check the workspace for damage
+      completions         Print completions for a shell
+      man                 Print a page of the manual
+      help                Print this message or the help of the given subcommand(s)
 
     Options:
           --dir <FOLDER>         The project's folder [default: the nearest one with .refiner or .git,
@@ -353,7 +356,7 @@ fn doctor_says_that_all_is_well_or_what_is_not() {
     damage(&project);
     insta::assert_snapshot!(said(&project, &["doctor"]), @r"
     exit 1
-    error .refiner/artifacts/notes/journal/000000000001.jsonl: version 2 is damaged (checksum mismatch) at byte 1622; 1 good lines follow
+    error .refiner/artifacts/notes/journal/000000000001.jsonl: version 2 is damaged (checksum mismatch) at byte 1632; 1 good lines follow
       every byte is kept and nothing more is written to this journal; restore it from a backup, or create a new artifact from what `refiner show` can still read
     warning .refiner/artifacts/notes/state.json: it is missing
       the next operation writes it again
