@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Service;
 use super::refusals::refusal;
 use crate::model::document::output_place::OutputPlace;
-use crate::model::document::protection::{OWN, Pinned, Protected, without_own};
+use crate::model::document::pins::{OWN, Pinned, Protected, without_own};
 use crate::model::{Document, Refusal, limits};
 
 impl Service {

@@ -39,11 +39,12 @@ fn calls() -> Vec<(&'static str, Value)> {
 }
 
 /// Commands that do more than call one tool, or that find the workspace as no server has opened it.
-const COMMANDS: [&[&str]; 9] = [
+const COMMANDS: [&[&str]; 10] = [
     &["list"],
     &["doctor"],
     &["diff", "a", "1", "2"],
     &["export", "a"],
+    &["replay", "a"],
     &["trust", "--revoke"],
     &["save", "a", "--patch", r#"{"data":{"x":"new"}}"#],
     &["output", "write", "a", "env", "env"],
@@ -51,9 +52,11 @@ const COMMANDS: [&[&str]; 9] = [
     &["init", "fresh", "--workflow", "document"],
 ];
 
-/// Commands of the program that the table leaves out: those of a tool in [`calls`], and those that
-/// open no workspace.
-const LEFT_OUT: [&str; 18] = [
+/// Commands of the program that the table leaves out: those of a tool in [`calls`], those that open no
+/// workspace, and those of certificates, which read the journal as `replay` does.
+const LEFT_OUT: [&str; 20] = [
+    "certificate",
+    "verify-certificate",
     "completions",
     "man",
     "show",

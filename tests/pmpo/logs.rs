@@ -33,7 +33,12 @@ pub(super) fn check_section(persisted: &Persisted<'_>, wrong: Wrong<'_>) {
     assert_eq!(reflection[1], format!("Reason: {}", text(&last["reason"])));
     let regressions = last["regressions"].as_array().map_or(&[][..], Vec::as_slice);
     let regressions = regressions.iter().map(|one| format!("Regression: {}", text(one)));
-    assert_eq!(reflection[2..], regressions.collect::<Vec<_>>());
+    let reflected = &persisted.state["results"]["reflection"];
+    let summary = reflected["summary"].as_str().map(|summary| format!("Summary: {summary}"));
+    let reported = reflected["regressions"].as_array().map_or(&[][..], Vec::as_slice);
+    let reported = reported.iter().map(|one| format!("Reported regression: {}", text(one)));
+    let said = summary.into_iter().chain(regressions).chain(reported);
+    assert_eq!(reflection[2..], said.collect::<Vec<_>>());
     let modified = results["files_modified"].as_array().unwrap();
     assert_eq!(part(section, "Files Modified"), modified.iter().map(text).collect::<Vec<_>>());
     let content = part(section, "Content Type");

@@ -10,7 +10,7 @@ use crate::model::document::examination::Evidence;
 use crate::model::document::iteration::Iteration;
 use crate::model::document::manifest::Inventory;
 use crate::model::document::output_place::OutputDir;
-use crate::model::document::protection::Pinned;
+use crate::model::document::pins::Pinned;
 use crate::model::document::{ConvergenceStatus, Metrics};
 use crate::model::{Digest, Document, Entry, JournalId, Name, Time, Version};
 

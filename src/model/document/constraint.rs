@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::model::document::protection::{self, Pinned};
+use crate::model::document::pins::{self, Pinned};
 use crate::model::refusal::{Refusal, Violation};
 use crate::model::text::shortened;
 use crate::model::{Time, limits};
@@ -214,7 +214,7 @@ fn parse_definition(value: &Value) -> Result<Constraint, String> {
     let constraint: Constraint =
         serde_json::from_value(value.clone()).map_err(|e| e.to_string())?;
     if !constraint.protects.is_empty() {
-        protection::check_globs(&constraint.protects)
+        pins::check_globs(&constraint.protects)
             .map_err(|problem| format!("protects: {problem}"))?;
     }
     let id_characters = constraint.id.chars().count();

@@ -10,7 +10,7 @@ use crate::model::document::constraint::{Constraint, Status};
 use crate::model::document::iteration::Revision;
 use crate::model::document::manifest::{Inventory, Manifest, Recorded};
 use crate::model::document::output::OutputPath;
-use crate::model::document::protection::Protected;
+use crate::model::document::pins::Protected;
 use crate::model::refusal::Violation;
 use crate::model::{Digest, Document, Time};
 

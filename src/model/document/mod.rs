@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod modified;
 pub mod output;
 pub mod output_place;
+pub mod pins;
 pub mod protection;
 pub mod require_measured;
 pub mod taxonomy;

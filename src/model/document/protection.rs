@@ -1,25 +1,16 @@
 //! Protection: files that a check relies on, such as tests, fixtures and schemas, are pinned when the
 //! specification ends. While one is not as it was, the constraint does not hold.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
 use super::constraint::Constraint;
 use super::output_place::OutputPlace;
+use super::pins::{OWN, Pinned, Protected, check_globs, without_own};
 use crate::model::refusal::Violation;
 use crate::model::text::shortened;
-use crate::model::{Digest, Refusal, limits};
-
-/// Files with the digests of their contents. Paths of the artifact's own `dist/` begin with `dist/`,
-/// others are relative to the project.
-pub type Pinned = BTreeMap<String, Digest>;
-
-/// The protected files as they are now, for each list of globs.
-pub type Protected = BTreeMap<Vec<String>, Pinned>;
-
-/// How globs and paths of the artifact's own folder begin.
-pub const OWN: &str = "dist/";
+use crate::model::{Refusal, limits};
 
 /// Characters of paths in a sentence.
 const LISTED_CHARACTERS_MAX: usize = 200;
@@ -38,17 +29,6 @@ pub fn lists_in(fields: Option<&Map<String, Value>>) -> BTreeSet<Vec<String>> {
         |one: &Value| serde_json::from_value::<Vec<String>>(one.get("protects")?.clone()).ok();
     let lists = constraints.into_iter().flatten().filter_map(list);
     lists.filter(|list| !list.is_empty() && check_globs(list).is_ok()).collect()
-}
-
-/// Returns the problem with globs that cannot protect anything.
-pub fn check_globs(globs: &[String]) -> Result<(), String> {
-    let own: Vec<String> = globs.iter().map(|glob| without_own(glob).to_owned()).collect();
-    OutputPlace::parse(Some("."), &own).map(drop).map_err(|refusal| refusal.to_string())
-}
-
-/// Returns a glob without the folder that it begins with, if that is the artifact's own.
-pub fn without_own(glob: &str) -> &str {
-    glob.strip_prefix(OWN).unwrap_or(glob)
 }
 
 /// Pins the files of constraints that are new or protect other files than before. A pinned file stays

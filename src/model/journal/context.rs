@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::model::document::constraint::Setter;
 use crate::model::document::examination::RecordedFiles;
-use crate::model::document::protection::Pinned;
+use crate::model::document::pins::Pinned;
 
 /// The recorded context of a step.
 ///

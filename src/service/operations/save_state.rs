@@ -10,7 +10,8 @@ use super::{Effect, Operation};
 use crate::model::document::constraint::{
     self, Constraint, SetBy, Setter, mark_late_measures, taken_over,
 };
-use crate::model::document::protection::{self, Protected};
+use crate::model::document::pins::Protected;
+use crate::model::document::protection;
 use crate::model::document::tree::Tree;
 use crate::model::journal::Snapshot;
 use crate::model::journal::entry::Section;

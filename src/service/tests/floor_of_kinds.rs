@@ -107,7 +107,7 @@ async fn a_file_that_no_check_sees_keeps_a_loop_open() {
     begin_loop(&service).await;
     let stray = folder.path().join(".refiner/artifacts/report/dist/CON.md");
     std::fs::create_dir_all(stray.parent().unwrap()).unwrap();
-    std::fs::write(&stray, "TODO").unwrap();
+    std::fs::write(&stray, "unseen").unwrap();
     let kept = iterate(&service, "satisfied").await;
     assert!(kept.decision.unwrap().reason.contains("CON.md"));
     std::fs::remove_file(&stray).unwrap();

@@ -5,22 +5,16 @@
 use serde_json::{Map, Value};
 
 use super::kind;
+use super::lack::{listed, part};
 use crate::model::document::Document;
 use crate::model::document::constraint::{Severity, Status, violated};
 use crate::model::document::examination::Examination;
 use crate::model::document::modified::{Modified, files_modified};
 use crate::model::invisible::is_blank;
 use crate::model::refusal::Unmet;
-use crate::model::text::shortened;
 use crate::model::workflow::approval_binding::is_void;
 use crate::model::workflow::facts::Facts;
 use crate::model::workflow::{Candidate, Workflow};
-
-/// The name of the floor among the guards of a workflow.
-const NAME: &str = "floor";
-
-/// Characters of a list in one sentence.
-const LISTED_CHARACTERS_MAX: usize = 120;
 
 /// Returns what a candidate lacks: the parts of its guard, or, where its guard holds, those of the
 /// floor. Only an end with the status `converged` has a floor.
@@ -116,20 +110,4 @@ pub(super) fn said_modified(facts: &Facts<'_>) -> Vec<Modified> {
     said.retain(|one| !persisted.iter().any(|later| later.path == one.path));
     said.extend(persisted);
     said
-}
-
-/// Joins names for a sentence, or returns `None` if there are none.
-pub(super) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
-    let names: Vec<&str> = names.collect();
-    (!names.is_empty()).then(|| shortened(&names.join(", "), LISTED_CHARACTERS_MAX))
-}
-
-/// Returns a part of the floor that does not hold, in words.
-pub(super) fn part(needs: &str, says: &str) -> Unmet {
-    Unmet {
-        guard: NAME.to_owned(),
-        says: Some(says.to_owned()),
-        needs: needs.to_owned(),
-        saw: Map::new(),
-    }
 }

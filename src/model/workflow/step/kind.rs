@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::floor::{listed, part};
+use super::lack::{listed, part};
 use super::stepping::Stepping;
 use crate::model::Refusal;
 use crate::model::document::component::Component;

@@ -3,6 +3,7 @@
 mod assessment;
 mod floor;
 mod kind;
+mod lack;
 mod record;
 mod recording;
 mod result;
@@ -24,7 +25,7 @@ use crate::model::document::checkpoint::{Checkpoint, checkpoint_id};
 use crate::model::document::constraint::Setter;
 use crate::model::document::examination::Examination;
 use crate::model::document::iteration::Choice;
-use crate::model::document::protection::Protected;
+use crate::model::document::pins::Protected;
 use crate::model::journal::entry::Section;
 use crate::model::journal::lifecycle::LifecycleEvent;
 use crate::model::refusal::{Unmet, Violation};

@@ -4,7 +4,8 @@ use super::floor::said_modified;
 use super::{Event, StepContext};
 use crate::model::Document;
 use crate::model::document::constraint::Setter;
-use crate::model::document::protection::{self, Pinned};
+use crate::model::document::pins::Pinned;
+use crate::model::document::protection;
 use crate::model::journal::context::RecordedContext;
 use crate::model::workflow::Workflow;
 

@@ -8,7 +8,7 @@ use crate::model::document::constraint::{Constraint, Severity, Status};
 use crate::model::document::iteration::{Choice, Counts, Iteration};
 use crate::model::document::manifest::Manifest;
 use crate::model::document::output_place::OutputPlace;
-use crate::model::document::protection;
+use crate::model::document::pins;
 use crate::model::{Refusal, Time, limits};
 use crate::service::measures::check_measures;
 
@@ -114,7 +114,7 @@ fn constraint(place: &str, value: Value, notes: &mut Notes) -> Option<Constraint
         failed_first: false,
         protects: given
             .take_as::<Vec<String>>("protects")
-            .filter(|globs| protection::check_globs(globs).is_ok())
+            .filter(|globs| pins::check_globs(globs).is_ok())
             .unwrap_or_default(),
         pinned: given.take_as("pinned").unwrap_or_default(),
     };
