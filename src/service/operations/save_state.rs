@@ -153,7 +153,9 @@ impl Saving {
         }
         let mut ways = loosening::of_change(&before.document, &document, is_specified);
         ways.extend(accepted);
-        loosening::check_agreed(before, &ways, self.consent.as_ref(), "save {} --patch …")?;
+        let command =
+            if self.accepts { "save {} --accept-protected" } else { "save {} --patch …" };
+        loosening::check_agreed(before, &ways, self.consent.as_ref(), command)?;
         let (now, note) = (attempt.now(), self.note.as_deref());
         let sections = logged(&document, &ways, self.consent.as_ref(), note, now);
         let draft = attempt.writing.draft(now, document, json!({ "note": note }));

@@ -164,15 +164,20 @@ fn standings(document: &Document, ids: Option<&[String]>) -> Vec<ConstraintStand
         severity: one.severity,
         status: json!(one.status).as_str().unwrap_or_default().to_owned(),
         asserted: !one.counts_as_measured(),
-        evidence: document.evidence.get(&one.id).map(|evidence| evidence.details.clone()).filter(
-            |details| {
-                let fits = details.len() <= room;
-                room = room.saturating_sub(details.len());
-                fits
-            },
-        ),
+        evidence: found(document, one).filter(|details| {
+            let fits = details.len() <= room;
+            room = room.saturating_sub(details.len());
+            fits
+        }),
     };
     document.constraints.iter().filter(chosen).map(&mut standing).collect()
+}
+
+/// Returns what was measured, or why the constraint does not stand as it was measured.
+fn found(document: &Document, one: &Constraint) -> Option<String> {
+    let evidence = document.evidence.get(&one.id)?;
+    let counts = evidence.status == one.status;
+    if counts { Some(evidence.details.clone()) } else { one.details.clone() }
 }
 
 fn line(violation: &Violation) -> String {

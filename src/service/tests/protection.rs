@@ -19,6 +19,9 @@ async fn a_changed_protected_file_keeps_its_constraint_open() {
     let service = service();
     begin(&service, protecting(&json!(["dist/expected.*"]))).await.unwrap();
     write(&service, "expected.txt", "43").await;
+    write(&service, "report.md", "the report").await;
+    let verified = call::<Verify>(&service, json!({})).await.unwrap();
+    assert!(verified.constraints[0].evidence.as_ref().unwrap().contains("--accept-protected"));
     let kept = iterate(&service, "satisfied").await;
     assert_eq!(kept.to, "plan");
     let details = document(&service).await["constraints"][0]["details"].to_string();
