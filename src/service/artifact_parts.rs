@@ -145,15 +145,10 @@ impl Service {
     }
 
     async fn newest_entries(&self, name: &Name, snapshot: &Snapshot) -> Result<Value, Refusal> {
-        let mut after = snapshot.version.saturating_sub(limits::PAGE_MAX as u64);
+        let after = snapshot.version.saturating_sub(limits::PAGE_MAX as u64);
         let mut entries = Vec::new();
-        while after < snapshot.version {
-            let page = self.provider.read(name, after, limits::PAGE_MAX).await;
-            let page = page.map_err(|error| refusal(name, &error))?;
-            let Some(last) = page.last() else { break };
-            after = last.version;
-            entries.extend(page.into_iter().map(history_entry));
-        }
+        let take = |entry| entries.push(history_entry(entry));
+        self.each_entry(name, after, snapshot.version, take).await?;
         // Notes may be long: the answer has the newest entries that fit.
         let newest_first = entries.into_iter().rev();
         let mut entries = fitting(limits::ANSWER_BYTES_MAX, newest_first);

@@ -4,14 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::Service;
-use super::refusals::refusal;
 use crate::model::document::manifest::{Listing, Recorded};
 use crate::model::document::output::OutputPath;
 use crate::model::journal::entry::Entry;
 use crate::model::{Document, Refusal, Time, Version};
-
-/// Entries that are read at once.
-const PAGE_ENTRIES: usize = 256;
 
 /// A file with the version that captured it.
 type Captured = BTreeMap<OutputPath, (Version, Recorded)>;
@@ -26,18 +22,9 @@ impl Service {
     ) -> Result<Listing, Refusal> {
         let name = &document.artifact_name;
         let recorded_at = document.manifest.as_ref().and_then(|one| one.generation_timestamp);
-        let (mut captured, mut recorded, mut after) = (Captured::new(), 0, 0);
-        loop {
-            let page = self.provider.read(name, after, PAGE_ENTRIES).await;
-            let page = page.map_err(|error| refusal(name, &error))?;
-            for entry in page.iter().take_while(|entry| entry.version <= version) {
-                take(entry, recorded_at, &mut captured, &mut recorded);
-            }
-            match page.last() {
-                Some(last) if last.version < version => after = last.version,
-                _ => break,
-            }
-        }
+        let (mut captured, mut recorded) = (Captured::new(), 0);
+        let take = |entry: Entry| take(&entry, recorded_at, &mut captured, &mut recorded);
+        self.each_entry(name, 0, version, take).await?;
         for (path, file) in self.recorded(document).await? {
             let is_older = captured.get(&path).is_none_or(|(version, _)| *version <= recorded);
             if is_older {

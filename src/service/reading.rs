@@ -6,7 +6,7 @@ use super::refusals::{deleted, no_such_artifact, refusal};
 use super::{Service, catalog, inventory, trace};
 use crate::model::journal::Snapshot;
 use crate::model::workflow::briefing::{self, Briefing};
-use crate::model::{Document, Name, Refusal, Workflow};
+use crate::model::{Document, Entry, Name, Refusal, Version, Workflow, limits};
 use crate::storage::{Newest, Tombstone};
 
 impl Service {
@@ -29,6 +29,24 @@ impl Service {
     /// Returns the tombstone of a deleted artifact.
     pub(super) async fn tombstone(&self, name: &Name) -> Result<Option<Tombstone>, Refusal> {
         self.provider.tombstone(name).await.map_err(|error| refusal(name, &error))
+    }
+
+    /// Gives each entry after a version, up to another one, to `take`, oldest first. Reads them in pages.
+    pub(super) async fn each_entry(
+        &self,
+        name: &Name,
+        mut after: Version,
+        up_to: Version,
+        mut take: impl FnMut(Entry) + Send,
+    ) -> Result<(), Refusal> {
+        while after < up_to {
+            let page = self.provider.read(name, after, limits::PAGE_MAX).await;
+            let page = page.map_err(|error| refusal(name, &error))?;
+            let Some(last) = page.last() else { break };
+            after = last.version;
+            page.into_iter().filter(|entry| entry.version <= up_to).for_each(&mut take);
+        }
+        Ok(())
     }
 
     /// Returns the workflow of an artifact's present cycle. Refuses one that the user does not

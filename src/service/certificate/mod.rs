@@ -14,8 +14,6 @@ use crate::model::workflow::Bundle;
 use crate::model::{Document, Entry, Name, Refusal, Version};
 use crate::storage::Link;
 
-/// Entries of one read.
-const ENTRIES: usize = 256;
 /// The operation that closes a cycle.
 const CLOSING_OPERATION: &str = "finalize";
 
@@ -59,23 +57,18 @@ impl Service {
         up_to: Version,
         is_wanted: impl Fn(Version, Option<u64>) -> bool + Send + Sync,
     ) -> Result<Option<Closed>, Refusal> {
-        let (mut after, mut found, mut approvals) = (0, None, Vec::new());
-        while after < up_to {
-            let page = self.provider.read(name, after, ENTRIES).await;
-            let page = page.map_err(|error| refusal(name, &error))?;
-            let Some(last) = page.last() else { break };
-            after = last.version;
-            for entry in page.iter().filter(|entry| entry.version <= up_to) {
-                if entry.opens_cycle() {
-                    approvals.clear();
-                }
-                approvals.extend(Decided::of(entry));
-                let version = entry.version;
-                if entry.operation == CLOSING_OPERATION && is_wanted(version, cycle_of(entry)) {
-                    found = Some(Closed { version, approvals: approvals.clone() });
-                }
+        let (mut found, mut approvals) = (None, Vec::new());
+        let take = |entry: Entry| {
+            if entry.opens_cycle() {
+                approvals.clear();
             }
-        }
+            approvals.extend(Decided::of(&entry));
+            let version = entry.version;
+            if entry.operation == CLOSING_OPERATION && is_wanted(version, cycle_of(&entry)) {
+                found = Some(Closed { version, approvals: approvals.clone() });
+            }
+        };
+        self.each_entry(name, 0, up_to, take).await?;
         Ok(found)
     }
 
