@@ -4,13 +4,22 @@
 //! something, and a file may be larger than memory: so each is looked at before it is opened, opened
 //! without waiting, looked at again, and read up to a limit.
 
-use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::fs::is_absent;
+
+/// Creates a folder for its user only, and the folders above it, where they are missing.
+pub(super) fn make_private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
 
 /// Opens an existing file to read it. A link is followed, since many keep their files elsewhere.
 ///

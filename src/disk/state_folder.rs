@@ -1,6 +1,6 @@
 //! The user's own folder for program state, outside of every workspace: secrets that only this user has.
 
-use std::fs::{DirBuilder, Metadata, OpenOptions};
+use std::fs::{Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -41,7 +41,7 @@ impl StateFolder {
         let path = self.path.join(file);
         match read(&path, bytes_max) {
             Err(error) if fs::is_absent(&error) => {
-                private_folder(&self.path)?;
+                regular::make_private_folder(&self.path)?;
                 self.make(file, &made())?;
                 read(&path, bytes_max)
             }
@@ -79,14 +79,6 @@ fn read(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
         )));
     }
     regular::read_open(&file, bytes_max)
-}
-
-fn private_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 #[cfg(unix)]

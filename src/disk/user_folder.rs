@@ -1,6 +1,5 @@
 //! The folder of the user's own configuration, outside of every workspace.
 
-use std::fs::DirBuilder;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -47,21 +46,13 @@ impl UserFolder {
         file: &str,
         change: impl FnOnce(Option<Vec<u8>>) -> io::Result<Option<Vec<u8>>>,
     ) -> io::Result<()> {
-        make_private(&self.path)?;
+        regular::make_private_folder(&self.path)?;
         let lock = regular::lock(&self.path.join(format!("{file}.lock")), LOCK_TIMEOUT)?;
         if let Some(content) = change(self.read(file)?)? {
             regular::replace(&self.path.join(file), &content)?;
         }
         lock.unlock()
     }
-}
-
-fn make_private(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 #[cfg(test)]
