@@ -19,7 +19,7 @@ const CSS_BYTES_MAX: u64 = 4 << 20;
 /// Custom properties that may stand for one another.
 const REFERENCES_MAX: usize = 8;
 
-/// What one rule or element declares, as it is written.
+/// The colours that one rule or element declares, in the words of the file.
 #[derive(Debug)]
 pub(super) struct Declared {
     /// The colour of text or of a shape.
@@ -236,7 +236,7 @@ mod tests {
         }
     }
 
-    /// Goal: whatever is repeated, reading ends soon.
+    /// Goal: no repeated text makes reading long.
     #[test]
     fn hostile_styles_end_soon() {
         for part in

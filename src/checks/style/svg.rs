@@ -85,7 +85,7 @@ impl Fill {
         declared(element, "fill").map(Self::Own).or_else(|| attribute().map(Self::Attribute))
     }
 
-    /// Returns the fill as it is written, or a word that is no colour where a style sheet may set it.
+    /// Returns the fill in the words of the file, or a word that is no colour where a style sheet may set it.
     fn as_seen(&self, is_styled: bool) -> String {
         match self {
             Self::Attribute(_) if is_styled => "fill-of-a-style-sheet".to_owned(),
