@@ -1,5 +1,7 @@
 //! A text does not say something.
 
+use std::borrow::Cow;
+
 use regex::Regex;
 
 use super::text_matches::{PARAMS, compiled, lines};
@@ -29,8 +31,8 @@ impl MeasureFile for TextAbsent {
         let text = work.text(path, search::SEARCHED_BYTES_MAX)?;
         let matches = search::matches(&self.regex, &text);
         // An invisible character within a word hides it from a search, and from no reader.
-        let matches = match matches.count {
-            0 => search::matches(&self.regex, &seen(&text)),
+        let matches = match seen(&text) {
+            Cow::Owned(seen) if matches.count == 0 => search::matches(&self.regex, &seen),
             _ => matches,
         };
         let found = match matches.count {

@@ -72,10 +72,14 @@ pub fn json_files(snapshot: &Snapshot, journal: Option<JournalId>) -> Vec<(&'sta
 fn shown_manifest(document: &Document) -> Option<Cow<'_, Manifest>> {
     let recorded = document.manifest.as_ref().map(Cow::Borrowed);
     let given = document.results.at(&["execution_results", "manifest"]);
-    let given = given.and_then(|given| Manifest::parse(&given, "", &document.output_place()).ok());
+    // Before the manifest is held against its schema, since this runs at each save.
+    let differs = |given: &Value| {
+        recorded.as_ref().is_none_or(|known| json!(known.variants) != given["variants"])
+    };
+    let parsed = |given: Value| Manifest::parse(&given, "", &document.output_place()).ok();
     let is_recorded =
         |given: &Manifest| recorded.as_ref().is_some_and(|known| known.variants == given.variants);
-    match given {
+    match given.filter(differs).and_then(parsed) {
         Some(given) if !is_recorded(&given) => Some(Cow::Owned(given)),
         _ => recorded,
     }

@@ -97,7 +97,10 @@ impl Operation for Save {
         let consent = service.consent(caller)?;
         let document = &newest.snapshot.document;
         let mut lists = protection::lists_in(Some(&change.fields));
-        lists.extend(protection::lists_of(&document.constraints));
+        // Other saves pin nothing, so they read no file of the project.
+        if self.accept_protected || change.fields.contains_key("constraints") {
+            lists.extend(protection::lists_of(&document.constraints));
+        }
         let saving = Saving {
             change,
             note: self.note,
