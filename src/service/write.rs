@@ -92,8 +92,7 @@ impl Writing {
     }
 
     fn idempotency_in(&self, cycle: Option<u64>) -> Option<IdempotencyKey> {
-        let key = self.idempotency.clone()?;
-        Some(cycle.map_or_else(|| key.clone(), |cycle| key.clone().in_cycle(cycle)))
+        self.idempotency.clone().map(|key| key.in_cycle(cycle))
     }
 
     /// Drafts the entry of this call.

@@ -31,10 +31,10 @@ impl IdempotencyKey {
         }
     }
 
-    /// Returns the key of a call in a cycle.
+    /// Returns the key of a call in a cycle, or before the first one.
     #[must_use]
-    pub fn in_cycle(self, cycle: u64) -> Self {
-        Self { cycle: Some(cycle), ..self }
+    pub fn in_cycle(self, cycle: Option<u64>) -> Self {
+        Self { cycle, ..self }
     }
 
     /// Returns the version of a remembered call that a later one repeats. In another cycle the same
@@ -112,10 +112,10 @@ mod tests {
     #[test]
     fn a_key_of_another_cycle_is_refused() {
         let mut keys = RememberedKeys::default();
-        keys.remember(7, key("k", "save").in_cycle(1));
-        assert_eq!(keys.find(&key("k", "save").in_cycle(1)), Ok(Some(7)));
+        keys.remember(7, key("k", "save").in_cycle(Some(1)));
+        assert_eq!(keys.find(&key("k", "save").in_cycle(Some(1))), Ok(Some(7)));
         assert_eq!(keys.find(&key("k", "save")), Ok(Some(7)));
-        let refusal = keys.find(&key("k", "save").in_cycle(2)).unwrap_err();
+        let refusal = keys.find(&key("k", "save").in_cycle(Some(2))).unwrap_err();
         assert!(refusal.to_string().contains("cycle 1"), "{refusal}");
     }
 
