@@ -214,6 +214,15 @@ impl Refusal {
         Self::InvalidArgument { message: message.into(), hint: hint.into() }
     }
 
+    /// Refuses what breaks its schema; nothing without violations.
+    pub fn unless_valid(what: impl Into<String>, violations: Vec<Violation>) -> Result<(), Self> {
+        if violations.is_empty() {
+            Ok(())
+        } else {
+            Err(Self::SchemaViolation { what: what.into(), violations })
+        }
+    }
+
     /// Returns the stable code of the situation.
     pub fn code(&self) -> &'static str {
         match self {

@@ -109,11 +109,7 @@ pub fn validate_result(name: &str, result: &Value) -> Result<(), Refusal> {
     for violation in &mut violations {
         violation.pointer.insert_str(0, "/result");
     }
-    if violations.is_empty() {
-        Ok(())
-    } else {
-        Err(Refusal::SchemaViolation { what: format!("the result ({})", schema.file), violations })
-    }
+    Refusal::unless_valid(format!("the result ({})", schema.file), violations)
 }
 
 fn compile(text: &str) -> Validator {

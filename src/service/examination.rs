@@ -156,11 +156,7 @@ impl Service {
             Some(Violation { pointer: format!("/result/files_modified/{index}"), message })
         });
         let violations: Vec<Violation> = wrong.collect();
-        if violations.is_empty() {
-            Ok(())
-        } else {
-            Err(Refusal::SchemaViolation { what: "the result".into(), violations })
-        }
+        Refusal::unless_valid("the result", violations)
     }
 
     /// Names what lies in `dist/` and is no output, such as a link: no check looks at it. In a project's

@@ -30,11 +30,7 @@ pub(super) fn check_measures(before: &[Constraint], after: &[Constraint]) -> Res
             violations.extend(wrong);
         }
     }
-    if violations.is_empty() {
-        Ok(())
-    } else {
-        Err(Refusal::SchemaViolation { what: "constraints".into(), violations })
-    }
+    Refusal::unless_valid("constraints", violations)
 }
 
 /// Parses the check of a constraint, if it has one.

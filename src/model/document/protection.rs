@@ -51,7 +51,7 @@ pub fn pin(
             message,
         }));
     }
-    refused(violations)
+    Refusal::unless_valid("constraints", violations)
 }
 
 /// Refuses a check whose schema is a file of the work that nothing protects. Constraints that are
@@ -71,15 +71,7 @@ pub fn check_schemas(
                 message,
             })
         });
-    refused(open.collect())
-}
-
-fn refused(violations: Vec<Violation>) -> Result<(), Refusal> {
-    if violations.is_empty() {
-        Ok(())
-    } else {
-        Err(Refusal::SchemaViolation { what: "constraints".into(), violations })
-    }
+    Refusal::unless_valid("constraints", open.collect())
 }
 
 /// Accepts the protected files of all constraints as they are now.

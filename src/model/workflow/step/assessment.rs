@@ -2,6 +2,7 @@
 //! asserts.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::stepping::Stepping;
@@ -136,30 +137,42 @@ fn findings(
             })
         };
     };
-    let (mut findings, mut violations) = (Vec::new(), Vec::new());
-    for (index, value) in list.iter().enumerate() {
-        let problem = match serde_json::from_value::<ReportedConstraint>(value.clone()) {
-            Ok(finding)
-                if findings.iter().any(|other: &ReportedConstraint| other.id == finding.id) =>
-            {
-                format!(
-                    "there is a finding of {:?} already: report each constraint once",
-                    finding.id
-                )
-            }
-            Ok(finding) if constraints.iter().any(|one| one.id == finding.id) => {
-                findings.push(finding);
-                continue;
-            }
-            Ok(finding) => format!("there is no constraint {:?}", finding.id),
-            Err(error) => error.to_string(),
-        };
-        violations
-            .push(Violation { pointer: format!("/result/constraints/{index}"), message: problem });
-    }
+    let is_known = |id: &str| constraints.iter().any(|one| one.id == id);
+    let id = |finding: &ReportedConstraint| finding.id.clone();
+    let (findings, violations) = reported(list, "constraint", id, is_known);
     if violations.is_empty() {
         Ok(findings)
     } else {
         Err(Refusal::SchemaViolation { what: "the reflection".into(), violations })
     }
+}
+
+/// Returns the findings of a reflection about things of a kind, and what is wrong with the others: each
+/// thing is known, and has one finding.
+pub(super) fn reported<T: DeserializeOwned>(
+    list: &[Value],
+    kind: &str,
+    name: impl Fn(&T) -> String,
+    is_known: impl Fn(&str) -> bool,
+) -> (Vec<T>, Vec<Violation>) {
+    let (mut findings, mut violations) = (Vec::<T>::new(), Vec::new());
+    for (index, value) in list.iter().enumerate() {
+        let problem = match serde_json::from_value::<T>(value.clone()) {
+            Ok(finding) if findings.iter().any(|other| name(other) == name(&finding)) => {
+                format!(
+                    "there is a finding of {:?} already: report each {kind} once",
+                    name(&finding)
+                )
+            }
+            Ok(finding) if is_known(&name(&finding)) => {
+                findings.push(finding);
+                continue;
+            }
+            Ok(finding) => format!("there is no {kind} {:?}", name(&finding)),
+            Err(error) => error.to_string(),
+        };
+        let pointer = format!("/result/{kind}s/{index}");
+        violations.push(Violation { pointer, message: problem });
+    }
+    (findings, violations)
 }

@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::assessment::reported;
 use super::lack::{listed, part};
 use super::stepping::Stepping;
 use crate::model::Refusal;
@@ -60,7 +61,7 @@ impl Stepping<'_> {
         if self.document.components.is_empty() {
             return Ok(());
         }
-        let found = reported(self.event.result.as_ref(), &self.document.components)?;
+        let found = findings(self.event.result.as_ref(), &self.document.components)?;
         for one in &mut self.document.components {
             let finding = found.iter().find(|finding| finding.name == one.name);
             one.status = finding.map(|finding| finding.status);
@@ -70,33 +71,17 @@ impl Stepping<'_> {
     }
 }
 
-fn reported(
+fn findings(
     result: Option<&Map<String, Value>>,
     components: &[Component],
 ) -> Result<Vec<ReportedComponent>, Refusal> {
     let list = result.and_then(|result| result.get(COMPONENTS)).and_then(Value::as_array);
-    let (mut found, mut violations) = (Vec::<ReportedComponent>::new(), Vec::new());
-    for (index, value) in list.into_iter().flatten().enumerate() {
-        let message = match serde_json::from_value::<ReportedComponent>(value.clone()) {
-            Ok(one) if found.iter().any(|other| other.name == one.name) => {
-                format!("there is a finding of {:?} already", one.name)
-            }
-            Ok(one) if components.iter().any(|known| known.name == one.name) => {
-                found.push(one);
-                continue;
-            }
-            Ok(one) => format!("there is no component {:?}", one.name),
-            Err(error) => error.to_string(),
-        };
-        let pointer = format!("/result/{COMPONENTS}/{index}");
-        violations.push(Violation { pointer, message });
-    }
+    let is_known = |name: &str| components.iter().any(|one| one.name == name);
+    let name = |finding: &ReportedComponent| finding.name.clone();
+    let list = list.map_or(&[][..], Vec::as_slice);
+    let (found, mut violations) = reported(list, "component", name, is_known);
     violations.extend(left_out(&found, components));
-    if violations.is_empty() {
-        Ok(found)
-    } else {
-        Err(Refusal::SchemaViolation { what: "the reflection".into(), violations })
-    }
+    Refusal::unless_valid("the reflection", violations).map(|()| found)
 }
 
 /// Returns the violation of a reflection that has no finding of some components.

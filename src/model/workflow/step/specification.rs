@@ -128,11 +128,7 @@ pub fn check_required_measures(document: &Document) -> Result<(), Refusal> {
             message: format!("{} needs a validation, as require_measured asks", one.id),
         })
         .collect();
-    if violations.is_empty() {
-        Ok(())
-    } else {
-        Err(Refusal::SchemaViolation { what: "constraints".into(), violations })
-    }
+    Refusal::unless_valid("constraints", violations)
 }
 
 /// Returns the constraints with new definitions in place of those of the same id, then new ones.
