@@ -12,7 +12,7 @@ pub(super) use self::opening::missing_journal;
 pub(super) use self::standing::ArtifactState;
 use super::fault::{Fault, doing};
 use super::layout;
-use super::projections::{Projections, WhenBusy};
+use super::projections::{Copies, Projections};
 use super::segment::OpenSegment;
 use super::writer::{self, CaughtUp, Writer};
 use super::{Newest, Sizes, Tombstone};
@@ -126,7 +126,7 @@ impl Artifact {
         if !self.exists()? {
             return Ok(None);
         }
-        match self.commit(&mut open, None, WhenBusy::Leave) {
+        match self.commit(&mut open, None, Copies::Keep) {
             Err(Fault::Corrupt(damage)) => self.salvage(damage).map(Some),
             result => result,
         }
@@ -134,7 +134,7 @@ impl Artifact {
 
     /// Writes the projections that an append left to another process. Returns warnings.
     pub(super) fn project_left(&self) -> Result<Vec<String>, Fault> {
-        let standing = self.commit(&mut self.hold(), None, WhenBusy::Wait)?;
+        let standing = self.commit(&mut self.hold(), None, Copies::Wait)?;
         Ok(standing.map(ArtifactState::into_warnings).unwrap_or_default())
     }
 
@@ -159,7 +159,7 @@ impl Artifact {
         if open.writer.is_none() && !self.exists()? && !self.would_write(decide) {
             return Ok((None, false));
         }
-        let appended = self.commit(&mut open, Some(decide), WhenBusy::Leave)?;
+        let appended = self.commit(&mut open, Some(decide), Copies::Follow)?;
         Ok((appended, open.left))
     }
 
@@ -178,12 +178,12 @@ impl Artifact {
         &self,
         open: &mut Open,
         mut decide: Option<Decide<'_>>,
-        when_busy: WhenBusy,
+        copies: Copies,
     ) -> Result<Option<ArtifactState>, Fault> {
         let mut tries = 0;
         loop {
             let again = decide.as_mut().map(|decide| &mut **decide as Decide<'_>);
-            match self.try_commit(open, again, when_busy) {
+            match self.try_commit(open, again, copies) {
                 Err(Fault::Exchanged { written: false, .. }) if tries < EXCHANGES_MAX => tries += 1,
                 result => return result,
             }
@@ -196,7 +196,7 @@ impl Artifact {
         &self,
         open: &mut Open,
         decide: Option<Decide<'_>>,
-        when_busy: WhenBusy,
+        copies: Copies,
     ) -> Result<Option<ArtifactState>, Fault> {
         let lock = self.acquire(open, decide.is_none())?;
         let stored = self.store(open, decide, lock.length);
@@ -208,9 +208,9 @@ impl Artifact {
         }
         stored?;
         // Only after the flush: a projection vouches that its version is on the disk.
-        let warnings = self.project(open, when_busy);
+        let warnings = self.project(open, copies);
         // Before `confirm`: a later change of the file must show as a difference.
-        let state_file = self.state_file(open);
+        let state_file = self.state_file(open, copies);
         // Last: an answer must not come from a journal that was already gone.
         self.confirm(open)?;
         Ok(self.publish(open, state_file, warnings))
@@ -387,14 +387,14 @@ impl Artifact {
     }
 
     /// Returns the file status of `state.json` from the projections, or else from the disk.
-    fn state_file(&self, open: &Open) -> Option<Stat> {
-        let known = open.projections.state_file();
+    fn state_file(&self, open: &Open, copies: Copies) -> Option<Stat> {
+        let known = open.projections.state_file().filter(|_| copies != Copies::Keep);
         known.or_else(|| self.fs.look(&self.state_path()).ok())
     }
 
     /// Updates the projections to the flushed state. A failure is only a warning: the journal
     /// already has the state.
-    fn project(&self, open: &mut Open, when_busy: WhenBusy) -> Vec<String> {
+    fn project(&self, open: &mut Open, copies: Copies) -> Vec<String> {
         open.left = false;
         let writable = |writer: &&mut Writer| {
             writer.damage().is_none() && open.read_only.is_none() && writer.version() > 0
@@ -406,7 +406,7 @@ impl Artifact {
         let history = super::history::History::new(self.fs.as_ref(), &self.name);
         let standing = writer.standing();
         let followed = timed(&mut open.timings.projection, || {
-            open.projections.follow(&history, home.as_ref(), &standing, when_busy)
+            open.projections.follow(&history, home.as_ref(), &standing, copies)
         });
         open.left = followed.is_none();
         // Only after success: otherwise the next round must see these changes again.

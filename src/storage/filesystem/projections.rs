@@ -36,12 +36,15 @@ const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 /// Bytes of a readable log, which has one cycle.
 pub(super) const LOG_BYTES_MAX: u64 = 64 << 20;
 
-/// What a process does while another process writes the projections.
+/// What an operation does with the projections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WhenBusy {
-    /// Leaves them.
-    Leave,
-    /// Waits for the lock.
+pub(super) enum Copies {
+    /// A read keeps them as they are: git and people work on these files too. It only finishes a
+    /// removal.
+    Keep,
+    /// A write updates them, unless another process is doing so.
+    Follow,
+    /// Waits for the other process, then updates them.
     Wait,
 }
 
@@ -91,10 +94,13 @@ impl Projections {
         history: &History<'_>,
         home: &dyn Fs,
         standing: &JournalState<'_>,
-        when_busy: WhenBusy,
+        copies: Copies,
     ) -> Option<Vec<String>> {
+        if copies == Copies::Keep && self.is_finished(history, standing) {
+            return Some(Vec::new());
+        }
         let is_finished = standing.removed.is_none_or(|removed| removed.version <= self.removed);
-        let leaves = when_busy == WhenBusy::Leave && is_finished;
+        let leaves = copies != Copies::Wait && is_finished;
         let timeout = if leaves { Duration::ZERO } else { LOCK_TIMEOUT };
         let mut warnings = Vec::new();
         let followed = self.locked(history, timeout, &mut |this| {
@@ -109,6 +115,14 @@ impl Projections {
             Ok(()) => {}
         }
         Some(warnings)
+    }
+
+    /// Returns whether the last removal took its files away.
+    fn is_finished(&mut self, history: &History<'_>, standing: &JournalState<'_>) -> bool {
+        let is_done = |this: &Self| {
+            standing.removed.is_none_or(|removed| removed.version <= this.removed)
+        };
+        is_done(self) || (self.learn_removed(history).is_ok() && is_done(self))
     }
 
     /// Finishes a removal by removing its files, if necessary. Its entry is on the disk.
