@@ -119,9 +119,8 @@ impl Projections {
 
     /// Returns whether the last removal took its files away.
     fn is_finished(&mut self, history: &History<'_>, standing: &JournalState<'_>) -> bool {
-        let is_done = |this: &Self| {
-            standing.removed.is_none_or(|removed| removed.version <= this.removed)
-        };
+        let is_done =
+            |this: &Self| standing.removed.is_none_or(|removed| removed.version <= this.removed);
         is_done(self) || (self.learn_removed(history).is_ok() && is_done(self))
     }
 
