@@ -39,6 +39,7 @@ impl Place {
     /// Returns what starts `refiner serve` here.
     pub(crate) fn refiner_command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_refiner"));
+        command.env("XDG_STATE_HOME", self.path().join(".state"));
         command.arg("--dir").arg(self.path()).arg("serve");
         command
     }

@@ -60,7 +60,7 @@ use self::exit_code::ExitCode;
 pub use self::log::Log;
 use self::output::Output;
 use self::screen::Color;
-use crate::disk::{Owners, UserFolder};
+use crate::disk::{Owners, StateFolder, UserFolder};
 use crate::hooks::Hooks;
 use crate::model::{Refusal, visible};
 use crate::service::{Approvals, Caller, Clock as _, Service, SystemClock, Tokens, trace};
@@ -365,7 +365,10 @@ async fn open(global: &Global, output: Output) -> Result<Context, Failure> {
         ProviderKind::Memory => (Arc::new(Memory::default()), "memory".to_owned()),
         ProviderKind::Filesystem => {
             let place = workspace.canonical_project().map_err(anyhow::Error::from)?;
-            (Arc::new(Filesystem::new(&workspace)), token::workspace(&place))
+            (
+                Arc::new(Filesystem::with_witness(&workspace, StateFolder::of_user())),
+                token::workspace(&place),
+            )
         }
     };
     let hooks = hooks(workspace.clone(), Arc::clone(&provider));

@@ -1,9 +1,15 @@
-//! The user's own folder for program state, outside of every workspace: secrets that only this user has.
+//! The user's own folder for program state, outside of every workspace: secrets that only this user has,
+//! and what their processes know of each workspace.
 
 use std::fs::{Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use std::sync::Arc;
+
+use super::distrust::Owners;
+use super::folder::Folder;
+use super::fs::Fs;
 use super::{fs, regular};
 
 /// The user's folder for program state. It need not exist until something is kept there.
@@ -26,6 +32,12 @@ impl StateFolder {
             .or_else(|| variable("LOCALAPPDATA"))
             .or_else(|| variable("HOME").map(|home| home.join(".local/state")))?;
         Some(Self::new(base.join("refiner")))
+    }
+
+    /// Opens the folder for files that processes of this user share, and makes it if it is missing.
+    pub(crate) fn folder(&self) -> io::Result<Arc<dyn Fs>> {
+        regular::make_private_folder(&self.path)?;
+        Ok(Arc::new(Folder::at(&self.path, "the state folder", Owners::user())?))
     }
 
     /// Returns a secret, and creates it from `made` if it is missing. If two processes create it at once,

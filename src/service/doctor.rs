@@ -33,6 +33,7 @@ impl Service {
         let mut diagnosis = Diagnosis { artifacts: 0, healthy: true, findings: Vec::new() };
         diagnosis.findings.extend(self.hooks.iter().flat_map(Hooks::findings));
         diagnosis.findings.extend(self.workflow_findings());
+        diagnosis.findings.extend(self.provider.witness_fault().map(|why| unwitnessed(&why)));
         let patients = self.patients(arguments.name).await?;
         caller.progress.begin(patients.len())?;
         for name in patients {
@@ -61,6 +62,16 @@ impl Service {
             Some(name) if all.contains(&name) => Ok(vec![name]),
             Some(name) => Err(no_such_artifact(&name)),
         }
+    }
+}
+
+/// Returns the finding for a state folder that cannot be used.
+fn unwitnessed(why: &str) -> Finding {
+    Finding {
+        severity: FindingSeverity::Note,
+        place: "state folder".to_owned(),
+        problem: format!("there is no witness outside of this workspace: {why}"),
+        advice: "a journal that is put back, cut or swapped is not noticed; set XDG_STATE_HOME to a folder of yours that can be written".to_owned(),
     }
 }
 

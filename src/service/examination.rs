@@ -18,7 +18,7 @@ use crate::model::refusal::Violation;
 use crate::model::text::shortened;
 use crate::model::workflow::approval_binding::open_gate;
 use crate::model::workflow::question::{FileNow, FilesNow};
-use crate::model::{Digest, Document, Refusal, limits};
+use crate::model::{Digest, Document, Name, Refusal, limits};
 use crate::storage::OutputFile;
 
 /// Bytes of file contents that the journal keeps for one iteration.
@@ -42,6 +42,11 @@ enum Kept {
 }
 
 impl Service {
+    /// Puts the files of an artifact's newest version in place, before a call that writes examines them.
+    pub(super) async fn place_files(&self, name: &Name) -> Result<(), Refusal> {
+        self.provider.place_files(name).await.map_err(|error| refusal(name, &error))
+    }
+
     /// Examines the files of an artifact and runs the checks. `handed_in` is the manifest of the
     /// present call, if any. A cancelled call stops before the next file and is refused.
     pub(super) async fn examine_files(

@@ -3,6 +3,7 @@
 //! Each operation has one file in `operations/`. It reads the state, calls the model to decide, and
 //! writes through the queue. The interfaces only translate its arguments and its answer.
 
+mod acceptance;
 mod approvals;
 mod artifact_parts;
 mod caller;
@@ -35,6 +36,7 @@ mod trust;
 mod watch;
 mod write;
 
+pub use self::acceptance::{Accept, Accepted};
 pub use self::approvals::{Approvals, Consent};
 pub(crate) use self::approvals::{lacks_approve, unproven};
 pub use self::artifact_parts::{ArtifactParts, Part};

@@ -48,6 +48,11 @@ impl Writing {
         }
     }
 
+    /// Returns the artifact's name.
+    pub(super) fn name(&self) -> &Name {
+        &self.name
+    }
+
     /// Lets a call with an idempotency key happen once. The key stands for all arguments but itself.
     pub(super) fn once(
         self,

@@ -9,7 +9,10 @@ use async_trait::async_trait;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::watch::Signals;
-use super::{Change, Decide, Error, Finding, Link, Newest, OutputFile, Provider, Tombstone, Watch};
+use super::{
+    Change, Decide, DecideDoubt, Error, Finding, Link, Newest, OutputFile, Provider, Tombstone,
+    Watch,
+};
 use crate::model::certificate::Digests;
 use crate::model::document::manifest::{Listing, Recorded};
 use crate::model::document::output::OutputPath;
@@ -366,6 +369,18 @@ impl Provider for Memory {
         let mut watches = self.watches.lock();
         watches.push(Arc::downgrade(&signals));
         Ok(Box::new(MemoryWatch(signals)))
+    }
+
+    async fn accept(&self, _name: &Name, _decide: DecideDoubt) -> Result<Option<Newest>, Error> {
+        Ok(None)
+    }
+
+    fn witness_fault(&self) -> Option<String> {
+        None
+    }
+
+    async fn place_files(&self, _name: &Name) -> Result<(), Error> {
+        Ok(())
     }
 
     async fn settle(&self) {}

@@ -154,20 +154,45 @@ pub trait Provider: Debug + Display + Send + Sync + 'static {
     /// `None` when no files are kept. Removals of one transaction share a folder.
     async fn kept_in(&self, name: &Name, removal: Version) -> Result<Option<String>, Error>;
 
+    /// Takes a journal as it is whose end is missing or another one than the one that answers gave. `decide`
+    /// drafts the entry that says so, above every version that was given. Without a doubt it is not called.
+    async fn accept(&self, name: &Name, decide: DecideDoubt) -> Result<Option<Newest>, Error>;
+
     /// Examines all stored data of an artifact and returns the problems.
     async fn examine(&self, name: &Name) -> Result<Vec<Finding>, Error>;
 
     /// Returns whether something is at the place of the archive of a cycle.
     async fn has_archive(&self, name: &Name, cycle: u64) -> Result<bool, Error>;
 
+    /// Returns why what answers give is not witnessed outside of the workspace, where it should be.
+    fn witness_fault(&self) -> Option<String>;
+
     /// Begins to watch for changes by this process and by others.
     async fn watch(&self) -> Result<Box<dyn Watch>, Error>;
+
+    /// Puts the files of the newest state in place. They are older after a crash between the answer and
+    /// the files, and after a person brought older ones back.
+    async fn place_files(&self, name: &Name) -> Result<(), Error>;
 
     /// Finishes deferred writes, such as the listing for people.
     async fn settle(&self);
 
     /// Returns whether all data is lost when the process ends.
     fn volatile(&self) -> bool;
+}
+
+/// Drafts the entry that takes a journal as it is. See [`Provider::accept`].
+pub type DecideDoubt = Box<dyn FnMut(&mut Transaction<'_>, &Doubt) + Send>;
+
+/// How the end of a journal differs from what answers gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// The newest version that is there.
+    pub after: Version,
+    /// The newest version that is known to have been given.
+    pub given: Version,
+    /// What is wrong, in words.
+    pub damage: String,
 }
 
 /// Drafts entries on top of a state. See [`Provider::append`].

@@ -46,6 +46,9 @@ pub(crate) fn program() -> Command {
     for name in VARIABLES {
         command.env_remove(name);
     }
+    // The user's own folder knows nothing of the projects of tests.
+    let state = format!("{}/state-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+    command.env("XDG_STATE_HOME", state);
     command
 }
 

@@ -12,7 +12,12 @@ use crate::common::{Caller, Project, Random, Server, refiner, soon};
 
 /// Goes on until the loop is archived, or the server is gone. Returns whether it is archived.
 async fn go_on(project: &Project, story: &Story, caller: Caller) -> bool {
-    let mut host = Host::new(project, story, caller);
+    let mut host = Host::new(project, story, caller.clone());
+    if let Err(refusal) = write_again(story, &caller).await
+        && refusal["code"] != "not_found"
+    {
+        return lost(&refusal);
+    }
     loop {
         let briefing = match host.briefing().await {
             Ok(briefing) => briefing,
@@ -31,6 +36,19 @@ async fn go_on(project: &Project, story: &Story, caller: Caller) -> bool {
             Ok(_) => {}
             Err(refusal) => return lost(&refusal),
         }
+    }
+}
+
+/// Saves a note, or finalizes again. The files of the last operation may be older than the journal after a
+/// kill, and reading does not make them again.
+async fn write_again(story: &Story, caller: &Caller) -> Result<Value, Value> {
+    let patch = json!({ "data": { "notes": "a new server" } });
+    let saved = caller.call("save_state", json!({ "name": story.name, "patch": patch })).await;
+    match saved {
+        Err(refusal) if refusal["code"] == "finalized" => {
+            caller.call("finalize", json!({ "name": story.name })).await
+        }
+        saved => saved,
     }
 }
 

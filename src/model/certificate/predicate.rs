@@ -11,6 +11,7 @@ use crate::model::document::iteration::Iteration;
 use crate::model::document::manifest::Inventory;
 use crate::model::document::output_place::OutputDir;
 use crate::model::document::pins::Pinned;
+use crate::model::document::provenance::{Adopted, Lost};
 use crate::model::document::{ConvergenceStatus, Metrics};
 use crate::model::{Digest, Document, Entry, JournalId, Name, Time, Version};
 
@@ -28,6 +29,12 @@ pub struct Predicate {
     pub journal_id: Option<JournalId>,
     /// Whether the cycle was taken over from a copy without its journal.
     pub adopted: bool,
+    /// That copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted_from: Option<Adopted>,
+    /// Versions that were given and are lost, as it is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Lost>,
     /// The number of the cycle.
     pub cycle: u64,
     /// The workflow that decided.
@@ -165,7 +172,9 @@ impl Predicate {
         Self {
             artifact: document.artifact_name.clone(),
             journal_id,
-            adopted: false,
+            adopted: document.provenance.adopted.is_some(),
+            adopted_from: document.provenance.adopted.clone(),
+            lost: document.provenance.lost.clone(),
             cycle: document.cycle,
             workflow: WorkflowNamed {
                 id: document.workflow.clone(),

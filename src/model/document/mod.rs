@@ -16,6 +16,7 @@ pub mod output;
 pub mod output_place;
 pub mod pins;
 pub mod protection;
+pub mod provenance;
 pub mod require_measured;
 pub mod taxonomy;
 pub mod tree;
@@ -35,6 +36,7 @@ use crate::model::document::iteration::Iteration;
 use crate::model::document::manifest::Manifest;
 use crate::model::document::output::OutputPath;
 use crate::model::document::output_place::{OutputDir, OutputPlace};
+use crate::model::document::provenance::Provenance;
 use crate::model::document::require_measured::RequireMeasured;
 use crate::model::document::tree::Tree;
 use crate::model::refusal::Violation;
@@ -145,6 +147,9 @@ pub struct Document {
     /// The globs of the files in `output_dir` that are the work; none for what git tracks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
+    /// Where the history comes from, and what of it is lost.
+    #[serde(default, skip_serializing_if = "Provenance::is_whole")]
+    pub provenance: Provenance,
 }
 
 /// A repair that the loop needs before it continues.
@@ -284,6 +289,7 @@ impl Document {
             prior_ending: None,
             output_dir: None,
             files: Vec::new(),
+            provenance: Provenance::default(),
         }
     }
 
@@ -395,7 +401,7 @@ pub fn check_writable(fields: &Map<String, Value>, argument: &str) -> Result<(),
 }
 
 /// The fields of [`Document`] that only the server writes; a test holds this list complete.
-const SERVER_OWNED: [&str; 38] = [
+const SERVER_OWNED: [&str; 39] = [
     "refinement_id",
     "artifact_name",
     "artifact_type",
@@ -434,6 +440,7 @@ const SERVER_OWNED: [&str; 38] = [
     "prior_ending",
     "output_dir",
     "files",
+    "provenance",
 ];
 
 /// Refuses a document that is too large or nests too deep.
@@ -544,6 +551,8 @@ pub(crate) mod tests {
         )]);
         document.output_dir = Some(OutputDir::parse(".").unwrap());
         document.files = vec!["src/**".into()];
+        let adopted = json!({"version": 1, "at": "2026-11-30T00:00:00Z"});
+        document.provenance.adopted = serde_json::from_value(adopted).unwrap();
         document.reflected_files = Some(Digest::ZERO);
         document.recoveries = vec!["persist".into()];
         document.repair = Some(Repair {

@@ -99,6 +99,10 @@ pub struct Base {
     pub journal: Option<JournalId>,
     /// The version that the segment builds on, 0 in the first one.
     pub base: Version,
+    /// The last version of the segment before, where later ones up to `base` are lost. They were given, and
+    /// are not given again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_after: Option<Version>,
     /// The digest of that version's line.
     pub previous: Digest,
     /// When that version was accepted.

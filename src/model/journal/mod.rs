@@ -145,6 +145,8 @@ pub struct Journal {
     name: Name,
     id: Option<JournalId>,
     version: Version,
+    /// The version of the newest entry. It is lower than `version` where later entries are lost.
+    follows: Version,
     line: Digest,
     at: Time,
     head: Head,
@@ -165,6 +167,7 @@ impl Journal {
             name,
             id: None,
             version: 0,
+            follows: 0,
             line: Digest::ZERO,
             at: Time::from_millis(0),
             head: Head::Replayed(Value::Null),
@@ -198,7 +201,8 @@ impl Journal {
         if base.artifact != *name {
             return Err(Damage::WrongArtifact(base.artifact));
         }
-        if base.base.checked_add(1) != Some(first) || first > limits::VERSION_MAX {
+        let follows = base.lost_after.unwrap_or(base.base).min(base.base);
+        if follows.checked_add(1) != Some(first) || base.base >= limits::VERSION_MAX {
             return Err(Damage::Misnamed { first, base: base.base });
         }
         let value = loaded(base.document, base.base, blobs)?;
@@ -209,6 +213,7 @@ impl Journal {
             name: base.artifact,
             id: base.journal,
             version: base.base,
+            follows,
             line: base.previous,
             at: base.at,
             head: Head::Replayed(value),
@@ -278,6 +283,7 @@ impl Journal {
 
     fn advance(&mut self, entry: &Entry, line: Digest) {
         self.version = entry.version;
+        self.follows = entry.version;
         self.line = line;
         self.at = entry.at;
         self.digest = entry.document;
@@ -315,6 +321,18 @@ impl Journal {
         self.version
     }
 
+    /// Returns the version of the newest entry. It is lower than the newest version where later entries
+    /// are lost.
+    pub fn follows(&self) -> Version {
+        self.follows
+    }
+
+    /// Gives up the versions after the newest entry up to this one: they were given, and their entries are
+    /// lost. The next entry begins a segment.
+    pub fn skip_to(&mut self, version: Version) {
+        self.version = self.version.max(version);
+    }
+
     /// Returns the digest of the newest line.
     pub fn line(&self) -> Digest {
         self.line
@@ -337,7 +355,7 @@ impl Journal {
 
     /// Returns the newest entry if it deleted the artifact.
     pub fn tombstone(&self) -> Option<Removed> {
-        self.removed.filter(|one| one.version == self.version && one.removal.ends_life())
+        self.removed.filter(|one| one.version == self.follows && one.removal.ends_life())
     }
 
     /// Returns the format of the segment that the journal was read from.
@@ -347,7 +365,7 @@ impl Journal {
 
     /// Returns the newest state, or `None` for an empty journal and after a deletion.
     pub fn snapshot(&self) -> Result<Option<Arc<Snapshot>>, Damage> {
-        if self.version == 0 || self.tombstone().is_some() {
+        if self.follows == 0 || self.tombstone().is_some() {
             return Ok(None);
         }
         let tree = self.head.tree();
@@ -370,6 +388,7 @@ impl Journal {
             artifact: self.name.clone(),
             journal: self.id,
             base: self.version,
+            lost_after: (self.follows < self.version).then_some(self.follows),
             previous: self.line,
             at: self.at,
             keys: self.keys.clone(),

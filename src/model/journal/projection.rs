@@ -39,6 +39,8 @@ pub enum Origin {
     Ours {
         /// The version, for `state.json`.
         version: Option<Version>,
+        /// The journal that it is from. Programs that knew no ids of journals wrote none.
+        journal: Option<JournalId>,
         /// The digest of its content.
         digest: Digest,
     },
@@ -46,6 +48,16 @@ pub enum Origin {
     PowerCut,
     /// Another program or a person wrote it.
     Edited,
+}
+
+/// A `state.json` that this program wrote, true to its seal. A seal has no key: it shows damage and edits,
+/// and not who wrote the file.
+#[derive(Clone, Debug)]
+pub struct SealedCopy {
+    /// The state.
+    pub snapshot: Snapshot,
+    /// The journal that it is from. Programs that knew no ids of journals wrote none.
+    pub journal: Option<JournalId>,
 }
 
 /// Returns the JSON projections of a state, in the order in which they are written. `state.json` names
@@ -133,11 +145,16 @@ fn origin_of_content(content: Map<String, Value>) -> Origin {
     let seal_holds = content.get("seal").and_then(Value::as_str) == Some(&seal(&content));
     let digest = content.get("digest").and_then(Value::as_str).and_then(Digest::parse);
     let version = content.get("version").and_then(Value::as_u64);
+    let journal = content.get("journal").and_then(journal_id);
     strip(&mut content);
     match digest.filter(|digest| seal_holds && tree::has_digest(&content, *digest)) {
-        Some(digest) => Origin::Ours { version, digest },
+        Some(digest) => Origin::Ours { version, journal, digest },
         None => Origin::Edited,
     }
+}
+
+fn journal_id(value: &Value) -> Option<JournalId> {
+    serde_json::from_value(value.clone()).ok()
 }
 
 /// Leaves the content only.
@@ -160,14 +177,16 @@ fn is_power_cut(bytes: &[u8]) -> bool {
 }
 
 /// Reads `state.json` back, when this program wrote it.
-pub fn read_state(bytes: &[u8]) -> Option<Snapshot> {
-    let Origin::Ours { version: Some(version), digest } = origin(bytes) else { return None };
+pub fn read_state(bytes: &[u8]) -> Option<SealedCopy> {
+    let Origin::Ours { version: Some(version), journal, digest } = origin(bytes) else {
+        return None;
+    };
     let mut value: Value = serde_json::from_slice(bytes).ok()?;
     let at = serde_json::from_value(value.get("updated_at")?.clone()).ok()?;
     strip(&mut value);
     let tree = Tree::from(value);
     let document = Document::from_tree(&tree).ok()?;
-    Some(Snapshot { version, at, document, tree, digest })
+    Some(SealedCopy { snapshot: Snapshot { version, at, document, tree, digest }, journal })
 }
 
 #[cfg(test)]
@@ -188,7 +207,8 @@ mod tests {
 
     #[test]
     fn a_state_file_reads_back_as_the_state_it_was_made_from() {
-        let read = read_state(&state_file()).unwrap();
+        let SealedCopy { snapshot: read, journal } = read_state(&state_file()).unwrap();
+        assert_eq!(journal, Some(JournalId::new(7)));
         assert_eq!(
             (read.version, read.at, read.digest),
             (7, Time::from_millis(5), snapshot().digest)

@@ -50,7 +50,7 @@ pub struct Mark {
 impl<'a> Transaction<'a> {
     /// Begins a transaction. `newest` is the state of `journal`; `flushed` goes into every entry.
     pub fn new(journal: &'a Journal, newest: Option<Arc<Snapshot>>, flushed: Version) -> Self {
-        debug_assert!(newest.as_ref().is_none_or(|newest| newest.version == journal.version));
+        debug_assert!(newest.as_ref().is_none_or(|newest| newest.version == journal.follows));
         Self { journal, flushed, newest, staged: Vec::new() }
     }
 

@@ -100,6 +100,8 @@ impl Operation for Finalize {
         let name = self.name.clone();
         let newest = service.newest(&name).await?;
         let workflow = service.workflow_of(&newest.snapshot.document).await?;
+        // Also for a repeated call: a crash may have come before the files, and the archive is one of them.
+        service.place_files(&name).await?;
         check_files(service, &newest.snapshot.document, caller).await?;
         check_archive(service, &newest.snapshot.document).await?;
         let writing = writing.warned(newest.warnings);

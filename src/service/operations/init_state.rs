@@ -440,6 +440,7 @@ fn seeded(blank: Document, before: &Document) -> Document {
         test_generation: before.test_generation,
         output_dir: before.output_dir.clone(),
         files: before.files.clone(),
+        provenance: before.provenance.clone(),
         ..blank
     }
 }

@@ -40,7 +40,7 @@ pub struct Listed {
     /// Pass it as `cursor` for the next page; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
-    /// What could not be read.
+    /// What could not be read, and what is wrong with a journal, by artifact.
     pub warnings: Vec<String>,
 }
 
@@ -86,6 +86,7 @@ impl List {
         let mut after = self.cursor.as_deref().map(parse_cursor).transpose()?;
         let mut listed = Listed { artifacts: Vec::new(), next_cursor: None, warnings: Vec::new() };
         let mut seen: Option<Name> = None;
+        let mut rows = 0;
         loop {
             let names = service.provider.list(after.as_ref(), CHUNK).await;
             let names = names.map_err(|error| listing_refusal(&error))?;
@@ -94,13 +95,21 @@ impl List {
                 if !self.prefix.as_ref().is_none_or(|prefix| name.as_str().starts_with(prefix)) {
                     continue;
                 }
-                if listed.artifacts.len() + listed.warnings.len() == limit {
+                if rows == limit {
                     listed.next_cursor = seen.map(|last| last.to_string());
                     return Ok(listed);
                 }
                 match chosen(service, &name, self).await {
-                    Ok(summary) => listed.artifacts.extend(summary),
-                    Err(refusal) => listed.warnings.push(format!("{name}: {refusal}")),
+                    Ok(None) => {}
+                    Ok(Some((summary, warnings))) => {
+                        rows += 1;
+                        listed.artifacts.push(summary);
+                        listed.warnings.extend(warnings.iter().map(|one| format!("{name}: {one}")));
+                    }
+                    Err(refusal) => {
+                        rows += 1;
+                        listed.warnings.push(format!("{name}: {refusal}"));
+                    }
                 }
                 seen = Some(name);
             }
@@ -109,20 +118,20 @@ impl List {
     }
 }
 
-/// Returns the summary of an artifact, unless the filters exclude it.
+/// Returns the summary of an artifact and the warnings about its journal, unless the filters exclude it.
 async fn chosen(
     service: &Service,
     name: &Name,
     arguments: &List,
-) -> Result<Option<Summary>, Refusal> {
+) -> Result<Option<(Summary, Vec<String>)>, Refusal> {
     let newest = service.provider.newest(name).await.map_err(|error| refusal(name, &error))?;
     let wanted = |snapshot: &Snapshot| {
         let document = &snapshot.document;
         arguments.workflow.as_ref().is_none_or(|workflow| document.workflow.as_str() == workflow)
             && arguments.phase.as_ref().is_none_or(|phase| document.phase == *phase)
     };
-    let snapshot = newest.map(|newest| newest.snapshot).filter(|snapshot| wanted(snapshot));
-    Ok(snapshot.map(|snapshot| summary(&snapshot)))
+    let newest = newest.filter(|newest| wanted(&newest.snapshot));
+    Ok(newest.map(|newest| (summary(&newest.snapshot), newest.warnings)))
 }
 
 fn parse_cursor(cursor: &str) -> Result<Name, Refusal> {

@@ -147,6 +147,7 @@ fn emptied(before: &Document, workflow: &Workflow, now: Time, id: String) -> Doc
     Document {
         artifact_type: before.artifact_type.clone(),
         content_type: before.content_type.clone(),
+        provenance: before.provenance.clone(),
         cycle: before.cycle + 1,
         max_iterations: before.max_iterations,
         workflow_triggers: before.workflow_triggers.clone(),

@@ -96,6 +96,9 @@ impl Operation for Transition {
         };
         let sending =
             if adopts { with_protected(service, sending, document).await? } else { sending };
+        if sending.needs_files(document) && self.dry_run != Some(true) {
+            service.place_files(&self.name).await?;
+        }
         let sending = examined(service, sending, &newest.snapshot, &caller.progress).await?;
         if self.dry_run == Some(true) {
             return dry_run(service, &sending, &newest.snapshot, newest.warnings).await;
@@ -168,8 +171,7 @@ async fn examined(
     progress: &Progress,
 ) -> Result<Sending, Refusal> {
     let (document, event) = (&snapshot.document, &sending.event);
-    let awaits = document.constraints.iter().any(Constraint::awaits_failure);
-    if !sending.workflow.examines(&document.phase, &event.name) && !awaits {
+    if !sending.needs_files(document) {
         return Ok(sending);
     }
     let handed_in = event.result.as_ref().and_then(|result| result.get("manifest"));
@@ -275,6 +277,12 @@ struct Sending {
 }
 
 impl Sending {
+    /// Returns whether the event depends on the artifact's files.
+    fn needs_files(&self, document: &Document) -> bool {
+        document.constraints.iter().any(Constraint::awaits_failure)
+            || self.workflow.examines(&document.phase, &self.event.name)
+    }
+
     fn decide(&self, attempt: &mut Attempt<'_, '_>) -> Result<Sent, Refusal> {
         let before = Arc::clone(attempt.newest()?);
         let last = before.document.last_transition.as_ref();

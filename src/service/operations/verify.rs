@@ -81,6 +81,9 @@ impl Operation for Verify {
         let document = &newest.snapshot.document;
         service.catalog.check_usable(document)?;
         check_ids(self.constraints.as_deref(), &document.constraints)?;
+        if !document.is_finalized() {
+            service.place_files(&self.name).await?;
+        }
         let seen = service.measure_files(document, &caller.progress).await?;
         let (changed, snapshot, warnings) = if document.is_finalized() {
             (false, newest.snapshot, newest.warnings)

@@ -1,8 +1,11 @@
 //! An artifact of the workspace, open in this process.
 
+mod accepting;
 mod locking;
 mod opening;
+mod publishing;
 mod standing;
+mod testifying;
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -14,8 +17,9 @@ use super::fault::{Fault, doing};
 use super::layout;
 use super::projections::{Copies, Projections};
 use super::segment::OpenSegment;
+use super::witness::{Elsewhere, Testimony, Witness};
 use super::writer::{self, CaughtUp, Writer};
-use super::{Newest, Sizes, Tombstone};
+use super::{Newest, Sizes};
 use crate::disk::fs::{Fs, Stat};
 use crate::disk::sabotage::{Sabotage, planted};
 use crate::model::journal::projection::STATE_FILE;
@@ -37,6 +41,7 @@ pub(super) struct Artifact {
     name: Name,
     fs: Arc<dyn Fs>,
     sizes: Sizes,
+    witness: Arc<Witness>,
     /// Held through a whole append, including the flush.
     open: Mutex<Open>,
     /// Held only for a look, so a reader does not wait for a flush.
@@ -54,10 +59,18 @@ struct Open {
     projections: Projections,
     /// Whether this operation left the projections to another process.
     left: bool,
+    /// Whether it found a copy that is newer than the journal.
+    is_copy_newer: bool,
     /// The version at the time of locking, before this operation wrote.
     locked_at: Version,
     /// The journal that this process published last, and its version.
     seen: Option<(Option<JournalId>, Version)>,
+    /// What the witness knows or was given last.
+    testified: Option<Testimony>,
+    /// Where a newer version of the journal is known.
+    elsewhere: Option<Elsewhere>,
+    /// Whether this operation began the journal.
+    began: bool,
     read_only: Option<String>,
     /// Whether the first line of the journal is damaged.
     unreadable: bool,
@@ -95,8 +108,8 @@ struct Published {
 }
 
 impl Artifact {
-    pub(super) fn new(name: Name, fs: Arc<dyn Fs>, sizes: Sizes) -> Self {
-        Self { name, fs, sizes, open: Mutex::default(), published: Mutex::default() }
+    pub(super) fn new(name: Name, fs: Arc<dyn Fs>, sizes: Sizes, witness: Arc<Witness>) -> Self {
+        Self { name, fs, sizes, witness, open: Mutex::default(), published: Mutex::default() }
     }
 
     /// Returns the published state if the disk shows no change since. Takes three system calls and
@@ -140,9 +153,9 @@ impl Artifact {
 
     /// Returns the state in `state.json` when the journal is unreadable.
     fn salvage(&self, damage: String) -> Result<ArtifactState, Fault> {
-        match writer::read_state_file(self.fs.as_ref(), &self.name)? {
-            Some(snapshot) => Ok(ArtifactState::Alive(Newest::at_hand(
-                Arc::new(snapshot),
+        match self.own_copy()? {
+            Some(copy) => Ok(ArtifactState::Alive(Newest::at_hand(
+                Arc::new(copy.snapshot),
                 vec![damage_warning(&damage)],
             ))),
             None => Err(Fault::Corrupt(damage)),
@@ -172,9 +185,24 @@ impl Artifact {
         !transaction.into_staged().is_empty()
     }
 
+    /// Reads what other processes appended, appends the drafts of `decide`, and publishes the result.
+    fn commit(
+        &self,
+        open: &mut Open,
+        decide: Option<Decide<'_>>,
+        copies: Copies,
+    ) -> Result<Option<ArtifactState>, Fault> {
+        let standing = self.commit_in_place(open, decide, copies)?;
+        if std::mem::take(&mut open.is_copy_newer) {
+            // No other process wrote more meanwhile, so lines are missing.
+            return self.commit_in_place(open, None, Copies::Keep);
+        }
+        Ok(standing)
+    }
+
     /// Runs [`Artifact::try_commit`], and again when another journal replaced the open one before
     /// this process wrote.
-    fn commit(
+    fn commit_in_place(
         &self,
         open: &mut Open,
         mut decide: Option<Decide<'_>>,
@@ -223,6 +251,11 @@ impl Artifact {
         if kept_up == KeptUp::Others {
             self.check_newest(open)?;
         }
+        if decide.is_none()
+            && let Some(writer) = &mut open.writer
+        {
+            writer.recheck_copy()?;
+        }
         // After `keep_up`, under the lock: `confirm` compares with this version what we wrote.
         open.locked_at = open.writer.as_ref().map_or(0, Writer::version);
         match (open.take_writable(), decide) {
@@ -253,7 +286,9 @@ impl Artifact {
         let writer = created.ok_or_else(|| self.exchanged(false))?;
         let home = layout::artifact(&self.name);
         open.home = Some(self.fs.folder(&home).map_err(doing("open", &home))?);
-        self.draft_and_append(open, writer, decide, KeptUp::Others)
+        self.draft_and_append(open, writer, decide, KeptUp::Others)?;
+        open.began = true;
+        Ok(())
     }
 
     /// Drafts on top of the writer's state and appends. The lock is held: no other entry can come
@@ -342,48 +377,10 @@ impl Artifact {
         if let Some(segment) = segment {
             let opened = Writer::open(&self.fs, &self.name, segment, writable);
             open.unreadable = matches!(opened, Err(Fault::Corrupt(_)));
-            open.writer = Some(opened?);
+            let opened = self.hear(open, opened?);
+            open.writer = Some(opened);
         }
         Ok(KeptUp::Others)
-    }
-
-    fn publish(
-        &self,
-        open: &mut Open,
-        state_file: Option<Stat>,
-        mut warnings: Vec<String>,
-    ) -> Option<ArtifactState> {
-        let writer = open.writer.as_ref()?;
-        let journal = writer.standing().journal;
-        let seen = open.seen.replace((journal, writer.version()));
-        let lost = seen.filter(|(id, _)| id.is_some() && *id != journal);
-        warnings.extend(lost.map(|(_, version)| lost_warning(version)));
-        let standing = standing_warnings(writer, open.read_only.as_deref());
-        let segment = writer.segment();
-        let unfinished = writer.tombstone().is_some() && !warnings.is_empty();
-        warnings.extend(standing.iter().cloned());
-        let stands = |warnings: Vec<String>, timings| match (writer.newest(), writer.tombstone()) {
-            (Some(snapshot), _) => Some(ArtifactState::Alive(Newest {
-                snapshot: Arc::clone(snapshot),
-                warnings,
-                timings,
-            })),
-            (None, Some(removed)) => Some(ArtifactState::Deleted(Tombstone { removed, warnings })),
-            (None, None) => None,
-        };
-        if unfinished {
-            // An unfinished removal stays unpublished, so the next read tries to finish it.
-            *self.published.lock() = None;
-            return stands(warnings, open.timings);
-        }
-        *self.published.lock() = Some(Published {
-            standing: stands(standing, Timings::default())?,
-            segment: segment.open.clone(),
-            end: segment.end,
-            next: writer.version() + 1,
-            state_file,
-        });
-        stands(warnings, open.timings)
     }
 
     /// Returns the file status of `state.json` from the projections, or else from the disk.
@@ -409,9 +406,14 @@ impl Artifact {
             open.projections.follow(&history, home.as_ref(), &standing, copies)
         });
         open.left = followed.is_none();
-        // Only after success: otherwise the next round must see these changes again.
-        if followed.as_ref().is_some_and(Vec::is_empty) {
-            writer.projected();
+        open.is_copy_newer =
+            copies != Copies::Keep && open.projections.found_newer() && writer.is_last();
+        if copies != Copies::Keep {
+            writer.copied(open.projections.state_file());
+            // Only after success: otherwise the next round must see these changes again.
+            if followed.as_ref().is_some_and(Vec::is_empty) {
+                writer.projected();
+            }
         }
         followed.unwrap_or_default()
     }
@@ -476,18 +478,6 @@ fn split_after_purges(mut lines: Vec<Staged>) -> Vec<Vec<Staged>> {
     parts
 }
 
-fn lost_warning(version: Version) -> String {
-    format!(
-        "the journal that this process read up to version {version} was removed, and a new journal is in its place"
-    )
-}
-
 fn damage_warning(damage: &str) -> String {
     format!("the journal is damaged, and refiner does not write to it: {damage}")
-}
-
-fn standing_warnings(writer: &Writer, read_only: Option<&str>) -> Vec<String> {
-    let damage = writer.damage().map(damage_warning);
-    let read_only = read_only.map(|reason| format!("the workspace is read-only: {reason}"));
-    damage.into_iter().chain(read_only).collect()
 }

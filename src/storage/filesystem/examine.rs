@@ -3,26 +3,36 @@
 use super::super::{Finding, FindingSeverity};
 use super::artifact::missing_journal;
 use super::blobs::{self, Blobs};
+use super::copy;
 use super::fault::{Fault, doing};
 use super::history::History;
 use super::layout;
 use super::projections::LOG_BYTES_MAX;
 use super::removal;
 use super::segment::{self, Scanned};
-use super::writer::read_state_file;
+use super::witness::Testimony;
 use crate::disk::fs::{self, Fs};
 use crate::model::journal::entry::{Entry, LogExtent, LogFile, Logs};
-use crate::model::journal::projection::{self, CONSTRAINTS_FILE, Origin, STATE_FILE};
+use crate::model::journal::frame::{self, Scan};
+use crate::model::journal::projection::{self, CONSTRAINTS_FILE, Origin, STATE_FILE, SealedCopy};
 use crate::model::journal::removal::{Removal, Removed};
 use crate::model::journal::{Damage, Journal};
-use crate::model::{Name, Version};
+use crate::model::{JournalId, Name, Version};
 
 /// Returns the problems of an artifact, worst first. Changes nothing.
-pub(super) fn examine(fs: &dyn Fs, name: &Name) -> Result<Vec<Finding>, Fault> {
-    let stored = read_state_file(fs, name)?.map_or(0, |state| state.version);
-    let mut examination = Examination { fs, name, stored, findings: Vec::new() };
+pub(super) fn examine(
+    fs: &dyn Fs,
+    name: &Name,
+    known: Option<&Testimony>,
+) -> Result<Vec<Finding>, Fault> {
+    let copy = copy::read(fs, name)?;
+    let journal = journal_id(fs, name)?;
+    let is_own = |copy: &SealedCopy| copy.journal == journal || journal.is_none();
+    let stored = copy.filter(is_own).map_or(0, |copy| copy.snapshot.version);
+    let mut examination = Examination { fs, name, journal, stored, findings: Vec::new() };
     let newest = examination.journal()?;
-    if let Some(journal) = newest.filter(|journal| journal.version() > 0) {
+    let newest = newest.filter(|journal| journal.version() > 0);
+    if let Some(journal) = &newest {
         match journal.tombstone() {
             Some(tombstone) => examination.tombstone(tombstone),
             None => {
@@ -32,6 +42,10 @@ pub(super) fn examine(fs: &dyn Fs, name: &Name) -> Result<Vec<Finding>, Fault> {
             }
         }
         examination.removed(journal.removed())?;
+    }
+    // After the files: what they say of a missing end is closer to it.
+    if let Some((known, journal)) = known.zip(newest.as_ref()) {
+        examination.compare(known, journal);
     }
     examination.kept()?;
     examination.trash()?;
@@ -44,7 +58,8 @@ pub(super) fn examine(fs: &dyn Fs, name: &Name) -> Result<Vec<Finding>, Fault> {
 struct Examination<'a> {
     fs: &'a dyn Fs,
     name: &'a Name,
-    /// The version that `state.json` says was stored; 0 when it says nothing.
+    journal: Option<JournalId>,
+    /// The version that `state.json` says was stored; 0 when it says nothing, or is of another journal.
     stored: Version,
     findings: Vec<Finding>,
 }
@@ -98,17 +113,28 @@ impl Examination<'_> {
         Ok(before)
     }
 
+    /// Compares the end of a journal that is whole with what the witness knows.
+    fn compare(&mut self, known: &Testimony, journal: &Journal) {
+        let (id, version, line) = (journal.id(), journal.version(), journal.line());
+        let history = History::new(self.fs, self.name);
+        let present = Testimony { journal: id, version, line };
+        let contradiction = known.contradiction(&present, &history);
+        if let Some(problem) = contradiction.filter(|_| !self.found_errors()) {
+            self.note(FindingSeverity::Error, &layout::journal(self.name), problem, ACCEPT);
+        }
+    }
+
     /// Checks that a segment begins with the end of the one before it.
     fn builds_on(&mut self, path: &str, before: Option<&Journal>, scanned: &Scanned) {
         let base = scanned.base;
         let Some(before) = before else { return };
         if (before.version(), before.line(), before.digest())
-            != (base.version, base.line, base.document)
+            != (base.follows, base.line, base.document)
         {
             let ends = before.version();
             let problem = format!(
                 "it continues version {}, but the segment before it ends with another version {ends}",
-                base.version
+                base.follows
             );
             self.note(FindingSeverity::Error, path, problem, BRING_BACK);
         }
@@ -157,9 +183,12 @@ impl Examination<'_> {
                 "another program or a person changed it".into(),
                 SET_ASIDE,
             ),
-            Some(Origin::Ours { version, digest }) => {
+            Some(Origin::Ours { version, journal, digest }) => {
                 let version = version.unwrap_or(0);
-                if version > newest && self.found_errors() {
+                if journal.is_some() && journal != self.journal {
+                    let problem = format!("it is a copy of another journal, at version {version}");
+                    self.note(FindingSeverity::Warning, &path, problem, OTHER_COPY);
+                } else if version > newest && self.found_errors() {
                     // The journal's own finding says what is missing.
                 } else if version > newest {
                     let problem = format!(
@@ -293,7 +322,7 @@ fn check_documents(
 ) -> Result<(), Damage> {
     let blobs = |digest| blobs::load(fs, name, digest).ok().flatten();
     let mut journal =
-        Journal::from_base(name, scanned.base.version + 1, &bytes[..scanned.base.end], &blobs)?;
+        Journal::from_base(name, scanned.base.follows + 1, &bytes[..scanned.base.end], &blobs)?;
     let mut start = scanned.base.end;
     for line in &scanned.lines {
         let Entry { version, blobs: brought, .. } =
@@ -307,6 +336,19 @@ fn check_documents(
     Ok(())
 }
 
+/// Returns the id of the journal that is there, if it has one.
+fn journal_id(fs: &dyn Fs, name: &Name) -> Result<Option<JournalId>, Fault> {
+    let folder = layout::journal(name);
+    let segments = segment::list(fs, name).map_err(doing("list", &folder))?;
+    let Some(last) = segments.last().copied() else { return Ok(None) };
+    let path = layout::segment(name, last);
+    let bytes = fs::read(fs, &path, segment::BYTES_MAX).map_err(doing("read", &path))?;
+    let bytes = bytes.unwrap_or_default();
+    let Scan::Line(line) = frame::scan(&bytes) else { return Ok(None) };
+    let blobs = |digest| blobs::load(fs, name, digest).ok().flatten();
+    Ok(Journal::from_base(name, last, line, &blobs).ok().and_then(|journal| journal.id()))
+}
+
 /// Returns what to do about a damaged segment. Only what comes after the last one is written to.
 fn keep(is_last: bool) -> &'static str {
     if is_last { KEEP } else { KEEP_EARLIER }
@@ -318,6 +360,8 @@ const KEEP_EARLIER: &str =
 const BRING_BACK: &str = "stored versions are missing from the journal; restore the journal from a backup, or remove state.json if it is a copy from another place";
 const BRING_BLOB_BACK: &str =
     "its content cannot be read; restore it from a backup into the artifact's blobs folder";
+const ACCEPT: &str = "lines were put back, cut or swapped, and refiner writes nothing more; restore the journal from a backup, or accept what is there: refiner doctor NAME --accept";
+const OTHER_COPY: &str = "the journal answers, and the next write keeps that copy under kept/";
 const UPDATE: &str = "a newer refiner wrote it: update this program; nothing was changed";
 const TORN: &str =
     "a crash left them before any caller received an answer; the next write removes them";

@@ -11,7 +11,7 @@ use crate::disk::fs::{self, Fs};
 use crate::model::journal::entry::{Entry, LogFile, Payload};
 use crate::model::journal::frame::{self, Scan};
 use crate::model::journal::{Damage, Journal, LoadBlob, Snapshot};
-use crate::model::{Name, Version};
+use crate::model::{Digest, Name, Version};
 use crate::storage::Link;
 
 /// Bytes of patches after which a page of entries ends.
@@ -105,16 +105,16 @@ impl<'a> History<'a> {
 
     /// Returns the state at a version, or `None` when there is no such version up to `newest`.
     pub(super) fn at(&self, version: Version, newest: Version) -> Result<Option<Snapshot>, Fault> {
-        let mut segments = self.segments(newest)?.into_iter();
-        let Some((first, last)) =
-            segments.find(|(first, last)| (*first..=*last).contains(&version))
-        else {
-            return Ok(None);
-        };
-        let journal = self.walk(first, last, &mut |entry, _| entry.version < version)?;
+        let Some(journal) = self.replayed(version, newest)? else { return Ok(None) };
         let checked = journal.check_document().and_then(|()| journal.snapshot());
         let snapshot = checked.map_err(|damage| Fault::Corrupt(damage.to_string()))?;
         Ok(snapshot.map(std::sync::Arc::unwrap_or_clone))
+    }
+
+    /// Returns the digest of the line of a version, or `None` when there is no such version up to
+    /// `newest`.
+    pub(super) fn line(&self, version: Version, newest: Version) -> Result<Option<Digest>, Fault> {
+        Ok(self.replayed(version, newest)?.map(|journal| journal.line()))
     }
 
     /// Follows the chain of lines to a version, and returns its link, or `None` when there is no such
@@ -126,9 +126,9 @@ impl<'a> History<'a> {
         let mut link: Option<Link> = None;
         for (first, last) in self.segments(version)? {
             let before = link.map(|link| link.digest);
-            let mut continues = true;
+            let (mut continues, mut begins) = (true, true);
             let journal = self.walk(first, last, &mut |entry, _| {
-                let begins = entry.version == first;
+                let begins = std::mem::take(&mut begins);
                 continues &= !begins || before.is_none_or(|before| before == entry.previous);
                 entry.version < last
             })?;
@@ -154,6 +154,17 @@ impl<'a> History<'a> {
             }
         }
         Ok(1)
+    }
+
+    /// Returns the journal as it was at a version, or `None` when there is no such version up to `newest`.
+    /// Reads one segment.
+    fn replayed(&self, version: Version, newest: Version) -> Result<Option<Journal>, Fault> {
+        let mut segments = self.segments(newest)?.into_iter();
+        let segment = segments.find(|(first, last)| (*first..=*last).contains(&version));
+        let Some((first, last)) = segment else { return Ok(None) };
+        let journal = self.walk(first, last, &mut |entry, _| entry.version < version)?;
+        // Versions before the first entry of a segment may be lost.
+        Ok(Some(journal).filter(|journal| journal.version() == version))
     }
 
     /// Returns the first and the last version of each segment.

@@ -9,6 +9,7 @@
 mod archive;
 mod artifact;
 mod blobs;
+mod copy;
 mod examine;
 mod fault;
 mod history;
@@ -16,6 +17,9 @@ pub mod layout;
 mod open_artifacts;
 mod outputs;
 mod projections;
+#[cfg(test)]
+mod provenance;
+mod provider;
 mod reading;
 mod registry;
 mod removal;
@@ -24,6 +28,7 @@ mod segment;
 mod simulation;
 mod turns;
 mod watch;
+mod witness;
 mod writer;
 
 use std::collections::BTreeSet;
@@ -33,7 +38,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use self::artifact::{Artifact, ArtifactState};
@@ -42,17 +46,14 @@ use self::open_artifacts::OpenArtifacts;
 use self::outputs::Outputs;
 use self::registry::{Registered, Registry};
 use self::turns::Turns;
-use self::watch::WorkspaceWatch;
-use super::{Decide, Error, Finding, Link, Newest, OutputFile, Provider, Tombstone, Watch};
+use self::witness::Witness;
+use super::{Decide, DecideDoubt, Error, Finding, Newest, Provider, Tombstone};
 use crate::disk::fs::{self, Fs};
-use crate::disk::{Repository, WORKSPACE};
-use crate::model::certificate::Digests;
-use crate::model::document::manifest::Listing;
-use crate::model::document::output::OutputPath;
+use crate::disk::{StateFolder, WORKSPACE};
+use crate::model::Name;
 use crate::model::document::output_place::OutputPlace;
-use crate::model::journal::entry::{Entry, LogFile};
-use crate::model::journal::{Snapshot, Transaction};
-use crate::model::{Digest, Name, Version};
+use crate::model::journal::Transaction;
+use crate::model::journal::entry::LogFile;
 use crate::workspace::Workspace;
 
 /// The limits of a segment, after which the next one begins.
@@ -87,15 +88,22 @@ pub(crate) struct Store {
     sizes: Sizes,
     artifacts: OpenArtifacts,
     registry: Registry,
+    witness: Arc<Witness>,
     /// The artifacts whose projections were left to another process.
     left: Mutex<BTreeSet<Name>>,
 }
 
 impl Filesystem {
-    /// Keeps journals in a workspace.
+    /// Keeps journals in a workspace, without a witness.
     pub fn new(workspace: &Workspace) -> Self {
-        let store = Store::new(workspace.fs(), SIZES);
+        let store = Store::new(workspace.fs(), SIZES, Witness::none());
         Self::of(store, workspace.project().to_owned())
+    }
+
+    /// Keeps journals in a workspace, and in the user's state folder what answers say of them.
+    pub fn with_witness(workspace: &Workspace, folder: Option<StateFolder>) -> Self {
+        let witness = Witness::new(folder, workspace.project());
+        Self::of(Store::new(workspace.fs(), SIZES, witness), workspace.project().to_owned())
     }
 
     fn of(store: Store, project: PathBuf) -> Self {
@@ -136,6 +144,22 @@ impl Filesystem {
         .await
     }
 
+    /// Schedules the witness, if there is something to write.
+    fn testify_soon(&self) {
+        if !self.store.witness.announce() {
+            return;
+        }
+        let this = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(witness::PAUSE).await;
+            let written = this.blocking(|store| {
+                store.witness.write_noted();
+                Ok(())
+            });
+            drop(written.await);
+        });
+    }
+
     /// Schedules the work that can wait.
     fn settle_soon(&self) {
         let this = self.clone();
@@ -147,9 +171,10 @@ impl Filesystem {
 }
 
 impl Store {
-    pub(crate) fn new(fs: Arc<dyn Fs>, sizes: Sizes) -> Self {
+    fn new(fs: Arc<dyn Fs>, sizes: Sizes, witness: Witness) -> Self {
         let (registry, left) = (Registry::default(), Mutex::default());
-        Self { fs, sizes, artifacts: OpenArtifacts::new(), registry, left }
+        let witness = Arc::new(witness);
+        Self { fs, sizes, artifacts: OpenArtifacts::new(), registry, witness, left }
     }
 
     /// Works on an artifact. If the process has no file descriptor left, it closes idle artifacts
@@ -172,7 +197,8 @@ impl Store {
     }
 
     fn artifact(&self, name: &Name) -> Arc<Artifact> {
-        let open = || Artifact::new(name.clone(), Arc::clone(&self.fs), self.sizes);
+        let witness = || Arc::clone(&self.witness);
+        let open = || Artifact::new(name.clone(), Arc::clone(&self.fs), self.sizes, witness());
         self.artifacts.get(name, open)
     }
 
@@ -188,7 +214,22 @@ impl Store {
         let Some(standing) = standing else { return Ok((None, false)) };
         let is_first = left && self.leave(name);
         let changed = standing.registered() != before;
+        if changed {
+            self.witness.write_noted_of(name);
+        }
         Ok((standing.alive(), self.registry.note(name, changed) || is_first))
+    }
+
+    /// Takes a journal as it is. See [`Provider::accept`].
+    fn accept(&self, name: &Name, mut decide: DecideDoubt) -> Result<Option<Newest>, Fault> {
+        let accepted = self.with(name, &mut |artifact| artifact.accept(&mut decide))?;
+        self.registry.doubt(name);
+        Ok(accepted.and_then(ArtifactState::alive))
+    }
+
+    /// Returns the problems of an artifact, worst first. Changes nothing.
+    fn examine(&self, name: &Name) -> Result<Vec<Finding>, Fault> {
+        examine::examine(self.fs.as_ref(), name, self.witness.testimony(name).as_ref())
     }
 
     fn tombstone(&self, name: &Name) -> Result<Option<Tombstone>, Fault> {
@@ -229,7 +270,7 @@ impl Store {
                 let ended = segment::ends_with_tombstone(fs, &layout::segment(name, last));
                 if ended.unwrap_or(false) { Presence::Deleted } else { Presence::There }
             }
-            Ok(None) => match writer::read_state_file(fs, name) {
+            Ok(None) => match copy::read(fs, name) {
                 Ok(Some(_)) => Presence::There,
                 _ => Presence::Nowhere,
             },
@@ -265,6 +306,7 @@ impl Store {
             }
         }
         self.write_registry();
+        self.witness.write_noted();
     }
 
     /// Writes the registry. It is a projection: a failure is logged, and the next change repairs
@@ -295,189 +337,6 @@ impl fmt::Display for Filesystem {
     }
 }
 
-#[async_trait]
-impl Provider for Filesystem {
-    async fn append(&self, name: &Name, decide: Decide) -> Result<Option<Newest>, Error> {
-        let name = name.clone();
-        let (newest, must_settle) = self.blocking(move |store| store.append(&name, decide)).await?;
-        if must_settle {
-            self.settle_soon();
-        }
-        Ok(newest)
-    }
-
-    async fn newest(&self, name: &Name) -> Result<Option<Newest>, Error> {
-        let artifact = self.store.artifact(name);
-        match artifact.current() {
-            Some(standing) => Ok(standing.alive()),
-            None => {
-                let name = name.clone();
-                self.blocking(move |store| {
-                    Ok(store.standing(&name)?.and_then(ArtifactState::alive))
-                })
-                .await
-            }
-        }
-    }
-
-    async fn tombstone(&self, name: &Name) -> Result<Option<Tombstone>, Error> {
-        let name = name.clone();
-        self.blocking(move |store| store.tombstone(&name)).await
-    }
-
-    async fn read(&self, name: &Name, after: Version, limit: usize) -> Result<Vec<Entry>, Error> {
-        let name = name.clone();
-        self.blocking(move |store| store.read(&name, after, limit)).await
-    }
-
-    async fn at(&self, name: &Name, version: Version) -> Result<Option<Snapshot>, Error> {
-        let name = name.clone();
-        self.blocking(move |store| store.at(&name, version)).await
-    }
-
-    async fn link(&self, name: &Name, version: Version) -> Result<Option<Link>, Error> {
-        let name = name.clone();
-        self.blocking(move |store| store.link(&name, version)).await
-    }
-
-    async fn blob(&self, name: &Name, digest: Digest) -> Result<Option<Vec<u8>>, Error> {
-        let name = name.clone();
-        self.blocking(move |store| {
-            let path = layout::blob(&name, digest);
-            blobs::load(store.fs.as_ref(), &name, digest).map_err(doing("read", &path))
-        })
-        .await
-    }
-
-    async fn outputs(
-        &self,
-        name: &Name,
-        place: &OutputPlace,
-        after: Option<&OutputPath>,
-        limit: usize,
-    ) -> Result<Vec<OutputFile>, Error> {
-        let after = after.cloned();
-        self.in_outputs("list", name, place, move |outputs| outputs.list(after.as_ref(), limit))
-            .await
-    }
-
-    async fn strays(&self, name: &Name, place: &OutputPlace) -> Result<Vec<String>, Error> {
-        self.in_outputs("list", name, place, |outputs| outputs.strays()).await
-    }
-
-    async fn check_place(
-        &self,
-        name: &Name,
-        place: &OutputPlace,
-        path: Option<&OutputPath>,
-    ) -> Result<(), Error> {
-        let path = path.cloned();
-        let check = move |outputs: &Outputs<'_>| match &path {
-            Some(path) => outputs.check(path),
-            None => outputs.check_folder(),
-        };
-        self.in_outputs("look at", name, place, check).await
-    }
-
-    async fn output(
-        &self,
-        name: &Name,
-        place: &OutputPlace,
-        path: &OutputPath,
-    ) -> Result<Option<Vec<u8>>, Error> {
-        let path = path.clone();
-        self.in_outputs("read", name, place, move |outputs| outputs.read(&path)).await
-    }
-
-    async fn record(
-        &self,
-        name: &Name,
-        place: &OutputPlace,
-        files: Vec<OutputFile>,
-    ) -> Result<Listing, Error> {
-        self.in_outputs("read", name, place, move |outputs| outputs.record(&files)).await
-    }
-
-    async fn digests(
-        &self,
-        name: &Name,
-        place: &OutputPlace,
-        path: &OutputPath,
-    ) -> Result<Option<Digests>, Error> {
-        let path = path.clone();
-        self.in_outputs("read", name, place, move |outputs| outputs.digests(&path)).await
-    }
-
-    async fn commit(&self, place: &OutputPlace) -> Result<Option<Option<String>>, Error> {
-        let Some(folder) = place.folder().map(str::to_owned) else { return Ok(None) };
-        let project = self.project.clone();
-        self.blocking(move |_| {
-            let repository = Repository::of(&project, &folder);
-            Ok(repository.map(|repository| repository.commit()))
-        })
-        .await
-    }
-
-    async fn has_archive(&self, name: &Name, cycle: u64) -> Result<bool, Error> {
-        let path = layout::archive(name, cycle);
-        let look = move |store: &Store| {
-            fs::exists(store.fs.as_ref(), &path).map_err(doing("look at", &path))
-        };
-        self.blocking(look).await
-    }
-
-    /// Reads the projection, which contains a person's edits until the next version replaces them.
-    async fn log(&self, name: &Name, log: LogFile) -> Result<String, Error> {
-        let name = name.clone();
-        self.blocking(move |store| store.log(&name, log)).await
-    }
-
-    async fn list(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error> {
-        let after = after.cloned();
-        self.blocking(move |store| store.list(Presence::There, after.as_ref(), limit)).await
-    }
-
-    async fn deleted(&self, after: Option<&Name>, limit: usize) -> Result<Vec<Name>, Error> {
-        let after = after.cloned();
-        self.blocking(move |store| store.list(Presence::Deleted, after.as_ref(), limit)).await
-    }
-
-    async fn kept_in(&self, name: &Name, removal: Version) -> Result<Option<String>, Error> {
-        let name = name.clone();
-        self.blocking(move |store| {
-            removal::kept_in(store.fs.as_ref(), &name, removal)
-                .map_err(doing("list", layout::TRASH))
-        })
-        .await
-    }
-
-    async fn examine(&self, name: &Name) -> Result<Vec<Finding>, Error> {
-        let name = name.clone();
-        self.blocking(move |store| examine::examine(store.fs.as_ref(), &name)).await
-    }
-
-    async fn watch(&self) -> Result<Box<dyn Watch>, Error> {
-        let project = self.project.clone();
-        let watch = self
-            .blocking(move |_| WorkspaceWatch::new(&project).map_err(doing("watch", WORKSPACE)));
-        Ok(Box::new(watch.await?))
-    }
-
-    async fn settle(&self) {
-        let settled = self.blocking(|store| {
-            store.settle();
-            Ok(())
-        });
-        if settled.await.is_err() {
-            tracing::warn!("registry.json was not written");
-        }
-    }
-
-    fn volatile(&self) -> bool {
-        false
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use serde_json::json;
@@ -486,6 +345,7 @@ pub(crate) mod tests {
     use crate::disk::Owners;
     use crate::disk::lock::HeldLock;
     use crate::disk::real::Disk;
+    use crate::model::Version;
     use crate::model::journal::removal::Removal;
     use crate::model::journal::tests::{draft, removing};
     use crate::storage::Timings;
@@ -500,7 +360,8 @@ pub(crate) mod tests {
     /// A provider on a folder, as another process has it.
     fn on(folder: &tempfile::TempDir, segment_entries_max: usize) -> Filesystem {
         let disk = Disk::open(folder.path(), Owners::user()).unwrap();
-        let store = Store::new(Arc::new(disk), Sizes { segment_entries_max, ..SIZES });
+        let sizes = Sizes { segment_entries_max, ..SIZES };
+        let store = Store::new(Arc::new(disk), sizes, Witness::none());
         Filesystem::of(store, folder.path().to_owned())
     }
 
@@ -547,7 +408,7 @@ pub(crate) mod tests {
         let name = Name::parse("a").unwrap();
         save(&provider, &name, 1).await;
         let disk = Disk::open(folder.path(), Owners::user()).unwrap();
-        let copied = || writer::read_state_file(&disk, &name).unwrap().unwrap().version;
+        let copied = || copy::read(&disk, &name).unwrap().unwrap().snapshot.version;
         let path = layout::projections_lock(&name);
         let other = HeldLock::at(&disk, &path, Duration::ZERO).unwrap();
         assert_eq!((save(&provider, &name, 2).await, copied()), (2, 1));
@@ -604,7 +465,7 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let disk = Disk::open(folder.path(), Owners::user()).unwrap();
         let sizes = Sizes { replay_bytes_max: 200 << 10, ..SIZES };
-        let store = Store::new(Arc::new(disk), sizes);
+        let store = Store::new(Arc::new(disk), sizes, Witness::none());
         let name = Name::parse("a").unwrap();
         for i in 0..6 {
             let large = json!(i.to_string().repeat(70 << 10));

@@ -7,27 +7,30 @@
 //! projections are there by then. It keeps and reports a file that a person edited, and never
 //! overwrites it silently.
 
+mod logs;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
 use super::archive;
+use super::copy::{self, Kinship};
 use super::history::{History, as_io};
 use super::layout;
 use super::outputs::Outputs;
 use super::removal;
-use super::writer::{JournalState, LogChanges};
+use super::writer::JournalState;
 use crate::disk::distrust::Distrusted;
-use crate::disk::fs::{self, Fs, Mode, Stat};
+use crate::disk::fs::{self, Fs, Stat};
 use crate::disk::lock::LockFile;
 use crate::disk::sabotage::{Sabotage, planted};
 use crate::model::document::output::{Output, OutputPath};
 use crate::model::journal::Snapshot;
-use crate::model::journal::entry::{Entry, LogExtent, LogFile, Logs, Payload};
+use crate::model::journal::entry::{Entry, LogFile, Payload};
 use crate::model::journal::patch::Patch;
 use crate::model::journal::projection::{self, Origin, STATE_FILE};
 use crate::model::journal::removal::Removed;
-use crate::model::{Digest, JournalId, Version};
+use crate::model::{Digest, Version};
 
 /// How long to wait for another process that projects. After the timeout the next operation
 /// projects.
@@ -60,6 +63,8 @@ pub(super) struct Projections {
     archived: u64,
     /// The version up to which removals are finished for certain.
     removed: Version,
+    /// Whether the last round found a copy of this journal that is newer than the state it had.
+    found_newer: bool,
 }
 
 /// A file at the time when it was correct.
@@ -75,12 +80,10 @@ struct Round<'a> {
     history: &'a History<'a>,
     /// The artifact's folder.
     home: &'a dyn Fs,
-    journal: Option<JournalId>,
+    standing: &'a JournalState<'a>,
     snapshot: &'a Snapshot,
-    logs: &'a Logs,
     /// The version of the last removal; 0 when there was none.
     removed: Version,
-    changes: &'a LogChanges,
     /// Whether `state.json` was unchanged when the round began.
     state_as_known: bool,
     warnings: &'a mut Vec<String>,
@@ -179,6 +182,7 @@ impl Projections {
         standing: &JournalState<'_>,
         warnings: &mut Vec<String>,
     ) -> io::Result<()> {
+        self.found_newer = false;
         let before = self.removed;
         let state_as_known = self.is_as_known(STATE_FILE, home)?;
         if !state_as_known {
@@ -205,22 +209,22 @@ impl Projections {
         self.project(&mut Round {
             history,
             home,
-            journal: standing.journal,
+            standing,
             snapshot,
-            logs: standing.logs,
             removed: standing.removed.map_or(0, |removed| removed.version),
-            changes: standing.changes,
             state_as_known: state_as_known && self.removed == before,
             warnings,
         })
     }
 
     fn project(&mut self, round: &mut Round<'_>) -> io::Result<()> {
-        let projected = self.projected(round)?;
-        if projected.is_some_and(|projected| projected > round.snapshot.version) {
-            // Another process already projected a newer version.
+        let there = self.there(round)?;
+        if let There::Copy(Kinship::Newer, _) = there {
+            // Another process already projected a newer version, or the journal lost its end.
+            self.found_newer = true;
             return Ok(());
         }
+        let projected = there.version();
         if projected.is_none() && round.removed > 0 {
             // The removal took dist/ away, and agents write there too.
             let (fs, name) = (round.history.fs, round.history.name);
@@ -235,8 +239,8 @@ impl Projections {
         for log in LogFile::ALL {
             self.project_log(log, round)?;
         }
-        for (file, content) in projection::json_files(round.snapshot, round.journal) {
-            self.project_json(file, &content, round)?;
+        for (file, content) in projection::json_files(round.snapshot, round.standing.journal) {
+            self.project_json(file, &content, there, round)?;
         }
         // Only after all files: an earlier error leaves the old version, and the next round
         // repeats.
@@ -244,17 +248,32 @@ impl Projections {
         Ok(())
     }
 
-    /// Returns the version of the projections, from `state.json`; `None` when it has none.
-    fn projected(&self, round: &Round<'_>) -> io::Result<Option<Version>> {
+    /// Judges the `state.json` that is there.
+    fn there(&self, round: &Round<'_>) -> io::Result<There> {
         if planted(Sabotage::OlderProjection) {
-            return Ok(None);
+            return Ok(There::Replaceable);
         }
         if round.state_as_known {
-            return Ok(Some(self.version));
+            return Ok(There::Copy(Kinship::Own, self.version));
         }
-        let content = fs::read(round.home, STATE_FILE, projection::BYTES_MAX)?;
-        let state = content.and_then(|content| projection::read_state(&content));
-        Ok(state.map(|state| state.version))
+        let Some(content) = fs::read(round.home, STATE_FILE, projection::BYTES_MAX)? else {
+            return Ok(There::Replaceable);
+        };
+        Ok(match projection::read_state(&content) {
+            Some(copy) => {
+                let standing = round.standing;
+                let journal = (standing.journal, standing.version);
+                let kinship = copy::kinship(&copy, round.history, journal, standing.documents);
+                There::Copy(kinship, copy.snapshot.version)
+            }
+            None if projection::origin(&content) == Origin::PowerCut => There::Replaceable,
+            None => There::Edited,
+        })
+    }
+
+    /// Returns whether the last round found a copy of this journal that is newer than the state it had.
+    pub(super) fn found_newer(&self) -> bool {
+        self.found_newer
     }
 
     /// Returns whether a file is unchanged since this process wrote or checked it.
@@ -274,6 +293,7 @@ impl Projections {
         &mut self,
         file: &'static str,
         content: &[u8],
+        state: There,
         round: &mut Round<'_>,
     ) -> io::Result<()> {
         let digest = Digest::of(content);
@@ -289,58 +309,22 @@ impl Projections {
             if there == content {
                 return self.remember(file, digest, round);
             }
-            // Before the write: an edit of a person must have a copy when it is replaced.
-            if !is_ours(file, &there, round) {
-                keep_aside(file, &there, round)?;
+            let what = match file {
+                STATE_FILE => state,
+                _ if projection::origin(&there) == Origin::Edited => There::Edited,
+                _ => There::Replaceable,
+            };
+            // Before the write: an edit of a person, or another one's work, must have a copy when it is
+            // replaced.
+            match what {
+                There::Replaceable | There::Copy(Kinship::Own | Kinship::Newer, _) => {}
+                There::Edited => keep_changed(file, &there, round)?,
+                There::Copy(Kinship::Other, version) => keep_other(version, &there, round)?,
             }
         }
         let written = fs::write_replaceable(round.home, file, content)?;
         self.known.insert(file, Known { stat: Some(written), content: digest });
         Ok(())
-    }
-
-    fn project_log(&mut self, log: LogFile, round: &mut Round<'_>) -> io::Result<()> {
-        let (file, expected) = (log.file_name(), round.logs.extent(log));
-        let digest = Digest::of(format!("{}/{}", expected.bytes, expected.crc).as_bytes());
-        let as_known = self.is_as_known(file, round.home)?;
-        if as_known && self.known.get(file).is_some_and(|known| known.content == digest) {
-            return Ok(());
-        }
-        let there = fs::read(round.home, file, LOG_BYTES_MAX)?;
-        if there.as_deref().map_or(LogExtent::default(), LogExtent::of) == expected {
-            if there.is_none() {
-                self.known.insert(file, Known { stat: None, content: digest });
-                return Ok(());
-            }
-            return self.remember(file, digest, round);
-        }
-        match missing_end(log, there.as_deref().unwrap_or_default(), round) {
-            Some((at, text)) => {
-                round.home.open(file, Mode::Create)?.write_at(at, text.as_bytes())?;
-            }
-            None => self.rewrite_log(log, there.as_deref(), as_known, round)?,
-        }
-        self.remember(file, digest, round)
-    }
-
-    /// Writes a whole log again from the journal.
-    fn rewrite_log(
-        &self,
-        log: LogFile,
-        there: Option<&[u8]>,
-        ours: bool,
-        round: &mut Round<'_>,
-    ) -> io::Result<()> {
-        let whole = round.history.log_text(log, round.logs.since, round.snapshot.version)?;
-        if let Some(there) = there.filter(|there| !ours && !is_remnant(log, there, &whole, round)) {
-            keep_aside(log.file_name(), there, round)?;
-        }
-        let file = log.file_name();
-        match whole.is_empty() {
-            true if there.is_some() => round.home.remove(file),
-            true => Ok(()),
-            false => fs::write_replaceable(round.home, file, whole.as_bytes()).map(drop),
-        }
     }
 
     fn remember(
@@ -364,7 +348,7 @@ impl Projections {
         let (last, mut end) = if document.is_finalized() {
             (document.cycle, round.snapshot.version)
         } else {
-            (document.cycle.saturating_sub(1), round.logs.since.saturating_sub(1))
+            (document.cycle.saturating_sub(1), round.standing.logs.since.saturating_sub(1))
         };
         let (fs, name) = (round.history.fs, round.history.name);
         let mut missing = Vec::new();
@@ -377,7 +361,7 @@ impl Projections {
             end = since.saturating_sub(1);
         }
         for cycle in missing.into_iter().rev() {
-            archive::write(round.history, cycle, round.journal, round.snapshot.version)?;
+            archive::write(round.history, cycle, round.standing.journal, round.snapshot.version)?;
         }
         self.archived = self.archived.max(last);
         Ok(())
@@ -404,17 +388,18 @@ fn place_outputs(projected: Option<Version>, round: &mut Round<'_>) -> io::Resul
     let (fs, name) = (round.history.fs, round.history.name);
     let after = projected.unwrap_or_default().max(round.removed);
     let mut earlier = Vec::new();
-    if round.changes.since > after {
+    if round.standing.changes.since > after {
         let visit = &mut |entry: Entry| {
             if !entry.outputs.is_empty() {
                 earlier.push(Entry { patch: Payload::Inline(Patch::default()), ..entry });
             }
         };
-        round.history.visit(after, round.changes.since, visit).map_err(as_io)?;
+        round.history.visit(after, round.standing.changes.since, visit).map_err(as_io)?;
     }
     let mut brought: BTreeMap<&OutputPath, Vec<&Output>> = BTreeMap::new();
     // A removal took the outputs of earlier entries with it.
-    let since = earlier.iter().chain(&round.changes.entries).filter(|entry| entry.version > after);
+    let since =
+        earlier.iter().chain(&round.standing.changes.entries).filter(|entry| entry.version > after);
     for output in since.flat_map(|entry| &entry.outputs) {
         brought.entry(&output.path).or_default().push(output);
     }
@@ -446,52 +431,50 @@ fn place_outputs(projected: Option<Version>, round: &mut Round<'_>) -> io::Resul
     Ok(())
 }
 
-/// Returns the missing end of a log and its offset, when the rest of the log is correct.
-fn missing_end(log: LogFile, there: &[u8], round: &Round<'_>) -> Option<(u64, String)> {
-    let entries = &round.changes.entries;
-    (0..entries.len()).find_map(|first| {
-        let text: String = entries[first..].iter().flat_map(|entry| entry.text_for(log)).collect();
-        let whole = [there, text.as_bytes()].concat();
-        (LogExtent::of(&whole) == round.logs.extent(log)).then_some((there.len() as u64, text))
-    })
+/// A JSON projection that is in place, and what replacing it would lose.
+#[derive(Clone, Copy, Debug)]
+enum There {
+    /// Nothing, or what a power cut left.
+    Replaceable,
+    /// Another program or a person changed it.
+    Edited,
+    /// A copy that this program wrote, with its version.
+    Copy(Kinship, Version),
 }
 
-/// Returns whether a JSON projection may be replaced: this program wrote it at this or an older
-/// version, or a power cut left it.
-fn is_ours(file: &str, content: &[u8], round: &Round<'_>) -> bool {
-    match projection::origin(content) {
-        Origin::PowerCut => true,
-        Origin::Edited => false,
-        Origin::Ours { version, .. } => {
-            file != STATE_FILE || version.is_some_and(|version| version <= round.snapshot.version)
+impl There {
+    /// Returns the version up to which the projections are written.
+    fn version(self) -> Option<Version> {
+        match self {
+            Self::Copy(Kinship::Own, version) => Some(version),
+            Self::Copy(..) | Self::Edited | Self::Replaceable => None,
         }
     }
 }
 
-/// Returns whether a log is the remnant of a crash: a beginning of this cycle's log or of an
-/// earlier one. This program writes no zeros into a log.
-fn is_remnant(log: LogFile, there: &[u8], whole: &str, round: &Round<'_>) -> bool {
-    let begins = |whole: &[u8]| whole.starts_with(there);
-    let archived = |cycle: u64| {
-        let path = format!("{}/{}", layout::archive(round.history.name, cycle), log.file_name());
-        fs::read(round.history.fs, &path, LOG_BYTES_MAX).ok().flatten()
-    };
-    there.contains(&0)
-        || begins(whole.as_bytes())
-        || (1..round.snapshot.document.cycle)
-            .rev()
-            .filter_map(archived)
-            .any(|earlier| begins(&earlier))
-}
-
-/// Keeps a copy of a projection that another program or a person changed.
-fn keep_aside(file: &str, content: &[u8], round: &mut Round<'_>) -> io::Result<()> {
-    let folder = layout::kept(round.history.name);
-    let kept = format!("{folder}/{file}.{:08x}", crc32fast::hash(content));
-    round.history.fs.create_dir(&folder)?;
-    fs::write_replaceable(round.history.fs, &kept, content)?;
+/// Keeps a projection that another program or a person changed.
+fn keep_changed(file: &str, content: &[u8], round: &mut Round<'_>) -> io::Result<()> {
+    let kept = keep_aside(file, content, round)?;
     round.warnings.push(format!(
         "another program or a person changed {file}; refiner wrote {file} again from the journal and kept the changed copy as {kept}"
     ));
     Ok(())
+}
+
+/// Keeps a `state.json` of another journal.
+fn keep_other(version: Version, content: &[u8], round: &mut Round<'_>) -> io::Result<()> {
+    let kept = keep_aside(STATE_FILE, content, round)?;
+    round.warnings.push(format!(
+        "{STATE_FILE} was a copy of another journal, at version {version}; refiner wrote it again from this journal and kept the other as {kept}"
+    ));
+    Ok(())
+}
+
+/// Returns the place where content is kept.
+fn keep_aside(file: &str, content: &[u8], round: &Round<'_>) -> io::Result<String> {
+    let folder = layout::kept(round.history.name);
+    let kept = format!("{folder}/{file}.{:08x}", crc32fast::hash(content));
+    round.history.fs.create_dir(&folder)?;
+    fs::write_replaceable(round.history.fs, &kept, content)?;
+    Ok(kept)
 }

@@ -153,6 +153,7 @@ mod tests {
 
     use serde_json::json;
 
+    use super::super::witness::Witness;
     use super::super::{SIZES, Store};
     use super::*;
     use crate::disk::Owners;
@@ -162,7 +163,11 @@ mod tests {
     use crate::model::journal::tests::{draft, removing};
 
     fn process(folder: &tempfile::TempDir) -> Store {
-        Store::new(Arc::new(Disk::open(folder.path(), Owners::user()).unwrap()), SIZES)
+        Store::new(
+            Arc::new(Disk::open(folder.path(), Owners::user()).unwrap()),
+            SIZES,
+            Witness::none(),
+        )
     }
 
     fn name(name: &str) -> Name {

@@ -130,6 +130,8 @@ pub(super) struct Scanned {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Base {
     pub(super) version: Version,
+    /// The version of the entry before; lower where later ones are lost.
+    pub(super) follows: Version,
     pub(super) line: Digest,
     pub(super) document: Digest,
     pub(super) end: usize,
@@ -184,7 +186,8 @@ pub(super) fn scan_on(
     blobs: LoadBlob<'_>,
 ) -> Scanned {
     let (version, line) = (journal.version(), journal.line());
-    let base = Base { version, line, document: journal.digest(), end: start };
+    let follows = journal.follows();
+    let base = Base { version, follows, line, document: journal.digest(), end: start };
     let (mut lines, mut end) = (Vec::new(), start);
     let read = std::cell::Cell::new(0);
     let blobs = |digest| {

@@ -6,6 +6,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::super::witness::Witness;
 use super::super::{Store, layout};
 use super::harness::{Plan, SIZES, Told, name, tokens_of};
 use crate::disk::WORKSPACE;
@@ -103,7 +104,7 @@ fn check_planted(disk: &SimulatedDisk, told: &[Told], over: usize) -> Result<(),
     if kept.is_empty() {
         return Ok(());
     }
-    let store = Store::new(Arc::new(disk.start(1).remove(0)), SIZES);
+    let store = Store::new(Arc::new(disk.start(1).remove(0)), SIZES, Witness::none());
     for (token, version) in kept {
         let state = store.at(&name(), version).map_err(|fault| format!("{version}: {fault}"))?;
         let state = state.ok_or_else(|| format!("{token}: version {version} is gone"))?;

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::super::artifact::ArtifactState;
 use super::super::fault::Fault as StoreFault;
-use super::super::{Sizes, Store, fs, layout, segment, writer};
+use super::super::witness::Witness;
+use super::super::{Sizes, Store, copy, fs, layout, segment};
 use super::{exchanges, removals, verdict};
 use crate::disk::sabotage::{Sabotage, testing};
 use crate::disk::simulated::{Fault, Kind, PAGE, Process, Random, SimulatedDisk};
@@ -120,7 +121,7 @@ pub(super) fn damage(plan: Plan) -> Result<(), String> {
     disk.flip_bit(&path, Random::new(!plan.seed).below(whole.len()));
     let damaged = read_whole(&process, &path).map_err(|e| e.to_string())?;
     testing::sabotage(plan.sabotage);
-    let store = Store::new(Arc::new(process.clone()), SIZES);
+    let store = Store::new(Arc::new(process.clone()), SIZES, Witness::none());
     let read = newest(&store);
     let written = store.append(&name(), save("after", &mut Random::new(1)));
     let warned = newest(&store);
@@ -156,14 +157,14 @@ pub(super) fn read_whole(process: &Process, path: &str) -> std::io::Result<Optio
 /// One process: saves and reads until its operations are done or it is dead.
 fn work(plan: Plan, process: &Process, number: usize) -> Told {
     testing::sabotage(plan.sabotage);
-    let store = Store::new(Arc::new(process.clone()), SIZES);
+    let store = Store::new(Arc::new(process.clone()), SIZES, Witness::none());
     let mut random =
         Random::new(plan.seed ^ (number as u64 + 1).wrapping_mul(0xA24B_AED4_963E_E407));
     let mut told = Told::default();
     for operation in 0..plan.operations {
         if plan.watches {
-            let copy = writer::read_state_file(process, &name()).ok().flatten();
-            told.copied.push(copy.map_or(0, |copy| copy.version));
+            let copy = copy::read(process, &name()).ok().flatten();
+            told.copied.push(copy.map_or(0, |copy| copy.snapshot.version));
         }
         if plan.removals && told.removals.work(&store, process, &mut random) {
             continue;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::super::artifact::ArtifactState;
 use super::super::registry::{self, Registered};
+use super::super::witness::Witness;
 use super::super::{Store, blobs, layout, segment};
 use super::harness::{OUTPUT, Plan, SIZES, Told, name, read_whole, save, tokens_of};
 use super::removals;
@@ -28,7 +29,7 @@ pub(super) fn at_rest(disk: &SimulatedDisk, plan: Plan) -> Result<(), String> {
     let state = state.and_then(|bytes| projection::read_state(&bytes));
     let Some(journal) = journal(&process)? else { return Ok(()) };
     let newest = if journal.tombstone().is_some() { 0 } else { journal.version() };
-    if state.map_or(0, |state| state.version) != newest {
+    if state.map_or(0, |state| state.snapshot.version) != newest {
         return Err(format!("{plan:?}: state.json is not at {newest} at rest"));
     }
     let newest = journal.snapshot().map_err(|damage| damage.to_string())?;
@@ -63,7 +64,7 @@ pub(super) fn check(disk: &SimulatedDisk, plan: Plan, told: &[Told]) -> Result<(
 }
 
 fn check_planted(disk: &SimulatedDisk, plan: Plan, told: &[Told]) -> Result<(), String> {
-    let store = Store::new(Arc::new(disk.start(1).remove(0)), SIZES);
+    let store = Store::new(Arc::new(disk.start(1).remove(0)), SIZES, Witness::none());
     let told_anything = told.iter().any(|told| !told.answered.is_empty());
     let standing = store.standing(&name());
     let Some(standing) = standing.map_err(|fault| format!("opening: {fault}"))? else {
@@ -241,8 +242,8 @@ fn check_tokens(states: &States, plan: Plan) -> Result<(), String> {
 /// After an operation that went well everything on the disk is as it should be.
 fn check_at_rest(disk: &SimulatedDisk, newest: &Snapshot) -> Result<(), String> {
     let process = disk.start(1).remove(0);
-    let findings: Vec<Finding> =
-        super::super::examine::examine(&process, &name()).map_err(|fault| fault.to_string())?;
+    let findings: Vec<Finding> = super::super::examine::examine(&process, &name(), None)
+        .map_err(|fault| fault.to_string())?;
     let bad = |finding: &&Finding| finding.severity > FindingSeverity::Note;
     if let Some(finding) = findings.iter().find(bad) {
         return Err(format!("{finding:?}"));
@@ -282,6 +283,7 @@ fn check_archive(process: &Process, entries: &[Entry], newest: &Snapshot) -> Res
     let path = format!("{}/{STATE_FILE}", layout::archive(&name(), cycle));
     let archived = read_whole(process, &path).map_err(|e| e.to_string())?;
     let archived = archived.and_then(|bytes| projection::read_state(&bytes));
+    let archived = archived.map(|copy| copy.snapshot);
     match archived {
         Some(state) if state.document.cycle == cycle && state.document.is_finalized() => Ok(()),
         other => {

@@ -8,7 +8,7 @@ use super::super::blobs;
 use super::super::fault::{Fault, doing};
 use super::super::layout;
 use super::super::segment::OpenSegment;
-use super::{LogChanges, Mark, Segment, Writer};
+use super::{CopyBeside, LogChanges, Mark, RecentDocuments, Segment, Writer};
 use crate::disk::WORKSPACE;
 use crate::disk::fs::{File, Fs, Mode, TEMPORARY_SUFFIX};
 use crate::disk::sabotage::{Sabotage, planted};
@@ -25,7 +25,7 @@ pub(in super::super) fn create(fs: &Arc<dyn Fs>, name: &Name) -> Result<Option<W
     }
     let journal_folder = fs.folder(&folder).map_err(doing("open", &folder))?;
     let mut journal = Journal::new(name.clone());
-    let segment = match create_segment(fs, &journal_folder, &mut journal) {
+    let segment = match create_segment(fs, &journal_folder, &mut journal, b"") {
         Err(Fault::Disk { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
             return Ok(None);
         }
@@ -41,17 +41,24 @@ pub(in super::super) fn create(fs: &Arc<dyn Fs>, name: &Name) -> Result<Option<W
         segment,
         mark: Mark::default(),
         log_changes: LogChanges::since(0),
+        documents: RecentDocuments::default(),
+        copy: CopyBeside::default(),
         damage: None,
+        doubt: None,
     }))
 }
 
 /// Creates the segment that continues a journal. It is locked before other processes can see it.
+///
+/// Where versions were skipped, the first entries come with it: a segment without them would give a state
+/// at versions that had another one.
 pub(super) fn create_segment(
     fs: &Arc<dyn Fs>,
     folder: &Arc<dyn Fs>,
     journal: &mut Journal,
+    entries: &[u8],
 ) -> Result<Segment, Fault> {
-    let (name, first) = (journal.name().clone(), journal.version() + 1);
+    let (name, first) = (journal.name().clone(), journal.follows() + 1);
     let path = layout::segment(&name, first);
     let id = fs.new_id().map_err(doing("make an id for", &path))?;
     journal.identify(JournalId::new(id));
@@ -63,7 +70,8 @@ pub(super) fn create_segment(
     let file_name = layout::segment_file(first);
     // A random name: two processes that create a journal at once must not write to one file.
     let temporary = format!("{file_name}.{id:032x}{TEMPORARY_SUFFIX}");
-    let file = write_locked(folder.as_ref(), &temporary, &file_name, &line);
+    let content = [&line, entries].concat();
+    let file = write_locked(folder.as_ref(), &temporary, &file_name, &content);
     if file.is_err() {
         drop(folder.remove(&temporary));
     }

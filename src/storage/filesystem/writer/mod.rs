@@ -23,17 +23,21 @@ use std::sync::Arc;
 pub(super) use self::creation::create;
 use self::creation::{create_segment, flush_names};
 use self::mark::Mark;
-pub(super) use self::opening::read_state_file;
 use super::Sizes;
 use super::blobs::{self, Blobs};
+use super::copy::{self, Kinship, RecentDocuments};
 use super::fault::{Fault, doing};
+use super::history::History;
+use super::layout;
 use super::segment::{self, OpenSegment};
-use crate::disk::fs::Fs;
+use crate::disk::fs::{Fs, Stat};
 use crate::disk::sabotage::{Sabotage, planted};
 use crate::model::journal::entry::{Entry, FORMAT, Logs};
+use crate::model::journal::projection::STATE_FILE;
 use crate::model::journal::removal::{Removal, Removed};
 use crate::model::journal::{Journal, Snapshot, Staged, Transaction};
-use crate::model::{JournalId, Name, Version};
+use crate::model::{Digest, JournalId, Name, Version};
+use crate::storage::Doubt;
 
 /// An open journal. Between two operations every line in it is on the disk.
 #[derive(Debug)]
@@ -46,8 +50,21 @@ pub(super) struct Writer {
     mark: Mark,
     /// Changes that the readable logs may not contain yet.
     log_changes: LogChanges,
+    documents: RecentDocuments,
+    copy: CopyBeside,
     /// The damage that makes a readable journal read-only.
     damage: Option<String>,
+    /// What is missing, where only the end of the journal is, or another one is there.
+    doubt: Option<Doubt>,
+}
+
+/// `state.json` as this process judged or wrote it last.
+#[derive(Debug, Default)]
+struct CopyBeside {
+    /// Its status; `None` when it was missing.
+    stat: Option<Stat>,
+    /// Its version, when it is a copy of another journal.
+    other: Option<Version>,
 }
 
 /// The segment for new lines.
@@ -76,6 +93,8 @@ pub(super) enum CaughtUp {
 pub(super) struct JournalState<'a> {
     pub(super) version: Version,
     pub(super) journal: Option<JournalId>,
+    /// The digest of the newest line.
+    pub(super) line: Digest,
     /// The state; `None` after a deletion.
     pub(super) snapshot: Option<&'a Arc<Snapshot>>,
     pub(super) logs: &'a Logs,
@@ -83,6 +102,8 @@ pub(super) struct JournalState<'a> {
     pub(super) removed: Option<Removed>,
     /// Changes that the readable logs may not contain yet.
     pub(super) changes: &'a LogChanges,
+    /// The digests of the newest documents.
+    pub(super) documents: &'a RecentDocuments,
 }
 
 impl Writer {
@@ -115,6 +136,7 @@ impl Writer {
         self.journal = scanned.journal;
         for line in scanned.lines {
             self.log_changes.add(&line.entry);
+            self.documents.add(line.entry.version, line.entry.document);
             self.segment.entries += 1;
             self.segment.replay_bytes += line.replay_bytes;
         }
@@ -150,7 +172,8 @@ impl Writer {
     /// Writes new lines in one write. The caller holds the lock, and calls [`Writer::flush`] before
     /// it releases it.
     pub(super) fn write(mut self, staged: Vec<Staged>, sizes: Sizes) -> Result<Self, Fault> {
-        if !staged.is_empty() && (self.is_full(sizes) || self.is_of_older_format()) {
+        let skips = self.journal.follows() < self.journal.version();
+        if !staged.is_empty() && !skips && (self.is_full(sizes) || self.is_of_older_format()) {
             self.begin_segment()?;
         }
         // Durable before the lines that refer to them: a line without its blob is damage.
@@ -158,6 +181,12 @@ impl Writer {
             blobs::store(self.fs.as_ref(), &self.name, blob)?;
         }
         let lines = staged.iter().map(|one| one.line.as_slice()).collect::<Vec<_>>().concat();
+        if skips && !staged.is_empty() {
+            self.flush()?;
+            self.create_next(&lines)?;
+            self.take_in(staged);
+            return Ok(self);
+        }
         let OpenSegment { file, path, .. } = &self.segment.open;
         if let Err(error) = file.write_at(self.segment.end, &lines) {
             // Flushed: after a power cut the torn end could otherwise look like a written line. If
@@ -178,6 +207,7 @@ impl Writer {
             self.segment.replay_bytes += one.replay_bytes;
             self.newest = one.snapshot;
             self.log_changes.add(&one.entry);
+            self.documents.add(one.entry.version, one.entry.document);
         }
     }
 
@@ -229,7 +259,12 @@ impl Writer {
         // Before the new segment exists: its first line builds on all earlier lines, and from then
         // on no process writes to this one again.
         self.flush()?;
-        self.segment = create_segment(&self.fs, &self.segment.open.journal, &mut self.journal)?;
+        self.create_next(b"")
+    }
+
+    fn create_next(&mut self, entries: &[u8]) -> Result<(), Fault> {
+        let folder = Arc::clone(&self.segment.open.journal);
+        self.segment = create_segment(&self.fs, &folder, &mut self.journal, entries)?;
         Ok(())
     }
 
@@ -241,6 +276,68 @@ impl Writer {
     /// Returns the newest state, if the artifact exists.
     pub(super) fn newest(&self) -> Option<&Arc<Snapshot>> {
         self.newest.as_ref()
+    }
+
+    /// Judges `state.json` if it is another file than this process judged or wrote last. Returns its
+    /// state if it is newer than the journal. The caller holds the lock and has read all lines, so no
+    /// other process wrote that version meanwhile.
+    fn judge_copy(&mut self) -> Result<Option<Snapshot>, Fault> {
+        let path = layout::in_artifact(&self.name, STATE_FILE);
+        // Before reading: a later change must show as a difference.
+        let stat = self.fs.look(&path).ok();
+        if stat == self.copy.stat {
+            return Ok(None);
+        }
+        self.copy = CopyBeside { stat, other: None };
+        let Some(copy) = copy::read(self.fs.as_ref(), &self.name)? else { return Ok(None) };
+        let history = History::new(self.fs.as_ref(), &self.name);
+        let journal = (self.journal.id(), self.version());
+        match copy::kinship(&copy, &history, journal, &self.documents) {
+            Kinship::Own => {
+                self.log_changes.forget_up_to(copy.snapshot.version);
+                Ok(None)
+            }
+            Kinship::Newer => Ok(Some(copy.snapshot)),
+            Kinship::Other => {
+                self.copy.other = Some(copy.snapshot.version);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Returns whether no process wrote more lines than it has.
+    pub(super) fn is_last(&self) -> bool {
+        let segment = &self.segment.open;
+        let length = segment.length_in_place(self.fs.as_ref(), Some(self.version() + 1));
+        length.is_ok_and(|length| length == Some(self.segment.end))
+    }
+
+    /// Returns the version of `state.json`, when it is a copy of another journal.
+    pub(super) fn other_copy(&self) -> Option<Version> {
+        self.copy.other
+    }
+
+    /// Makes the journal read-only, unless it is already, since what was given up to a version is not there.
+    pub(super) fn doubt(&mut self, damage: String, given: Version) {
+        if self.damage.is_none() {
+            let after = self.journal.version();
+            self.doubt = Some(Doubt { after, given, damage: damage.clone() });
+            self.damage = Some(damage);
+        } else if let Some(doubt) = &mut self.doubt {
+            doubt.given = doubt.given.max(given);
+        }
+    }
+
+    /// Takes the journal as it is, in spite of what is missing. The next entry comes after every version
+    /// that was given. Returns what was missing, if anything was.
+    pub(super) fn accept(&mut self) -> Result<Option<Doubt>, Fault> {
+        let Some(doubt) = self.doubt.take() else { return Ok(None) };
+        self.damage = None;
+        // Not what a newer copy says: its seal has no key, so a model can write one.
+        let newest = self.journal.snapshot();
+        self.newest = newest.map_err(|damage| Fault::Corrupt(damage.to_string()))?;
+        self.journal.skip_to(doubt.given);
+        Ok(Some(doubt))
     }
 
     /// Returns the damage that makes the journal read-only, if any.
@@ -258,16 +355,25 @@ impl Writer {
         JournalState {
             version: self.journal.version(),
             journal: self.journal.id(),
+            line: self.journal.line(),
             snapshot: self.newest.as_ref(),
             logs: self.journal.logs(),
             removed: self.journal.removed(),
             changes: &self.log_changes,
+            documents: &self.documents,
         }
     }
 
     /// Returns the newest entry if it deleted the artifact.
     pub(super) fn tombstone(&self) -> Option<Removed> {
         self.journal.tombstone()
+    }
+
+    /// Records the status of the `state.json` that this process wrote, if it did.
+    pub(super) fn copied(&mut self, stat: Option<Stat>) {
+        if stat.is_some() {
+            self.copy = CopyBeside { stat, other: None };
+        }
     }
 
     /// Records that the readable logs are complete.
@@ -287,6 +393,11 @@ pub(super) struct LogChanges {
 impl LogChanges {
     fn since(version: Version) -> Self {
         Self { since: version, entries: Vec::new() }
+    }
+
+    fn forget_up_to(&mut self, version: Version) {
+        self.since = self.since.max(version);
+        self.entries.retain(|entry| entry.version > version);
     }
 
     fn add(&mut self, entry: &Entry) {

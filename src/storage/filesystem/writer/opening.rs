@@ -6,13 +6,12 @@ use std::sync::Arc;
 use super::super::blobs::Blobs;
 use super::super::fault::{Fault, doing};
 use super::super::layout;
-use super::super::segment::{self, Bad, OpenSegment, Scanned};
-use super::{LogChanges, Mark, Segment, Writer};
+use super::super::segment::{self, Bad, Line, OpenSegment, Scanned};
+use super::{CopyBeside, LogChanges, Mark, RecentDocuments, Segment, Writer};
 use crate::disk::fs::{self, Fs};
 use crate::disk::sabotage::{Sabotage, planted};
-use crate::model::Name;
-use crate::model::journal::projection;
 use crate::model::journal::{Damage, Snapshot};
+use crate::model::{Name, Version};
 
 impl Writer {
     /// Reads a journal from its newest segment on. The caller holds the lock, or the workspace is
@@ -32,15 +31,20 @@ impl Writer {
         let bytes = std::mem::take(&mut found.bytes);
         let (good, tail) = bytes.split_at(found.scanned.end);
         let doubtful = &good[vouched_end(&found.scanned)..];
-        let (bad, state) = (found.scanned.bad.take(), found.state.take());
-        let mut writer = Self::on(fs, name, segment, found.scanned, state.as_ref())?;
-        match writer.judge(bad, state) {
+        let bad = found.scanned.bad.take();
+        let mut writer = Self::on(fs, name, segment, found.scanned)?;
+        let newer = writer.judge_copy()?;
+        match writer.judge(bad, newer) {
             Verdict::Whole => {}
             // Now, under the lock: the next append must not write around a torn line.
             Verdict::Cut if writable && !planted(Sabotage::NoCut) => writer.cut(tail)?,
             Verdict::Cut => {}
             Verdict::Damaged(damage) => {
                 writer.damage = Some(damage);
+                return Ok(writer);
+            }
+            Verdict::Shortened { damage, given } => {
+                writer.doubt(damage, given);
                 return Ok(writer);
             }
         }
@@ -55,13 +59,16 @@ impl Writer {
         name: &Name,
         open: OpenSegment,
         scanned: Scanned,
-        state: Option<&Snapshot>,
     ) -> Result<Self, Fault> {
         let newest = scanned.journal.check_document().and_then(|()| scanned.journal.snapshot());
         let newest = newest.map_err(|damage| Fault::Corrupt(format!("{}: {damage}", open.path)))?;
-        let projected = state.map_or(0, |state| state.version);
-        let mut log_changes = LogChanges::since(projected.max(scanned.base.version));
-        scanned.lines.iter().for_each(|line| log_changes.add(&line.entry));
+        let mut log_changes = LogChanges::since(scanned.base.version);
+        let mut documents = RecentDocuments::default();
+        documents.add(scanned.base.version, scanned.base.document);
+        for Line { entry, .. } in &scanned.lines {
+            log_changes.add(entry);
+            documents.add(entry.version, entry.document);
+        }
         let segment = Segment {
             open,
             end: scanned.end as u64,
@@ -77,29 +84,43 @@ impl Writer {
             mark: Mark::default(),
             journal: scanned.journal,
             log_changes,
+            documents,
+            copy: CopyBeside::default(),
             damage: None,
+            doubt: None,
         })
     }
 
-    /// Decides the meaning of a bad line, and of a `state.json` that is newer than the journal.
+    /// Fails to be writable when `state.json` was replaced by one that is newer than the journal.
+    pub(in super::super) fn recheck_copy(&mut self) -> Result<(), Fault> {
+        let newer = self.judge_copy()?;
+        if let Verdict::Shortened { damage, given } = self.judge(None, newer) {
+            self.doubt(damage, given);
+        }
+        Ok(())
+    }
+
+    /// Decides the meaning of a bad line, and of a copy of this journal that is newer than its lines.
     /// Unacknowledged lines are cut; everything else is kept and reported.
-    fn judge(&mut self, bad: Option<Bad>, state: Option<Snapshot>) -> Verdict {
+    fn judge(&mut self, bad: Option<Bad>, newer: Option<Snapshot>) -> Verdict {
         let (version, next) = (self.journal.version(), self.journal.version() + 1);
-        let lost = state.filter(|state| state.version > version);
-        match (lost, bad) {
+        match (newer, bad) {
             (_, Some(_)) if planted(Sabotage::CutAnyBadLine) => Verdict::Cut,
             (Some(state), bad) => {
-                let stored = format!("state.json says that version {} was stored", state.version);
+                let given = state.version;
+                let stored = format!("state.json says that version {given} was stored");
                 // Readers get the newest acknowledged state, although the journal lost it.
                 self.newest = Some(Arc::new(state));
-                Verdict::Damaged(match bad {
-                    Some(bad) => {
-                        format!("version {next} is damaged ({}), and {stored}", bad.reason)
+                match bad {
+                    Some(bad) => Verdict::Damaged(format!(
+                        "version {next} is damaged ({}), and {stored}",
+                        bad.reason
+                    )),
+                    None => {
+                        let damage = format!("it ends at version {version}, and {stored}");
+                        Verdict::Shortened { damage, given }
                     }
-                    None => format!(
-                        "it ends at version {version}, and {stored}; if state.json is a copy from another place, remove it"
-                    ),
-                })
+                }
             }
             (None, Some(bad)) if bad.later_flushed >= next => Verdict::Damaged(format!(
                 "version {next} is damaged ({}), and a later entry says that version {} was stored",
@@ -128,11 +149,10 @@ impl Writer {
     }
 }
 
-/// A journal as found on the disk: its newest segment, and `state.json` beside it.
+/// The newest segment of a journal as found on the disk.
 struct Found {
     bytes: Vec<u8>,
     scanned: Scanned,
-    state: Option<Snapshot>,
 }
 
 impl Found {
@@ -148,7 +168,7 @@ impl Found {
             Err(damage @ Damage::NewerFormat { .. }) => return Err(Fault::NewerFormat(damage)),
             Err(damage) => return Err(Fault::Corrupt(format!("{path}: {damage}"))),
         };
-        Ok(Self { bytes, scanned, state: read_state_file(fs, name)? })
+        Ok(Self { bytes, scanned })
     }
 }
 
@@ -158,8 +178,10 @@ enum Verdict {
     Whole,
     /// The bytes after the intact lines were never acknowledged.
     Cut,
-    /// Acknowledged lines are damaged or missing.
+    /// Acknowledged lines are damaged.
     Damaged(String),
+    /// Acknowledged lines at the end are missing, up to a version that was given.
+    Shortened { damage: String, given: Version },
 }
 
 /// Returns the offset after the last line for which a later entry, or the segment's first line,
@@ -168,14 +190,4 @@ fn vouched_end(scanned: &Scanned) -> usize {
     let vouched = scanned.lines.iter().map(|line| line.entry.flushed).max().unwrap_or(0);
     let last = scanned.lines.iter().take_while(|line| line.entry.version <= vouched).last();
     last.map_or(scanned.base.end, |line| line.end)
-}
-
-/// Reads `state.json`; `None` when another program wrote it.
-pub(in super::super) fn read_state_file(
-    fs: &dyn Fs,
-    name: &Name,
-) -> Result<Option<Snapshot>, Fault> {
-    let path = layout::in_artifact(name, projection::STATE_FILE);
-    let bytes = fs::read(fs, &path, projection::BYTES_MAX).map_err(doing("read", &path))?;
-    Ok(bytes.and_then(|bytes| projection::read_state(&bytes)))
 }
