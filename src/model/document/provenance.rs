@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{JournalId, Time, Version};
+use crate::model::{Time, Version};
 
 /// Losses that a document names, the newest ones.
 const LOST_MAX: usize = 32;
@@ -23,9 +23,9 @@ pub struct Provenance {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Adopted {
-    /// The journal that the copy is from. Programs that knew no ids of journals wrote none.
+    /// The id of the journal that the copy is from. Programs that knew no ids of journals wrote none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub journal: Option<JournalId>,
+    pub journal: Option<String>,
     /// The version of the copy.
     pub version: Version,
     /// When the journal began.

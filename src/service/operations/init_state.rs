@@ -394,10 +394,9 @@ fn first_document(wish: &Wish, before: Option<&Snapshot>, now: Time, id: String)
         None => blank,
     };
     let setter = SetBy { by: wish.setter, cycle: seeded.cycle };
-    let constraints = match &wish.constraints {
-        Some(given) => taken_over(&seeded.constraints, given.clone(), setter),
-        None => seeded.constraints.clone(),
-    };
+    let taken = |given: &Vec<_>| taken_over(&seeded.constraints, given.clone(), setter);
+    let constraints = wish.constraints.as_ref().map(taken);
+    let constraints = constraints.unwrap_or_else(|| seeded.constraints.clone());
     Document {
         artifact_type: wish.artifact_type.clone().or(seeded.artifact_type),
         content_type: content_type(wish, before),
