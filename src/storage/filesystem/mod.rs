@@ -47,7 +47,7 @@ use self::outputs::Outputs;
 use self::registry::{Registered, Registry};
 use self::turns::Turns;
 use self::witness::Witness;
-use super::{Decide, DecideDoubt, Error, Finding, Newest, Provider, Tombstone};
+use super::{Decide, DecideDoubt, Error, Finding, Newest, Provider as _, Tombstone};
 use crate::disk::fs::{self, Fs};
 use crate::disk::{StateFolder, WORKSPACE};
 use crate::model::Name;
@@ -220,7 +220,7 @@ impl Store {
         Ok((standing.alive(), self.registry.note(name, changed) || is_first))
     }
 
-    /// Takes a journal as it is. See [`Provider::accept`].
+    /// Takes a journal as it is. See [`super::Provider::accept`].
     fn accept(&self, name: &Name, mut decide: DecideDoubt) -> Result<Option<Newest>, Fault> {
         let accepted = self.with(name, &mut |artifact| artifact.accept(&mut decide))?;
         self.registry.doubt(name);

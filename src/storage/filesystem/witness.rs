@@ -56,9 +56,10 @@ impl Testimony {
                 present.version
             ));
         }
-        let line = match version == present.version {
-            true => Some(present.line),
-            false => history.line(version, present.version).ok().flatten(),
+        let line = if version == present.version {
+            Some(present.line)
+        } else {
+            history.line(version, present.version).ok().flatten()
         };
         line.filter(|line| *line != self.line).map(|_| {
             format!("its version {version} is another one than the one that was answered with here")

@@ -38,7 +38,7 @@ impl Artifact {
         let is_newest = |(last, line): &(Entry, Digest)| {
             let (version, line) = (last.version, *line);
             (version, last.document) == (snapshot.version, snapshot.digest)
-                && self.confirms(Testimony { journal, version, line })
+                && self.confirms(&Testimony { journal, version, line })
         };
         if !planted(Sabotage::TrustProjections) && !last.as_ref().is_some_and(is_newest) {
             return Ok(false);

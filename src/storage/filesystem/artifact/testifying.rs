@@ -21,15 +21,15 @@ impl Artifact {
 
     /// Returns whether the witness knows exactly this state, or nothing of the artifact, and of no newer
     /// one at another path.
-    pub(super) fn confirms(&self, state: Testimony) -> bool {
-        if self.witness.elsewhere(&self.name, &state).is_some() {
+    pub(super) fn confirms(&self, state: &Testimony) -> bool {
+        if self.witness.elsewhere(&self.name, state).is_some() {
             return false;
         }
         let known = self.witness.testimony(&self.name);
         if known.is_none() {
             self.witness.note(&self.name, state.clone());
         }
-        known.is_none_or(|known| known == state)
+        known.is_none_or(|known| known == *state)
     }
 
     /// Tells the witness what an answer gives. `told` is what it was told last.
